@@ -1,0 +1,75 @@
+package leyline
+
+// Answer is what a plane says to a trainer once a record is durable: what that
+// record decided, and every directive that became durable after the cursor the
+// trainer sent. Answers are not stored; they are a function of the log.
+type Answer struct {
+	Seq         Seq // the record that decided
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Lineage     Lineage
+	Weights     []float64  // per task; empty when the gradients must not be applied
+	Seeds       []SeedView // every slot, in the order of RunOpened.Seeds; alphas are for the next step
+	Snapshot    bool       // a snapshot is due after this step
+	Emergency   EmergencyLevel
+	Directives  []Directive
+	Cursor      Seq // send it with the next request
+}
+
+// OpenAnswer answers RunOpened.
+type OpenAnswer struct {
+	Answer
+	From    SnapshotRef // where to start from; zero: from the initial state
+	Resumed bool
+	Faulted []Step // steps at which this run has already been rolled back
+}
+
+// SeedView is what a trainer must know of a seed. A trainer that has a seed
+// grafted whose stage is not Grafted removes it.
+type SeedView struct {
+	Seed  SeedID
+	Stage Stage
+	Alpha float64 // [0,1], with which the seed's output is blended
+}
+
+// SnapshotRef names a snapshot's bytes.
+type SnapshotRef struct {
+	Snapshot SnapshotID
+	Step     Step
+	File     string
+	Digest   Digest
+}
+
+// Directive asks the trainer to act. Exactly one of the kinds' fields is set.
+type Directive struct {
+	ID       EffectID
+	Kind     EffectKind // COMMAND, RESTORE or HALT
+	Command  *VerifiedCommand
+	Restore  *RestoreOrder
+	Halt     *HaltOrder
+	Deadline Instant
+}
+
+// VerifiedCommand is a command that passed the verifier.
+type VerifiedCommand struct {
+	ID           CommandID
+	Seed         SeedCommand
+	Blueprint    BlueprintID // of the seed
+	Kernel       string      // file in the kernel store, for START_TRAINING
+	KernelDigest Digest
+}
+
+// RestoreOrder tells the trainer to restore a snapshot and to report with the
+// incarnation it was opened with; the answer carries the new one.
+type RestoreOrder struct {
+	Rollback RollbackID
+	From     SnapshotRef
+	Cause    FaultReason
+}
+
+// HaltOrder tells the trainer to stop.
+type HaltOrder struct {
+	Reason FaultReason
+	Detail string
+}

@@ -1,0 +1,75 @@
+package leyline
+
+import "time"
+
+// Payload types of envelopes. The type is part of what is signed, so a
+// signature over one kind of payload can never be shown as another.
+const (
+	PayloadCommand = "application/vnd.esper.command.v0+msgpack"
+	PayloadConfig  = "application/vnd.esper.config.v0+msgpack"
+	PayloadKey     = "application/vnd.esper.key.v0+msgpack"
+)
+
+// MaxCommandBytes bounds the payload of a command envelope.
+const MaxCommandBytes = 64 << 10
+
+// Envelope carries signed bytes. The bytes received are the bytes verified and
+// the bytes logged; nothing is ever re-encoded. The signature is Ed25519 over
+// the DSSE pre-authentication encoding of PayloadType and Payload.
+type Envelope struct {
+	PayloadType string
+	Payload     []byte
+	KeyID       KeyID
+	Signature   []byte // 64 bytes
+}
+
+// Audience says whom a command is for: one log and, for most kinds, one run.
+type Audience struct {
+	Origin string // name of the log that the plane writes
+	Run    RunID
+}
+
+// Command is the payload of a command envelope.
+type Command struct {
+	Issuer   string // "tamiyo", or the operator's name as enrolled with the key
+	Audience Audience
+	ID       CommandID
+	Sequence uint64  // rises by one or more with every command of a key
+	IssuedAt Instant // plane time
+	NotAfter Instant // the trainer's answer is due by then
+	Kind     CommandKind
+	Seed     SeedCommand // set for Kind SEED
+}
+
+// SeedCommand is the argument of a SEED command. Which fields are required
+// depends on the operation; a field that the operation does not use is empty.
+type SeedCommand struct {
+	Operation SeedOperation
+	Seed      SeedID
+	Blueprint BlueprintID // GERMINATE
+	Mesh      []string    // GERMINATE: the host layers the seed is grafted behind
+	Blend     BlendPlan   // START_GRAFTING
+	Reason    string      // CULL: why, for people
+}
+
+// BlendPlan fixes how alpha rises: alpha(step) = logistic((step - total/2)/T).
+type BlendPlan struct {
+	Mode        BlendMode
+	TotalSteps  uint32  // optimizer steps from configured to complete, 1 or more
+	Temperature float64 // T, in steps, greater than 0
+}
+
+// Key is the payload of a key.added envelope, signed by the admin key.
+type Key struct {
+	ID     KeyID
+	Public []byte // Ed25519 public key, 32 bytes
+	Issuer string // whom the key speaks for; a command's Issuer must equal it
+	Kinds  []CommandKind
+}
+
+// Freshness is the window in which a command is acceptable: no older than
+// Window and no further in the future than Skew, both against plane time.
+type Freshness struct {
+	Window time.Duration
+	Skew   time.Duration
+}

@@ -1,0 +1,39 @@
+// Package leyline holds the contracts that every part of esper shares: typed
+// ids, enums, the inputs a plane accepts, the events its deciders emit,
+// commands, answers, configuration and the kinds of refusal. It imports the
+// standard library only and contains no behaviour beyond validation.
+//
+// # The record
+//
+// Everything a plane ever knew or did is a sequence of records. A record is a
+// transition: one input and every event that the deciders derived from it.
+//
+//	Record{Seq, At, Run, Input, Events}
+//
+// Seq counts from 1 without gaps; record 1 is the log's origin and carries no
+// transition. At is plane time, stamped once at the door; nothing after the
+// door reads a clock. A record becomes durable as a whole or not at all.
+//
+// # Inputs and events
+//
+// An input says what was seen; an event says what was decided. State is a
+// fold over events alone: an input changes nothing by itself, so an input
+// that was refused leaves exactly one event, dependency.violated, and no other
+// trace in any projection. Events carry results (the new mean, the weights,
+// the alpha), so a reducer only assigns them and an old log still folds after
+// a rule has changed.
+//
+// Persisted types contain no Go map, no pointer, no interface and no any;
+// floats keep their exact bits. Every enum's zero value means "not set" and is
+// refused wherever a value is required. Codes and names are appended to and
+// never reused. The stored format is version 0 and may change freely until the
+// subsystems are complete; testdata holds golden bytes.
+//
+// # Who talks to whom
+//
+// A trainer sends inputs (RunOpened, StepObserved, SnapshotTaken, ...) and
+// receives an Answer. An Answer holds what the record decided and the
+// directives that became durable since the trainer's cursor. Directives are
+// the only way a plane asks for anything: run a verified command, restore a
+// snapshot, halt.
+package leyline

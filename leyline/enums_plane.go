@@ -1,0 +1,196 @@
+package leyline
+
+// Subsystem names who decided, refused or measured.
+type Subsystem = Enum[subsystemNames]
+
+type subsystemNames struct{}
+
+func (subsystemNames) list() []string {
+	return []string{"unknown", "plane", "tolaria", "tamiyo", "kasmina", "trainer"}
+}
+
+// The subsystems.
+const (
+	SubsystemUnknown Subsystem = iota
+	SubsystemPlane
+	SubsystemTolaria
+	SubsystemTamiyo
+	SubsystemKasmina
+	SubsystemTrainer
+)
+
+// Aggregation is a method of combining task gradients.
+type Aggregation = Enum[aggregations]
+
+type aggregations struct{}
+
+func (aggregations) list() []string { return []string{"unspecified", "sum", "mean", "pcgrad"} }
+
+// The aggregation methods. PCGrad is Yu et al. 2020, arXiv 2001.06782.
+const (
+	AggregationUnspecified Aggregation = iota
+	AggregationSum
+	AggregationMean
+	AggregationPCGrad
+)
+
+// RuleMode says whether a rule acts on what it finds.
+type RuleMode = Enum[ruleModes]
+
+type ruleModes struct{}
+
+func (ruleModes) list() []string { return []string{"unspecified", "off", "shadow", "enforce"} }
+
+// The modes of a rule: not evaluated, evaluated and recorded, acted upon.
+const (
+	RuleUnspecified RuleMode = iota
+	RuleOff
+	RuleShadow
+	RuleEnforce
+)
+
+// Tier is where a snapshot lives.
+type Tier = Enum[tiers]
+
+type tiers struct{}
+
+func (tiers) list() []string { return []string{"unspecified", "fast", "full"} }
+
+// The snapshot tiers: shared memory (500 ms SLA) and disk (12 s SLA).
+const (
+	TierUnspecified Tier = iota
+	TierFast
+	TierFull
+)
+
+// Health is Tolaria's verdict on one step.
+type Health = Enum[healths]
+
+type healths struct{}
+
+func (healths) list() []string { return []string{"unspecified", "healthy", "non_finite"} }
+
+// The verdicts on a step.
+const (
+	HealthUnspecified Health = iota
+	HealthHealthy
+	HealthNonFinite // a loss or a gradient is NaN or infinite
+)
+
+// RollbackPhase is a phase of a rollback (DESIGN.md section 8).
+type RollbackPhase = Enum[rollbackPhases]
+
+type rollbackPhases struct{}
+
+func (rollbackPhases) list() []string {
+	return []string{"unspecified", "prepare", "commit", "confirm"}
+}
+
+// The phases of a rollback: the plane chooses a snapshot and verifies its bytes;
+// the trainer restores and swaps; the plane compares the digests.
+const (
+	PhaseUnspecified RollbackPhase = iota
+	PhasePrepare
+	PhaseCommit
+	PhaseConfirm
+)
+
+// Outcome is how something that was started ended.
+type Outcome = Enum[outcomes]
+
+type outcomes struct{}
+
+func (outcomes) list() []string {
+	return []string{"unspecified", "ok", "failed", "deadline_exceeded", "superseded", "unknown"}
+}
+
+// The outcomes.
+const (
+	OutcomeUnspecified Outcome = iota
+	OutcomeOK
+	OutcomeFailed
+	OutcomeDeadline   // its deadline passed first
+	OutcomeSuperseded // a resume or a rollback made it void
+	OutcomeUnknown    // the plane stopped between durable and acted
+)
+
+// EffectKind says what kind of work an effect is.
+type EffectKind = Enum[effectKinds]
+
+type effectKinds struct{}
+
+func (effectKinds) list() []string {
+	return []string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt"}
+}
+
+// The kinds of effect.
+const (
+	EffectUnspecified EffectKind = iota
+	EffectPrefetch               // computation: fetch and verify a kernel
+	EffectStage                  // computation: read and verify a snapshot's bytes
+	EffectCommand                // action: hand a verified command to the trainer
+	EffectRestore                // action: tell the trainer to restore a snapshot
+	EffectEvict                  // action: delete the bytes of an evicted snapshot
+	EffectSignal                 // action: publish the emergency level
+	EffectHalt                   // action: tell the trainer to stop
+)
+
+// TimerKind says what a timer guards.
+type TimerKind = Enum[timerKinds]
+
+type timerKinds struct{}
+
+func (timerKinds) list() []string {
+	return []string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline"}
+}
+
+// The kinds of timer.
+const (
+	TimerUnspecified TimerKind = iota
+	TimerRollback
+	TimerCommand
+	TimerEmbargo
+	TimerPrefetch
+)
+
+// PeerKind says where an input came from.
+type PeerKind = Enum[peerKinds]
+
+type peerKinds struct{}
+
+func (peerKinds) list() []string {
+	return []string{"unspecified", "plane", "trainer", "operator", "policy"}
+}
+
+// The kinds of peer.
+const (
+	PeerUnspecified PeerKind = iota
+	PeerPlane
+	PeerTrainer
+	PeerOperator
+	PeerPolicy
+)
+
+// RunStatus is where a run stands.
+type RunStatus = Enum[runStatuses]
+
+type runStatuses struct{}
+
+func (runStatuses) list() []string { return []string{"unspecified", "open", "ended", "halted"} }
+
+// The states of a run.
+const (
+	RunStatusUnspecified RunStatus = iota
+	RunStatusOpen
+	RunStatusEnded  // its trainer closed it
+	RunStatusHalted // the plane stopped it
+)
+
+// Grafted reports whether a seed of this stage is part of the host network.
+func Grafted(s Stage) bool {
+	switch s {
+	case StageTraining, StageBlending, StageShadowing, StageProbationary, StageFossilized:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,156 @@
+package leyline
+
+// CommandVerified accepts a command: authentic, fresh, new, and possible now.
+// It spends the nonce.
+type CommandVerified struct {
+	Run       RunID
+	Command   CommandID
+	Key       KeyID
+	Issuer    string
+	Kind      CommandKind
+	Seed      SeedCommand
+	Sequence  uint64
+	IssuedAt  Instant
+	Deadline  Instant // the trainer's answer is due by then
+	KeepUntil Instant // the nonce cannot be replayed after this
+	Digest    Digest  // of the payload bytes
+}
+
+// CommandRejected declines a command. Fields that could not be read from an
+// unauthentic command are empty.
+type CommandRejected struct {
+	Run       RunID
+	Command   CommandID
+	Key       KeyID // as claimed
+	Issuer    string
+	Kind      CommandKind
+	Operation SeedOperation
+	Reason    RejectReason
+	Detail    string
+	Sequence  uint64 // spent, for authentic commands
+	IssuedAt  Instant
+	KeepUntil Instant // set when the nonce is spent
+	Digest    Digest  // of the payload bytes
+}
+
+// CommandSettled is the trainer's answer to an accepted command.
+type CommandSettled struct {
+	Run     RunID
+	Command CommandID
+	Outcome Outcome
+	Reason  string
+	TookNs  uint64
+}
+
+// CommandExpired closes an accepted command that nobody answered.
+type CommandExpired struct {
+	Run     RunID
+	Command CommandID
+	Outcome Outcome // DEADLINE, SUPERSEDED or UNKNOWN
+}
+
+// GateEvaluated is the verdict of one gate with everything it looked at.
+type GateEvaluated struct {
+	Run    RunID
+	Seed   SeedID
+	Gate   Gate
+	Passed bool
+	Reason string // the first check that failed
+	Checks []Check
+}
+
+// SeedMoved changes a seed's stage.
+type SeedMoved struct {
+	Run       RunID
+	Seed      SeedID
+	From      Stage
+	To        Stage
+	Step      Step
+	Blueprint BlueprintID // of the seed from here on; empty for an empty slot
+	Mesh      []string
+	Until     Instant // end of the embargo, for EMBARGOED
+	Cause     string  // command id, gate or timer
+}
+
+// BlendConfigured fixes a seed's blend before its first step.
+type BlendConfigured struct {
+	Run  RunID
+	Seed SeedID
+	Plan BlendPlan
+}
+
+// BlendStepped advances a seed's alpha by one step. The trainer uses the new
+// alpha from its next step on.
+type BlendStepped struct {
+	Run       RunID
+	Seed      SeedID
+	AlphaStep uint32
+	Alpha     float64 // [0,1]
+	Complete  bool    // the schedule has ended
+}
+
+// IsolationAssessed is what one step showed of a grafted seed's isolation from
+// its host, and how many steps it has now been seen.
+type IsolationAssessed struct {
+	Run      RunID
+	Seed     SeedID
+	Steps    uint32  // observed in the present stage, this one included
+	GradNorm float64 // of the seed's parameters
+	Cosine   float64 // of host and seed gradients at the graft boundary
+	Leak     float64 // norm of the gradient that reached the host through the detached input
+	MaxLeak  float64 // largest leak in the present stage
+	Violated bool    // Leak is over kasmina.max_leak
+}
+
+// PrefetchRequested asks the worker for a kernel.
+type PrefetchRequested struct {
+	Run       RunID
+	Seed      SeedID
+	Blueprint BlueprintID
+	Kernel    string
+	Digest    Digest
+	Deadline  Instant
+}
+
+// PrefetchSettled ends a prefetch.
+type PrefetchSettled struct {
+	Run     RunID
+	Seed    SeedID
+	Request EffectID
+	Outcome Outcome
+	Reason  string
+	TookNs  uint64
+}
+
+// EventKind implements Event.
+func (CommandVerified) EventKind() EventKind { return EventCommandVerified }
+
+// EventKind implements Event.
+func (CommandRejected) EventKind() EventKind { return EventCommandRejected }
+
+// EventKind implements Event.
+func (CommandSettled) EventKind() EventKind { return EventCommandSettled }
+
+// EventKind implements Event.
+func (CommandExpired) EventKind() EventKind { return EventCommandExpired }
+
+// EventKind implements Event.
+func (GateEvaluated) EventKind() EventKind { return EventGateEvaluated }
+
+// EventKind implements Event.
+func (SeedMoved) EventKind() EventKind { return EventSeedMoved }
+
+// EventKind implements Event.
+func (BlendConfigured) EventKind() EventKind { return EventBlendConfigured }
+
+// EventKind implements Event.
+func (BlendStepped) EventKind() EventKind { return EventBlendStepped }
+
+// EventKind implements Event.
+func (IsolationAssessed) EventKind() EventKind { return EventIsolationAssessed }
+
+// EventKind implements Event.
+func (PrefetchRequested) EventKind() EventKind { return EventPrefetchRequested }
+
+// EventKind implements Event.
+func (PrefetchSettled) EventKind() EventKind { return EventPrefetchSettled }

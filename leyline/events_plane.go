@@ -1,0 +1,61 @@
+package leyline
+
+// DependencyViolated is a refused input. Level CRITICAL.
+type DependencyViolated struct {
+	Refusal Refusal
+}
+
+// PlaneBooted is the start of a process that will append to this log.
+type PlaneBooted struct {
+	Boot     string
+	Origin   string // name of the log
+	AdminKey []byte // Ed25519 public key that vouches for keys and configurations
+	Boots    uint32 // processes so far, this one included
+	Decider  uint32 // rule version of the records that follow
+	Clean    bool
+}
+
+// EffectRecovered says what became of an effect whose record was durable when
+// the last process stopped before its completion was.
+type EffectRecovered struct {
+	Effect   EffectID
+	Kind     EffectKind
+	Run      RunID
+	Reissued bool // true: issued again; false: whether it happened is unknown
+}
+
+// ConfigAdopted puts a configuration in force from the next record on.
+type ConfigAdopted struct {
+	Digest Digest // of the signed bytes
+	Key    KeyID  // that signed them
+	Config ExecutionConfig
+}
+
+// KeyEnrolled makes a verification key valid from the next record on.
+type KeyEnrolled struct {
+	Key Key
+	By  KeyID // the key that vouched for it
+}
+
+// BlueprintAdmitted makes a blueprint available for germination.
+type BlueprintAdmitted struct {
+	Blueprint BlueprintRegistered
+}
+
+// EventKind implements Event.
+func (DependencyViolated) EventKind() EventKind { return EventDependencyViolated }
+
+// EventKind implements Event.
+func (PlaneBooted) EventKind() EventKind { return EventPlaneBooted }
+
+// EventKind implements Event.
+func (EffectRecovered) EventKind() EventKind { return EventEffectRecovered }
+
+// EventKind implements Event.
+func (ConfigAdopted) EventKind() EventKind { return EventConfigAdopted }
+
+// EventKind implements Event.
+func (KeyEnrolled) EventKind() EventKind { return EventKeyEnrolled }
+
+// EventKind implements Event.
+func (BlueprintAdmitted) EventKind() EventKind { return EventBlueprintAdmitted }

@@ -1,0 +1,68 @@
+package leyline
+
+// Check is one thing that a gate or a risk evaluator looked at.
+type Check struct {
+	Name  string
+	Value float64  // what was measured
+	Limit float64  // what it was held against
+	OK    bool     // within the limit
+	Mode  RuleMode // SHADOW: recorded, not acted upon
+}
+
+// ConservativeEntered stops proposals for a run. WARNING.
+type ConservativeEntered struct {
+	Run    RunID
+	Step   Step
+	Reason RiskReason
+}
+
+// ConservativeLeft allows proposals again after enough healthy windows.
+type ConservativeLeft struct {
+	Run     RunID
+	Step    Step
+	Healthy uint32 // consecutive healthy windows seen
+}
+
+// RiskAssessed is the trace of the risk evaluators over one proposal.
+type RiskAssessed struct {
+	Run      RunID
+	Step     Step
+	Proposed SeedOperation
+	Allowed  bool
+	Reason   RiskReason // why it was not allowed, or POLICY
+	Loss     float64    // loss EWMA at this window
+	Healthy  uint32     // consecutive healthy windows, this one included
+	Checks   []Check    // every evaluator that looked, in its fixed order
+}
+
+// ActionNone records that Tamiyo decided to do nothing, and why.
+type ActionNone struct {
+	Run    RunID
+	Step   Step
+	Reason RiskReason
+}
+
+// CommandProposed is a command that Tamiyo wants signed. It has no force of
+// its own: the loop signs it and the command arrives like anyone else's.
+type CommandProposed struct {
+	Run  RunID
+	Step Step
+	Kind CommandKind
+	Seed SeedCommand
+	Why  string // one sentence for people
+}
+
+// EventKind implements Event.
+func (ConservativeEntered) EventKind() EventKind { return EventConservativeEntered }
+
+// EventKind implements Event.
+func (ConservativeLeft) EventKind() EventKind { return EventConservativeLeft }
+
+// EventKind implements Event.
+func (RiskAssessed) EventKind() EventKind { return EventRiskAssessed }
+
+// EventKind implements Event.
+func (ActionNone) EventKind() EventKind { return EventActionNone }
+
+// EventKind implements Event.
+func (CommandProposed) EventKind() EventKind { return EventCommandProposed }

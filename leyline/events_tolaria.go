@@ -1,0 +1,219 @@
+package leyline
+
+// Moments are the mean and variance of an exponentially weighted moving average
+// (SPEC.md 2.3.1) and the number of samples it has seen.
+type Moments struct {
+	Mean float64
+	Var  float64
+	N    uint64
+}
+
+// RunStarted admits a run in its first incarnation.
+type RunStarted struct {
+	Run         RunID
+	Incarnation Incarnation
+	Plan        RunOpened
+}
+
+// RunResumed opens a new incarnation after the trainer stopped. State returns
+// to Snapshot, or to the beginning when Snapshot is empty.
+type RunResumed struct {
+	Run         RunID
+	Incarnation Incarnation
+	Lineage     Lineage
+	Snapshot    SnapshotID
+	Step        Step       // of the snapshot; training goes on with Step+1
+	Lost        Step       // last step reported before the stop
+	Rollback    RollbackID // set when the resume completes a rollback that was under way
+}
+
+// RunEnded closes a run that its trainer finished.
+type RunEnded struct {
+	Run     RunID
+	Step    Step
+	Outcome Outcome
+	Digest  Digest // of the final training state
+}
+
+// RunHalted stops a run: the plane gives no further answers but this. CRITICAL.
+type RunHalted struct {
+	Run    RunID
+	Step   Step
+	Reason FaultReason
+	Detail string
+}
+
+// GradientsCombined is the answer to a step's gradients: the update is
+// the sum of Weights[i] times task gradient i.
+type GradientsCombined struct {
+	Run       RunID
+	Step      Step
+	Method    Aggregation
+	Weights   []float64 // per task
+	Conflicts uint32    // unordered pairs with a negative inner product
+	Ratio     float64   // Conflicts over all pairs, [0,1]
+}
+
+// TrainingAssessed is Tolaria's verdict on a step and the new running figures.
+// On an unhealthy step the figures are those of the last healthy one.
+type TrainingAssessed struct {
+	Run          RunID
+	Step         Step
+	Health       Health
+	Loss         float64 // mean over tasks
+	Delta        float64 // Loss minus the loss EWMA before this step; 0 on the first
+	LossEWMA     Moments
+	GradEWMA     Moments      // of the L2 norm of the combined gradient
+	ConflictEWMA Moments      // of the conflict ratio
+	Confirms     []SnapshotID // snapshots that this healthy step proves good
+	FirstGood    RollbackID   // the rollback after which this is the first healthy step
+}
+
+// EpochAssessed records a held-out evaluation.
+type EpochAssessed struct {
+	Run        RunID
+	Step       Step
+	Epoch      uint32
+	Losses     []float64 // per task
+	Accuracies []float64 // per task, [0,1]
+}
+
+// SnapshotRegistered admits a snapshot whose bytes the plane has read and
+// found to match. It also marks where every projection can rewind to.
+type SnapshotRegistered struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Snapshot    SnapshotID
+	Tier        Tier
+	File        string
+	Bytes       uint64
+	Digest      Digest
+}
+
+// SnapshotRefused declines a snapshot. CRITICAL: training goes on with less to
+// fall back to.
+type SnapshotRefused struct {
+	Run      RunID
+	Step     Step
+	Snapshot SnapshotID
+	Reason   string
+}
+
+// SnapshotEvicted gives up a snapshot; its bytes are deleted once this is
+// durable.
+type SnapshotEvicted struct {
+	Run      RunID
+	Snapshot SnapshotID
+	File     string
+}
+
+// RollbackStarted begins a rollback. CRITICAL.
+type RollbackStarted struct {
+	Run       RunID
+	Rollback  RollbackID
+	Cause     FaultReason
+	FaultStep Step // the step that showed the fault
+	Snapshot  SnapshotID
+	ToStep    Step
+	Tier      Tier
+	Deadline  Instant
+}
+
+// RollbackAdvanced enters the next phase of a rollback.
+type RollbackAdvanced struct {
+	Run      RunID
+	Rollback RollbackID
+	Phase    RollbackPhase // entered
+	TookNs   uint64        // the phase before it, as measured by who did the work
+}
+
+// RollbackFinished ends a rollback. With outcome OK the state is rewound to the
+// snapshot and a new incarnation begins.
+type RollbackFinished struct {
+	Run         RunID
+	Rollback    RollbackID
+	Outcome     Outcome
+	Reason      FaultReason // why it did not succeed
+	Snapshot    SnapshotID
+	Step        Step
+	Incarnation Incarnation
+	Lineage     Lineage
+	Digest      Digest // restored; equals the digest saved when OK
+	CommitNs    uint64 // restore as measured by the trainer
+	TotalNs     uint64 // from started to this record, in plane time
+	WithinSLA   bool
+}
+
+// EmergencyEscalated raises the emergency level.
+type EmergencyEscalated struct {
+	Run    RunID
+	From   EmergencyLevel
+	To     EmergencyLevel
+	Reason FaultReason
+}
+
+// EmergencyCleared lowers the emergency level again, always explicitly.
+type EmergencyCleared struct {
+	Run    RunID
+	From   EmergencyLevel
+	To     EmergencyLevel
+	Reason FaultReason
+}
+
+// EmergencyPublished says whether the emergency signal reached its file.
+type EmergencyPublished struct {
+	Effect  EffectID
+	Level   EmergencyLevel
+	Outcome Outcome
+	Reason  string
+	TookNs  uint64
+}
+
+// EventKind implements Event.
+func (RunStarted) EventKind() EventKind { return EventRunStarted }
+
+// EventKind implements Event.
+func (RunResumed) EventKind() EventKind { return EventRunResumed }
+
+// EventKind implements Event.
+func (RunEnded) EventKind() EventKind { return EventRunEnded }
+
+// EventKind implements Event.
+func (RunHalted) EventKind() EventKind { return EventRunHalted }
+
+// EventKind implements Event.
+func (GradientsCombined) EventKind() EventKind { return EventGradientsCombined }
+
+// EventKind implements Event.
+func (TrainingAssessed) EventKind() EventKind { return EventTrainingAssessed }
+
+// EventKind implements Event.
+func (EpochAssessed) EventKind() EventKind { return EventEpochAssessed }
+
+// EventKind implements Event.
+func (SnapshotRegistered) EventKind() EventKind { return EventSnapshotRegistered }
+
+// EventKind implements Event.
+func (SnapshotRefused) EventKind() EventKind { return EventSnapshotRefused }
+
+// EventKind implements Event.
+func (SnapshotEvicted) EventKind() EventKind { return EventSnapshotEvicted }
+
+// EventKind implements Event.
+func (RollbackStarted) EventKind() EventKind { return EventRollbackStarted }
+
+// EventKind implements Event.
+func (RollbackAdvanced) EventKind() EventKind { return EventRollbackAdvanced }
+
+// EventKind implements Event.
+func (RollbackFinished) EventKind() EventKind { return EventRollbackFinished }
+
+// EventKind implements Event.
+func (EmergencyEscalated) EventKind() EventKind { return EventEmergencyEscalated }
+
+// EventKind implements Event.
+func (EmergencyCleared) EventKind() EventKind { return EventEmergencyCleared }
+
+// EventKind implements Event.
+func (EmergencyPublished) EventKind() EventKind { return EventEmergencyPublished }

@@ -1,0 +1,126 @@
+// Package guard is the strict dependency guard: pure checks of an input against
+// what the plane knows. Whatever is missing, unknown or contradictory is a
+// typed refusal; nothing is ever substituted. A refusal becomes the only event
+// of its record, dependency.violated, at CRITICAL.
+package guard
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// Run is what the guard must know about a run to judge an input that names it.
+type Run struct {
+	Status      leyline.RunStatus // zero when the run is unknown
+	Incarnation leyline.Incarnation
+	Step        leyline.Step // last step decided
+	Tasks       int
+	Grafted     []leyline.SeedID // seeds that are part of the network now
+	Rollback    leyline.RollbackID
+}
+
+// Open refuses a run that is not open.
+func Open(r Run, id leyline.RunID) *leyline.Refusal {
+	switch r.Status {
+	case leyline.RunStatusOpen:
+		return nil
+	case leyline.RunStatusUnspecified:
+		return refuse(leyline.RefusalUnknownRun, "run", string(id), "is not known", "open the run first")
+	}
+	return refuse(leyline.RefusalRunNotOpen, "run", string(id), "is "+r.Status.String(), "open a new run")
+}
+
+// Life refuses a report of another incarnation than the present one.
+func Life(r Run, got leyline.Incarnation) *leyline.Refusal {
+	if got == r.Incarnation {
+		return nil
+	}
+	return refuse(leyline.RefusalIncarnation, "incarnation", fmt.Sprint(got),
+		fmt.Sprintf("is not the present one, %d", r.Incarnation),
+		"after a rollback or a resume take the incarnation from the answer")
+}
+
+// Settled refuses a report while a rollback is under way.
+func Settled(r Run) *leyline.Refusal {
+	if r.Rollback == "" {
+		return nil
+	}
+	return refuse(leyline.RefusalRollbackActive, "rollback", string(r.Rollback), "is under way",
+		"carry out the restore directive and report it")
+}
+
+// Order refuses any step but the next.
+func Order(r Run, got leyline.Step) *leyline.Refusal {
+	if got == r.Step+1 {
+		return nil
+	}
+	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
+		fmt.Sprintf("is not the step after the last decided one, %d", r.Step), fmt.Sprintf("report step %d", r.Step+1))
+}
+
+// At refuses a report about any step but the last decided one.
+func At(r Run, got leyline.Step) *leyline.Refusal {
+	if got == r.Step {
+		return nil
+	}
+	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
+		fmt.Sprintf("is not the last decided one, %d", r.Step), "report before the next step")
+}
+
+// Gradients refuses a set of losses and inner products that does not cover
+// every task of the run exactly once.
+func Gradients(r Run, losses, gram int) *leyline.Refusal {
+	if losses != r.Tasks {
+		return refuse(leyline.RefusalGradients, "losses", "",
+			fmt.Sprintf("has %d entries for %d tasks", losses, r.Tasks), "report every task in the order of run.opened")
+	}
+	if gram != r.Tasks*r.Tasks {
+		return refuse(leyline.RefusalGradients, "gram", "",
+			fmt.Sprintf("has %d entries, want %d x %d", gram, r.Tasks, r.Tasks), "report all inner products, row by row")
+	}
+	return nil
+}
+
+// Tasks refuses per-task figures that do not cover every task of the run.
+func Tasks(r Run, n int) *leyline.Refusal {
+	if n == r.Tasks {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownTask, "losses", "",
+		fmt.Sprintf("has %d entries for %d tasks", n, r.Tasks), "report every task in the order of run.opened")
+}
+
+// Seeds refuses a report that leaves out a grafted seed or names one that is
+// not grafted.
+func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
+	for i, s := range seen {
+		if !slices.Contains(r.Grafted, s.Seed) {
+			return refuse(leyline.RefusalUnknownSeed, fmt.Sprintf("seeds[%d]", i), string(s.Seed),
+				"is not grafted", "remove it from the network; the answer lists every seed's stage")
+		}
+	}
+	for _, id := range r.Grafted {
+		if !slices.ContainsFunc(seen, func(s leyline.SeedObserved) bool { return s.Seed == id }) {
+			return refuse(leyline.RefusalMissingSeed, "seeds", string(id), "is grafted but was not reported",
+				"report every grafted seed in every step")
+		}
+	}
+	return nil
+}
+
+// Posture refuses a framework whose baseline this plane does not know.
+func Posture(framework string) *leyline.Refusal {
+	if framework == "go-gonum" {
+		return nil
+	}
+	return refuse(leyline.RefusalPosture, "framework", framework, "has no baseline in this version",
+		"only go-gonum, the built-in trainer, is supported")
+}
+
+func refuse(kind leyline.RefusalKind, field, id, reason, hint string) *leyline.Refusal {
+	return &leyline.Refusal{
+		Subsystem: leyline.SubsystemPlane, Kind: kind, Field: field, Identifier: id, Reason: reason, Hint: hint,
+	}
+}

@@ -1,0 +1,268 @@
+package leyline
+
+// Bounds on what one input may carry. They keep a record far below the log's
+// payload limit and make every decoder's work finite.
+const (
+	MaxTasks   = 64  // tasks of a run
+	MaxSeeds   = 64  // seeds of a run
+	MaxLayers  = 128 // host layers, and mesh layers of a seed
+	MaxKeys    = 64  // verification keys of a plane
+	MaxText    = 1024
+	MaxPath    = 512
+	MaxModules = 512 // modules in a build fingerprint
+	MaxDrills  = 64
+)
+
+// PlaneStarted is the first input of every process that opens the log.
+type PlaneStarted struct {
+	Boot       string // random, names this process in the log
+	Origin     string // name of the log, as in its origin record
+	AdminKey   []byte // Ed25519 public key of the trust root, as in the origin record
+	Build      Build
+	Decider    uint32 // version of the rules; replay re-decides records of equal versions
+	Clean      bool   // the log was closed in an orderly way
+	TornBytes  uint64 // bytes cut off an unclean tail
+	SignalSet  bool   // the emergency signal was found set: the last process died in storage failure
+	SignalText string // the reason found in it
+}
+
+// Build is the fingerprint of a binary.
+type Build struct {
+	Version string // of esper
+	Go      string
+	OS      string
+	Arch    string
+	AMD64   string // GOAMD64, empty on other architectures
+	Tags    string
+	Modules []string // "path version", sorted
+}
+
+// ConfigApplied carries a configuration that the admin key signed.
+type ConfigApplied struct {
+	Envelope Envelope // PayloadConfig
+}
+
+// KeyAdded carries a verification key that the admin key signed.
+type KeyAdded struct {
+	Envelope Envelope // PayloadKey
+}
+
+// BlueprintRegistered makes a kind of seed module known.
+type BlueprintRegistered struct {
+	Blueprint  BlueprintID
+	Kernel     string  // name of the kernel file in the plane's kernel store
+	Digest     Digest  // SHA-256 of the kernel file
+	Bytes      uint64  // size of the kernel file
+	Risk       float64 // [0,1]
+	Quarantine bool    // never to be germinated
+}
+
+// RunOpened opens a run, or resumes one that this plane already knows.
+type RunOpened struct {
+	Run        RunID
+	Resume     bool
+	Workload   string
+	Framework  string // "go-gonum", "torch", ...
+	Tasks      []TaskID
+	Seeds      []SeedID // slots in which seeds may germinate
+	Layers     []string // host layers that can be grafted behind
+	Parameters uint64   // parameters of the host
+	Seed       uint64   // of the run's randomness
+	Steps      Step     // planned length
+	Lockstep   bool     // answers wait for the computations they caused
+	Drills     []Drill  // faults that the trainer will inject on purpose
+}
+
+// Drill is a fault injected on purpose, declared so that the log is honest.
+type Drill struct {
+	Name string
+	Step Step
+}
+
+// RunClosed ends a run.
+type RunClosed struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Outcome     Outcome
+	Digest      Digest // of the final training state
+	Reason      string
+}
+
+// StepObserved is what the trainer saw in one step, before it updates any
+// parameter.
+type StepObserved struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Losses      []float64 // per task, in the order of RunOpened.Tasks
+	Gram        []float64 // k*k inner products of the task gradients, row-major
+	Seed        uint64    // seeds this step's random choices
+	Samples     uint32    // in the batch
+	LearnRate   float64
+	Seeds       []SeedObserved // every grafted seed, in slot order
+	ForwardNs   uint64         // forward and backward pass, measured
+	PreviousNs  uint64         // the whole previous step, measured
+}
+
+// SeedObserved is what the trainer measured of one seed in one step.
+type SeedObserved struct {
+	Seed     SeedID
+	Alpha    float64 // with which the seed ran in this step
+	GradNorm float64 // L2 norm of the gradient of the seed's parameters
+	HostNorm float64 // L2 norm of the host's gradient
+	Cosine   float64 // of host and seed gradients at the graft boundary, 0 when either norm is 0
+	Leak     float64 // norm of the gradient that reached the host through the seed's detached input
+	Loss     float64 // the seed's own loss while TRAINING, else 0
+}
+
+// EpochObserved is a held-out evaluation at the end of an epoch.
+type EpochObserved struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Epoch       uint32
+	Losses      []float64 // per task
+	Accuracies  []float64 // per task, [0,1]
+	Samples     uint32
+}
+
+// CommandReceived is a command as it came in.
+type CommandReceived struct {
+	Envelope Envelope
+	Peer     PeerKind
+	PeerName string   // operating system account or certificate, for the audit
+	Cause    EffectID // the proposal it was signed for; zero for commands from outside
+}
+
+// CommandAcked is the trainer's answer to a command it was handed.
+type CommandAcked struct {
+	Run         RunID
+	Incarnation Incarnation
+	Command     CommandID
+	Outcome     Outcome // OK or FAILED
+	Reason      string
+	TookNs      uint64
+}
+
+// KernelReady completes a prefetch.
+type KernelReady struct {
+	Request EffectID
+	Run     RunID
+	Seed    SeedID
+	Digest  Digest
+	Bytes   uint64
+	TookNs  uint64
+}
+
+// KernelFailed ends a prefetch without a kernel.
+type KernelFailed struct {
+	Request EffectID
+	Run     RunID
+	Seed    SeedID
+	Outcome Outcome // FAILED or DEADLINE
+	Reason  string
+	TookNs  uint64
+}
+
+// SnapshotTaken reports bytes the trainer wrote. The door has read them again:
+// Measured is what it found.
+type SnapshotTaken struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Snapshot    SnapshotID
+	Tier        Tier
+	File        string // name within the run's snapshot directory
+	Bytes       uint64
+	Digest      Digest // as the trainer computed it
+	Measured    Digest // as the plane computed it from the file; zero when Problem is set
+	Problem     string // why the plane could not verify the file
+	WriteNs     uint64
+	VerifyNs    uint64
+}
+
+// RollbackReported completes a phase of a rollback.
+type RollbackReported struct {
+	Run         RunID
+	Incarnation Incarnation
+	Rollback    RollbackID
+	Phase       RollbackPhase // PREPARE from the plane's worker, COMMIT from the trainer
+	Outcome     Outcome
+	Digest      Digest // of the bytes staged or restored
+	Reason      string
+	TookNs      uint64
+}
+
+// TimerFired says that a deadline in the state has passed.
+type TimerFired struct {
+	Timer   TimerKind
+	Run     RunID
+	Subject string // the id of what the timer guards
+	Due     Instant
+}
+
+// EmergencyDelivered says that the emergency signal was published.
+type EmergencyDelivered struct {
+	Effect EffectID
+	Level  EmergencyLevel
+	TookNs uint64
+}
+
+// EmergencyUndelivered says that it could not be published.
+type EmergencyUndelivered struct {
+	Effect EffectID
+	Level  EmergencyLevel
+	Reason string
+}
+
+// InputKind implements Input.
+func (PlaneStarted) InputKind() InputKind { return InputPlaneStarted }
+
+// InputKind implements Input.
+func (ConfigApplied) InputKind() InputKind { return InputConfigApplied }
+
+// InputKind implements Input.
+func (KeyAdded) InputKind() InputKind { return InputKeyAdded }
+
+// InputKind implements Input.
+func (BlueprintRegistered) InputKind() InputKind { return InputBlueprintRegistered }
+
+// InputKind implements Input.
+func (RunOpened) InputKind() InputKind { return InputRunOpened }
+
+// InputKind implements Input.
+func (RunClosed) InputKind() InputKind { return InputRunClosed }
+
+// InputKind implements Input.
+func (StepObserved) InputKind() InputKind { return InputStepObserved }
+
+// InputKind implements Input.
+func (EpochObserved) InputKind() InputKind { return InputEpochObserved }
+
+// InputKind implements Input.
+func (CommandReceived) InputKind() InputKind { return InputCommandReceived }
+
+// InputKind implements Input.
+func (CommandAcked) InputKind() InputKind { return InputCommandAcked }
+
+// InputKind implements Input.
+func (KernelReady) InputKind() InputKind { return InputKernelReady }
+
+// InputKind implements Input.
+func (KernelFailed) InputKind() InputKind { return InputKernelFailed }
+
+// InputKind implements Input.
+func (SnapshotTaken) InputKind() InputKind { return InputSnapshotTaken }
+
+// InputKind implements Input.
+func (RollbackReported) InputKind() InputKind { return InputRollbackReported }
+
+// InputKind implements Input.
+func (TimerFired) InputKind() InputKind { return InputTimerFired }
+
+// InputKind implements Input.
+func (EmergencyDelivered) InputKind() InputKind { return InputEmergencyDelivered }
+
+// InputKind implements Input.
+func (EmergencyUndelivered) InputKind() InputKind { return InputEmergencyUndelivered }

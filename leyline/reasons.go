@@ -1,0 +1,165 @@
+package leyline
+
+// RejectReason says why a command was not accepted. The order of the
+// verification reasons is the order of the checks (DESIGN.md section 7).
+type RejectReason = Enum[rejectReasons]
+
+type rejectReasons struct{}
+
+func (rejectReasons) list() []string {
+	return []string{
+		"none",
+		// verification
+		"too_large", "malformed", "unknown_key", "key_revoked", "missing_signature", "invalid_signature",
+		"not_permitted",
+		"wrong_audience", "missing_command_id", "missing_timestamp", "issued_in_future", "stale_command",
+		"nonce_replayed", "sequence_replayed", "replay_ledger_full",
+		// the command is authentic but cannot be carried out
+		"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
+		"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
+		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete",
+	}
+}
+
+// The reasons for rejecting a command.
+const (
+	RejectNone RejectReason = iota
+	RejectTooLarge
+	RejectMalformed
+	RejectUnknownKey
+	RejectKeyRevoked
+	RejectMissingSignature
+	RejectInvalidSignature
+	RejectNotPermitted // the key does not speak for that issuer, or not for that kind of command
+	RejectWrongAudience
+	RejectMissingCommandID
+	RejectMissingTimestamp
+	RejectFuture
+	RejectStale
+	RejectNonceReplayed
+	RejectSequenceReplayed
+	RejectLedgerFull
+	RejectUnknownRun
+	RejectRunNotOpen
+	RejectRollbackActive
+	RejectUnknownSeed
+	RejectUnknownBlueprint
+	RejectMissingMesh
+	RejectUnknownBlendMode
+	RejectWrongStage
+	RejectEmbargoed
+	RejectGateFailed
+	RejectUnsupportedKind
+	RejectUnsupportedOperation
+	RejectKernelPending
+	RejectCommandPending
+	RejectBlendIncomplete
+)
+
+// Authentic reports whether a rejection came after the command had proven who
+// sent it, that it is fresh and that it is new. Only then is its nonce spent.
+func Authentic(r RejectReason) bool { return r == RejectNone || r >= RejectUnknownRun }
+
+// RiskReason says why Tamiyo's proposal was changed or withheld.
+type RiskReason = Enum[riskReasons]
+
+type riskReasons struct{}
+
+func (riskReasons) list() []string {
+	return []string{
+		"none", "policy", "conservative_mode", "blueprint_risk", "bp_quarantine", "loss_spike", "loss_warning",
+		"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
+		"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
+	}
+}
+
+// The reasons of the risk evaluators and of doing nothing.
+const (
+	RiskNone RiskReason = iota
+	RiskPolicy
+	RiskConservative
+	RiskBlueprint
+	RiskQuarantine
+	RiskLossSpike
+	RiskLossWarning
+	RiskVolatility
+	RiskConflict
+	RiskIsolation
+	RiskRollback
+	RiskWarmingUp
+	RiskCommandPending
+	RiskKernelPending
+	RiskNothingToDo
+	RiskRunNotTraining
+)
+
+// FaultReason says why Tolaria started a rollback, escalated or halted.
+type FaultReason = Enum[faultReasons]
+
+type faultReasons struct{}
+
+func (faultReasons) list() []string {
+	return []string{
+		"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
+		"rollback_limit", "resumed", "recovered",
+	}
+}
+
+// The reasons for a rollback, an escalation or a halt.
+const (
+	FaultNone FaultReason = iota
+	FaultNonFinite
+	FaultRollbackDeadline
+	FaultRollbackFailed
+	FaultDigestMismatch
+	FaultNoSnapshot
+	FaultRollbackLimit // too many rollbacks without progress
+	FaultResumed       // not a fault: the process stopped and the run goes on
+	FaultRecovered     // not a fault: the level is lowered again
+)
+
+// RefusalKind classifies a refused input.
+type RefusalKind = Enum[refusalKinds]
+
+type refusalKinds struct{}
+
+func (refusalKinds) list() []string {
+	return []string{
+		"none", "missing_field", "invalid_field", "missing_run", "unknown_run", "run_exists", "run_not_open",
+		"incarnation_mismatch", "step_out_of_order", "rollback_active", "gradient_set", "unknown_task",
+		"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
+		"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
+		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer",
+	}
+}
+
+// The kinds of refusal.
+const (
+	RefusalNone RefusalKind = iota
+	RefusalMissingField
+	RefusalInvalidField
+	RefusalMissingRun
+	RefusalUnknownRun
+	RefusalRunExists
+	RefusalRunNotOpen
+	RefusalIncarnation
+	RefusalStepOrder
+	RefusalRollbackActive
+	RefusalGradients
+	RefusalUnknownTask
+	RefusalUnknownSeed
+	RefusalMissingSeed
+	RefusalUnknownSnapshot
+	RefusalUnknownRollback
+	RefusalUnknownCommand
+	RefusalUnknownRequest
+	RefusalPosture
+	RefusalInvalidSignature
+	RefusalUnknownKey
+	RefusalNotAuthorized
+	RefusalConfig
+	RefusalBlueprintExists
+	RefusalSnapshotExists
+	RefusalNotConfigured
+	RefusalUnknownTimer
+)

@@ -1,0 +1,138 @@
+package leyline
+
+// Record is a transition: one input and everything that was decided because of
+// it. It is the unit of durability and of replay.
+type Record struct {
+	Seq    Seq
+	At     Instant
+	Wall   Instant // the wall clock when the input was stamped; evidence only, never decided upon
+	Run    RunID   // empty for inputs that concern the plane
+	Input  Input
+	Events []Event
+}
+
+// Meta is what deciders and reducers may know about the record at hand beside
+// its input: its position, its time and its run.
+type Meta struct {
+	Seq Seq
+	At  Instant
+	Run RunID
+}
+
+// Input is something a plane saw. Inputs are stored as they came in.
+type Input interface {
+	// InputKind is the stored kind.
+	InputKind() InputKind
+	// Validate checks what can be checked without any state: bounds, required
+	// fields, enum codes. It returns a *Refusal that names the field.
+	Validate() error
+}
+
+// Event is something that was decided.
+type Event interface {
+	// EventKind is the stored kind.
+	EventKind() EventKind
+}
+
+// InputKind names a kind of input.
+type InputKind = Enum[inputKinds]
+
+type inputKinds struct{}
+
+func (inputKinds) list() []string {
+	return []string{
+		"unspecified",
+		"plane.started", "config.applied", "key.added", "blueprint.registered",
+		"run.opened", "run.closed", "step.observed", "epoch.observed",
+		"command.received", "command.acked", "kernel.ready", "kernel.failed",
+		"snapshot.taken", "rollback.reported", "timer.fired",
+		"emergency.delivered", "emergency.undelivered",
+	}
+}
+
+// The kinds of input.
+const (
+	InputUnspecified InputKind = iota
+	InputPlaneStarted
+	InputConfigApplied
+	InputKeyAdded
+	InputBlueprintRegistered
+	InputRunOpened
+	InputRunClosed
+	InputStepObserved
+	InputEpochObserved
+	InputCommandReceived
+	InputCommandAcked
+	InputKernelReady
+	InputKernelFailed
+	InputSnapshotTaken
+	InputRollbackReported
+	InputTimerFired
+	InputEmergencyDelivered
+	InputEmergencyUndelivered
+)
+
+// EventKind names a kind of event.
+type EventKind = Enum[eventKinds]
+
+type eventKinds struct{}
+
+func (eventKinds) list() []string {
+	return []string{
+		"unspecified",
+		"dependency.violated",
+		"plane.booted", "effect.recovered", "config.adopted", "key.enrolled", "blueprint.admitted",
+		"run.started", "run.resumed", "run.ended", "run.halted",
+		"gradients.combined", "training.assessed", "epoch.assessed",
+		"conservative.entered", "conservative.left", "risk.assessed", "action.none",
+		"command.proposed", "command.verified", "command.rejected", "command.settled", "command.expired",
+		"gate.evaluated", "seed.moved", "blend.configured", "blend.stepped",
+		"isolation.assessed", "prefetch.requested", "prefetch.settled",
+		"snapshot.registered", "snapshot.refused", "snapshot.evicted",
+		"rollback.started", "rollback.advanced", "rollback.finished",
+		"emergency.escalated", "emergency.cleared", "emergency.published",
+	}
+}
+
+// The kinds of event.
+const (
+	EventUnspecified EventKind = iota
+	EventDependencyViolated
+	EventPlaneBooted
+	EventEffectRecovered
+	EventConfigAdopted
+	EventKeyEnrolled
+	EventBlueprintAdmitted
+	EventRunStarted
+	EventRunResumed
+	EventRunEnded
+	EventRunHalted
+	EventGradientsCombined
+	EventTrainingAssessed
+	EventEpochAssessed
+	EventConservativeEntered
+	EventConservativeLeft
+	EventRiskAssessed
+	EventActionNone
+	EventCommandProposed
+	EventCommandVerified
+	EventCommandRejected
+	EventCommandSettled
+	EventCommandExpired
+	EventGateEvaluated
+	EventSeedMoved
+	EventBlendConfigured
+	EventBlendStepped
+	EventIsolationAssessed
+	EventPrefetchRequested
+	EventPrefetchSettled
+	EventSnapshotRegistered
+	EventSnapshotRefused
+	EventSnapshotEvicted
+	EventRollbackStarted
+	EventRollbackAdvanced
+	EventRollbackFinished
+	EventEmergencyEscalated
+	EventEmergencyCleared
+	EventEmergencyPublished
+)

@@ -1,0 +1,219 @@
+package leyline
+
+// Validate implements Input.
+func (x PlaneStarted) Validate() error {
+	var c check
+	needID(&c, "boot", x.Boot)
+	needID(&c, "origin", x.Origin)
+	need(&c, "admin_key", len(x.AdminKey) == 32)
+	need(&c, "decider", x.Decider > 0)
+	bound(&c, "build.modules", len(x.Build.Modules), MaxModules)
+	text(&c, "signal_text", x.SignalText, MaxText)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x ConfigApplied) Validate() error {
+	var c check
+	x.Envelope.check(&c, "envelope", PayloadConfig)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x KeyAdded) Validate() error {
+	var c check
+	x.Envelope.check(&c, "envelope", PayloadKey)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x BlueprintRegistered) Validate() error {
+	var c check
+	needID(&c, "blueprint", x.Blueprint)
+	need(&c, "kernel", x.Kernel != "")
+	text(&c, "kernel", x.Kernel, MaxPath)
+	need(&c, "digest", !x.Digest.IsZero())
+	need(&c, "bytes", x.Bytes > 0)
+	unit(&c, "risk", x.Risk)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x RunOpened) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	needText(&c, "workload", x.Workload)
+	needText(&c, "framework", x.Framework)
+	need(&c, "tasks", len(x.Tasks) > 0)
+	bound(&c, "tasks", len(x.Tasks), MaxTasks)
+	distinct(&c, "tasks", x.Tasks)
+	bound(&c, "seeds", len(x.Seeds), MaxSeeds)
+	distinct(&c, "seeds", x.Seeds)
+	bound(&c, "layers", len(x.Layers), MaxLayers)
+	distinct(&c, "layers", x.Layers)
+	need(&c, "parameters", x.Parameters > 0)
+	need(&c, "steps", x.Steps > 0)
+	bound(&c, "drills", len(x.Drills), MaxDrills)
+	for i, d := range x.Drills {
+		needID(&c, at("drills", i)+".name", d.Name)
+		need(&c, at("drills", i)+".step", d.Step > 0)
+	}
+	return c.result()
+}
+
+// Validate implements Input.
+func (x RunClosed) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed)
+	if x.Outcome == OutcomeOK {
+		need(&c, "digest", !x.Digest.IsZero())
+	}
+	text(&c, "reason", x.Reason, MaxText)
+	return c.result()
+}
+
+// Validate implements Input. Losses and Gram may hold NaN and infinities: that
+// is what a trainer reports when training goes wrong.
+func (x StepObserved) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	need(&c, "step", x.Step > 0)
+	need(&c, "losses", len(x.Losses) > 0)
+	bound(&c, "losses", len(x.Losses), MaxTasks)
+	need(&c, "gram", len(x.Gram) > 0)
+	bound(&c, "gram", len(x.Gram), MaxTasks*MaxTasks)
+	need(&c, "samples", x.Samples > 0)
+	notNaN(&c, "learn_rate", x.LearnRate)
+	bound(&c, "seeds", len(x.Seeds), MaxSeeds)
+	for i, s := range x.Seeds {
+		needID(&c, at("seeds", i)+".seed", s.Seed)
+		unit(&c, at("seeds", i)+".alpha", s.Alpha)
+	}
+	return c.result()
+}
+
+// Validate implements Input.
+func (x EpochObserved) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	need(&c, "losses", len(x.Losses) > 0)
+	bound(&c, "losses", len(x.Losses), MaxTasks)
+	bound(&c, "accuracies", len(x.Accuracies), MaxTasks)
+	if len(x.Accuracies) != len(x.Losses) {
+		c.fail(Invalid("accuracies", "has another length than losses"))
+	}
+	for i, a := range x.Accuracies {
+		unit(&c, at("accuracies", i), a)
+	}
+	need(&c, "samples", x.Samples > 0)
+	return c.result()
+}
+
+// Validate implements Input. Only bounds are checked here: what is wrong with a
+// command is for the verifier to say, and is audited.
+func (x CommandReceived) Validate() error {
+	var c check
+	needEnum(&c, "peer", x.Peer)
+	bound(&c, "envelope.payload", len(x.Envelope.Payload), MaxCommandBytes+1)
+	bound(&c, "envelope.signature", len(x.Envelope.Signature), 128)
+	text(&c, "envelope.payload_type", x.Envelope.PayloadType, MaxText)
+	text(&c, "envelope.key_id", string(x.Envelope.KeyID), MaxText)
+	text(&c, "peer_name", x.PeerName, MaxText)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x CommandAcked) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	needID(&c, "command", x.Command)
+	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed)
+	text(&c, "reason", x.Reason, MaxText)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x KernelReady) Validate() error {
+	var c check
+	need(&c, "request", !x.Request.IsZero())
+	needID(&c, "run", x.Run)
+	needID(&c, "seed", x.Seed)
+	need(&c, "digest", !x.Digest.IsZero())
+	return c.result()
+}
+
+// Validate implements Input.
+func (x KernelFailed) Validate() error {
+	var c check
+	need(&c, "request", !x.Request.IsZero())
+	needID(&c, "run", x.Run)
+	needID(&c, "seed", x.Seed)
+	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
+	needText(&c, "reason", x.Reason)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x SnapshotTaken) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	needID(&c, "snapshot", x.Snapshot)
+	needEnum(&c, "tier", x.Tier)
+	need(&c, "file", x.File != "")
+	text(&c, "file", x.File, MaxPath)
+	need(&c, "bytes", x.Bytes > 0)
+	need(&c, "digest", !x.Digest.IsZero())
+	text(&c, "problem", x.Problem, MaxText)
+	if x.Problem == "" {
+		need(&c, "measured", !x.Measured.IsZero())
+	}
+	return c.result()
+}
+
+// Validate implements Input.
+func (x RollbackReported) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	needID(&c, "rollback", x.Rollback)
+	oneOf(&c, "phase", x.Phase, PhasePrepare, PhaseCommit)
+	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed, OutcomeDeadline)
+	if x.Outcome == OutcomeOK {
+		need(&c, "digest", !x.Digest.IsZero())
+	} else {
+		needText(&c, "reason", x.Reason)
+	}
+	return c.result()
+}
+
+// Validate implements Input.
+func (x TimerFired) Validate() error {
+	var c check
+	needEnum(&c, "timer", x.Timer)
+	needID(&c, "subject", x.Subject)
+	need(&c, "due", x.Due > 0)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x EmergencyDelivered) Validate() error {
+	var c check
+	need(&c, "effect", !x.Effect.IsZero())
+	needEnum(&c, "level", x.Level)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x EmergencyUndelivered) Validate() error {
+	var c check
+	need(&c, "effect", !x.Effect.IsZero())
+	needEnum(&c, "level", x.Level)
+	needText(&c, "reason", x.Reason)
+	return c.result()
+}
