@@ -8,6 +8,9 @@ func (x PlaneStarted) Validate() error {
 	need(&c, "admin_key", len(x.AdminKey) == 32)
 	need(&c, "decider", x.Decider > 0)
 	bound(&c, "build.modules", len(x.Build.Modules), MaxModules)
+	for i, m := range x.Build.Modules {
+		text(&c, at("build.modules", i), m, MaxPath)
+	}
 	text(&c, "signal_text", x.SignalText, MaxText)
 	return c.result()
 }

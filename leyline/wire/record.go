@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// MaxRecordBytes bounds the payload of a record.
+const MaxRecordBytes = 16 << 20
+
+// recordLimits bounds the structure of a record. Depth follows from the types:
+// record, events, event, config.adopted, configuration, section.
+var recordLimits = Limits{Bytes: MaxRecordBytes, Depth: 16, Elements: 4 << 20, Length: MaxRecordBytes}
+
+// AppendRecord appends the payload of a record's log frame to dst. Sequence and
+// time belong to the frame and are not in the payload. On an error, which is an
+// *EncodeError, dst is returned as it was.
+func AppendRecord(dst []byte, r leyline.Record) ([]byte, error) {
+	e := begin(dst, false)
+	out, err := e.end(dst, encodeRecord(e, r))
+	if n := len(out) - len(dst); n > MaxRecordBytes {
+		out, err = dst, &EncodeError{Problem: fmt.Sprintf("has %d bytes, at most %d are allowed", n, MaxRecordBytes)}
+	}
+	if err != nil {
+		err.What = recordName(r.Seq)
+		return dst, err
+	}
+	return out, nil
+}
+
+func recordName(seq leyline.Seq) string { return "record " + strconv.FormatUint(uint64(seq), 10) }
+
+func encodeRecord(e *encoder, r leyline.Record) *EncodeError {
+	e.array(6)
+	e.int(int64(r.Wall))
+	e.string(string(r.Run))
+	if r.Input == nil {
+		return &EncodeError{Path: "input", Problem: "is missing"}
+	}
+	if err := encodeKind(e, inputs[:], uint8(r.Input.InputKind()), r.Input); err != nil {
+		return err.under("input")
+	}
+	return encodeEvents(e, r.Events)
+}
+
+// AppendEvents appends exactly the bytes that AppendRecord stores for the
+// events, so that replay can compare what it decided with what was stored.
+func AppendEvents(dst []byte, evs []leyline.Event) ([]byte, error) {
+	e := begin(dst, false)
+	out, err := e.end(dst, encodeEvents(e, evs))
+	if err != nil {
+		err.What = "events"
+		return dst, err
+	}
+	return out, nil
+}
+
+func encodeEvents(e *encoder, evs []leyline.Event) *EncodeError {
+	e.array(len(evs))
+	for i, ev := range evs {
+		if err := encodeEvent(e, ev); err != nil {
+			return err.under("events[" + strconv.Itoa(i) + "]")
+		}
+	}
+	return nil
+}
+
+func encodeEvent(e *encoder, ev leyline.Event) *EncodeError {
+	if ev == nil {
+		return &EncodeError{Problem: "is missing"}
+	}
+	e.array(3)
+	return encodeKind(e, events[:], uint8(ev.EventKind()), ev)
+}
+
+// encodeKind writes kind, version and body.
+func encodeKind[I any](e *encoder, table [][]stored[I], kind uint8, v I) *EncodeError {
+	rv := reflect.ValueOf(v)
+	if int(kind) >= len(table) || len(table[kind]) == 0 {
+		return &EncodeError{Problem: fmt.Sprintf("has kind %d, which is not registered", kind)}
+	}
+	version := len(table[kind]) - 1
+	s := &table[kind][version]
+	if rv.Type() != s.typ {
+		return &EncodeError{Problem: fmt.Sprintf("is a %s, want %s", rv.Type(), s.typ)}
+	}
+	e.uint(uint64(kind))
+	e.uint(uint64(version))
+	return s.codec.encode(e, rv)
+}
+
+// DecodeRecord decodes a payload that AppendRecord made. Input and Events hold
+// values, never pointers, and nothing in the result aliases payload. An error
+// is a *DecodeError. Accepted bytes are exactly those AppendRecord makes of the
+// result.
+func DecodeRecord(seq leyline.Seq, at leyline.Instant, payload []byte) (leyline.Record, error) {
+	r := leyline.Record{Seq: seq, At: at}
+	err := decodeWhole(payload, recordLimits, false, func(d *decoder) *DecodeError { return decodeRecord(d, &r) })
+	if err != nil {
+		err.What = recordName(seq)
+		return leyline.Record{}, err
+	}
+	return r, nil
+}
+
+func decodeRecord(d *decoder, r *leyline.Record) *DecodeError {
+	if err := d.tuple(6, "a record"); err != nil {
+		return err
+	}
+	if err := (intCodec{}).decode(d, reflect.ValueOf(&r.Wall).Elem()); err != nil {
+		return err.under("wall")
+	}
+	run, err := d.bytes(shapeStr)
+	if err != nil {
+		return err.under("run")
+	}
+	r.Run = leyline.RunID(run)
+	if r.Input, err = decodeKind(d, inputs[:]); err != nil {
+		return err.under("input")
+	}
+	if r.Events, err = decodeEvents(d); err != nil {
+		return err
+	}
+	return nil
+}
+
+// leastEvent is the shortest event: array, kind, version, empty body.
+const leastEvent = 4
+
+func decodeEvents(d *decoder) ([]leyline.Event, *DecodeError) {
+	n, err := d.array(leastEvent)
+	if err != nil {
+		return nil, err.under("events")
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	evs := make([]leyline.Event, n)
+	for i := range evs {
+		if err = d.tuple(3, "an event"); err == nil {
+			evs[i], err = decodeKind(d, events[:])
+		}
+		if err != nil {
+			return nil, err.under("events[" + strconv.Itoa(i) + "]")
+		}
+	}
+	return evs, nil
+}
+
+// decodeKind reads kind, version and body.
+func decodeKind[I any](d *decoder, table [][]stored[I]) (I, *DecodeError) {
+	var none I
+	start := d.off
+	kind, err := d.want(shapeUint)
+	if err != nil {
+		return none, err.under("kind")
+	}
+	if kind >= uint64(len(table)) || len(table[kind]) == 0 {
+		return none, refuse(start, "has unknown kind %d", kind)
+	}
+	start = d.off
+	version, err := d.want(shapeUint)
+	if err != nil {
+		return none, err.under("version")
+	}
+	if version >= uint64(len(table[kind])) {
+		return none, refuse(start, "has unknown version %d of kind %d", version, kind)
+	}
+	return table[kind][version].decode(d)
+}

@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"reflect"
+	"sync"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// stored is one version of one kind. I is leyline.Input or leyline.Event.
+type stored[I any] struct {
+	typ    reflect.Type
+	codec  codec
+	decode func(*decoder) (I, *DecodeError) // a value, never a pointer
+}
+
+// store registers T, which implements I.
+func store[T, I any]() stored[I] {
+	t := reflect.TypeFor[T]()
+	c := mustCodec(t)
+	fresh := sync.Pool{New: func() any { return new(T) }}
+	return stored[I]{typ: t, codec: c, decode: func(d *decoder) (I, *DecodeError) {
+		p := fresh.Get().(*T)
+		err := c.decode(d, reflect.ValueOf(p).Elem())
+		v := any(*p).(I)
+		*p = *new(T)
+		fresh.Put(p)
+		return v, err
+	}}
+}
+
+func input[T leyline.Input]() stored[leyline.Input] { return store[T, leyline.Input]() }
+func event[T leyline.Event]() stored[leyline.Event] { return store[T, leyline.Event]() }
+
+// inputs lists the versions of every kind of input; the last is written.
+var inputs = [...][]stored[leyline.Input]{
+	leyline.InputPlaneStarted:         {input[leyline.PlaneStarted]()},
+	leyline.InputConfigApplied:        {input[leyline.ConfigApplied]()},
+	leyline.InputKeyAdded:             {input[leyline.KeyAdded]()},
+	leyline.InputBlueprintRegistered:  {input[leyline.BlueprintRegistered]()},
+	leyline.InputRunOpened:            {input[leyline.RunOpened]()},
+	leyline.InputRunClosed:            {input[leyline.RunClosed]()},
+	leyline.InputStepObserved:         {input[leyline.StepObserved]()},
+	leyline.InputEpochObserved:        {input[leyline.EpochObserved]()},
+	leyline.InputCommandReceived:      {input[leyline.CommandReceived]()},
+	leyline.InputCommandAcked:         {input[leyline.CommandAcked]()},
+	leyline.InputKernelReady:          {input[leyline.KernelReady]()},
+	leyline.InputKernelFailed:         {input[leyline.KernelFailed]()},
+	leyline.InputSnapshotTaken:        {input[leyline.SnapshotTaken]()},
+	leyline.InputRollbackReported:     {input[leyline.RollbackReported]()},
+	leyline.InputTimerFired:           {input[leyline.TimerFired]()},
+	leyline.InputEmergencyDelivered:   {input[leyline.EmergencyDelivered]()},
+	leyline.InputEmergencyUndelivered: {input[leyline.EmergencyUndelivered]()},
+}
+
+// events lists the versions of every kind of event; the last is written.
+var events = [...][]stored[leyline.Event]{
+	leyline.EventDependencyViolated:  {event[leyline.DependencyViolated]()},
+	leyline.EventPlaneBooted:         {event[leyline.PlaneBooted]()},
+	leyline.EventEffectRecovered:     {event[leyline.EffectRecovered]()},
+	leyline.EventConfigAdopted:       {event[leyline.ConfigAdopted]()},
+	leyline.EventKeyEnrolled:         {event[leyline.KeyEnrolled]()},
+	leyline.EventBlueprintAdmitted:   {event[leyline.BlueprintAdmitted]()},
+	leyline.EventRunStarted:          {event[leyline.RunStarted]()},
+	leyline.EventRunResumed:          {event[leyline.RunResumed]()},
+	leyline.EventRunEnded:            {event[leyline.RunEnded]()},
+	leyline.EventRunHalted:           {event[leyline.RunHalted]()},
+	leyline.EventGradientsCombined:   {event[leyline.GradientsCombined]()},
+	leyline.EventTrainingAssessed:    {event[leyline.TrainingAssessed]()},
+	leyline.EventEpochAssessed:       {event[leyline.EpochAssessed]()},
+	leyline.EventConservativeEntered: {event[leyline.ConservativeEntered]()},
+	leyline.EventConservativeLeft:    {event[leyline.ConservativeLeft]()},
+	leyline.EventRiskAssessed:        {event[leyline.RiskAssessed]()},
+	leyline.EventActionNone:          {event[leyline.ActionNone]()},
+	leyline.EventCommandProposed:     {event[leyline.CommandProposed]()},
+	leyline.EventCommandVerified:     {event[leyline.CommandVerified]()},
+	leyline.EventCommandRejected:     {event[leyline.CommandRejected]()},
+	leyline.EventCommandSettled:      {event[leyline.CommandSettled]()},
+	leyline.EventCommandExpired:      {event[leyline.CommandExpired]()},
+	leyline.EventGateEvaluated:       {event[leyline.GateEvaluated]()},
+	leyline.EventSeedMoved:           {event[leyline.SeedMoved]()},
+	leyline.EventBlendConfigured:     {event[leyline.BlendConfigured]()},
+	leyline.EventBlendStepped:        {event[leyline.BlendStepped]()},
+	leyline.EventIsolationAssessed:   {event[leyline.IsolationAssessed]()},
+	leyline.EventPrefetchRequested:   {event[leyline.PrefetchRequested]()},
+	leyline.EventPrefetchSettled:     {event[leyline.PrefetchSettled]()},
+	leyline.EventSnapshotRegistered:  {event[leyline.SnapshotRegistered]()},
+	leyline.EventSnapshotRefused:     {event[leyline.SnapshotRefused]()},
+	leyline.EventSnapshotEvicted:     {event[leyline.SnapshotEvicted]()},
+	leyline.EventRollbackStarted:     {event[leyline.RollbackStarted]()},
+	leyline.EventRollbackAdvanced:    {event[leyline.RollbackAdvanced]()},
+	leyline.EventRollbackFinished:    {event[leyline.RollbackFinished]()},
+	leyline.EventEmergencyEscalated:  {event[leyline.EmergencyEscalated]()},
+	leyline.EventEmergencyCleared:    {event[leyline.EmergencyCleared]()},
+	leyline.EventEmergencyPublished:  {event[leyline.EmergencyPublished]()},
+}
