@@ -1,0 +1,251 @@
+package worker
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Where a job was when its outcome became known.
+const (
+	fromQueue = iota
+	fromRun
+)
+
+// Worker runs jobs. All methods are safe for concurrent use.
+type Worker struct {
+	o Options
+
+	mu      sync.Mutex
+	queue   *list.List // of *job. Invariant: their outcome is open
+	running int        // jobs started whose outcome is open
+	leaked  map[*job]struct{}
+	// callbacks counts Done functions being called, by where their job ended.
+	// One from the queue keeps its place there until it has returned.
+	callbacks [2]int
+	open      map[*job]struct{} // queued and running jobs, for Close
+	stats     Stats             // counters only; see Worker.Stats for the rest
+	closed    bool
+	idle      chan struct{} // closed when closed is set and nothing is left
+}
+
+// New returns a worker that holds no goroutine while it has no job. The error
+// names negative options.
+func New(o Options) (*Worker, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{
+		o:      o,
+		queue:  list.New(),
+		leaked: map[*job]struct{}{},
+		open:   map[*job]struct{}{},
+		idle:   make(chan struct{}),
+	}, nil
+}
+
+// Submit accepts a job, or returns why not: ErrFull, ErrClosed, an error that
+// wraps ErrInvalid, or the cause of ctx if that is done. It never waits. The
+// job ends when ctx does: as TimedOut if ctx's deadline passed, otherwise as
+// Cancelled. ctx may carry values for Run.
+func (w *Worker) Submit(ctx context.Context, j Job) (*Handle, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.admit(ctx, j); err != nil {
+		w.stats.Rejected++
+		return nil, err
+	}
+	a := &job{Job: j, resolved: make(chan struct{}), submitted: time.Now()}
+	if j.Timeout > 0 {
+		a.ctx, a.cancel = context.WithTimeoutCause(ctx, j.Timeout, &TimeoutError{j.Name, j.Timeout})
+	} else {
+		a.ctx, a.cancel = context.WithCancel(ctx)
+	}
+	// The hook runs in a goroutine of its own, which waits for w.mu.
+	a.unhook = context.AfterFunc(a.ctx, func() { w.abort(a, 0, nil) })
+	w.stats.Submitted++
+	w.open[a] = struct{}{}
+	a.place = w.queue.PushBack(a)
+	w.dispatch()
+	return &Handle{w, a}, nil
+}
+
+// admit says whether a job can be accepted now. It needs w.mu.
+func (w *Worker) admit(ctx context.Context, j Job) error {
+	switch {
+	case w.closed:
+		return ErrClosed
+	case j.Run == nil:
+		return fmt.Errorf("job %q: %w: nothing to run", j.Name, ErrInvalid)
+	case j.Timeout < 0:
+		return fmt.Errorf("job %q: %w: negative timeout %v", j.Name, ErrInvalid, j.Timeout)
+	case ctx.Err() != nil:
+		return fmt.Errorf("job %q: %w", j.Name, context.Cause(ctx))
+	case w.queue.Len()+w.callbacks[fromQueue] >= w.o.Queue && !w.vacant():
+		return ErrFull
+	}
+	return nil
+}
+
+// vacant reports whether one more job may start; the package comment has the
+// rule. Nothing starts once the worker is closed. It needs w.mu.
+func (w *Worker) vacant() bool {
+	c := w.o.Concurrency
+	return !w.closed && w.running < c && w.running+len(w.leaked)+w.callbacks[fromRun] < 2*c
+}
+
+// dispatch starts queued jobs while there is room. It needs w.mu.
+func (w *Worker) dispatch() {
+	for w.queue.Len() > 0 && w.vacant() {
+		j := w.queue.Front().Value.(*job)
+		if j.ctx.Err() != nil { // its hook has not come through yet
+			w.settle(j, 0, nil)
+			go w.finish(j, fromQueue)
+			continue
+		}
+		w.queue.Remove(j.place)
+		j.place = nil
+		j.started = time.Now()
+		w.running++
+		go w.run(j)
+	}
+}
+
+// run executes a started job and settles it unless that has happened.
+func (w *Worker) run(j *job) {
+	// Not even runtime.Goexit in a job skips the deferred call.
+	err := error(&PanicError{Name: j.Name, Text: "goroutine left by runtime.Goexit"})
+	defer func() { w.ran(j, err) }()
+	err = call(j)
+}
+
+// call invokes Run and turns a panic into an error.
+func call(j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Name: j.Name, Text: fmt.Sprint(p), Stack: string(debug.Stack())}
+		}
+	}()
+	return j.Run(j.ctx)
+}
+
+// ran takes the result of a job whose function has returned.
+func (w *Worker) ran(j *job, result error) {
+	w.mu.Lock()
+	j.returned = true
+	delete(w.leaked, j)
+	state, err := Done, result
+	switch {
+	case j.ctx.Err() != nil:
+		state, err = 0, nil // too late: the context decides
+	case result != nil:
+		state = Failed
+	}
+	settled := w.settle(j, state, err)
+	if p := (*PanicError)(nil); errors.As(result, &p) && (!settled || state != Failed) {
+		w.stats.LatePanics++
+	}
+	w.dispatch()
+	w.checkIdle()
+	w.mu.Unlock()
+	if settled {
+		w.finish(j, fromRun)
+	}
+}
+
+// abort ends a job from outside and reports whether it was still open.
+func (w *Worker) abort(j *job, state State, err error) bool {
+	w.mu.Lock()
+	from := fromRun
+	if j.place != nil {
+		from = fromQueue
+	}
+	settled := w.settle(j, state, err)
+	w.dispatch()
+	w.mu.Unlock()
+	if settled {
+		go w.finish(j, from)
+	}
+	return settled
+}
+
+// settle fixes the outcome of an open job and moves it out of queued or running;
+// it returns false if the outcome is fixed already. With state 0 the job's
+// context, which must be done, says what happened. The caller must see to it
+// that finish is called. It needs w.mu.
+func (w *Worker) settle(j *job, state State, err error) bool {
+	if _, ok := w.open[j]; !ok {
+		return false
+	}
+	if state == 0 {
+		state, err = Cancelled, context.Cause(j.ctx)
+		if errors.Is(j.ctx.Err(), context.DeadlineExceeded) {
+			state = TimedOut
+		}
+	}
+	delete(w.open, j)
+	o := Outcome{Name: j.Name, State: state, Err: err}
+	now := time.Now()
+	if j.place != nil {
+		w.queue.Remove(j.place)
+		j.place = nil
+		o.Queued = now.Sub(j.submitted)
+		w.callbacks[fromQueue]++
+	} else {
+		w.running--
+		o.Queued, o.Ran = j.started.Sub(j.submitted), now.Sub(j.started)
+		w.callbacks[fromRun]++
+		if !j.returned {
+			w.leaked[j] = struct{}{}
+		}
+	}
+	w.stats.count(o)
+	j.outcome = o
+	close(j.resolved)
+	return true
+}
+
+// finish releases the context of a settled job and calls its Done function.
+func (w *Worker) finish(j *job, from int) {
+	j.unhook()
+	j.cancel()
+	panicked := true
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.callbacks[from]--
+		if panicked {
+			w.stats.CallbackPanics++
+		}
+		w.dispatch()
+		w.checkIdle()
+	}()
+	panicked = notify(j)
+}
+
+// notify calls Done, if there is one, and reports whether it panicked.
+func notify(j *job) (panicked bool) {
+	if j.Done == nil {
+		return false
+	}
+	defer func() { panicked = recover() != nil }()
+	j.Done(j.outcome)
+	return false
+}
+
+// checkIdle closes w.idle when a closed worker has nothing left. It needs w.mu.
+func (w *Worker) checkIdle() {
+	if !w.closed || len(w.open)+len(w.leaked)+w.callbacks[fromQueue]+w.callbacks[fromRun] > 0 {
+		return
+	}
+	select {
+	case <-w.idle:
+	default:
+		close(w.idle)
+	}
+}
