@@ -1,0 +1,225 @@
+package projections
+
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// Kasmina is the projection of the execution layer.
+type Kasmina struct {
+	Runs    []Slots          // sorted by run
+	Pending []PendingCommand // accepted, not answered; in order of acceptance
+	Nonces  []Nonce          // spent and still replayable, in order of KeepUntil
+	Windows []SequenceWindow // per key, sorted
+}
+
+// Nonce is a spent command id that could still pass the freshness check.
+type Nonce struct {
+	Command   leyline.CommandID
+	Key       leyline.KeyID
+	KeepUntil leyline.Instant
+}
+
+// SequenceWindow is the highest sequence that a key has spent.
+type SequenceWindow struct {
+	Key  leyline.KeyID
+	High uint64
+}
+
+// PendingCommand is an accepted command whose answer is outstanding.
+type PendingCommand struct {
+	Command  leyline.CommandID
+	Run      leyline.RunID
+	Effect   leyline.EffectID // the directive that carries it
+	Seed     leyline.SeedCommand
+	Deadline leyline.Instant
+	Unknown  bool // the process stopped between durable and acted
+}
+
+// Slots holds the seeds of one run.
+type Slots struct {
+	Run   leyline.RunID
+	Seeds []Seed // in the order of RunOpened.Seeds
+	Memos []SeedMemo
+}
+
+// SeedMemo holds the seeds as they were at a snapshot.
+type SeedMemo struct {
+	Snapshot leyline.SnapshotID
+	Seeds    []Seed
+}
+
+// Seed is one slot of a host network and what grows in it. Slices inside a
+// Seed are never changed in place, so a copy of a Seed is independent.
+type Seed struct {
+	ID        leyline.SeedID
+	Stage     leyline.Stage
+	Since     leyline.Step // step at which the stage was entered
+	Blueprint leyline.BlueprintID
+	Mesh      []string
+	Until     leyline.Instant // end of the embargo
+	Kernel    Kernel
+	Plan      leyline.BlendPlan
+	AlphaStep uint32
+	Alpha     float64
+	Complete  bool // the alpha schedule has ended
+	Isolation Isolation
+}
+
+// Kernel is the state of a seed's kernel.
+type Kernel struct {
+	Request  leyline.EffectID // outstanding prefetch; zero when there is none
+	Name     string
+	Digest   leyline.Digest
+	Deadline leyline.Instant // zero after a restart: only the worker's own limit holds
+	Ready    bool
+	TookNs   uint64
+}
+
+// Isolation is what was measured of a seed in its present stage.
+type Isolation struct {
+	Steps    uint32
+	GradNorm float64
+	MaxLeak  float64
+	Violated bool
+}
+
+func slotsRun(s *Slots) leyline.RunID           { return s.Run }
+func windowKey(w *SequenceWindow) leyline.KeyID { return w.Key }
+
+// Run returns the slots of a run, or nil.
+func (k *Kasmina) Run(id leyline.RunID) *Slots { return get(k.Runs, id, slotsRun) }
+
+// Seed returns a seed of a run, or nil.
+func (k *Kasmina) Seed(run leyline.RunID, id leyline.SeedID) *Seed {
+	if s := k.Run(run); s != nil {
+		return s.Seed(id)
+	}
+	return nil
+}
+
+// Seed returns a seed, or nil.
+func (s *Slots) Seed(id leyline.SeedID) *Seed {
+	for i := range s.Seeds {
+		if s.Seeds[i].ID == id {
+			return &s.Seeds[i]
+		}
+	}
+	return nil
+}
+
+// PendingCommand returns the accepted command, or nil.
+func (k *Kasmina) PendingCommand(id leyline.CommandID) *PendingCommand {
+	for i := range k.Pending {
+		if k.Pending[i].Command == id {
+			return &k.Pending[i]
+		}
+	}
+	return nil
+}
+
+// Spent reports whether a command id was used and could still be replayed.
+func (k *Kasmina) Spent(id leyline.CommandID) bool {
+	for i := range k.Nonces {
+		if k.Nonces[i].Command == id {
+			return true
+		}
+	}
+	return false
+}
+
+// High returns the highest sequence spent by a key, 0 if none.
+func (k *Kasmina) High(key leyline.KeyID) uint64 {
+	if w := get(k.Windows, key, windowKey); w != nil {
+		return w.High
+	}
+	return 0
+}
+
+// Live counts the nonces that could still be replayed at an instant.
+func (k *Kasmina) Live(at leyline.Instant) int {
+	i := 0
+	for i < len(k.Nonces) && k.Nonces[i].KeepUntil < at {
+		i++
+	}
+	return len(k.Nonces) - i
+}
+
+func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.RunStarted:
+		k.Runs = put(k.Runs, newSlots(x), slotsRun)
+	case leyline.EffectRecovered:
+		k.recovered(x)
+	case leyline.CommandVerified:
+		k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
+		k.Pending = append(k.Pending, PendingCommand{
+			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline,
+		})
+	case leyline.CommandRejected:
+		if x.KeepUntil > 0 {
+			k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
+		}
+	case leyline.CommandSettled:
+		k.drop(x.Command)
+	case leyline.CommandExpired:
+		k.drop(x.Command)
+	default:
+		k.applySeed(id, e)
+		k.applyMemo(e)
+	}
+}
+
+func newSlots(x leyline.RunStarted) Slots {
+	s := Slots{Run: x.Run}
+	for _, id := range x.Plan.Seeds {
+		s.Seeds = append(s.Seeds, Seed{ID: id, Stage: leyline.StageDormant})
+	}
+	return s
+}
+
+// recovered marks what the last process may or may not have done, and stops the
+// clock of what the next one does again.
+func (k *Kasmina) recovered(x leyline.EffectRecovered) {
+	if p := k.pendingEffect(x.Effect); p != nil && !x.Reissued {
+		p.Unknown = true
+	}
+	slots := k.Run(x.Run)
+	if slots == nil {
+		return
+	}
+	for i := range slots.Seeds {
+		if s := &slots.Seeds[i]; s.Kernel.Request == x.Effect {
+			s.Kernel.Deadline = 0
+		}
+	}
+}
+
+func (k *Kasmina) pendingEffect(id leyline.EffectID) *PendingCommand {
+	for i := range k.Pending {
+		if k.Pending[i].Effect == id {
+			return &k.Pending[i]
+		}
+	}
+	return nil
+}
+
+func (k *Kasmina) drop(id leyline.CommandID) {
+	k.Pending = slices.DeleteFunc(k.Pending, func(p PendingCommand) bool { return p.Command == id })
+}
+
+// spend records a nonce and a sequence. Nonces that could no longer pass the
+// freshness check when this command was issued are forgotten: plane time never
+// goes back, so they can never be replayed.
+func (k *Kasmina) spend(id leyline.CommandID, key leyline.KeyID, seq uint64, issued, keep leyline.Instant) {
+	k.Nonces = slices.DeleteFunc(k.Nonces, func(n Nonce) bool { return n.KeepUntil < issued })
+	i := len(k.Nonces)
+	for i > 0 && k.Nonces[i-1].KeepUntil > keep {
+		i--
+	}
+	k.Nonces = slices.Insert(k.Nonces, i, Nonce{Command: id, Key: key, KeepUntil: keep})
+	if seq > k.High(key) {
+		k.Windows = put(k.Windows, SequenceWindow{Key: key, High: seq}, windowKey)
+	}
+}

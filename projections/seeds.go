@@ -1,0 +1,96 @@
+package projections
+
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.SeedMoved:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.move(x) })
+	case leyline.BlendConfigured:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.Plan, s.AlphaStep, s.Alpha, s.Complete = x.Plan, 0, 0, false
+		})
+	case leyline.BlendStepped:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.AlphaStep, s.Alpha, s.Complete = x.AlphaStep, x.Alpha, x.Complete
+		})
+	case leyline.IsolationAssessed:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.Isolation = Isolation{
+				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
+				Violated: s.Isolation.Violated || x.Violated,
+			}
+		})
+	case leyline.PrefetchRequested:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.Kernel = Kernel{Request: id, Name: x.Kernel, Digest: x.Digest, Deadline: x.Deadline}
+		})
+	case leyline.PrefetchSettled:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.Kernel.Request = leyline.EffectID{}
+			s.Kernel.Ready = x.Outcome == leyline.OutcomeOK
+			s.Kernel.TookNs = x.TookNs
+		})
+	}
+}
+
+func (k *Kasmina) update(run leyline.RunID, seed leyline.SeedID, change func(*Seed)) {
+	if s := k.Seed(run, seed); s != nil {
+		change(s)
+	}
+}
+
+// move enters a stage. A slot that becomes empty again keeps only its id; what
+// was measured belongs to the stage in which it was measured.
+func (s *Seed) move(x leyline.SeedMoved) {
+	s.Stage, s.Since, s.Until = x.To, x.Step, x.Until
+	s.Isolation = Isolation{}
+	switch x.To {
+	case leyline.StageDormant:
+		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step}
+	case leyline.StageGerminated:
+		s.Blueprint, s.Mesh = x.Blueprint, x.Mesh
+	case leyline.StageCulled:
+		s.Kernel, s.Plan, s.AlphaStep, s.Alpha, s.Complete = Kernel{}, leyline.BlendPlan{}, 0, 0, false
+	}
+}
+
+func (k *Kasmina) applyMemo(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.SnapshotRegistered:
+		if s := k.Run(x.Run); s != nil {
+			s.Memos = append(s.Memos, SeedMemo{x.Snapshot, slices.Clone(s.Seeds)})
+		}
+	case leyline.SnapshotEvicted:
+		if s := k.Run(x.Run); s != nil {
+			s.Memos = slices.DeleteFunc(s.Memos, func(m SeedMemo) bool { return m.Snapshot == x.Snapshot })
+		}
+	case leyline.RunResumed:
+		k.rewind(x.Run, x.Snapshot)
+	case leyline.RollbackFinished:
+		if x.Outcome == leyline.OutcomeOK {
+			k.rewind(x.Run, x.Snapshot)
+		}
+	}
+}
+
+// rewind returns the seeds of a run to a snapshot, or to empty slots when there
+// is none.
+func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
+	s := k.Run(run)
+	if s == nil {
+		return
+	}
+	for i := range s.Seeds {
+		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
+	}
+	for _, m := range s.Memos {
+		if m.Snapshot == id {
+			s.Seeds = slices.Clone(m.Seeds)
+		}
+	}
+}

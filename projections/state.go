@@ -1,0 +1,81 @@
+package projections
+
+import "github.com/esper-plane/esper/leyline"
+
+// State is everything a plane knows, derived from the records up to Seq.
+// The zero State is the state before the first record. It is not safe for
+// concurrent use; whoever owns it is the single writer.
+type State struct {
+	Seq     leyline.Seq     // of the last record folded
+	At      leyline.Instant // of that record
+	Plane   Plane
+	Tolaria Tolaria
+	Tamiyo  Tamiyo
+	Kasmina Kasmina
+	Audit   Audit
+}
+
+// Plane holds the facts about the plane itself.
+type Plane struct {
+	Boot       string // of the process that wrote the last record
+	Boots      uint32
+	Origin     string
+	AdminKey   []byte
+	Decider    uint32 // rule version in force
+	Configured bool
+	Config     leyline.ExecutionConfig // valid when Configured
+	Digest     leyline.Digest          // of the signed configuration bytes
+	Keys       []leyline.Key           // sorted by ID
+	Blueprints []leyline.BlueprintRegistered
+	Violations uint64 // refused inputs
+}
+
+func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
+func blueprintID(b *leyline.BlueprintRegistered) leyline.BlueprintID { return b.Blueprint }
+
+// Key returns the enrolled key, or nil.
+func (p *Plane) Key(id leyline.KeyID) *leyline.Key { return get(p.Keys, id, keyID) }
+
+// Blueprint returns the admitted blueprint, or nil.
+func (p *Plane) Blueprint(id leyline.BlueprintID) *leyline.BlueprintRegistered {
+	return get(p.Blueprints, id, blueprintID)
+}
+
+func (p *Plane) apply(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.DependencyViolated:
+		p.Violations++
+	case leyline.PlaneBooted:
+		p.Boot, p.Boots, p.Decider = x.Boot, x.Boots, x.Decider
+		p.Origin, p.AdminKey = x.Origin, x.AdminKey
+	case leyline.ConfigAdopted:
+		p.Configured, p.Config, p.Digest = true, x.Config, x.Digest
+	case leyline.KeyEnrolled:
+		p.Keys = put(p.Keys, x.Key, keyID)
+	case leyline.BlueprintAdmitted:
+		p.Blueprints = put(p.Blueprints, x.Blueprint, blueprintID)
+	}
+}
+
+// Begin moves the state to a new record, before its events.
+func (s *State) Begin(m leyline.Meta) { s.Seq, s.At = m.Seq, m.At }
+
+// Apply assigns the results of one event. index is its position within the
+// record: with the record's sequence it is the id of the effect it causes.
+func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
+	id := leyline.EffectID{Seq: m.Seq, Index: uint16(index)}
+	s.Plane.apply(e)
+	s.Tolaria.apply(m, id, e)
+	s.Tamiyo.apply(e)
+	s.Kasmina.apply(id, e)
+	s.Audit.apply(e)
+}
+
+// ApplyRecord folds a whole record.
+func (s *State) ApplyRecord(r leyline.Record) {
+	m := leyline.Meta{Seq: r.Seq, At: r.At, Run: r.Run}
+	s.Begin(m)
+	for i, e := range r.Events {
+		s.Apply(m, i, e)
+	}
+}

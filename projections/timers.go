@@ -1,0 +1,64 @@
+package projections
+
+import "github.com/esper-plane/esper/leyline"
+
+// Timers are not stored: every deadline is a field of some state, so timers are
+// armed from state alone, after a restart as well.
+
+// NextTimer returns the earliest deadline in the state; false when there is
+// none. Among equal deadlines the first in the order rollback, command,
+// prefetch, embargo is returned.
+func (s *State) NextTimer() (leyline.TimerFired, bool) {
+	var best leyline.TimerFired
+	consider := func(t leyline.TimerFired) {
+		if t.Due != 0 && (best.Due == 0 || t.Due < best.Due) {
+			best = t
+		}
+	}
+	s.Tolaria.timers(consider)
+	s.Kasmina.pendingTimers(consider)
+	for i := range s.Kasmina.Runs {
+		r := &s.Kasmina.Runs[i]
+		if t := s.Tolaria.Run(r.Run); t == nil || t.Status != leyline.RunStatusOpen {
+			continue
+		}
+		for j := range r.Seeds {
+			r.Seeds[j].timers(r.Run, consider)
+		}
+	}
+	return best, best.Due != 0
+}
+
+func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
+	for i := range t.Runs {
+		r := &t.Runs[i]
+		if r.Rollback.Active() && r.Status == leyline.RunStatusOpen {
+			consider(leyline.TimerFired{
+				Timer: leyline.TimerRollback, Run: r.ID, Subject: string(r.Rollback.ID), Due: r.Rollback.Deadline,
+			})
+		}
+	}
+}
+
+// pendingTimers leaves out commands whose fate is unknown: they expire when
+// their run is resumed.
+func (k *Kasmina) pendingTimers(consider func(leyline.TimerFired)) {
+	for i := range k.Pending {
+		if p := &k.Pending[i]; !p.Unknown {
+			consider(leyline.TimerFired{
+				Timer: leyline.TimerCommand, Run: p.Run, Subject: string(p.Command), Due: p.Deadline,
+			})
+		}
+	}
+}
+
+func (s *Seed) timers(run leyline.RunID, consider func(leyline.TimerFired)) {
+	if !s.Kernel.Request.IsZero() {
+		consider(leyline.TimerFired{
+			Timer: leyline.TimerPrefetch, Run: run, Subject: string(s.ID), Due: s.Kernel.Deadline,
+		})
+	}
+	if s.Stage == leyline.StageEmbargoed {
+		consider(leyline.TimerFired{Timer: leyline.TimerEmbargo, Run: run, Subject: string(s.ID), Due: s.Until})
+	}
+}

@@ -1,0 +1,251 @@
+package projections
+
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// Tolaria is the projection of training runs.
+type Tolaria struct {
+	Runs []Run // sorted by id
+}
+
+// Run is one training run.
+type Run struct {
+	ID          leyline.RunID
+	Plan        leyline.RunOpened
+	Status      leyline.RunStatus
+	Incarnation leyline.Incarnation
+	Lineage     leyline.Lineage
+	Emergency   leyline.EmergencyLevel
+	Track       Track
+	Snapshots   []Snapshot // ascending by step
+	Rollback    Rollback
+	Faulted     []leyline.Step     // steps that caused a rollback, in order
+	AwaitGood   leyline.RollbackID // restored, and no healthy step seen since
+	Steps       uint64             // healthy steps over all incarnations
+	Conflicted  uint64             // of these, steps with at least one conflict
+	Rollbacks   uint64
+	Outcome     leyline.Outcome // once ended
+	Final       leyline.Digest
+	Halt        leyline.FaultReason // once halted
+	HaltDetail  string
+}
+
+// Track is what of a run is rewound with its network.
+type Track struct {
+	Step         leyline.Step // last healthy step
+	Loss         float64
+	LossEWMA     leyline.Moments
+	GradEWMA     leyline.Moments
+	ConflictEWMA leyline.Moments
+	Epoch        uint32
+	EpochLosses  []float64
+	Accuracies   []float64
+}
+
+// Snapshot is a registered snapshot and what its state was.
+type Snapshot struct {
+	ID          leyline.SnapshotID
+	Step        leyline.Step
+	Incarnation leyline.Incarnation
+	Tier        leyline.Tier
+	File        string
+	Bytes       uint64
+	Digest      leyline.Digest
+	Confirmed   bool   // a later step was healthy
+	Rollbacks   uint32 // times it was rolled back to
+	Memo        Track
+}
+
+// Rollback is the rollback under way; the zero value means there is none.
+type Rollback struct {
+	ID        leyline.RollbackID
+	Phase     leyline.RollbackPhase
+	Cause     leyline.FaultReason
+	FaultStep leyline.Step
+	Snapshot  leyline.SnapshotID
+	ToStep    leyline.Step
+	Tier      leyline.Tier
+	Started   leyline.Instant
+	Deadline  leyline.Instant  // zero after a restart: the clock stands still until the run is resumed
+	Effect    leyline.EffectID // outstanding: the bytes being staged, or the restore directive
+}
+
+// Active reports whether a rollback is under way.
+func (r Rollback) Active() bool { return r.ID != "" }
+
+func runID(r *Run) leyline.RunID { return r.ID }
+
+// Run returns the run, or nil.
+func (t *Tolaria) Run(id leyline.RunID) *Run { return get(t.Runs, id, runID) }
+
+// Snapshot returns the run's snapshot, or nil.
+func (r *Run) Snapshot(id leyline.SnapshotID) *Snapshot {
+	for i := range r.Snapshots {
+		if r.Snapshots[i].ID == id {
+			return &r.Snapshots[i]
+		}
+	}
+	return nil
+}
+
+// Good returns the newest snapshot at or before step that a later healthy step
+// has proven good, or nil.
+func (r *Run) Good(step leyline.Step) *Snapshot {
+	for i := len(r.Snapshots) - 1; i >= 0; i-- {
+		if s := &r.Snapshots[i]; s.Confirmed && s.Step <= step {
+			return s
+		}
+	}
+	return nil
+}
+
+func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
+	if x, ok := e.(leyline.RunStarted); ok {
+		t.Runs = put(t.Runs, Run{
+			ID: x.Run, Plan: x.Plan, Status: leyline.RunStatusOpen, Incarnation: x.Incarnation,
+			Emergency: leyline.EmergencyNotice,
+		}, runID)
+		return
+	}
+	run, ok := runOfEvent(e)
+	if !ok {
+		return
+	}
+	if r := t.Run(run); r != nil {
+		r.applyTraining(e)
+		r.applyLife(e)
+		r.applySnapshot(e)
+		r.applyRollback(m, id, e)
+	}
+}
+
+func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
+	switch x := e.(type) {
+	case leyline.EffectRecovered:
+		return x.Run, true
+	case leyline.RunResumed:
+		return x.Run, true
+	case leyline.RunEnded:
+		return x.Run, true
+	case leyline.RunHalted:
+		return x.Run, true
+	case leyline.GradientsCombined:
+		return x.Run, true
+	case leyline.TrainingAssessed:
+		return x.Run, true
+	case leyline.EpochAssessed:
+		return x.Run, true
+	case leyline.SnapshotRegistered:
+		return x.Run, true
+	case leyline.SnapshotEvicted:
+		return x.Run, true
+	case leyline.RollbackStarted:
+		return x.Run, true
+	case leyline.RollbackAdvanced:
+		return x.Run, true
+	case leyline.RollbackFinished:
+		return x.Run, true
+	case leyline.EmergencyEscalated:
+		return x.Run, true
+	case leyline.EmergencyCleared:
+		return x.Run, true
+	}
+	return "", false
+}
+
+func (r *Run) applyTraining(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.GradientsCombined:
+		if x.Conflicts > 0 {
+			r.Conflicted++
+		}
+	case leyline.TrainingAssessed:
+		if x.Health != leyline.HealthHealthy {
+			return
+		}
+		r.Steps++
+		r.Track.Step, r.Track.Loss = x.Step, x.Loss
+		r.Track.LossEWMA, r.Track.GradEWMA, r.Track.ConflictEWMA = x.LossEWMA, x.GradEWMA, x.ConflictEWMA
+		for _, id := range x.Confirms {
+			r.Snapshot(id).Confirmed = true
+		}
+		if x.FirstGood != "" {
+			r.AwaitGood = ""
+		}
+	case leyline.EpochAssessed:
+		r.Track.Epoch, r.Track.EpochLosses, r.Track.Accuracies = x.Epoch, x.Losses, x.Accuracies
+	}
+}
+
+func (r *Run) applyLife(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.RunResumed:
+		r.rewind(x.Snapshot)
+		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
+		r.Rollback = Rollback{}
+	case leyline.RunEnded:
+		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
+	case leyline.RunHalted:
+		r.Status, r.Halt, r.HaltDetail = leyline.RunStatusHalted, x.Reason, x.Detail
+	case leyline.EmergencyEscalated:
+		r.Emergency = x.To
+	case leyline.EmergencyCleared:
+		r.Emergency = x.To
+	}
+}
+
+func (r *Run) applySnapshot(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.SnapshotRegistered:
+		s := Snapshot{
+			ID: x.Snapshot, Step: x.Step, Incarnation: x.Incarnation, Tier: x.Tier, File: x.File,
+			Bytes: x.Bytes, Digest: x.Digest, Memo: r.Track,
+		}
+		i := len(r.Snapshots)
+		for i > 0 && r.Snapshots[i-1].Step > s.Step {
+			i--
+		}
+		r.Snapshots = slices.Insert(r.Snapshots, i, s)
+	case leyline.SnapshotEvicted:
+		r.Snapshots = slices.DeleteFunc(r.Snapshots, func(s Snapshot) bool { return s.ID == x.Snapshot })
+	}
+}
+
+func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.RollbackStarted:
+		r.Rollback = Rollback{
+			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep,
+			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: m.At, Deadline: x.Deadline, Effect: id,
+		}
+		r.Rollbacks++
+		r.Snapshot(x.Snapshot).Rollbacks++
+		if !slices.Contains(r.Faulted, x.FaultStep) {
+			r.Faulted = append(r.Faulted, x.FaultStep)
+		}
+	case leyline.RollbackAdvanced:
+		r.Rollback.Phase, r.Rollback.Effect = x.Phase, id
+	case leyline.EffectRecovered:
+		if x.Effect == r.Rollback.Effect {
+			r.Rollback.Deadline = 0
+		}
+	case leyline.RollbackFinished:
+		r.Rollback = Rollback{}
+		if x.Outcome == leyline.OutcomeOK {
+			r.rewind(x.Snapshot)
+			r.Incarnation, r.Lineage, r.AwaitGood = x.Incarnation, x.Lineage, x.Rollback
+		}
+	}
+}
+
+// rewind returns the track to a snapshot, or to the beginning when there is
+// none.
+func (r *Run) rewind(id leyline.SnapshotID) {
+	r.Track = Track{}
+	if s := r.Snapshot(id); s != nil {
+		r.Track = s.Memo
+	}
+}

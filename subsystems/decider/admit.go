@@ -1,0 +1,249 @@
+package decider
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
+	"github.com/esper-plane/esper/leyline/sign"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/tolaria"
+)
+
+// admit is the guard: why the input must be refused, or nil.
+func admit(s *projections.State, in leyline.Input) *leyline.Refusal {
+	if err := in.Validate(); err != nil {
+		if r, ok := leyline.AsRefusal(err); ok {
+			return r
+		}
+		return leyline.Invalid("input", err.Error())
+	}
+	switch x := in.(type) {
+	case leyline.PlaneStarted:
+		return admitBoot(s, x)
+	case leyline.ConfigApplied:
+		return admitConfig(s, x)
+	case leyline.KeyAdded:
+		return admitKey(s, x)
+	case leyline.BlueprintRegistered:
+		return admitBlueprint(s, x)
+	}
+	if !s.Plane.Configured {
+		return refuse(leyline.RefusalNotConfigured, "input", in.InputKind().String(),
+			"came before any configuration", "apply a configuration first")
+	}
+	if x, ok := in.(leyline.RunOpened); ok {
+		return admitRun(s, x)
+	}
+	return admitReport(s, in)
+}
+
+func refuse(kind leyline.RefusalKind, field, id, reason, hint string) *leyline.Refusal {
+	return &leyline.Refusal{
+		Subsystem: leyline.SubsystemPlane, Kind: kind, Field: field, Identifier: id, Reason: reason, Hint: hint,
+	}
+}
+
+// first returns the first refusal.
+func first(rs ...*leyline.Refusal) *leyline.Refusal {
+	for _, r := range rs {
+		if r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func admitBoot(s *projections.State, x leyline.PlaneStarted) *leyline.Refusal {
+	if s.Plane.Boots == 0 {
+		return nil
+	}
+	if x.Origin != s.Plane.Origin || !bytes.Equal(x.AdminKey, s.Plane.AdminKey) {
+		return refuse(leyline.RefusalNotAuthorized, "origin", x.Origin,
+			fmt.Sprintf("is not the log this plane was started on, %q", s.Plane.Origin), "restore the log that belongs to this directory")
+	}
+	return nil
+}
+
+// vouched refuses an envelope that the admin key did not sign.
+func vouched(s *projections.State, env leyline.Envelope) *leyline.Refusal {
+	if len(s.Plane.AdminKey) == 0 {
+		return refuse(leyline.RefusalNotConfigured, "envelope", "", "came before the plane was started", "start the plane first")
+	}
+	if err := sign.Verify(s.Plane.AdminKey, env); err != nil {
+		return refuse(leyline.RefusalInvalidSignature, "envelope.signature", string(env.KeyID), err.Error(),
+			"sign it with the admin key named in the log's origin record")
+	}
+	return nil
+}
+
+func admitConfig(s *projections.State, x leyline.ConfigApplied) *leyline.Refusal {
+	if r := vouched(s, x.Envelope); r != nil {
+		return r
+	}
+	c, err := wire.DecodeConfig(x.Envelope.Payload)
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		return refuse(leyline.RefusalConfig, "envelope.payload", "", err.Error(), "mend the configuration and sign it again")
+	}
+	return nil
+}
+
+func admitKey(s *projections.State, x leyline.KeyAdded) *leyline.Refusal {
+	if r := vouched(s, x.Envelope); r != nil {
+		return r
+	}
+	k, err := wire.DecodeKey(x.Envelope.Payload)
+	switch {
+	case err != nil:
+		return refuse(leyline.RefusalInvalidField, "envelope.payload", "", err.Error(), "encode the key as the contract says")
+	case sign.KeyIDOf(k.Public) != k.ID:
+		return refuse(leyline.RefusalInvalidField, "key.id", string(k.ID), "is not the id of the public key", "derive the id from the key")
+	case k.Issuer == "" || len(k.Kinds) == 0:
+		return refuse(leyline.RefusalMissingField, "key.issuer, key.kinds", "", "are missing", "say whom the key speaks for and what it may issue")
+	case s.Plane.Key(k.ID) == nil && len(s.Plane.Keys) >= leyline.MaxKeys:
+		return refuse(leyline.RefusalInvalidField, "key", string(k.ID), fmt.Sprintf("would be more than %d keys", leyline.MaxKeys), "use fewer keys")
+	}
+	return nil
+}
+
+func admitBlueprint(s *projections.State, x leyline.BlueprintRegistered) *leyline.Refusal {
+	if old := s.Plane.Blueprint(x.Blueprint); old != nil {
+		return refuse(leyline.RefusalBlueprintExists, "blueprint", string(x.Blueprint), "is registered already", "give a changed blueprint another id")
+	}
+	return nil
+}
+
+func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
+	if r := guard.Posture(x.Framework); r != nil {
+		return r
+	}
+	run := s.Tolaria.Run(x.Run)
+	if !x.Resume {
+		if run != nil {
+			return refuse(leyline.RefusalRunExists, "run", string(x.Run), "exists already", "resume it, or choose another id")
+		}
+		return nil
+	}
+	if r := guard.Open(runFacts(s, x.Run), x.Run); r != nil {
+		return r
+	}
+	return samePlan(run.Plan, x)
+}
+
+// samePlan refuses to resume a run under another plan than it was opened with.
+func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
+	old.Resume = now.Resume
+	a, b := projections.DigestOf(old), projections.DigestOf(now)
+	if a == b {
+		return nil
+	}
+	return refuse(leyline.RefusalInvalidField, "run", string(now.Run),
+		"was opened with another plan (workload, tasks, seeds, layers, seed, steps, lockstep or drills)",
+		"resume it with the same plan, or open a new run")
+}
+
+func runFacts(s *projections.State, id leyline.RunID) guard.Run {
+	r := s.Tolaria.Run(id)
+	if r == nil {
+		return guard.Run{}
+	}
+	f := guard.Run{
+		Status: r.Status, Incarnation: r.Incarnation, Step: r.Track.Step, Tasks: len(r.Plan.Tasks),
+		Rollback: r.Rollback.ID,
+	}
+	for _, seed := range s.Kasmina.Run(id).Seeds {
+		if leyline.Grafted(seed.Stage) {
+			f.Grafted = append(f.Grafted, seed.ID)
+		}
+	}
+	return f
+}
+
+// life is what every report of a trainer must pass.
+func life(f guard.Run, id leyline.RunID, inc leyline.Incarnation) *leyline.Refusal {
+	return first(guard.Open(f, id), guard.Life(f, inc))
+}
+
+func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
+	f := runFacts(s, leyline.RunOf(in))
+	switch x := in.(type) {
+	case leyline.StepObserved:
+		return admitStep(f, x)
+	case leyline.EpochObserved:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
+	case leyline.RunClosed:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+	case leyline.SnapshotTaken:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), newSnapshot(s, x))
+	case leyline.RollbackReported:
+		return first(life(f, x.Run, x.Incarnation), thisRollback(s, x))
+	case leyline.CommandAcked:
+		return first(life(f, x.Run, x.Incarnation), pendingCommand(s, x))
+	case leyline.KernelReady:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.KernelFailed:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.TimerFired:
+		return dueTimer(s, x)
+	}
+	return nil
+}
+
+func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {
+	r := first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.Order(f, x.Step),
+		guard.Gradients(f, len(x.Losses), len(x.Gram)), guard.Seeds(f, x.Seeds))
+	if r != nil {
+		return r
+	}
+	if err := tolaria.CheckGram(len(x.Losses), x.Gram); err != nil {
+		return &leyline.Refusal{
+			Subsystem: leyline.SubsystemTolaria, Kind: leyline.RefusalGradients, Field: "gram", Reason: err.Error(),
+			Hint: "send inner products of the unscaled task gradients",
+		}
+	}
+	return nil
+}
+
+func newSnapshot(s *projections.State, x leyline.SnapshotTaken) *leyline.Refusal {
+	if s.Tolaria.Run(x.Run).Snapshot(x.Snapshot) == nil {
+		return nil
+	}
+	return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot), "is registered already", "give every snapshot its own id")
+}
+
+func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Refusal {
+	b := s.Tolaria.Run(x.Run).Rollback
+	switch {
+	case b.ID != x.Rollback:
+		return refuse(leyline.RefusalUnknownRollback, "rollback", string(x.Rollback), "is not under way", "report only the rollback of the directive")
+	case b.Phase != x.Phase:
+		return refuse(leyline.RefusalUnknownRollback, "phase", x.Phase.String(), fmt.Sprintf("is not the present one, %s", b.Phase), "report the phase that the directive asked for")
+	}
+	return nil
+}
+
+func pendingCommand(s *projections.State, x leyline.CommandAcked) *leyline.Refusal {
+	if p := s.Kasmina.PendingCommand(x.Command); p != nil && p.Run == x.Run {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownCommand, "command", string(x.Command), "is not waiting for an answer", "answer every command once, in time")
+}
+
+func thisPrefetch(s *projections.State, run leyline.RunID, seed leyline.SeedID, req leyline.EffectID) *leyline.Refusal {
+	if d := s.Kasmina.Seed(run, seed); d != nil && d.Kernel.Request == req {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a prefetch that was voided is not answered")
+}
+
+func dueTimer(s *projections.State, x leyline.TimerFired) *leyline.Refusal {
+	if next, ok := s.NextTimer(); ok && next == x && s.At >= x.Due {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownTimer, "timer", x.Subject, "is not the next one due", "timers are armed from state alone")
+}

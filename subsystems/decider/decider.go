@@ -1,0 +1,39 @@
+// Package decider is the one order in which a record is decided:
+//
+//	guard, plane, Tolaria, Tamiyo, Kasmina
+//
+// The guard judges the input against the state. If it refuses, the record holds
+// dependency.violated and nothing else. Otherwise each decider emits its
+// events; every event is applied to the state at once, so a later decider sees
+// what an earlier one decided, and feedback to an earlier one is a later input.
+//
+// The plane and replay call the same Decide. It is a pure function of state,
+// position, time and input: no clock, no randomness, no I/O.
+package decider
+
+import (
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kasmina"
+	"github.com/esper-plane/esper/subsystems/tamiyo"
+	"github.com/esper-plane/esper/subsystems/tolaria"
+)
+
+// Version numbers the rules. It rises with every change that can make Decide
+// return other events for the same state and input. Replay re-decides only
+// records that were decided by its own version.
+const Version uint32 = 1
+
+// Decide returns the events of one record and advances s by them.
+func Decide(s *projections.State, m leyline.Meta, in leyline.Input) []leyline.Event {
+	t := projections.NewTurn(s, m)
+	if r := admit(s, in); r != nil {
+		t.Emit(leyline.DependencyViolated{Refusal: *r})
+		return t.Events()
+	}
+	own(t, in)
+	tolaria.Decide(t, in)
+	tamiyo.Decide(t, in)
+	kasmina.Decide(t, in)
+	return t.Events()
+}

@@ -1,0 +1,42 @@
+package decider
+
+import (
+	"crypto/sha256"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/effect"
+)
+
+// own decides the inputs that concern the plane itself.
+func own(t *projections.Turn, in leyline.Input) {
+	switch x := in.(type) {
+	case leyline.PlaneStarted:
+		boot(t, x)
+	case leyline.ConfigApplied:
+		c, _ := wire.DecodeConfig(x.Envelope.Payload) // Invariant: admit decoded the same bytes
+		t.Emit(leyline.ConfigAdopted{
+			Digest: sha256.Sum256(x.Envelope.Payload), Key: x.Envelope.KeyID, Config: c,
+		})
+	case leyline.KeyAdded:
+		k, _ := wire.DecodeKey(x.Envelope.Payload) // Invariant: admit decoded the same bytes
+		t.Emit(leyline.KeyEnrolled{Key: k, By: x.Envelope.KeyID})
+	case leyline.BlueprintRegistered:
+		t.Emit(leyline.BlueprintAdmitted{Blueprint: x})
+	}
+}
+
+// boot records the start of a process and the fate of every effect whose record
+// was durable but whose completion is not in the log.
+func boot(t *projections.Turn, x leyline.PlaneStarted) {
+	t.Emit(leyline.PlaneBooted{
+		Boot: x.Boot, Boots: t.State.Plane.Boots + 1, Decider: x.Decider, Clean: x.Clean,
+		Origin: x.Origin, AdminKey: x.AdminKey,
+	})
+	for _, e := range effect.Outstanding(t.State) {
+		t.Emit(leyline.EffectRecovered{
+			Effect: e.ID, Kind: e.Kind, Run: e.Run, Reissued: effect.Idempotent(e.Kind),
+		})
+	}
+}

@@ -1,0 +1,174 @@
+// Package effect turns decided events into work, as data.
+//
+// An effect is a pure function of the events of a record and the state right
+// after it; its id is the record's sequence and the event's index. The plane
+// carries effects out: computations (nothing outside the process changes: fetch
+// and verify a kernel, read and verify a snapshot) may start as soon as they
+// are decided; actions (a directive to the trainer, the emergency signal, a
+// deletion) only when their record is durable. The completion of an effect
+// comes back through the door as an input.
+//
+// What happens when the power fails between durable and acted is decided by
+// Idempotent: an idempotent effect whose completion is not in the log is issued
+// again by the next process; for any other its fate is recorded as unknown.
+package effect
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// Effect is one piece of work. Fields beside ID, Kind and Run depend on Kind.
+type Effect struct {
+	ID       leyline.EffectID
+	Kind     leyline.EffectKind
+	Run      leyline.RunID
+	Seed     leyline.SeedID         // PREFETCH
+	Kernel   string                 // PREFETCH: file in the kernel store
+	File     string                 // STAGE, EVICT: file in the run's snapshot directory
+	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
+	Rollback leyline.RollbackID     // STAGE
+	Deadline leyline.Instant        // PREFETCH, STAGE
+	Level    leyline.EmergencyLevel // SIGNAL
+	Reason   leyline.FaultReason    // SIGNAL
+	Order    *leyline.Directive     // COMMAND, RESTORE, HALT
+}
+
+// Computation reports whether an effect of this kind touches nothing outside
+// the process, so that it may start before its record is durable.
+func Computation(k leyline.EffectKind) bool {
+	return k == leyline.EffectPrefetch || k == leyline.EffectStage
+}
+
+// Idempotent reports whether an effect of this kind may be carried out twice.
+// Handing a command to the trainer may not: the network could be changed twice.
+func Idempotent(k leyline.EffectKind) bool { return k != leyline.EffectCommand }
+
+// Of returns the effect of one event; false when it has none. s is the state
+// after the whole record.
+func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effect, bool) {
+	id := leyline.EffectID{Seq: m.Seq, Index: uint16(index)}
+	switch x := e.(type) {
+	case leyline.PrefetchRequested:
+		return Effect{
+			ID: id, Kind: leyline.EffectPrefetch, Run: x.Run, Seed: x.Seed,
+			Kernel: x.Kernel, Digest: x.Digest, Deadline: x.Deadline,
+		}, true
+	case leyline.CommandVerified:
+		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true
+	case leyline.RollbackStarted:
+		return stage(s, id, x.Run), true
+	case leyline.RollbackAdvanced:
+		if x.Phase == leyline.PhaseCommit {
+			return restore(s, id, x.Run), true
+		}
+	case leyline.SnapshotEvicted:
+		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, File: x.File}, true
+	case leyline.EmergencyEscalated:
+		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
+	case leyline.EmergencyCleared:
+		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
+	case leyline.RunHalted:
+		return halt(id, x.Run, x.Reason, x.Detail), true
+	}
+	return Effect{}, false
+}
+
+func command(s *projections.State, id leyline.EffectID, run leyline.RunID, cmd leyline.CommandID, sc leyline.SeedCommand, due leyline.Instant) Effect {
+	v := &leyline.VerifiedCommand{ID: cmd, Seed: sc}
+	if seed := s.Kasmina.Seed(run, sc.Seed); seed != nil {
+		v.Blueprint, v.Kernel, v.KernelDigest = seed.Blueprint, seed.Kernel.Name, seed.Kernel.Digest
+	}
+	return Effect{
+		ID: id, Kind: leyline.EffectCommand, Run: run,
+		Order: &leyline.Directive{ID: id, Kind: leyline.EffectCommand, Command: v, Deadline: due},
+	}
+}
+
+// stage reads and verifies the bytes of the rollback under way.
+func stage(s *projections.State, id leyline.EffectID, run leyline.RunID) Effect {
+	e := Effect{ID: id, Kind: leyline.EffectStage, Run: run}
+	if r := s.Tolaria.Run(run); r != nil {
+		e.Rollback, e.Deadline = r.Rollback.ID, r.Rollback.Deadline
+		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
+			e.File, e.Digest = snap.File, snap.Digest
+		}
+	}
+	return e
+}
+
+// recovery is the outstanding effect of a rollback under way.
+func recovery(s *projections.State, r *projections.Run) Effect {
+	if r.Rollback.Phase == leyline.PhaseCommit {
+		return restore(s, r.Rollback.Effect, r.ID)
+	}
+	return stage(s, r.Rollback.Effect, r.ID)
+}
+
+func restore(s *projections.State, id leyline.EffectID, run leyline.RunID) Effect {
+	o := &leyline.RestoreOrder{}
+	d := &leyline.Directive{ID: id, Kind: leyline.EffectRestore, Restore: o}
+	if r := s.Tolaria.Run(run); r != nil {
+		o.Rollback, o.Cause, d.Deadline = r.Rollback.ID, r.Rollback.Cause, r.Rollback.Deadline
+		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
+			o.From = Ref(snap)
+		}
+	}
+	return Effect{ID: id, Kind: leyline.EffectRestore, Run: run, Order: d}
+}
+
+func halt(id leyline.EffectID, run leyline.RunID, reason leyline.FaultReason, detail string) Effect {
+	return Effect{
+		ID: id, Kind: leyline.EffectHalt, Run: run,
+		Order: &leyline.Directive{
+			ID: id, Kind: leyline.EffectHalt, Halt: &leyline.HaltOrder{Reason: reason, Detail: detail},
+		},
+	}
+}
+
+// Ref names a snapshot's bytes for a trainer.
+func Ref(s *projections.Snapshot) leyline.SnapshotRef {
+	return leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, File: s.File, Digest: s.Digest}
+}
+
+// Outstanding returns the effects whose completion the state still waits for,
+// in the order of their ids. It is what a restarted process must see to.
+func Outstanding(s *projections.State) []Effect {
+	var out []Effect
+	for i := range s.Kasmina.Pending {
+		p := &s.Kasmina.Pending[i]
+		if !p.Unknown {
+			out = append(out, command(s, p.Effect, p.Run, p.Command, p.Seed, p.Deadline))
+		}
+	}
+	for i := range s.Tolaria.Runs {
+		if r := &s.Tolaria.Runs[i]; r.Rollback.Active() {
+			out = append(out, recovery(s, r))
+		}
+	}
+	for i := range s.Kasmina.Runs {
+		out = append(out, prefetches(&s.Kasmina.Runs[i])...)
+	}
+	slices.SortFunc(out, func(a, b Effect) int {
+		return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))
+	})
+	return out
+}
+
+func prefetches(slots *projections.Slots) []Effect {
+	var out []Effect
+	for i := range slots.Seeds {
+		d := &slots.Seeds[i]
+		if d.Kernel.Request.IsZero() {
+			continue
+		}
+		out = append(out, Effect{
+			ID: d.Kernel.Request, Kind: leyline.EffectPrefetch, Run: slots.Run, Seed: d.ID,
+			Kernel: d.Kernel.Name, Digest: d.Kernel.Digest, Deadline: d.Kernel.Deadline,
+		})
+	}
+	return out
+}

@@ -1,0 +1,223 @@
+package kasmina
+
+import (
+	"fmt"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kasmina/blend"
+	"github.com/esper-plane/esper/subsystems/kasmina/gates"
+	"github.com/esper-plane/esper/subsystems/kasmina/verify"
+)
+
+// receive verifies a command and, when it can be carried out now, does so.
+func receive(t *projections.Turn, x leyline.CommandReceived) {
+	c := &t.Config().Kasmina
+	v := verify.Command(verify.Facts{
+		Origin: t.State.Plane.Origin, Now: t.Meta.At,
+		Freshness: leyline.Freshness{Window: c.Freshness.Duration(), Skew: c.Skew.Duration()},
+		NonceCap:  int(c.NonceCap), Plane: &t.State.Plane, Ledger: &t.State.Kasmina,
+	}, x.Envelope)
+	d := dispatch{Turn: t, v: v, key: x.Envelope.KeyID}
+	if v.Reason != leyline.RejectNone {
+		d.reject(v.Reason, v.Detail)
+		return
+	}
+	d.run()
+}
+
+// dispatch is one authentic command on its way.
+type dispatch struct {
+	*projections.Turn
+	v    verify.Verdict
+	key  leyline.KeyID
+	seed *projections.Seed
+}
+
+func (d *dispatch) reject(why leyline.RejectReason, detail string) {
+	c := &d.v.Command
+	e := leyline.CommandRejected{
+		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind,
+		Operation: c.Seed.Operation, Reason: why, Detail: detail, IssuedAt: c.IssuedAt, Digest: d.v.Digest,
+	}
+	if leyline.Authentic(why) {
+		e.Sequence, e.KeepUntil = c.Sequence, d.v.KeepUntil
+	}
+	d.Emit(e)
+}
+
+func (d *dispatch) accept() {
+	c := &d.v.Command
+	deadline := d.Meta.At.Add(d.Config().Kasmina.CommandDeadline.Duration())
+	if c.NotAfter != 0 {
+		deadline = min(deadline, c.NotAfter)
+	}
+	d.Emit(leyline.CommandVerified{
+		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: c.Seed,
+		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
+	})
+}
+
+func (d *dispatch) run() {
+	c := &d.v.Command
+	if c.Kind != leyline.CommandSeed {
+		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s commands are not supported by this version", c.Kind))
+		return
+	}
+	if why, detail := d.possible(); why != leyline.RejectNone {
+		d.reject(why, detail)
+		return
+	}
+	switch c.Seed.Operation {
+	case leyline.OpGerminate:
+		d.germinate()
+	case leyline.OpStartTraining:
+		d.startTraining()
+	case leyline.OpStartGrafting:
+		d.startGrafting()
+	case leyline.OpStabilize:
+		d.stabilize()
+	case leyline.OpCull, leyline.OpCancel:
+		d.cull()
+	default:
+		d.reject(leyline.RejectUnsupportedOperation, fmt.Sprintf("%s is not supported by this version", c.Seed.Operation))
+	}
+}
+
+// possible checks what every operation on a seed needs, and finds the seed.
+func (d *dispatch) possible() (leyline.RejectReason, string) {
+	c := &d.v.Command
+	run := d.State.Tolaria.Run(c.Audience.Run)
+	switch {
+	case run == nil:
+		return leyline.RejectUnknownRun, fmt.Sprintf("no run %q", c.Audience.Run)
+	case run.Status != leyline.RunStatusOpen:
+		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
+	case run.Rollback.Active():
+		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
+	}
+	d.seed = d.State.Kasmina.Seed(run.ID, c.Seed.Seed)
+	if d.seed == nil {
+		return leyline.RejectUnknownSeed, fmt.Sprintf("the run has no seed %q", c.Seed.Seed)
+	}
+	for _, p := range pending(d.State, run.ID) {
+		if p.Seed.Seed == d.seed.ID {
+			return leyline.RejectCommandPending, fmt.Sprintf("command %s has not been answered", p.Command)
+		}
+	}
+	return leyline.RejectNone, ""
+}
+
+// stage refuses an operation in any other stage than the one it starts from.
+func (d *dispatch) stage(want leyline.Stage) bool {
+	switch {
+	case d.seed.Stage == want:
+		return true
+	case d.seed.Stage == leyline.StageEmbargoed:
+		d.reject(leyline.RejectEmbargoed, fmt.Sprintf("the slot is closed until %s", d.seed.Until))
+	default:
+		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, the operation starts from %s", d.seed.Stage, want))
+	}
+	return false
+}
+
+func (d *dispatch) id() leyline.RunID { return d.v.Command.Audience.Run }
+func (d *dispatch) cause() string     { return string(d.v.Command.ID) }
+
+// pass runs a gate. A gate that fails rejects the command and culls the seed.
+func (d *dispatch) pass(v gates.Verdict) bool {
+	if judge(d.Turn, d.id(), d.seed, v) {
+		d.accept()
+		return true
+	}
+	d.reject(leyline.RejectGateFailed, fmt.Sprintf("%s: %s", v.Gate, v.Reason))
+	cull(d.Turn, d.id(), d.seed, v.Gate.String()+":"+v.Reason)
+	return false
+}
+
+func (d *dispatch) germinate() {
+	c := &d.v.Command.Seed
+	if !d.stage(leyline.StageDormant) {
+		return
+	}
+	bp := d.State.Plane.Blueprint(c.Blueprint)
+	switch {
+	case bp == nil:
+		d.reject(leyline.RejectUnknownBlueprint, fmt.Sprintf("no blueprint %q is admitted", c.Blueprint))
+		return
+	case len(c.Mesh) == 0 || len(c.Mesh) > leyline.MaxLayers:
+		d.reject(leyline.RejectMissingMesh, fmt.Sprintf("the mesh names %d layers, want 1 to %d", len(c.Mesh), leyline.MaxLayers))
+		return
+	}
+	if !d.pass(gates.Sanity(bp, c.Mesh)) {
+		return
+	}
+	d.Emit(leyline.SeedMoved{
+		Run: d.id(), Seed: d.seed.ID, From: d.seed.Stage, To: leyline.StageGerminated,
+		Step: d.State.Tolaria.Run(d.id()).Track.Step, Blueprint: c.Blueprint, Mesh: c.Mesh, Cause: d.cause(),
+	})
+	request(d.Turn, d.id(), d.seed)
+}
+
+func (d *dispatch) startTraining() {
+	if !d.stage(leyline.StageGerminated) {
+		return
+	}
+	if !d.seed.Kernel.Request.IsZero() {
+		d.reject(leyline.RejectKernelPending, "the kernel has not arrived")
+		return
+	}
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed)) {
+		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
+	}
+}
+
+func (d *dispatch) startGrafting() {
+	plan := d.v.Command.Seed.Blend
+	if !d.stage(leyline.StageTraining) {
+		return
+	}
+	if plan.Mode != leyline.BlendResidual {
+		d.reject(leyline.RejectUnknownBlendMode, fmt.Sprintf("blend mode %s is not supported by this version", plan.Mode))
+		return
+	}
+	if plan.TotalSteps == 0 || !(plan.Temperature > 0) || plan.TotalSteps > 1<<30 {
+		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
+		return
+	}
+	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed)) {
+		return
+	}
+	move(d.Turn, d.id(), d.seed, leyline.StageBlending, d.cause())
+	d.Emit(leyline.BlendConfigured{Run: d.id(), Seed: d.seed.ID, Plan: plan})
+	d.Emit(leyline.BlendStepped{
+		Run: d.id(), Seed: d.seed.ID, Alpha: blend.Alpha(0, int(plan.TotalSteps), plan.Temperature),
+	})
+}
+
+func (d *dispatch) stabilize() {
+	if !d.stage(leyline.StageBlending) {
+		return
+	}
+	if !d.seed.Complete {
+		d.reject(leyline.RejectBlendIncomplete, fmt.Sprintf("alpha is at step %d of %d", d.seed.AlphaStep, d.seed.Plan.TotalSteps))
+		return
+	}
+	layers := d.State.Tolaria.Run(d.id()).Plan.Layers
+	if !d.pass(gates.Interface(&d.Config().Kasmina, d.seed, layers)) {
+		return
+	}
+	move(d.Turn, d.id(), d.seed, leyline.StageShadowing, d.cause())
+	d.Emit(leyline.BlendStepped{
+		Run: d.id(), Seed: d.seed.ID, AlphaStep: d.seed.AlphaStep, Alpha: 1, Complete: true,
+	})
+}
+
+func (d *dispatch) cull() {
+	if !living(d.seed.Stage) {
+		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, there is nothing to cull", d.seed.Stage))
+		return
+	}
+	d.accept()
+	cull(d.Turn, d.id(), d.seed, d.cause())
+}

@@ -1,0 +1,108 @@
+package kasmina
+
+import (
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kasmina/prefetch"
+)
+
+// Decide emits Kasmina's events for an input that the guard admitted. It runs
+// last, so it sees what Tolaria and Tamiyo decided about the same input.
+func Decide(t *projections.Turn, in leyline.Input) {
+	switch x := in.(type) {
+	case leyline.RunOpened:
+		if x.Resume {
+			rewound(t, x.Run)
+		}
+	case leyline.StepObserved:
+		observe(t, x)
+	case leyline.CommandReceived:
+		receive(t, x)
+	case leyline.CommandAcked:
+		acked(t, x)
+	case leyline.KernelReady:
+		settle(t, prefetch.Ready(t.State.Kasmina.Seed(x.Run, x.Seed), t.Meta.At, x))
+	case leyline.KernelFailed:
+		settle(t, prefetch.Failed(x))
+	case leyline.RollbackReported:
+		if finishedNow(t) {
+			rewound(t, x.Run)
+		}
+	case leyline.TimerFired:
+		timer(t, x)
+	}
+}
+
+// finishedNow reports whether Tolaria rewound the run in this very record.
+func finishedNow(t *projections.Turn) bool {
+	for _, e := range t.Events() {
+		if f, ok := e.(leyline.RollbackFinished); ok && f.Outcome == leyline.OutcomeOK {
+			return true
+		}
+	}
+	return false
+}
+
+// rewound voids what was on its way to the network that no longer exists, and
+// asks again for kernels that the rewound seeds were waiting for.
+func rewound(t *projections.Turn, run leyline.RunID) {
+	for _, p := range pending(t.State, run) {
+		outcome := leyline.OutcomeSuperseded
+		if p.Unknown {
+			outcome = leyline.OutcomeUnknown
+		}
+		t.Emit(leyline.CommandExpired{Run: run, Command: p.Command, Outcome: outcome})
+	}
+	slots := t.State.Kasmina.Run(run)
+	for i := range slots.Seeds {
+		s := &slots.Seeds[i]
+		if s.Stage == leyline.StageGerminated && !s.Kernel.Ready {
+			request(t, run, s)
+		}
+	}
+}
+
+func pending(s *projections.State, run leyline.RunID) []projections.PendingCommand {
+	var out []projections.PendingCommand
+	for _, p := range s.Kasmina.Pending {
+		if p.Run == run {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func request(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
+	bp := t.State.Plane.Blueprint(s.Blueprint) // Invariant: blueprints are never withdrawn in this version
+	t.Emit(prefetch.Plan(&t.Config().Kasmina, t.Meta.At, run, s.ID, bp))
+}
+
+func acked(t *projections.Turn, x leyline.CommandAcked) {
+	p := *t.State.Kasmina.PendingCommand(x.Command)
+	t.Emit(leyline.CommandSettled{
+		Run: x.Run, Command: x.Command, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs,
+	})
+	if x.Outcome != leyline.OutcomeOK {
+		cull(t, x.Run, t.State.Kasmina.Seed(x.Run, p.Seed.Seed), "command_failed")
+	}
+}
+
+func settle(t *projections.Turn, e leyline.PrefetchSettled) {
+	t.Emit(e)
+	if e.Outcome != leyline.OutcomeOK {
+		cull(t, e.Run, t.State.Kasmina.Seed(e.Run, e.Seed), e.Reason)
+	}
+}
+
+func timer(t *projections.Turn, x leyline.TimerFired) {
+	switch x.Timer {
+	case leyline.TimerCommand:
+		t.Emit(leyline.CommandExpired{
+			Run: x.Run, Command: leyline.CommandID(x.Subject), Outcome: leyline.OutcomeDeadline,
+		})
+	case leyline.TimerPrefetch:
+		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject))))
+	case leyline.TimerEmbargo:
+		reset(t, x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)))
+	}
+}

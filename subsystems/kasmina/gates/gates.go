@@ -1,0 +1,104 @@
+// Package gates holds the gates of a seed's life: pure functions from typed
+// facts to a verdict with every check that was made. What was never measured
+// fails its check.
+package gates
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// Verdict is the outcome of a gate.
+type Verdict struct {
+	Gate   leyline.Gate
+	Passed bool
+	Reason string // name of the first enforced check that failed
+	Checks []leyline.Check
+}
+
+func begin(g leyline.Gate) *Verdict { return &Verdict{Gate: g, Passed: true} }
+
+// add records a check. A rule that is off leaves none; a shadow check never
+// fails the gate.
+func (v *Verdict) add(name string, value, limit float64, ok bool, mode leyline.RuleMode) {
+	if mode == leyline.RuleOff {
+		return
+	}
+	v.Checks = append(v.Checks, leyline.Check{Name: name, Value: value, Limit: limit, OK: ok, Mode: mode})
+	if !ok && mode == leyline.RuleEnforce && v.Passed {
+		v.Passed, v.Reason = false, name
+	}
+}
+
+func (v *Verdict) must(name string, ok bool) {
+	value := 0.0
+	if ok {
+		value = 1
+	}
+	v.add(name, value, 1, ok, leyline.RuleEnforce)
+}
+
+// Sanity is G0: the blueprint is known and allowed, and the command says where
+// the seed goes.
+func Sanity(bp *leyline.BlueprintRegistered, mesh []string) Verdict {
+	v := begin(leyline.GateSanity)
+	v.must("blueprint_known", bp != nil)
+	v.must("blueprint_released", bp != nil && !bp.Quarantine)
+	v.must("mesh_present", len(mesh) > 0)
+	return *v
+}
+
+// GradientHealth is G1: the kernel is verified and nothing has leaked.
+func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed) Verdict {
+	v := begin(leyline.GateGradientHealth)
+	v.must("kernel_ready", s.Kernel.Ready)
+	v.must("isolation_intact", !s.Isolation.Violated)
+	took, budget := float64(s.Kernel.TookNs)/float64(time.Millisecond), float64(c.KernelLatency)
+	v.add("kernel_latency_ms", took, budget, took <= budget, c.LatencyMode)
+	return *v
+}
+
+// Stability is G2: the seed has trained long enough, has gradients, and those
+// never reached the host.
+func Stability(c *leyline.KasminaConfig, s *projections.Seed) Verdict {
+	v := begin(leyline.GateStability)
+	v.add("trained_steps", float64(s.Isolation.Steps), float64(c.MinTrainSteps), s.Isolation.Steps >= c.MinTrainSteps, leyline.RuleEnforce)
+	g := s.Isolation.GradNorm
+	v.add("gradient_norm", g, 0, g > 0 && !math.IsInf(g, 0), leyline.RuleEnforce)
+	leak(v, c, s)
+	return *v
+}
+
+// Interface is G3: the alpha schedule has ended, the host has every layer that
+// the seed was grafted behind, and isolation held while blending.
+func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string) Verdict {
+	v := begin(leyline.GateInterface)
+	v.must("blend_complete", s.Complete)
+	missing := 0
+	for _, m := range s.Mesh {
+		if !slices.Contains(layers, m) {
+			missing++
+		}
+	}
+	v.add("mesh_missing_layers", float64(missing), 0, missing == 0 && len(s.Mesh) > 0, leyline.RuleEnforce)
+	leak(v, c, s)
+	return *v
+}
+
+func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
+	ok := s.Isolation.Steps > 0 && s.Isolation.MaxLeak <= c.MaxLeak && !s.Isolation.Violated
+	v.add("isolation_leak", s.Isolation.MaxLeak, c.MaxLeak, ok, leyline.RuleEnforce)
+}
+
+// Reset is G5: nothing of the former seed is left in the slot.
+func Reset(s *projections.Seed) Verdict {
+	v := begin(leyline.GateReset)
+	v.must("kernel_detached", !s.Kernel.Ready && s.Kernel.Request.IsZero())
+	v.add("alpha", s.Alpha, 0, s.Alpha == 0, leyline.RuleEnforce)
+	v.must("isolation_intact", !s.Isolation.Violated)
+	return *v
+}

@@ -1,0 +1,126 @@
+package telemetry
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// The units of metrics.
+const (
+	unitMs    = "ms"
+	unitRatio = "ratio"
+	unitCount = "count"
+	unitLoss  = "loss"
+	unitBool  = "bool"
+	unitGrad  = "grad"
+	unitState = "state"
+)
+
+// The attribute keys. Where SPEC.md names a key, it is that name.
+const (
+	keyBlueprint   = "blueprint_id"
+	keyBoot        = "boot"
+	keyBoots       = "boots"
+	keyCause       = "cause"
+	keyCheck       = "check"
+	keyClean       = "clean"
+	keyCommand     = "command_id"
+	keyDecider     = "decider"
+	keyDependency  = "dependency_type"
+	keyDetails     = "details"
+	keyDigest      = "digest"
+	keyFaultStep   = "fault_step"
+	keyField       = "field"
+	keyFrom        = "from"
+	keyGate        = "gate"
+	keyHealthy     = "healthy"
+	keyHint        = "hint"
+	keyIdentifier  = "identifier"
+	keyIncarnation = "incarnation"
+	keyInput       = "input"
+	keyIssuer      = "issuer"
+	keyKey         = "key_id"
+	keyKind        = "kind"
+	keyLatency     = "latency_ms"
+	keyLevel       = "level"
+	keyLimit       = "limit"
+	keyLineage     = "lineage"
+	keyLost        = "lost_step"
+	keyMode        = "mode"
+	keyOperation   = "operation"
+	keyOrigin      = "origin"
+	keyOutcome     = "outcome"
+	keyPassed      = "passed"
+	keyReason      = "reason"
+	keyRequest     = "request_id"
+	keyRollback    = "rollback_id"
+	keyRun         = "run"
+	keySeed        = "seed_id"
+	keySnapshot    = "snapshot_id"
+	keySignal      = "signal"
+	keyStage       = "stage"
+	keyStatus      = "status"
+	keyStep        = "step"
+	keySubsystem   = "subsystem"
+	keyTask        = "task"
+	keyTemperature = "temperature"
+	keyTier        = "tier"
+	keyTo          = "to"
+	keyTorn        = "torn_bytes"
+	keyTotalSteps  = "total_steps"
+	keyValue       = "value"
+	keyVersion     = "version"
+	keyWithinSLA   = "within_sla"
+)
+
+// text makes an attribute of any string type. Commands of strangers end up
+// here, so the length is bounded and what is not UTF-8, a character cut in two
+// included, is replaced.
+func text[T ~string](key string, value T) leyline.Attr {
+	s := string(value[:min(len(value), leyline.MaxText)])
+	return leyline.Attr{Key: key, Value: strings.ToValidUTF8(s, "?")}
+}
+
+// name makes an attribute of an enum or an id that renders itself.
+func name(key string, value interface{ String() string }) leyline.Attr {
+	return leyline.Attr{Key: key, Value: value.String()}
+}
+
+func whole[T ~uint32 | ~uint64](key string, value T) leyline.Attr {
+	return leyline.Attr{Key: key, Value: strconv.FormatUint(uint64(value), 10)}
+}
+
+func number(key string, value float64) leyline.Attr {
+	return leyline.Attr{Key: key, Value: strconv.FormatFloat(value, 'g', -1, 64)}
+}
+
+func boolean(key string, value bool) leyline.Attr {
+	return leyline.Attr{Key: key, Value: strconv.FormatBool(value)}
+}
+
+// took is a measured duration in milliseconds, empty when it was not measured.
+func took(ns uint64) leyline.Attr {
+	if ns == 0 {
+		return leyline.Attr{Key: keyLatency}
+	}
+	return number(keyLatency, millis(ns))
+}
+
+func millis(ns uint64) float64 { return float64(ns) / 1e6 }
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// either returns bad when failed, else good.
+func either(failed bool, bad, good leyline.Level) leyline.Level {
+	if failed {
+		return bad
+	}
+	return good
+}

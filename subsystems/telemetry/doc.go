@@ -1,0 +1,96 @@
+// Package telemetry turns records into packets and routes packets to two
+// streams. It holds no sink, starts no goroutine and reads no clock: callers
+// pull packets and bring them to wherever they are wanted.
+//
+// # Packets are a projection
+//
+// [Packets] is a pure function of one record. The same record gives the same
+// packets, in the same order, on every machine and at every time, so telemetry
+// can be computed again for any point of history and losing a packet loses
+// nothing that the log does not still hold. What a record cannot say is not in
+// its packets: there is no process gauge here and no state from one record to
+// the next.
+//
+// What is promised of the packets of a record:
+//
+//   - At most one packet per subsystem, in the order plane, Tolaria, Tamiyo,
+//     Kasmina, trainer; a subsystem with nothing to say sends none.
+//   - Source is who decided ([Source]); a refusal belongs to who refused. A
+//     metric whose name begins with a subsystem is in that subsystem's packet:
+//     measurements of the trainer are reported by Tolaria and Kasmina, and
+//     tamiyo.loss_delta by Tamiyo although Tolaria computed it.
+//   - Metrics measured by the input come first, then what each event says, in
+//     the order of the events.
+//   - Level is the highest level among the packet's events, INFO without any;
+//     Priority is leyline.PriorityOf of it.
+//   - Run is the record's run or, for a record that has none, the run that all
+//     of the packet's events agree on, else empty. The run that a rejected
+//     command merely claims is an attribute, not the packet's run.
+//   - A name always has the same attribute keys in the same order, and a
+//     metric's name always has the same unit. A value that is not known is
+//     empty, never left out. Values are at most leyline.MaxText bytes of valid
+//     UTF-8.
+//   - A measured duration of zero was not measured and is left out. Other
+//     values are given as they are: a loss may be NaN or infinite.
+//   - An input that was refused gives its violation and no measurement, as it
+//     leaves no other trace in any projection.
+//
+// Seven kinds of event say nothing here, because other events or the audit say
+// it: config.adopted, key.enrolled, blueprint.admitted, action.none,
+// isolation.assessed (the step's measurements are reported), snapshot.evicted
+// and rollback.advanced. An effect that was issued again after a restart is not
+// reported either, only one whose fate is unknown. A prefetch that a resume or
+// a rollback made void is counted, without an event. Settled commands are
+// reported when they failed.
+//
+// Gauges show what the record decided; where one occurs twice in a packet the
+// last one holds. A rollback or a resume rewinds seeds to
+// stages and alphas that its record does not repeat; a reader that keeps gauges
+// per run forgets kasmina.seed.* when it sees tolaria.rollback.restored or
+// tolaria.run.resumed.
+//
+// # Counters
+//
+// A metric whose name ends in "_total" is an increment, 1 per occurrence, never
+// a running total: a total over history is a fold over packets, and [Counters]
+// is that fold. It gives the same totals in whatever order packets are added,
+// as long as each is added once. Attributes of counters are enums and runs that
+// a plane has admitted, never what a stranger claimed, so that nobody can make
+// the fold grow.
+//
+// # Routing
+//
+// [Router] holds three bounded first-in-first-out lanes. CRITICAL and HIGH form
+// the emergency stream, NORMAL is the normal stream:
+//
+//	highest event   lane      stream     when the lane is full
+//	CRITICAL        CRITICAL  emergency  the newcomer is refused
+//	WARNING, ERROR  HIGH      emergency  the oldest makes room
+//	otherwise       NORMAL    normal     the oldest makes room
+//
+// The lane follows from the packet's events and not from the level or priority
+// written on it, so a label can neither hide a CRITICAL nor take its place. The
+// CRITICAL lane is reserved: nothing else enters it, and what is in it stays
+// until it is read. Each loss is counted per lane with the first and the last
+// sequence number lost. For CRITICAL packets [Router.TakeGap] hands these to
+// the reader, who computes the packets again:
+//
+//	for {
+//		p, ok := router.NextEmergency()
+//		if !ok {
+//			break
+//		}
+//		deliver(p)
+//	}
+//	if gap, lost := router.TakeGap(); lost {
+//		for each record r from gap.First to gap.Last {
+//			deliver those of Packets(r) that are CRITICAL and were not delivered
+//		}
+//	}
+//
+// (Seq, Source) identifies a packet computed from a record.
+//
+// A CRITICAL packet is delivered before every waiting HIGH one, so packets of
+// one stream are in order within a lane and not across lanes. Memory is fixed
+// by [Limits] when a router is made; routing and reading allocate nothing.
+package telemetry

@@ -1,0 +1,156 @@
+package telemetry
+
+import "github.com/esper-plane/esper/leyline"
+
+// The states of a prefetch request (SPEC.md 4.10).
+const (
+	statusScheduled = "scheduled"
+	statusReady     = "ready"
+	statusError     = "error"
+	statusTimeout   = "timeout"
+	statusCanceled  = "canceled"
+)
+
+func (b *builder) commands(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.CommandVerified:
+		s := b.at(leyline.SubsystemKasmina, x.Run)
+		run, kind, op := text(keyRun, x.Run), name(keyKind, x.Kind), name(keyOperation, x.Seed.Operation)
+		s.count(leyline.MetricCommandsAccepted, run, kind, op)
+		s.event(leyline.NameCommandAccepted, leyline.LevelInfo,
+			run, text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),
+			kind, op, text(keySeed, x.Seed.Seed))
+	case leyline.CommandRejected:
+		b.rejected(x)
+	case leyline.CommandSettled:
+		if x.Outcome != leyline.OutcomeOK {
+			b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameCommandFailed, leyline.LevelCritical,
+				text(keyRun, x.Run), text(keyCommand, x.Command), name(keyOutcome, x.Outcome),
+				text(keyReason, x.Reason), took(x.TookNs))
+		}
+	case leyline.CommandExpired:
+		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameCommandExpired, leyline.LevelCritical,
+			text(keyRun, x.Run), text(keyCommand, x.Command), name(keyOutcome, x.Outcome))
+	}
+}
+
+// rejected reports a declined command. Unless it was authentic its run is only
+// a claim, and the packet is not said to concern that run.
+func (b *builder) rejected(x leyline.CommandRejected) {
+	run := x.Run
+	if !leyline.Authentic(x.Reason) {
+		run = ""
+	}
+	s := b.at(leyline.SubsystemKasmina, run)
+	s.count(leyline.MetricCommandsRejected, name(keyReason, x.Reason))
+	s.event(leyline.NameCommandRejected, leyline.LevelCritical,
+		text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),
+		name(keyKind, x.Kind), name(keyOperation, x.Operation), name(keyReason, x.Reason), text(keyDetails, x.Detail))
+}
+
+func (b *builder) seeds(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.GateEvaluated:
+		b.gate(x)
+	case leyline.SeedMoved:
+		b.moved(x)
+	case leyline.BlendConfigured:
+		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameBlendConfig, leyline.LevelInfo,
+			text(keyRun, x.Run), text(keySeed, x.Seed), name(keyMode, x.Plan.Mode),
+			whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature))
+	case leyline.BlendStepped:
+		b.at(leyline.SubsystemKasmina, x.Run).alpha(x.Run, x.Seed, x.Alpha, x.AlphaStep)
+	}
+}
+
+// gate reports every verdict and, for a failed one, what it failed on.
+func (b *builder) gate(x leyline.GateEvaluated) {
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed, gate := text(keyRun, x.Run), text(keySeed, x.Seed), name(keyGate, x.Gate)
+	s.event(leyline.NameGateEvent, either(!x.Passed, leyline.LevelWarning, leyline.LevelInfo),
+		run, seed, gate, boolean(keyPassed, x.Passed), text(keyReason, x.Reason))
+	if x.Passed {
+		return
+	}
+	check, value, limit := text(keyCheck, ""), text(keyValue, ""), text(keyLimit, "")
+	if c, found := failed(x.Checks); found {
+		check, value, limit = text(keyCheck, c.Name), number(keyValue, c.Value), number(keyLimit, c.Limit)
+	}
+	s.event(leyline.NameGateFailure, leyline.LevelCritical,
+		run, seed, gate, text(keyReason, x.Reason), check, value, limit)
+}
+
+// failed returns the first check that stopped a gate; one in shadow mode does
+// not.
+func failed(checks []leyline.Check) (leyline.Check, bool) {
+	for _, c := range checks {
+		if !c.OK && c.Mode != leyline.RuleShadow {
+			return c, true
+		}
+	}
+	return leyline.Check{}, false
+}
+
+// moved reports a seed's new stage. A seed that is culled, and a slot that is
+// empty, has no part in the host's output any more.
+func (b *builder) moved(x leyline.SeedMoved) {
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
+	s.metric(leyline.MetricSeedStage, float64(x.To), unitState, run, seed)
+	if x.To == leyline.StageCulled || x.To == leyline.StageDormant {
+		s.alpha(x.Run, x.Seed, 0, 0)
+	}
+	s.event(leyline.NameSeedStage, either(x.To == leyline.StageCulled, leyline.LevelWarning, leyline.LevelInfo),
+		run, seed, name(keyStage, x.To), name(keyFrom, x.From), whole(keyStep, x.Step),
+		text(keyBlueprint, x.Blueprint), text(keyCause, x.Cause))
+}
+
+func (s *section) alpha(run leyline.RunID, seed leyline.SeedID, alpha float64, steps uint32) {
+	attrs := []leyline.Attr{text(keyRun, run), text(keySeed, seed)}
+	s.metric(leyline.MetricSeedAlpha, alpha, unitRatio, attrs...)
+	s.metric(leyline.MetricSeedAlphaSteps, float64(steps), unitCount, attrs...)
+}
+
+func (b *builder) prefetch(id leyline.EffectID, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.PrefetchRequested:
+		s := b.at(leyline.SubsystemKasmina, x.Run)
+		run := text(keyRun, x.Run)
+		s.count(leyline.MetricPrefetchRequests, run, text(keyStatus, statusScheduled))
+		s.event(leyline.NamePrefetchRequested, leyline.LevelInfo,
+			run, text(keySeed, x.Seed), text(keyBlueprint, x.Blueprint), name(keyRequest, id))
+	case leyline.PrefetchSettled:
+		b.prefetchSettled(x)
+	}
+}
+
+// settlements says what a prefetch's outcome is called. A void one has no
+// event: the resume or the rollback that made it void reports itself.
+var settlements = [...]struct {
+	status string
+	event  leyline.EventName
+	level  leyline.Level
+}{
+	leyline.OutcomeUnspecified: {statusError, leyline.NamePrefetchError, leyline.LevelCritical},
+	leyline.OutcomeOK:          {statusReady, leyline.NamePrefetchReady, leyline.LevelInfo},
+	leyline.OutcomeFailed:      {statusError, leyline.NamePrefetchError, leyline.LevelCritical},
+	leyline.OutcomeDeadline:    {statusTimeout, leyline.NamePrefetchTimeout, leyline.LevelCritical},
+	leyline.OutcomeSuperseded:  {status: statusCanceled},
+	leyline.OutcomeUnknown:     {statusError, leyline.NamePrefetchError, leyline.LevelCritical},
+}
+
+func (b *builder) prefetchSettled(x leyline.PrefetchSettled) {
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
+	how := settlements[leyline.OutcomeUnspecified]
+	if int(x.Outcome) < len(settlements) {
+		how = settlements[x.Outcome]
+	}
+	s.count(leyline.MetricPrefetchRequests, run, text(keyStatus, how.status))
+	if x.Outcome == leyline.OutcomeOK {
+		s.duration(leyline.MetricKernelFetchMs, x.TookNs, run, seed)
+	}
+	if how.event != "" {
+		s.event(how.event, how.level, run, seed, name(keyRequest, x.Request), text(keyReason, x.Reason), took(x.TookNs))
+	}
+}

@@ -1,0 +1,177 @@
+package telemetry
+
+import "github.com/esper-plane/esper/leyline"
+
+// sources says whose decision an event is. A refusal names its own subsystem.
+var sources = [...]leyline.Subsystem{
+	leyline.EventPlaneBooted:         leyline.SubsystemPlane,
+	leyline.EventEffectRecovered:     leyline.SubsystemPlane,
+	leyline.EventConfigAdopted:       leyline.SubsystemPlane,
+	leyline.EventKeyEnrolled:         leyline.SubsystemPlane,
+	leyline.EventBlueprintAdmitted:   leyline.SubsystemPlane,
+	leyline.EventRunStarted:          leyline.SubsystemTolaria,
+	leyline.EventRunResumed:          leyline.SubsystemTolaria,
+	leyline.EventRunEnded:            leyline.SubsystemTolaria,
+	leyline.EventRunHalted:           leyline.SubsystemTolaria,
+	leyline.EventGradientsCombined:   leyline.SubsystemTolaria,
+	leyline.EventTrainingAssessed:    leyline.SubsystemTolaria,
+	leyline.EventEpochAssessed:       leyline.SubsystemTolaria,
+	leyline.EventConservativeEntered: leyline.SubsystemTamiyo,
+	leyline.EventConservativeLeft:    leyline.SubsystemTamiyo,
+	leyline.EventRiskAssessed:        leyline.SubsystemTamiyo,
+	leyline.EventActionNone:          leyline.SubsystemTamiyo,
+	leyline.EventCommandProposed:     leyline.SubsystemTamiyo,
+	leyline.EventCommandVerified:     leyline.SubsystemKasmina,
+	leyline.EventCommandRejected:     leyline.SubsystemKasmina,
+	leyline.EventCommandSettled:      leyline.SubsystemKasmina,
+	leyline.EventCommandExpired:      leyline.SubsystemKasmina,
+	leyline.EventGateEvaluated:       leyline.SubsystemKasmina,
+	leyline.EventSeedMoved:           leyline.SubsystemKasmina,
+	leyline.EventBlendConfigured:     leyline.SubsystemKasmina,
+	leyline.EventBlendStepped:        leyline.SubsystemKasmina,
+	leyline.EventIsolationAssessed:   leyline.SubsystemKasmina,
+	leyline.EventPrefetchRequested:   leyline.SubsystemKasmina,
+	leyline.EventPrefetchSettled:     leyline.SubsystemKasmina,
+	leyline.EventSnapshotRegistered:  leyline.SubsystemTolaria,
+	leyline.EventSnapshotRefused:     leyline.SubsystemTolaria,
+	leyline.EventSnapshotEvicted:     leyline.SubsystemTolaria,
+	leyline.EventRollbackStarted:     leyline.SubsystemTolaria,
+	leyline.EventRollbackAdvanced:    leyline.SubsystemTolaria,
+	leyline.EventRollbackFinished:    leyline.SubsystemTolaria,
+	leyline.EventEmergencyEscalated:  leyline.SubsystemTolaria,
+	leyline.EventEmergencyCleared:    leyline.SubsystemTolaria,
+	leyline.EventEmergencyPublished:  leyline.SubsystemTolaria,
+}
+
+// Source returns the subsystem that decided an event. A refusal without a
+// known subsystem is the plane's.
+func Source(e leyline.Event) leyline.Subsystem {
+	if x, ok := e.(leyline.DependencyViolated); ok {
+		if s := x.Refusal.Subsystem; s.Validate() == nil {
+			return s
+		}
+		return leyline.SubsystemPlane
+	}
+	if k := e.EventKind(); int(k) < len(sources) {
+		return sources[k]
+	}
+	return leyline.SubsystemUnknown
+}
+
+// Packets computes the telemetry of a record, at most one packet per
+// subsystem. It is pure; the packets share no memory with the record but
+// strings. The package comment says what is promised of them.
+func Packets(r leyline.Record) []leyline.Packet {
+	b := builder{in: r.Input}
+	if x, ok := r.Input.(leyline.StepObserved); ok && !refused(r.Events) {
+		b.measured(x)
+	}
+	for i, e := range r.Events {
+		b.event(leyline.EffectID{Seq: r.Seq, Index: uint16(i)}, e)
+	}
+	return b.packets(r)
+}
+
+func refused(events []leyline.Event) bool {
+	for _, e := range events {
+		if e.EventKind() == leyline.EventDependencyViolated {
+			return true
+		}
+	}
+	return false
+}
+
+// highest returns the highest level among events, INFO without any.
+func highest(events []leyline.TelemetryEvent) leyline.Level {
+	level := leyline.LevelInfo
+	for i := range events {
+		level = max(level, events[i].Level)
+	}
+	return level
+}
+
+// section is the part of a record's telemetry that belongs to one subsystem.
+type section struct {
+	metrics []leyline.Metric
+	events  []leyline.TelemetryEvent
+	run     leyline.RunID // Invariant: empty unless all events so far agree on it
+	used    bool
+}
+
+func (s *section) metric(name leyline.MetricName, value float64, unit string, attrs ...leyline.Attr) {
+	s.metrics = append(s.metrics, leyline.Metric{Name: name, Value: value, Unit: unit, Attrs: attrs})
+}
+
+// count adds one occurrence to a counter.
+func (s *section) count(name leyline.MetricName, attrs ...leyline.Attr) {
+	s.metric(name, 1, unitCount, attrs...)
+}
+
+// duration adds a measured duration unless it was not measured.
+func (s *section) duration(name leyline.MetricName, ns uint64, attrs ...leyline.Attr) {
+	if ns > 0 {
+		s.metric(name, millis(ns), unitMs, attrs...)
+	}
+}
+
+func (s *section) event(name leyline.EventName, level leyline.Level, attrs ...leyline.Attr) {
+	s.events = append(s.events, leyline.TelemetryEvent{Name: name, Level: level, Attrs: attrs})
+}
+
+// builder collects sections, indexed by subsystem.
+type builder struct {
+	in       leyline.Input
+	sections [leyline.SubsystemTrainer + 1]section
+}
+
+// at returns the section of a subsystem for something that concerns a run.
+func (b *builder) at(source leyline.Subsystem, run leyline.RunID) *section {
+	s := &b.sections[source]
+	if !s.used {
+		s.run, s.used = run, true
+	} else if s.run != run {
+		s.run = ""
+	}
+	return s
+}
+
+func (b *builder) event(id leyline.EffectID, e leyline.Event) {
+	switch Source(e) {
+	case leyline.SubsystemTolaria:
+		b.training(e)
+		b.snapshots(e)
+		b.rollback(e)
+		b.emergency(e)
+	case leyline.SubsystemTamiyo:
+		b.policy(e)
+	case leyline.SubsystemKasmina:
+		b.commands(e)
+		b.seeds(e)
+		b.prefetch(id, e)
+	case leyline.SubsystemPlane:
+		b.plane(e)
+	}
+	if x, ok := e.(leyline.DependencyViolated); ok {
+		b.violation(Source(e), x)
+	}
+}
+
+func (b *builder) packets(r leyline.Record) []leyline.Packet {
+	var out []leyline.Packet
+	for i := range b.sections {
+		s := &b.sections[i]
+		if len(s.metrics) == 0 && len(s.events) == 0 {
+			continue
+		}
+		run := r.Run
+		if run == "" {
+			run = s.run
+		}
+		level := highest(s.events)
+		out = append(out, leyline.Packet{
+			Seq: r.Seq, At: r.At, Run: run, Source: leyline.Subsystem(i),
+			Level: level, Priority: leyline.PriorityOf(level), Metrics: s.metrics, Events: s.events,
+		})
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"math"
+
+	l "github.com/esper-plane/esper/leyline"
+)
+
+var nan = math.NaN()
+
+var policyStory = []scene{
+	{"nothing to do", "r1", l.StepObserved{Run: "r1", Step: 10}, []l.Event{
+		l.ActionNone{Run: "r1", Step: 10, Reason: l.RiskWarmingUp},
+	}},
+	{"a proposal passes; conflicts are high but only watched", "r1", l.StepObserved{Run: "r1", Step: 40}, []l.Event{
+		l.RiskAssessed{Run: "r1", Step: 40, Proposed: l.OpGerminate, Allowed: true, Reason: l.RiskPolicy, Checks: []l.Check{
+			{Name: "loss_spike", Value: 0.01, Limit: 0.15, OK: true, Mode: l.RuleEnforce},
+			{Name: "grad_conflict_high", Value: 0.8, Limit: 0.5, Mode: l.RuleShadow},
+		}},
+		l.CommandProposed{Run: "r1", Step: 40, Kind: l.CommandSeed, Why: "the loss has settled",
+			Seed: l.SeedCommand{Operation: l.OpGerminate, Seed: "s1", Blueprint: "mlp-8"}},
+	}},
+	{"a loss spike stops a proposal", "r1", l.StepObserved{Run: "r1", Step: 50}, []l.Event{
+		l.ConservativeEntered{Run: "r1", Step: 50, Reason: l.RiskLossSpike},
+		l.RiskAssessed{Run: "r1", Step: 50, Proposed: l.OpStartGrafting, Reason: l.RiskLossSpike, Checks: []l.Check{
+			{Name: "loss_spike", Value: 0.3, Limit: 0.15, Mode: l.RuleEnforce},
+			{Name: "grad_conflict_high", Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
+		}},
+	}},
+	{"two healthy windows later", "r1", l.StepObserved{Run: "r1", Step: 70}, []l.Event{
+		l.ConservativeLeft{Run: "r1", Step: 70, Healthy: 2},
+	}},
+}
+
+var commandStory = []scene{
+	{"a command is accepted; its record has no run, its packet has", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
+		l.CommandVerified{
+			Run: "r1", Command: "cmd-1", Key: "k1", Issuer: "tamiyo", Kind: l.CommandSeed,
+			Seed: l.SeedCommand{Operation: l.OpGerminate, Seed: "s1", Blueprint: "mlp-8"},
+		},
+	}},
+	{"the trainer carries it out: nothing to say", "r1", l.CommandAcked{Run: "r1"}, []l.Event{
+		l.CommandSettled{Run: "r1", Command: "cmd-1", Outcome: l.OutcomeOK, TookNs: 3_000_000},
+	}},
+	{"the trainer cannot carry out another", "r1", l.CommandAcked{Run: "r1"}, []l.Event{
+		l.CommandSettled{Run: "r1", Command: "cmd-2", Outcome: l.OutcomeFailed, Reason: "out of memory", TookNs: 3_000_000},
+	}},
+	{"nobody answers a third", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.CommandExpired{Run: "r1", Command: "cmd-3", Outcome: l.OutcomeDeadline},
+	}},
+	{"a forged command", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandRejected{Key: "k1", Reason: l.RejectInvalidSignature, Detail: "signature does not verify"},
+	}},
+	{"an authentic command comes too early", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandRejected{
+			Run: "r1", Command: "cmd-4", Key: "k1", Issuer: "tamiyo", Kind: l.CommandSeed, Operation: l.OpStartGrafting,
+			Reason: l.RejectWrongStage, Detail: "s1 is GERMINATED",
+		},
+	}},
+	{"a command comes twice; the run is a claim, so the packet has none", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandRejected{
+			Run: "r1", Command: "cmd-1", Key: "k1", Issuer: "tamiyo", Kind: l.CommandSeed, Operation: l.OpGerminate,
+			Reason: l.RejectNonceReplayed, Detail: "used at record 2",
+		},
+	}},
+}
+
+var seedStory = []scene{
+	{"a seed germinates and its kernel is fetched", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
+		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateSanity, Passed: true},
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageDormant, To: l.StageGerminated, Step: 40, Blueprint: "mlp-8", Cause: "cmd-1"},
+		l.PrefetchRequested{Run: "r1", Seed: "s1", Blueprint: "mlp-8", Kernel: "mlp-8.safetensors"},
+	}},
+	{"the kernel is here", "r1", l.KernelReady{Run: "r1"}, []l.Event{
+		l.PrefetchSettled{Run: "r1", Seed: "s1", Request: l.EffectID{Seq: 2, Index: 2}, Outcome: l.OutcomeOK, TookNs: 4_500_000},
+	}},
+	{"a blend is configured and steps once", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.BlendConfigured{Run: "r1", Seed: "s1", Plan: l.BlendPlan{Mode: l.BlendConvex, TotalSteps: 20, Temperature: 2}},
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageTraining, To: l.StageBlending, Step: 100, Blueprint: "mlp-8", Cause: "cmd-3"},
+		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 1, Alpha: 0.0109375},
+	}},
+	{"a gate fails on a leak and the seed is culled", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateInterface, Reason: "leak", Checks: []l.Check{
+			{Name: "mesh", Value: 1, Limit: 1, OK: true, Mode: l.RuleEnforce},
+			{Name: "latency", Value: 20, Limit: 10, Mode: l.RuleShadow},
+			{Name: "leak", Value: 0.5, Limit: 1e-6, Mode: l.RuleEnforce},
+		}},
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageBlending, To: l.StageCulled, Step: 101, Blueprint: "mlp-8", Cause: "G3_INTERFACE"},
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageCulled, To: l.StageEmbargoed, Step: 101, Blueprint: "mlp-8", Cause: "G3_INTERFACE"},
+	}},
+	{"the embargo is over and the slot is empty again", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageEmbargoed, To: l.StageResetting, Step: 140, Cause: "timer"},
+		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateReset, Passed: true},
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageResetting, To: l.StageDormant, Step: 140, Cause: "G5_RESET"},
+	}},
+	{"a gate fails without saying on what", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.GateEvaluated{Run: "r1", Seed: "s2", Gate: l.GateReset, Reason: "not clean"},
+	}},
+	{"a kernel could not be read", "r1", l.KernelFailed{Run: "r1"}, []l.Event{
+		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 9}, Outcome: l.OutcomeFailed, Reason: "digest mismatch", TookNs: 1_000_000},
+	}},
+	{"a kernel is late", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 10}, Outcome: l.OutcomeDeadline},
+	}},
+	{"a rollback makes a prefetch void: counted only", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 11}, Outcome: l.OutcomeSuperseded},
+	}},
+}

@@ -1,0 +1,135 @@
+package telemetry
+
+import l "github.com/esper-plane/esper/leyline"
+
+// A scene is one record of a story, with what happens in it in words.
+type scene struct {
+	what   string
+	run    l.RunID // of the record
+	input  l.Input
+	events []l.Event
+}
+
+// A story is a sequence of records. Together the stories hold every kind of
+// event and reach every metric and every event of leyline/telemetry.go at every
+// level it may have; contract_test.go holds them to that.
+type story struct {
+	name   string
+	scenes []scene
+}
+
+// records numbers the scenes from 2, since record 1 is the log's origin, one
+// second apart.
+func (s story) records() []l.Record {
+	out := make([]l.Record, len(s.scenes))
+	for i, c := range s.scenes {
+		seq := l.Seq(i + 2)
+		out[i] = l.Record{Seq: seq, At: l.Instant(seq) * 1e9, Run: c.run, Input: c.input, Events: c.events}
+	}
+	return out
+}
+
+var stories = []story{
+	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
+	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory},
+}
+
+var planeStory = []scene{
+	{"the first start", "", l.PlaneStarted{Boot: "b1", Decider: 1, Clean: true, Build: l.Build{Version: "v0.1.0"}}, []l.Event{
+		l.PlaneBooted{Boot: "b1", Origin: "esper/test", Boots: 1, Decider: 1, Clean: true},
+	}},
+	{"a configuration, a key and a blueprint: for the audit, not for telemetry", "", l.ConfigApplied{}, []l.Event{
+		l.ConfigAdopted{}, l.KeyEnrolled{}, l.BlueprintAdmitted{},
+	}},
+	{"a start after a crash; one effect is issued again, of one the fate is unknown", "",
+		l.PlaneStarted{Boot: "b2", TornBytes: 77, SignalSet: true, SignalText: "disk full", Build: l.Build{Version: "v0.1.0"}},
+		[]l.Event{
+			l.PlaneBooted{Boot: "b2", Origin: "esper/test", Boots: 2, Decider: 1},
+			l.EffectRecovered{Effect: l.EffectID{Seq: 40, Index: 1}, Kind: l.EffectPrefetch, Run: "r1", Reissued: true},
+			l.EffectRecovered{Effect: l.EffectID{Seq: 41, Index: 2}, Kind: l.EffectCommand, Run: "r1"},
+		}},
+	{"a step of an unknown run: no measurement of a refused step is reported", "r9",
+		l.StepObserved{Run: "r9", Step: 4, ForwardNs: 1_000_000, Seeds: []l.SeedObserved{{Seed: "s1"}}}, []l.Event{
+			l.DependencyViolated{Refusal: l.Refusal{
+				Subsystem: l.SubsystemTolaria, Kind: l.RefusalUnknownRun, Field: "run", Identifier: "r9",
+				Reason: "was never opened", Hint: "open it first",
+			}},
+		}},
+	{"a refusal in which nobody is named is the plane's", "", l.KeyAdded{}, []l.Event{
+		l.DependencyViolated{Refusal: l.Refusal{Kind: l.RefusalInvalidSignature, Field: "envelope.signature"}},
+	}},
+}
+
+var trainingStory = []scene{
+	{"a run opens", "r1", l.RunOpened{Run: "r1"}, []l.Event{
+		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{
+			Run: "r1", Workload: "penguins", Framework: "go-gonum", Tasks: []l.TaskID{"species", "sex"},
+			Seeds: []l.SeedID{"s1"}, Parameters: 421, Steps: 300, Drills: []l.Drill{{Name: "nan", Step: 9}},
+		}},
+	}},
+	{"a first step without conflict, with nothing measured before it", "r1",
+		l.StepObserved{Run: "r1", Step: 1, ForwardNs: 1_250_000}, []l.Event{
+			l.GradientsCombined{Run: "r1", Step: 1, Method: l.AggregationPCGrad, Weights: []float64{1, 1}},
+			l.TrainingAssessed{Run: "r1", Step: 1, Health: l.HealthHealthy, Loss: 1.5, LossEWMA: l.Moments{Mean: 1.5, N: 1}},
+		}},
+	{"a step with a grafted seed and a conflict that PCGrad resolves", "r1",
+		l.StepObserved{
+			Run: "r1", Step: 2, ForwardNs: 1_000_000, PreviousNs: 2_500_000,
+			Seeds: []l.SeedObserved{{Seed: "s1", Alpha: 0.5, GradNorm: 0.25, HostNorm: 2, Cosine: -0.125, Leak: 1e-9}},
+		}, []l.Event{
+			l.GradientsCombined{Run: "r1", Step: 2, Method: l.AggregationPCGrad, Weights: []float64{0.5, 1}, Conflicts: 1, Ratio: 1},
+			l.TrainingAssessed{Run: "r1", Step: 2, Health: l.HealthHealthy, Loss: 1, Delta: -0.5, LossEWMA: l.Moments{Mean: 1.4, Var: 0.04, N: 2}},
+			l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 1, Leak: 1e-9},
+		}},
+	{"the same conflict, only summed", "r1", l.StepObserved{Run: "r1", Step: 3}, []l.Event{
+		l.GradientsCombined{Run: "r1", Step: 3, Method: l.AggregationSum, Weights: []float64{1, 1}, Conflicts: 1, Ratio: 1},
+	}},
+	{"an epoch", "r1", l.EpochObserved{Run: "r1", Step: 3, Epoch: 1}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 3, Epoch: 1, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.75}},
+	}},
+	{"the run ends", "r1", l.RunClosed{Run: "r1", Step: 300, Outcome: l.OutcomeOK}, []l.Event{
+		l.RunEnded{Run: "r1", Step: 300, Outcome: l.OutcomeOK, Digest: l.Digest{0xab}},
+	}},
+}
+
+var rollbackStory = []scene{
+	{"a snapshot is registered and an old one given up", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
+		l.SnapshotRegistered{Run: "r1", Step: 50, Snapshot: "snap-50", Tier: l.TierFull, Bytes: 4096},
+		l.SnapshotEvicted{Run: "r1", Snapshot: "snap-0"},
+	}},
+	{"a snapshot whose bytes are not what they were", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
+		l.SnapshotRefused{Run: "r1", Step: 60, Snapshot: "snap-60", Reason: "digest mismatch"},
+	}},
+	{"a step goes wrong and a rollback begins", "r1", l.StepObserved{Run: "r1", Step: 61}, []l.Event{
+		l.TrainingAssessed{Run: "r1", Step: 61, Health: l.HealthNonFinite, Loss: nan, LossEWMA: l.Moments{Mean: 1.2, N: 60}},
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultNonFinite},
+		l.RollbackStarted{Run: "r1", Rollback: "rb-4", Cause: l.FaultNonFinite, FaultStep: 61, Snapshot: "snap-50", ToStep: 50, Tier: l.TierFull},
+	}},
+	{"the signal is out", "", l.EmergencyDelivered{}, []l.Event{
+		l.EmergencyPublished{Effect: l.EffectID{Seq: 4, Index: 1}, Level: l.EmergencyElevated, Outcome: l.OutcomeOK, TookNs: 80_000},
+	}},
+	{"the bytes are staged", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+		l.RollbackAdvanced{Run: "r1", Rollback: "rb-4", Phase: l.PhaseCommit, TookNs: 5_000_000},
+	}},
+	{"the trainer has restored them in time", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+		l.RollbackFinished{
+			Run: "r1", Rollback: "rb-4", Outcome: l.OutcomeOK, Snapshot: "snap-50", Step: 50, Incarnation: 2, Lineage: 1,
+			CommitNs: 12_000_000, TotalNs: 20_000_000, WithinSLA: true,
+		},
+		l.EmergencyCleared{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyNotice, Reason: l.FaultRecovered},
+	}},
+	{"another rollback is restored, but late", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+		l.RollbackFinished{Run: "r1", Rollback: "rb-8", Outcome: l.OutcomeOK, Snapshot: "snap-50", Step: 50, Incarnation: 3, TotalNs: 13e9},
+	}},
+	{"the trainer stopped and is resumed", "r1", l.RunOpened{Run: "r1", Resume: true}, []l.Event{
+		l.RunResumed{Run: "r1", Incarnation: 4, Lineage: 2, Snapshot: "snap-50", Step: 50, Lost: 55},
+	}},
+	{"a rollback misses its deadline and the run is halted", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.RollbackFinished{Run: "r1", Rollback: "rb-9", Outcome: l.OutcomeDeadline, Reason: l.FaultRollbackDeadline, Snapshot: "snap-50", TotalNs: 12e9},
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyHalt, Reason: l.FaultRollbackDeadline},
+		l.RunHalted{Run: "r1", Step: 61, Reason: l.FaultRollbackDeadline, Detail: "commit took too long"},
+	}},
+	{"the signal could not be published", "", l.EmergencyUndelivered{}, []l.Event{
+		l.EmergencyPublished{Effect: l.EffectID{Seq: 10, Index: 1}, Level: l.EmergencyHalt, Outcome: l.OutcomeFailed, Reason: "no such file"},
+	}},
+}

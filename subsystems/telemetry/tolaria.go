@@ -1,0 +1,123 @@
+package telemetry
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// taskAll is the task attribute of a mean over all tasks.
+const taskAll = "all"
+
+// measured reports what the trainer measured in a step.
+func (b *builder) measured(x leyline.StepObserved) {
+	run := text(keyRun, x.Run)
+	if x.ForwardNs > 0 || x.PreviousNs > 0 {
+		s := b.at(leyline.SubsystemTolaria, x.Run)
+		s.duration(leyline.MetricStepForwardMs, x.ForwardNs, run)
+		s.duration(leyline.MetricStepLatencyMs, x.PreviousNs, run)
+	}
+	for _, o := range x.Seeds {
+		s := b.at(leyline.SubsystemKasmina, x.Run)
+		attrs := []leyline.Attr{run, text(keySeed, o.Seed)}
+		s.metric(leyline.MetricSeedLeak, o.Leak, unitGrad, attrs...)
+		s.metric(leyline.MetricSeedCosine, o.Cosine, unitRatio, attrs...)
+		s.metric(leyline.MetricSeedGradNorm, o.GradNorm, unitGrad, attrs...)
+		s.metric(leyline.MetricHostGradNorm, o.HostNorm, unitGrad, attrs...)
+	}
+}
+
+func (b *builder) training(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.RunStarted:
+		b.runStarted(x)
+	case leyline.RunResumed:
+		b.runResumed(x)
+	case leyline.RunEnded:
+		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameRunEnded, leyline.LevelInfo,
+			text(keyRun, x.Run), whole(keyStep, x.Step), name(keyOutcome, x.Outcome), name(keyDigest, x.Digest))
+	case leyline.RunHalted:
+		s := b.at(leyline.SubsystemTolaria, x.Run)
+		run := text(keyRun, x.Run)
+		s.metric(leyline.MetricEmergencyHalt, 1, unitBool, run)
+		s.event(leyline.NameEmergencyHalt, leyline.LevelCritical,
+			run, whole(keyStep, x.Step), name(keyReason, x.Reason), text(keyDetails, x.Detail))
+	case leyline.GradientsCombined:
+		b.combined(x)
+	case leyline.TrainingAssessed:
+		b.assessed(x)
+	case leyline.EpochAssessed:
+		b.epoch(x)
+	}
+}
+
+func (b *builder) runStarted(x leyline.RunStarted) {
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	run := text(keyRun, x.Run)
+	s.metric(leyline.MetricEmergencyHalt, 0, unitBool, run)
+	s.event(leyline.NameRunStarted, leyline.LevelInfo,
+		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
+		text("framework", x.Plan.Framework), whole("parameters", x.Plan.Parameters),
+		whole("steps", x.Plan.Steps), whole("tasks", uint64(len(x.Plan.Tasks))),
+		whole("seeds", uint64(len(x.Plan.Seeds))), whole("drills", uint64(len(x.Plan.Drills))))
+}
+
+func (b *builder) runResumed(x leyline.RunResumed) {
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	run := text(keyRun, x.Run)
+	s.metric(leyline.MetricEmergencyHalt, 0, unitBool, run)
+	s.event(leyline.NameRunResumed, leyline.LevelWarning,
+		run, whole(keyIncarnation, x.Incarnation), whole(keyLineage, x.Lineage), text(keySnapshot, x.Snapshot),
+		whole(keyStep, x.Step), whole(keyLost, x.Lost), text(keyRollback, x.Rollback))
+}
+
+func (b *builder) combined(x leyline.GradientsCombined) {
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	run := []leyline.Attr{text(keyRun, x.Run)}
+	applied := x.Method == leyline.AggregationPCGrad && x.Conflicts > 0
+	s.metric(leyline.MetricConflicts, float64(x.Conflicts), unitCount, run...)
+	s.metric(leyline.MetricConflictRatio, x.Ratio, unitRatio, run...)
+	s.metric(leyline.MetricPCGradApplied, truth(applied), unitBool, run...)
+	if len(x.Weights) > 0 {
+		s.metric(leyline.MetricWeightsMean, mean(x.Weights), unitRatio, run...)
+	}
+}
+
+// assessed reports a step's verdict. On an unhealthy step the running figures
+// are those of the step before it and are not reported again.
+func (b *builder) assessed(x leyline.TrainingAssessed) {
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	run := []leyline.Attr{text(keyRun, x.Run)}
+	s.metric(leyline.MetricTrainingLoss, x.Loss, unitLoss, run...)
+	if x.Health == leyline.HealthNonFinite {
+		s.event(leyline.NameNonFinite, leyline.LevelCritical,
+			text(keyRun, x.Run), whole(keyStep, x.Step), number(keyValue, x.Loss))
+		return
+	}
+	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, unitLoss, run...)
+	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), unitLoss, run...)
+	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, unitLoss, run...)
+}
+
+// epoch reports the accuracy of each task, by its position in the run's plan,
+// after the mean over all of them.
+func (b *builder) epoch(x leyline.EpochAssessed) {
+	if len(x.Accuracies) == 0 {
+		return
+	}
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	run := text(keyRun, x.Run)
+	s.metric(leyline.MetricTrainingAccuracy, mean(x.Accuracies), unitRatio, run, text(keyTask, taskAll))
+	for i, a := range x.Accuracies {
+		s.metric(leyline.MetricTrainingAccuracy, a, unitRatio, run, text(keyTask, strconv.Itoa(i)))
+	}
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}

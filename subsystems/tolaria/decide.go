@@ -1,0 +1,111 @@
+package tolaria
+
+import (
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
+)
+
+// Decide emits Tolaria's events for an input that the guard admitted.
+func Decide(t *projections.Turn, in leyline.Input) {
+	switch x := in.(type) {
+	case leyline.RunOpened:
+		open(t, x)
+	case leyline.RunClosed:
+		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
+	case leyline.StepObserved:
+		step(t, x)
+	case leyline.EpochObserved:
+		epoch(t, x)
+	case leyline.SnapshotTaken:
+		snapshot(t, x)
+	case leyline.RollbackReported:
+		report(t, x)
+	case leyline.TimerFired:
+		if x.Timer == leyline.TimerRollback {
+			overdue(t, t.State.Tolaria.Run(x.Run))
+		}
+	case leyline.EmergencyDelivered:
+		t.Emit(leyline.EmergencyPublished{
+			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
+		})
+	case leyline.EmergencyUndelivered:
+		t.Emit(leyline.EmergencyPublished{
+			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeFailed, Reason: x.Reason,
+		})
+	}
+}
+
+func open(t *projections.Turn, x leyline.RunOpened) {
+	if !x.Resume {
+		t.Emit(leyline.RunStarted{Run: x.Run, Incarnation: 1, Plan: x})
+		return
+	}
+	r := t.State.Tolaria.Run(x.Run)
+	e := leyline.RunResumed{
+		Run: x.Run, Incarnation: r.Incarnation + 1, Lineage: r.Lineage, Lost: r.Track.Step,
+	}
+	if r.Rollback.Active() {
+		e.Rollback, e.Snapshot, e.Step = r.Rollback.ID, r.Rollback.Snapshot, r.Rollback.ToStep
+		e.Lineage++
+		finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeSuperseded, Reason: leyline.FaultResumed})
+	} else if s := r.Good(r.Track.Step); s != nil {
+		e.Snapshot, e.Step = s.ID, s.Step
+	}
+	t.Emit(e)
+	evict(t, x.Run, rollback.After(r, e.Step))
+}
+
+func epoch(t *projections.Turn, x leyline.EpochObserved) {
+	t.Emit(leyline.EpochAssessed{
+		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies,
+	})
+	r := t.State.Tolaria.Run(x.Run)
+	if r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt && r.AwaitGood == "" {
+		t.Emit(leyline.EmergencyCleared{
+			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
+		})
+	}
+}
+
+func snapshot(t *projections.Turn, x leyline.SnapshotTaken) {
+	if reason := unfit(x); reason != "" {
+		t.Emit(leyline.SnapshotRefused{Run: x.Run, Step: x.Step, Snapshot: x.Snapshot, Reason: reason})
+		return
+	}
+	t.Emit(leyline.SnapshotRegistered{
+		Run: x.Run, Incarnation: x.Incarnation, Step: x.Step, Snapshot: x.Snapshot,
+		Tier: x.Tier, File: x.File, Bytes: x.Bytes, Digest: x.Digest,
+	})
+	r := t.State.Tolaria.Run(x.Run)
+	evict(t, x.Run, rollback.Surplus(r, t.Config().Tolaria.SnapshotKeep))
+}
+
+func unfit(x leyline.SnapshotTaken) string {
+	if x.Problem != "" {
+		return x.Problem
+	}
+	if x.Measured != x.Digest {
+		return "the file hashes to " + x.Measured.Short() + ", the trainer reported " + x.Digest.Short()
+	}
+	return ""
+}
+
+func evict(t *projections.Turn, run leyline.RunID, which []projections.Snapshot) {
+	for _, s := range which {
+		t.Emit(leyline.SnapshotEvicted{Run: run, Snapshot: s.ID, File: s.File})
+	}
+}
+
+// escalate raises the emergency level; a level is never lowered by a fault.
+func escalate(t *projections.Turn, r *projections.Run, to leyline.EmergencyLevel, why leyline.FaultReason) {
+	if to > r.Emergency {
+		t.Emit(leyline.EmergencyEscalated{Run: r.ID, From: r.Emergency, To: to, Reason: why})
+	}
+}
+
+// halt stops the run at L4.
+func halt(t *projections.Turn, r *projections.Run, why leyline.FaultReason, detail string) {
+	escalate(t, r, leyline.EmergencyHalt, why)
+	t.Emit(leyline.RunHalted{Run: r.ID, Step: r.Track.Step, Reason: why, Detail: detail})
+}

@@ -1,0 +1,29 @@
+// Package tolaria decides about training: it combines task gradients, judges
+// every step, admits and evicts snapshots, and rolls a run back.
+//
+// # A step
+//
+// A healthy step yields gradients.combined (weights from the Gram matrix, with
+// PCGrad's random orders drawn from the seed in the input) and
+// training.assessed (running means). A step with a NaN or an infinity among
+// its losses or inner products is a fault: no weights, a rollback.
+//
+// # A rollback
+//
+// The target is the newest snapshot at or before the last healthy step that a
+// later healthy step has proven good, so the faulty state is never restored.
+//
+//	rollback.started            prepare: the worker reads the bytes and checks the digest
+//	rollback.advanced{commit}   the trainer restores into a staging copy, swaps, reports
+//	rollback.finished           confirm: the digest restored equals the digest saved
+//
+// The state is rewound by rollback.finished with outcome OK, not before: until
+// then the run refuses steps. A failed prepare falls back to the next older
+// proven snapshot under the same deadline; a failed commit, a passed deadline,
+// no proven snapshot left, or too many rollbacks to one snapshot halt the run
+// at L4. A report that comes after the deadline is recorded and too late.
+//
+// A resume is the same rewind without a fault: it keeps the lineage, so the
+// repeated steps draw the same random orders. A resume during a rollback
+// completes that rollback, lineage included.
+package tolaria

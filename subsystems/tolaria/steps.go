@@ -1,0 +1,94 @@
+package tolaria
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/detmath"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
+	"github.com/esper-plane/esper/subsystems/tolaria/track"
+)
+
+func step(t *projections.Turn, x leyline.StepObserved) {
+	r := t.State.Tolaria.Run(x.Run)
+	if !finite(x.Losses) || !finite(x.Gram) {
+		t.Emit(leyline.TrainingAssessed{
+			Run: x.Run, Step: x.Step, Health: leyline.HealthNonFinite, Loss: r.Track.Loss,
+			LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
+		})
+		escalate(t, r, leyline.EmergencyElevated, leyline.FaultNonFinite)
+		begin(t, r, leyline.FaultNonFinite, x.Step, x.Step, t.Meta.At)
+		return
+	}
+	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
+	combined := combine(t.Config(), x, g)
+	t.Emit(combined)
+	t.Emit(assess(&t.Config().Tolaria, r, x, g, combined))
+}
+
+func finite(xs []float64) bool {
+	for _, v := range xs {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckGram is the guard's view of a finite Gram matrix: it returns why it
+// cannot be a matrix of inner products, or nil. A matrix with a NaN or an
+// infinity is not refused: it is a training fault, which Tolaria handles.
+func CheckGram(k int, gram []float64) error {
+	if !finite(gram) {
+		return nil
+	}
+	return aggregate.Gram{K: k, V: gram}.Validate()
+}
+
+func combine(c *leyline.ExecutionConfig, x leyline.StepObserved, g aggregate.Gram) leyline.GradientsCombined {
+	n, ratio := aggregate.Conflicts(g)
+	e := leyline.GradientsCombined{
+		Run: x.Run, Step: x.Step, Method: c.Tolaria.Aggregation, Conflicts: uint32(n), Ratio: ratio,
+	}
+	switch c.Tolaria.Aggregation {
+	case leyline.AggregationSum:
+		e.Weights = aggregate.SumWeights(nil, g.K)
+	case leyline.AggregationMean:
+		e.Weights = aggregate.MeanWeights(nil, g.K)
+	case leyline.AggregationPCGrad:
+		w, err := aggregate.PCGrad(nil, g, aggregate.Orders(g.K, detmath.NewPCG(detmath.Mix(x.Seed))), c.Tolaria.PCGradMean)
+		if err != nil {
+			panic(fmt.Sprintf("tolaria: own orders refused: %v", err)) // Invariant: Orders yields valid orders and the guard validated the Gram
+		}
+		e.Weights = w
+	default:
+		panic(fmt.Sprintf("tolaria: aggregation %s in force", c.Tolaria.Aggregation)) // Invariant: configurations are validated before they are adopted
+	}
+	return e
+}
+
+func assess(c *leyline.TolariaConfig, r *projections.Run, x leyline.StepObserved, g aggregate.Gram, w leyline.GradientsCombined) leyline.TrainingAssessed {
+	loss := detmath.Sum(x.Losses) / float64(len(x.Losses))
+	e := leyline.TrainingAssessed{
+		Run: x.Run, Step: x.Step, Health: leyline.HealthHealthy, Loss: loss,
+		LossEWMA:     next(c, r.Track.LossEWMA, loss),
+		GradEWMA:     next(c, r.Track.GradEWMA, math.Sqrt(aggregate.CombinedNormSq(g, w.Weights))),
+		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
+		FirstGood:    r.AwaitGood,
+	}
+	if r.Track.LossEWMA.N > 0 {
+		e.Delta = loss - r.Track.LossEWMA.Mean
+	}
+	for i := range r.Snapshots {
+		if s := &r.Snapshots[i]; !s.Confirmed && s.Step < x.Step {
+			e.Confirms = append(e.Confirms, s.ID)
+		}
+	}
+	return e
+}
+
+func next(c *leyline.TolariaConfig, m leyline.Moments, x float64) leyline.Moments {
+	return leyline.Moments(track.EWMA(m).Next(c.EWMAAlpha, x))
+}
