@@ -1,0 +1,58 @@
+// Package workload is the numeric half of the built-in trainer: a small real
+// network that learns several tasks at once from real data, takes grafted
+// seeds, and reports what a control plane decides on. It knows nothing of
+// protocol, log or plane.
+//
+// # Data
+//
+// Penguins: four body measurements, standardised over the training rows, and
+// three tasks (species, sex, island) on the same features. The tasks are
+// unequal on purpose: species is nearly separable, sex is not quite, island can
+// only be guessed in part. Their gradients disagree in most steps, which is what
+// gradient aggregation is for. Source and licence are in testdata/penguins.
+//
+// # Network
+//
+//	h  = tanh(W2 tanh(W1 x + b1) + b2)          trunk, shared by all tasks
+//	h' = h + a1 s1(h) + a2 s2(h1) + ...         blending and frozen seeds, in slot order
+//	p_t = softmax(V_t h' + c_t)                 one head per task
+//	s(u) = R2 tanh(R1 u + r1) + r2              a seed's residual block
+//
+// where h1 is h with the first seed blended in, and so on: a seed's input is the
+// result so far. The loss of a task is the mean cross-entropy over the batch.
+//
+// # Detach
+//
+// A seed's input is detached: the seed works on a copy of the numbers, and no
+// gradient goes back through it. In training the seed is judged by an auxiliary
+// loss, the sum over tasks of the cross-entropy of softmax(V_t(u + s(u)) + c_t)
+// on detached u, with the heads held fixed; its gradient reaches the seed only.
+// In blending the task losses themselves reach the host along h and the seed
+// along a s. Isolation is the reason: while a seed is on trial the host must
+// learn as if the seed's inner workings were not there, so that removing the
+// seed takes away exactly what it added, and so that a bad seed cannot bend the
+// host to its purpose. The rule is measured in every step rather than trusted
+// (Pass.IsolationLeak), and a fault drill can break it for real (FaultLeak).
+//
+// # Gradients
+//
+// Pass.Gradients has one vector per task over the parameters that tasks share:
+// the trunk, then each blending seed. Heads belong to one task each, so their
+// gradients stand apart and are applied with weight 1, whatever weights the
+// plane answers with; so is a training seed's auxiliary gradient. The update is
+// gradient descent with momentum 0.9 and, unless configured, rate 0.05.
+//
+// # Determinism
+//
+// Initial weights, split and mini-batches are pure functions of seeds; the
+// mini-batch of step n does not depend on steps before n. Two runs of one build
+// on one kind of processor agree bit for bit, also when one was saved and loaded
+// on the way. Another architecture, another GOAMD64 or gonum's noasm tag may
+// differ in the last bits (math.Tanh, math.Exp and gonum's kernels do): the
+// trainer is what the plane observes, it is never re-derived in replay.
+//
+// # Files
+//
+// Kernels and saved states are safetensors files, read by a strict reader
+// (DecodeTensors): a u64 little-endian header length, a JSON header, the numbers.
+package workload

@@ -1,0 +1,96 @@
+package workload
+
+import (
+	"fmt"
+	"math"
+)
+
+// AlphaOverride makes Evaluate blend a seed with another weight than its own,
+// whatever its mode. Two evaluations, at alpha and at 0, measure what the seed
+// contributes.
+type AlphaOverride struct {
+	Slot  string
+	Alpha float64 // within [0,1]
+}
+
+// Evaluation is the result of Evaluate.
+type Evaluation struct {
+	Rows     int
+	Losses   []float64 // per task: mean cross-entropy, in nats
+	Accuracy []float64 // per task: share of rows classified correctly, in [0,1]
+}
+
+// Evaluate runs the net forward on any number of rows and changes no state; a
+// Pass that waits for Apply stays valid. When a slot is overridden twice the
+// last one counts. Errors: no rows, a row that does not exist, ErrUnknownSlot,
+// an alpha out of range.
+func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, error) {
+	if err := n.checkRows(rows); err != nil {
+		return Evaluation{}, fmt.Errorf("cannot evaluate: %w", err)
+	}
+	for _, o := range overrides {
+		if n.find(o.Slot) == nil {
+			return Evaluation{}, fmt.Errorf("cannot evaluate: override of %q: %w", o.Slot, ErrUnknownSlot)
+		}
+		if !validAlpha(o.Alpha) {
+			return Evaluation{}, fmt.Errorf("cannot evaluate: override of %q: alpha %v is not within 0 and 1", o.Slot, o.Alpha)
+		}
+	}
+	k := len(n.data.Tasks)
+	ev := Evaluation{Rows: len(rows), Losses: make([]float64, k), Accuracy: make([]float64, k)}
+	for at := 0; at < len(rows); at += n.cfg.Batch {
+		part := rows[at:min(at+n.cfg.Batch, len(rows))]
+		n.forward(part, overrides...)
+		for t := range n.data.Tasks {
+			logits := top(n.logits[t], len(part))
+			n.head(t).forward(logits, top(n.current, len(part)))
+			sum, correct := crossEntropy(logits, n.data.Labels[t], part, 1)
+			ev.Losses[t] += sum
+			ev.Accuracy[t] += float64(correct)
+		}
+	}
+	for t := range ev.Losses {
+		ev.Losses[t] /= float64(len(rows))
+		ev.Accuracy[t] /= float64(len(rows))
+	}
+	return ev, nil
+}
+
+// Faults that Corrupt knows.
+const (
+	// FaultNaN writes NaN into the first weight of the second trunk layer, as
+	// a broken kernel or memory would: every later loss is NaN.
+	FaultNaN = "nan"
+	// FaultSpike multiplies the second trunk layer's weights by -1000: every
+	// unit saturates with the wrong sign, so losses jump and stay finite.
+	FaultSpike = "spike"
+	// FaultLeak breaks the detach of every seed that is grafted now: the
+	// gradient at its input really reaches the host. It lasts until the seed is
+	// removed or a state is loaded; it is no part of the state.
+	FaultLeak = "leak"
+)
+
+// Corrupt does real damage, for fault drills. An unknown kind is an error; so
+// is FaultLeak without a seed. The damage of FaultNaN and FaultSpike is undone
+// by Load.
+func (n *Net) Corrupt(kind string) error {
+	_, second := n.trunk.over(n.trunk.value)
+	switch kind {
+	case FaultNaN:
+		second.w.Data[0] = math.NaN()
+	case FaultSpike:
+		for i := range second.w.Data {
+			second.w.Data[i] *= -1000
+		}
+	case FaultLeak:
+		if len(n.seeds) == 0 {
+			return fmt.Errorf("cannot corrupt: no seed is grafted that could leak")
+		}
+		for _, s := range n.seeds {
+			s.leaky = true
+		}
+	default:
+		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultLeak)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package workload
+
+import (
+	"math"
+	"testing"
+)
+
+// slow is the twin of Net for one row and loops only: it reads the same
+// parameters and shares none of the code.
+type slow struct {
+	n *Net
+	// detached holds, per seed and position in the batch, the input that counts
+	// as a constant. A nil map lets seeds follow the host, as with a broken detach.
+	detached map[*seed][][]float64
+}
+
+func slowAffine(p []float64, in, out int, x []float64) []float64 {
+	y := make([]float64, out)
+	for o := range out {
+		y[o] = p[in*out+o]
+		for i := range in {
+			y[o] += p[o*in+i] * x[i]
+		}
+	}
+	return y
+}
+
+func slowTanh(v []float64) []float64 {
+	for i := range v {
+		v[i] = math.Tanh(v[i])
+	}
+	return v
+}
+
+func slowBlock(p []float64, in, mid, out int, x []float64) []float64 {
+	return slowAffine(p[in*mid+mid:], mid, out, slowTanh(slowAffine(p, in, mid, x)))
+}
+
+func (s slow) headLoss(t, row int, h []float64) float64 {
+	z := slowAffine(s.n.heads[t].value, len(h), s.n.data.Tasks[t].Classes, h)
+	total := 0.0
+	for _, v := range z {
+		total += math.Exp(v)
+	}
+	return math.Log(total) - z[s.n.data.Labels[t][row]]
+}
+
+// losses returns the mean loss of task t over the batch, and the auxiliary loss
+// of task t of the training seed aux, if any. record, if given, collects inputs.
+func (s slow) losses(batch []int, t int, aux *seed, record map[*seed][][]float64) (task, auxiliary float64) {
+	h, rows := s.n.cfg.Hidden, float64(len(batch))
+	for at, row := range batch {
+		cur := slowTanh(slowBlock(s.n.trunk.value, s.n.trunk.in, h, h, s.n.data.X.RawRowView(row)))
+		for _, sd := range s.n.seeds {
+			if record != nil {
+				record[sd] = append(record[sd], cur)
+			}
+			u := cur
+			if s.detached != nil {
+				u = s.detached[sd][at]
+			}
+			y := slowBlock(sd.value, h, sd.Width, h, u)
+			if sd == aux {
+				auxiliary += s.headLoss(t, row, slowSum(u, 1, y)) / rows
+			}
+			if sd.Mode.blends() {
+				cur = slowSum(cur, sd.Alpha, y)
+			}
+		}
+		task += s.headLoss(t, row, cur) / rows
+	}
+	return task, auxiliary
+}
+
+// slowSum returns a + alpha*b in new memory.
+func slowSum(a []float64, alpha float64, b []float64) []float64 {
+	sum := make([]float64, len(a))
+	for i := range sum {
+		sum[i] = a[i] + alpha*b[i]
+	}
+	return sum
+}
+
+// slopes checks got against the central difference of f over every parameter in p.
+func slopes(t *testing.T, what string, p, got []float64, f func() float64) (worst float64) {
+	t.Helper()
+	const eps, tolerance = 1e-5, 1e-7
+	for i := range p {
+		keep := p[i]
+		p[i] = keep + eps
+		up := f()
+		p[i] = keep - eps
+		down := f()
+		p[i] = keep
+		want := (up - down) / (2 * eps)
+		worst = max(worst, math.Abs(want-got[i]))
+		if math.Abs(want-got[i]) > tolerance {
+			t.Fatalf("%s: element %d is %g, finite difference says %g", what, i, got[i], want)
+		}
+	}
+	return worst
+}
+
+// garden returns a trained net with one seed of every mode, two of them blending.
+func garden(t *testing.T) *story {
+	s := newStory(t, 7)
+	s.train(t, 1, 30)
+	for i, g := range []struct {
+		slot  string
+		mode  Mode
+		alpha float64
+	}{{"a", ModeBlending, 0.7}, {"b", ModeTraining, 0.3}, {"c", ModeFrozen, 0.4}, {"d", ModeBlending, 0.2}, {"e", ModeIdle, 1}} {
+		kernel, err := NewKernel("test", 32, 3+i, uint64(i))
+		ok(t, err)
+		ok(t, s.net.Graft(g.slot, kernel))
+		for j := range s.net.find(g.slot).value { // away from the small initial weights
+			s.net.find(g.slot).value[j] *= 3
+		}
+		ok(t, s.net.SetMode(g.slot, g.mode))
+		ok(t, s.net.SetAlpha(g.slot, g.alpha))
+	}
+	return s
+}
+
+// Every gradient agrees with finite differences of the slow twin in which the
+// input of every seed is a constant: that is what detach means.
+func TestGradients(t *testing.T) {
+	n := garden(t).net
+	batch := n.data.Train[:8]
+	twin := slow{n: n, detached: map[*seed][][]float64{}}
+	slow{n: n}.losses(batch, 0, nil, twin.detached)
+	_, err := n.Step(n.data.Train[:32]) // a pass must not feel the one before it
+	ok(t, err)
+	p, err := n.Step(batch)
+	ok(t, err)
+	training := n.find("b")
+	auxSum := func() (sum float64) {
+		for task := range n.data.Tasks {
+			_, a := twin.losses(batch, task, training, nil)
+			sum += a
+		}
+		return sum
+	}
+	for task := range n.data.Tasks {
+		loss := func() float64 { l, _ := twin.losses(batch, task, nil, nil); return l }
+		_, aux := twin.losses(batch, task, training, nil)
+		if math.Abs(loss()-p.Losses[task]) > 1e-12 || math.Abs(aux-p.Seeds[1].AuxLosses[task]) > 1e-12 {
+			t.Errorf("task %d: loss %g and auxiliary %g, twin says %g and %g", task, p.Losses[task], p.Seeds[1].AuxLosses[task], loss(), aux)
+		}
+		g := p.Gradients[task]
+		worst := slopes(t, "trunk", n.trunk.value, g[:n.trunk.size()], loss)
+		worst = max(worst, slopes(t, "head", n.heads[task].value, n.headGrad[task], loss))
+		for _, slot := range []string{"a", "d"} {
+			s := n.find(slot)
+			worst = max(worst, slopes(t, "blending seed "+slot, s.value, g[s.offset:s.offset+s.size()], loss))
+		}
+		t.Logf("task %d: worst difference %.1e", task, worst)
+	}
+	total := func() (sum float64) {
+		for task := range n.data.Tasks {
+			l, _ := twin.losses(batch, task, nil, nil)
+			sum += l
+		}
+		return sum
+	}
+	for at, u := range twin.detached[n.find("d")] {
+		slopes(t, "input of blending seed d", u, n.find("d").sumDx.Data[at*len(u):(at+1)*len(u)], total)
+	}
+	slopes(t, "training seed", training.value, training.aux, auxSum)
+	if want := n.trunk.size() + n.find("a").size() + n.find("d").size(); n.SharedSize() != want {
+		t.Errorf("SharedSize is %d, want %d", n.SharedSize(), want)
+	}
+	if p.IsolationLeak != 0 || p.Cosine == 0 || math.Abs(p.Cosine) > 1 || p.SeedGradNorm == 0 || p.HostGradNorm == 0 {
+		t.Errorf("leak %g, cosine %g, norms %g and %g", p.IsolationLeak, p.Cosine, p.HostGradNorm, p.SeedGradNorm)
+	}
+}
+
+// The leak drill does what it says: the host's gradient becomes that of a net
+// without detach, and the leak is seen.
+func TestLeakDrill(t *testing.T) {
+	s := newStory(t, 7)
+	n := s.net
+	if err := n.Corrupt(FaultLeak); err == nil {
+		t.Error("a leak without a seed was accepted")
+	}
+	ok(t, n.Graft("a", kernelOf(t, "residual-mlp-16")))
+	s.train(t, 1, 20)
+	ok(t, n.SetMode("a", ModeBlending))
+	ok(t, n.SetAlpha("a", 0.8))
+	sound, err := n.Save(0)
+	ok(t, err)
+	ok(t, n.Corrupt(FaultLeak))
+	batch := n.data.Train[:8]
+	p, err := n.Step(batch)
+	ok(t, err)
+	if p.IsolationLeak < 1e-6 || p.Seeds[0].Leak != p.IsolationLeak {
+		t.Errorf("leak %g, of the seed %g", p.IsolationLeak, p.Seeds[0].Leak)
+	}
+	leak, cos := p.IsolationLeak, p.Cosine
+	p, err = n.Step(batch)
+	ok(t, err)
+	if p.IsolationLeak != leak || p.Cosine != cos {
+		t.Errorf("the same step again: leak %g and cosine %g, then %g and %g", leak, cos, p.IsolationLeak, p.Cosine)
+	}
+	loss := func() float64 { l, _ := slow{n: n}.losses(batch, 0, nil, nil); return l }
+	slopes(t, "trunk", n.trunk.value, p.Gradients[0][:n.trunk.size()], loss)
+	ok(t, n.Load(sound))
+	if p, err = n.Step(batch); err != nil || p.IsolationLeak != 0 {
+		t.Errorf("after Load: leak %g, error %v", p.IsolationLeak, err)
+	}
+}

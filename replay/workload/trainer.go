@@ -1,0 +1,245 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/detmath"
+)
+
+// The shape of a penguins run, as it is declared to the plane.
+const (
+	Workload  = "penguins"
+	Framework = "go-gonum"
+	slotName  = "seed-a"
+	layerName = "trunk"
+)
+
+// Options configures a training run.
+type Options struct {
+	Run         leyline.RunID
+	Seed        uint64         // of initial weights, batches and the plane's random choices
+	Steps       leyline.Step   // planned length
+	Faults      []Fault        // injected on purpose, once each
+	Resume      bool           // the plane knows the run already
+	SnapshotDir string         // files of this run are written there
+	Kernels     fs.FS          // kernel files by name
+	Observe     func(Progress) // called after every healthy step; may be nil
+}
+
+// Progress is what a trainer knows after a step.
+type Progress struct {
+	Step     leyline.Step
+	Steps    leyline.Step
+	Losses   []float64 // per task
+	Seeds    []leyline.SeedView
+	Lineage  leyline.Lineage
+	StepTime time.Duration // of the whole step, the plane's answer included
+	Waited   time.Duration // of that, for the plane's answer
+}
+
+// Train runs or resumes a run against a plane, to its end. A cancelled context
+// stops it between two steps; the run stays open and can be resumed. A halt is
+// a *Halted.
+func Train(ctx context.Context, p Plane, o Options) (Result, error) {
+	t, err := newTrainer(p, o)
+	if err != nil {
+		return Result{}, err
+	}
+	began := time.Now()
+	if err := t.open(ctx); err != nil {
+		return Result{}, err
+	}
+	for t.step < o.Steps {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		if err := t.once(ctx, t.step+1); err != nil {
+			return Result{}, err
+		}
+	}
+	return t.finish(ctx, began)
+}
+
+// trainer is one run in progress.
+type trainer struct {
+	plane   Plane
+	opts    Options
+	data    *Data
+	batches *Batches
+	net     *Net
+
+	step      leyline.Step // last step applied
+	answer    leyline.Answer
+	faulted   []leyline.Step // steps that were rolled back
+	carried   map[leyline.EffectID]bool
+	gram      []float64
+	last      time.Duration // the previous step
+	lastLoss  []float64
+	recovery  *Recovery // restored, no good step since
+	restored  time.Time
+	faultedAt time.Time
+	result    Result
+}
+
+func newTrainer(p Plane, o Options) (*trainer, error) {
+	if o.Steps == 0 {
+		return nil, errors.New("steps is 0; plan one step or more")
+	}
+	for _, f := range o.Faults {
+		if err := f.check(o.Steps); err != nil {
+			return nil, err
+		}
+	}
+	data, err := Penguins()
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{plane: p, opts: o, data: data, carried: map[leyline.EffectID]bool{}}
+	if t.net, err = NewNet(data, NetConfig{Seed: o.Seed}); err != nil {
+		return nil, err
+	}
+	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
+		return nil, err
+	}
+	return t, os.MkdirAll(o.SnapshotDir, 0o700)
+}
+
+// plan is what the run is opened with; a resume must open it with the same.
+func (t *trainer) plan() leyline.RunOpened {
+	in := leyline.RunOpened{
+		Run: t.opts.Run, Resume: t.opts.Resume, Workload: Workload, Framework: Framework,
+		Seeds: []leyline.SeedID{slotName}, Layers: []string{layerName},
+		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
+	}
+	for _, k := range t.data.Tasks {
+		in.Tasks = append(in.Tasks, leyline.TaskID(k.Name))
+	}
+	for _, f := range t.opts.Faults {
+		in.Drills = append(in.Drills, leyline.Drill{Name: f.Name, Step: f.Step})
+	}
+	return in
+}
+
+func (t *trainer) open(ctx context.Context) error {
+	a, err := t.plane.Open(ctx, t.plan())
+	if err != nil {
+		return fmt.Errorf("cannot open run %s: %w", t.opts.Run, err)
+	}
+	t.answer, t.faulted = a.Answer, a.Faulted
+	t.result.Run, t.result.Resumed, t.result.From = t.opts.Run, a.Resumed, a.From.Step
+	if a.From.Snapshot != "" {
+		b, _, err := readSnapshot(t.opts.SnapshotDir, a.From)
+		if err == nil {
+			err = t.net.Load(b)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot resume run %s from step %d: %w", t.opts.Run, a.From.Step, err)
+		}
+	}
+	t.step = a.From.Step
+	if a.Snapshot {
+		if err := t.snapshot(ctx); err != nil {
+			return err
+		}
+	}
+	return t.reconcile()
+}
+
+// once trains one step: forward and backward, the plane's answer, the update,
+// what the plane asked for.
+func (t *trainer) once(ctx context.Context, s leyline.Step) error {
+	began := time.Now()
+	if err := t.inject(s); err != nil {
+		return err
+	}
+	pass, err := t.net.Step(t.batches.Batch(uint64(s)))
+	if err != nil {
+		return err
+	}
+	in := t.observed(s, pass, time.Since(began))
+	asked := time.Now()
+	a, err := t.plane.Step(ctx, in, t.answer.Cursor)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", s, err)
+	}
+	waited := time.Since(asked)
+	t.answer = a
+	if len(a.Weights) == 0 {
+		t.faultedAt = began
+		return t.recover(ctx, s)
+	}
+	if err := t.net.Apply(pass, a.Weights); err != nil {
+		return fmt.Errorf("step %d: %w", s, err)
+	}
+	t.step, t.lastLoss = s, append(t.lastLoss[:0], in.Losses...)
+	t.good(began)
+	if err := t.carryOut(ctx, a.Directives); err != nil {
+		return err
+	}
+	if err := t.report(ctx, s, a.Snapshot); err != nil {
+		return err
+	}
+	t.last = time.Since(began)
+	if t.opts.Observe != nil {
+		t.opts.Observe(Progress{
+			Step: s, Steps: t.opts.Steps, Losses: in.Losses, Seeds: t.answer.Seeds, Lineage: t.answer.Lineage,
+			StepTime: t.last, Waited: waited,
+		})
+	}
+	return nil
+}
+
+func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) leyline.StepObserved {
+	t.gram = pass.Gram(t.gram)
+	_, seed := detmath.Mix(t.opts.Seed, uint64(t.answer.Lineage), uint64(s))
+	in := leyline.StepObserved{
+		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s,
+		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
+		Samples: uint32(pass.Rows), LearnRate: t.net.Config().LearningRate,
+		ForwardNs: uint64(forward), PreviousNs: uint64(t.last),
+	}
+	for _, p := range pass.Seeds {
+		in.Seeds = append(in.Seeds, leyline.SeedObserved{
+			Seed: leyline.SeedID(p.Slot), Alpha: p.Alpha, GradNorm: p.GradNorm, HostNorm: pass.HostGradNorm,
+			Cosine: p.Cosine, Leak: p.Leak, Loss: detmath.Sum(p.AuxLosses),
+		})
+	}
+	return in
+}
+
+// report evaluates at the end of an epoch and takes the snapshot that is due.
+func (t *trainer) report(ctx context.Context, s leyline.Step, snapshot bool) error {
+	if uint64(s)%t.batches.PerEpoch() == 0 {
+		if err := t.epoch(ctx, s); err != nil {
+			return err
+		}
+	}
+	if snapshot {
+		if err := t.snapshot(ctx); err != nil {
+			return err
+		}
+	}
+	return t.reconcile()
+}
+
+func (t *trainer) epoch(ctx context.Context, s leyline.Step) error {
+	ev, err := t.net.Evaluate(t.data.HeldOut)
+	if err != nil {
+		return err
+	}
+	a, err := t.plane.Epoch(ctx, leyline.EpochObserved{
+		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s, Epoch: uint32(t.batches.Epoch(uint64(s)) + 1),
+		Losses: ev.Losses, Accuracies: ev.Accuracy, Samples: uint32(ev.Rows),
+	}, t.answer.Cursor)
+	if err != nil {
+		return fmt.Errorf("epoch at step %d: %w", s, err)
+	}
+	t.answer = a
+	return nil
+}
