@@ -1,0 +1,25 @@
+package eventlog
+
+// Report tells in what state a log was found.
+type Report struct {
+	// Clean says that the last writer closed the log and that everything
+	// agrees with the marker it left.
+	Clean bool
+	// Live says that a writer had the log open (Reader only); LastSeq is then
+	// the durable watermark of that moment.
+	Live bool
+	// FirstSeq is 1; LastSeq and LastAt are those of the last valid record.
+	FirstSeq, LastSeq uint64
+	LastAt            int64
+	// TornBytes is the length of the tail that is not part of the log: it
+	// was cut by Open, or is passed over by a Reader. The tail was, or is, in
+	// TornSegment from TornOffset.
+	TornBytes   int64
+	TornSegment string
+	TornOffset  int64
+	// SavedTo is the file to which Open copied the tail before cutting it,
+	// relative to the directory of the log.
+	SavedTo string
+	// Reason says in words what was wrong. Empty if nothing was.
+	Reason string
+}
