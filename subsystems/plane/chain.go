@@ -1,0 +1,182 @@
+package plane
+
+import (
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/effect"
+)
+
+// request is one call from outside. Exactly one of in, view and poll is set.
+type request struct {
+	in    leyline.Input
+	view  func(*projections.State)
+	poll  bool
+	run   leyline.RunID // of a poll
+	after leyline.Seq
+	reply chan reply
+}
+
+// reply is what the caller gets.
+type reply struct {
+	ans  leyline.Answer
+	open leyline.OpenAnswer
+	err  error
+}
+
+// chain is a request and every record that followed from it: the record of its
+// input, the commands signed for it, and, in lockstep, the completions of the
+// computations it caused. Its reply is captured when nothing more will follow,
+// and given when the last of its records is durable.
+type chain struct {
+	request *request
+	first   leyline.Seq
+	last    leyline.Seq // Invariant: covers everything that the captured reply shows
+	weights []float64
+	refusal *leyline.Refusal
+	waits   int // computations outstanding
+	ready   *reply
+}
+
+// note adds a record to the chain. Weights and refusal are those of the first
+// record: the input's own.
+func (c *chain) note(r leyline.Record) {
+	c.last = r.Seq
+	if c.first != 0 {
+		return
+	}
+	c.first = r.Seq
+	for _, e := range r.Events {
+		switch x := e.(type) {
+		case leyline.DependencyViolated:
+			v := x.Refusal
+			c.refusal = &v
+		case leyline.GradientsCombined:
+			c.weights = x.Weights
+		}
+	}
+}
+
+// settle gives every reply that is due.
+func (l *loop) settle() {
+	rest := l.chains[:0]
+	for _, c := range l.chains {
+		if c.ready == nil && !(l.lockstep(c) && c.waits > 0) {
+			l.capture(c)
+		}
+		if c.ready == nil || c.last > l.durable {
+			rest = append(rest, c)
+			continue
+		}
+		c.ready.ans.Directives = l.directives(c.ready.ans.Run, c.request.after, c.last)
+		c.request.reply <- *c.ready
+	}
+	clear(l.chains[len(rest):])
+	l.chains = rest
+	l.settlePolls()
+	if l.durable+1 == l.next {
+		for _, q := range l.views {
+			q.view(l.state)
+			q.reply <- reply{}
+		}
+		l.views = nil
+	}
+}
+
+func (l *loop) settlePolls() {
+	rest := l.polls[:0]
+	for _, q := range l.polls {
+		ds := l.directives(q.run, q.after, l.durable)
+		if len(ds) == 0 {
+			rest = append(rest, q)
+			continue
+		}
+		ans := l.view(q.run)
+		ans.Directives, ans.Cursor = ds, l.durable
+		q.reply <- reply{ans: ans}
+	}
+	l.polls = rest
+}
+
+func (l *loop) lockstep(c *chain) bool {
+	r := l.state.Tolaria.Run(leyline.RunOf(c.request.in))
+	return r != nil && r.Plan.Lockstep
+}
+
+// capture fixes the reply of a chain from the head state. The reply is held
+// until every record that the head state shows is durable, so that no caller
+// ever sees an undurable decision.
+func (l *loop) capture(c *chain) {
+	c.last = l.next - 1
+	if c.refusal != nil {
+		c.ready = &reply{err: c.refusal}
+		return
+	}
+	run := leyline.RunOf(c.request.in)
+	r := &reply{ans: l.view(run)}
+	r.ans.Seq, r.ans.Cursor, r.ans.Weights = c.first, c.last, c.weights
+	switch x := c.request.in.(type) {
+	case leyline.StepObserved:
+		r.ans.Step = x.Step
+		every := leyline.Step(l.state.Plane.Config.Tolaria.SnapshotEvery)
+		r.ans.Snapshot = len(c.weights) > 0 && x.Step%every == 0
+	case leyline.RunOpened:
+		l.openAnswer(x, r)
+	}
+	c.ready = r
+}
+
+func (l *loop) openAnswer(x leyline.RunOpened, r *reply) {
+	run := l.state.Tolaria.Run(x.Run)
+	r.open.Resumed, r.open.Faulted = x.Resume, append([]leyline.Step(nil), run.Faulted...)
+	if s := from(run); s != nil {
+		r.open.From = effect.Ref(s)
+	}
+	r.ans.Snapshot = r.open.From.Snapshot == ""
+}
+
+// from is the snapshot that the run stands on after it was opened or resumed.
+func from(r *projections.Run) *projections.Snapshot {
+	for i := len(r.Snapshots) - 1; i >= 0; i-- {
+		if s := &r.Snapshots[i]; s.Confirmed && s.Step == r.Track.Step {
+			return s
+		}
+	}
+	return nil
+}
+
+// view is the part of an answer that every answer carries.
+func (l *loop) view(id leyline.RunID) leyline.Answer {
+	r := l.state.Tolaria.Run(id)
+	if r == nil {
+		return leyline.Answer{}
+	}
+	a := leyline.Answer{
+		Run: id, Incarnation: r.Incarnation, Step: r.Track.Step, Lineage: r.Lineage, Emergency: r.Emergency,
+	}
+	for _, s := range l.state.Kasmina.Run(id).Seeds {
+		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha})
+	}
+	return a
+}
+
+// directives returns the released directives of a run in (after, upto] and
+// forgets those at or before after: the cursor says that they have arrived.
+func (l *loop) directives(run leyline.RunID, after, upto leyline.Seq) []leyline.Directive {
+	var out []leyline.Directive
+	kept := l.orders[run][:0]
+	for _, d := range l.orders[run] {
+		if d.ID.Seq <= after {
+			continue
+		}
+		kept = append(kept, d)
+		if d.ID.Seq <= upto {
+			out = append(out, d)
+		}
+	}
+	if len(kept) == 0 {
+		delete(l.orders, run)
+	} else {
+		l.orders[run] = kept
+	}
+	return out
+}

@@ -1,0 +1,41 @@
+// Package plane is the single-writer loop: the only place where an input gets
+// its position and its time, where records are appended, and where effects
+// start.
+//
+// # The path of an input
+//
+//	door      validated, stamped once: position, plane time, wall clock
+//	decide    package decider, on the head state
+//	append    one record = the input and every event it caused
+//	commit    the group that holds the record is synced: the commit point
+//	release   answer, directives, effects that can be seen from outside
+//
+// While a group is being synced the loop decides the next one on the head
+// state; nothing of it is released before it is durable. Computations (fetch a
+// kernel, verify a snapshot) start at decide; actions (a directive, the
+// emergency signal, a deletion) start at release. Every completion comes back
+// through the door as an input.
+//
+// A proposal is signed by the loop at once and becomes the next record of the
+// same group, so one sync covers the decision and its verdict.
+//
+// # If the power fails
+//
+// Before the commit point nothing has happened: no answer was given. Between
+// commit and release the record is durable and its actions are outstanding; the
+// next process reads them out of the state, issues idempotent ones again and
+// records the others as unknown (effect.recovered). A rollback's clock stands
+// still until its run is resumed, because the trainer died as well.
+//
+// # Lockstep
+//
+// The answer to a lockstep run waits until the computations that its record
+// caused are recorded too. Then no decision depends on how fast a worker was,
+// and a run is reproducible. Other runs get such results with a later answer.
+//
+// # If storage fails
+//
+// After a failed append the plane is poisoned: the emergency signal is set (the
+// one act that is not in the log; the next plane.started records it), every
+// caller gets leyline.ErrStorage, and the process must end.
+package plane

@@ -1,0 +1,240 @@
+package plane_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/eventlog/memlog"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/sign"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/detmath"
+	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/testdata"
+)
+
+// store is the part of a log that both memlog and a real log have.
+type store interface {
+	Append(ctx context.Context, next uint64, entries []eventlog.Entry) error
+	All(from uint64) iter.Seq2[eventlog.Entry, error]
+	Next() uint64
+	Leaf(seq uint64) ([32]byte, error)
+}
+
+// logOf adapts a log to plane.Log.
+type logOf struct{ store }
+
+func (l logOf) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
+	out := make([]eventlog.Entry, len(es))
+	for i, e := range es {
+		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
+	}
+	return l.store.Append(ctx, uint64(next), out)
+}
+
+func (l logOf) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
+	return func(yield func(plane.Entry, error) bool) {
+		for e, err := range l.store.All(uint64(from)) {
+			if err == nil && e.Kind != eventlog.KindTransition {
+				continue
+			}
+			if !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
+				return
+			}
+		}
+	}
+}
+
+func (l logOf) Next() leyline.Seq { return leyline.Seq(l.store.Next()) }
+
+func (l logOf) Leaf(seq leyline.Seq) (leyline.Digest, error) {
+	d, err := l.store.Leaf(uint64(seq))
+	return d, err
+}
+
+// memSignal is an emergency signal without a file.
+type memSignal struct {
+	mu     sync.Mutex
+	level  leyline.EmergencyLevel
+	reason string
+}
+
+func (s *memSignal) Set(l leyline.EmergencyLevel, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.level, s.reason = l, reason
+	return nil
+}
+
+func (s *memSignal) Get() (leyline.EmergencyLevel, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.level, s.reason, nil
+}
+
+// seeded is a deterministic io.Reader for test keys.
+type seeded struct{ *detmath.PCG }
+
+func (s seeded) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(s.Uint64())
+	}
+	return len(b), nil
+}
+
+func testKey(n uint64) sign.Signer {
+	k, err := sign.Generate(seeded{detmath.NewPCG(n, n)})
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+const kernelFile, blueprint = "residual-mlp-16.safetensors", "residual-mlp-16"
+
+// quick is a configuration under which a seed lives through its first gates
+// within forty steps.
+func quick() leyline.ExecutionConfig {
+	c := leyline.DefaultConfig()
+	c.Tolaria.SnapshotEvery = 5
+	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
+	c.Tamiyo.LossMode = leyline.RuleShadow
+	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
+	c.Kasmina.MinTrainSteps = 4
+	c.Plane.ProjectionEvery = 16
+	return c
+}
+
+// bench is everything around a plane that outlives a crash.
+type bench struct {
+	t         testing.TB
+	admin     sign.Signer
+	tamiyo    sign.Signer
+	origin    eventlog.Origin
+	config    leyline.ExecutionConfig
+	snapshots string
+	kernels   fs.FS
+	boots     int
+	probe     func(plane.Point, leyline.Record)
+	released  func(leyline.Record)
+	wall      func() time.Time
+	projected plane.Store
+	signal    *memSignal
+}
+
+func newBench(t testing.TB) *bench {
+	admin := testKey(1)
+	return &bench{
+		t: t, admin: admin, tamiyo: testKey(2), config: quick(), snapshots: t.TempDir(),
+		origin:  eventlog.Origin{Name: "esper-test", LogKey: testKey(3).Public(), AdminKey: admin.Public()},
+		kernels: testdata.Kernels(), signal: &memSignal{},
+	}
+}
+
+func (b *bench) newLog() *memlog.Log { return memlog.New(b.origin, time.Now().UnixNano()) }
+
+// start starts a plane on a log.
+func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
+	b.boots++
+	var boot [8]byte
+	binary.BigEndian.PutUint64(boot[:], uint64(b.boots))
+	return plane.Start(ctx, plane.Options{
+		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
+		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
+		Kernels: b.kernels, Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}), Bootstrap: b.bootstrap,
+		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected,
+	})
+}
+
+func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
+	var in []leyline.Input
+	if s.Plane.Key(b.tamiyo.KeyID()) == nil {
+		body, err := wire.EncodeKey(leyline.Key{
+			ID: b.tamiyo.KeyID(), Public: b.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+		})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.KeyAdded{Envelope: b.admin.Sign(leyline.PayloadKey, body)})
+	}
+	body, err := wire.EncodeConfig(b.config)
+	if err != nil {
+		return nil, err
+	}
+	if s.Plane.Digest != sha256.Sum256(body) {
+		in = append(in, leyline.ConfigApplied{Envelope: b.admin.Sign(leyline.PayloadConfig, body)})
+	}
+	if s.Plane.Blueprint(blueprint) == nil {
+		kernel, err := fs.ReadFile(testdata.Kernels(), kernelFile)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.BlueprintRegistered{
+			Blueprint: blueprint, Kernel: kernelFile, Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
+		})
+	}
+	return in, nil
+}
+
+// train runs or resumes run-1 on a plane.
+func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, faults ...workload.Fault) (workload.Result, error) {
+	var resume bool
+	if err := p.View(ctx, func(s *projections.State) { resume = s.Tolaria.Run("run-1") != nil }); err != nil {
+		return workload.Result{}, err
+	}
+	return workload.Train(ctx, p, workload.Options{
+		Run: "run-1", Seed: 7, Steps: steps, Faults: faults, Resume: resume,
+		SnapshotDir: b.snapshots + "/run-1", Kernels: b.kernels,
+	})
+}
+
+// records decodes every transition of a log.
+func records(t testing.TB, log store) []leyline.Record {
+	t.Helper()
+	var out []leyline.Record
+	for e, err := range (logOf{log}).All(1) {
+		if err != nil {
+			t.Fatalf("reading the log: %v", err)
+		}
+		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil {
+			t.Fatalf("record %d: %v", e.Seq, err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// mustRedecide re-decides every record and fails at the first that differs.
+func mustRedecide(t testing.TB, log store) *projections.State {
+	t.Helper()
+	s := &projections.State{}
+	for _, r := range records(t, log) {
+		got := decider.Decide(s, leyline.Meta{Seq: r.Seq, At: r.At, Run: r.Run}, r.Input)
+		a, errA := wire.AppendEvents(nil, got)
+		b, errB := wire.AppendEvents(nil, r.Events)
+		if err := errors.Join(errA, errB); err != nil {
+			t.Fatal(err)
+		}
+		if string(a) != string(b) {
+			t.Fatalf("record %d (%s) diverges:\nrecorded %+v\nreplayed %+v", r.Seq, r.Input.InputKind(), r.Events, got)
+		}
+	}
+	return s
+}
+
+func nan(step leyline.Step) workload.Fault { return workload.Fault{Name: "nan", Step: step} }

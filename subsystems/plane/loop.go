@@ -1,0 +1,283 @@
+package plane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/effect"
+)
+
+// maxPending bounds the records that are decided but not durable.
+const maxPending = 4096
+
+// loop is the single writer's state. Only the goroutine of run touches it.
+type loop struct {
+	plane   *Plane
+	log     hclog.Logger
+	state   *projections.State
+	clock   *clock
+	next    leyline.Seq // of the next record
+	durable leyline.Seq // last durable record
+
+	pending  []decided    // decided, not handed to the committer
+	flying   []decided    // handed to the committer
+	commit   chan []Entry // to the committer
+	commits  chan error   // from the committer
+	chains   []*chain     // requests without a reply, in order
+	running  map[leyline.EffectID]*chain
+	views    []*request
+	polls    []*request
+	orders   map[leyline.RunID][]leyline.Directive // released directives
+	saver    *saver
+	stopping bool
+}
+
+// decided is a record on its way to the disk, and the actions that wait for it.
+type decided struct {
+	record  leyline.Record
+	entry   Entry
+	actions []effect.Effect
+}
+
+// run is the loop. It ends when the plane is closed or the log fails.
+func (p *Plane) run(l *loop) {
+	go committer(p.opts.Log, l.commit, l.commits)
+	defer close(l.commit)
+	l.reissue()
+	stop := p.stop
+	for {
+		l.settle()
+		l.send()
+		if l.stopping && len(l.flying) == 0 && len(l.pending) == 0 {
+			l.saver.finish(l)
+			p.end(leyline.ErrStopping)
+			return
+		}
+		wait, disarm := l.timer()
+		select {
+		case q := <-l.open():
+			l.accept(q)
+		case c := <-p.done:
+			l.complete(c)
+		case <-wait:
+			l.fire()
+		case err := <-l.commits:
+			if err != nil {
+				l.fail(err)
+				disarm()
+				return
+			}
+			l.release()
+		case <-stop:
+			l.stopping, stop = true, nil
+		}
+		disarm()
+	}
+}
+
+// open is the door, shut while too much is undurable or the plane stops.
+func (l *loop) open() chan *request {
+	if l.stopping || len(l.pending) >= maxPending {
+		return nil
+	}
+	return l.plane.door
+}
+
+// timer arms the earliest deadline in the state.
+func (l *loop) timer() (<-chan time.Time, func()) {
+	due, ok := l.state.NextTimer()
+	if !ok || l.stopping {
+		return nil, func() {}
+	}
+	t := time.NewTimer(l.clock.until(due.Due))
+	return t.C, func() { t.Stop() }
+}
+
+// fire records the timer that is due. Plane time may be a little behind the
+// timer that woke the loop; then the timer is armed again.
+func (l *loop) fire() {
+	at, wall := l.clock.now()
+	if due, ok := l.state.NextTimer(); ok && due.Due <= at {
+		l.decide(due, at, wall, nil)
+	}
+}
+
+// accept takes a request from the door, and whatever else is waiting there, so
+// that a group holds every producer that is ready.
+func (l *loop) accept(q *request) {
+	for yields := 0; ; {
+		l.admit(q)
+		select {
+		case q = <-l.open():
+			continue
+		default:
+		}
+		if yields++; yields > 2 {
+			return
+		}
+		runtime.Gosched()
+		select {
+		case q = <-l.open():
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) admit(q *request) {
+	switch {
+	case q.view != nil:
+		l.views = append(l.views, q)
+	case q.poll:
+		l.polls = append(l.polls, q)
+	case unstorable(q.in) != nil:
+		q.reply <- reply{err: unstorable(q.in)}
+	default:
+		c := &chain{request: q}
+		l.chains = append(l.chains, c)
+		l.stamp(q.in, c)
+	}
+}
+
+// unstorable refuses an input that has no stored form: an enum code that this
+// version does not know. It is the one refusal that is not in the log, because
+// it cannot be.
+func unstorable(in leyline.Input) error {
+	err := in.Validate()
+	if err == nil {
+		return nil
+	}
+	if _, bad := wire.AppendRecord(nil, leyline.Record{Seq: 1, Input: in}); bad != nil {
+		return errors.Join(err, bad)
+	}
+	return nil
+}
+
+// stamp gives an input its time and decides it.
+func (l *loop) stamp(in leyline.Input, c *chain) {
+	at, wall := l.clock.now()
+	l.decide(in, at, wall, c)
+}
+
+// decide turns an input into a record, starts its computations, and signs its
+// proposals, which become the next records.
+func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
+	m := leyline.Meta{Seq: l.next, At: at, Run: leyline.RunOf(in)}
+	rec := leyline.Record{Seq: m.Seq, At: at, Wall: wall, Run: m.Run, Input: in}
+	rec.Events = decider.Decide(l.state, m, in)
+	payload, err := wire.AppendRecord(nil, rec)
+	if err != nil {
+		panic(fmt.Sprintf("plane: record %d cannot be encoded: %v", m.Seq, err)) // Invariant: every input and event kind has a codec
+	}
+	l.next++
+	d := decided{record: rec, entry: Entry{Seq: m.Seq, At: at, Payload: payload}}
+	if c != nil {
+		c.note(rec)
+	}
+	for i, e := range rec.Events {
+		if f, ok := effect.Of(l.state, m, i, e); ok {
+			if effect.Computation(f.Kind) {
+				l.compute(f, c)
+			} else {
+				d.actions = append(d.actions, f)
+			}
+		}
+	}
+	l.pending = append(l.pending, d)
+	l.probe(PointDecided, rec)
+	l.propose(rec, at, wall, c)
+}
+
+// propose signs the proposals of a record. The signed command is an input like
+// any other: the verifier knows nothing of where it came from.
+func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
+	for i, e := range rec.Events {
+		x, ok := e.(leyline.CommandProposed)
+		if !ok {
+			continue
+		}
+		signer := l.plane.opts.Signer
+		id := leyline.EffectID{Seq: rec.Seq, Index: uint16(i)}
+		cmd := leyline.Command{
+			Issuer:   "tamiyo",
+			Audience: leyline.Audience{Origin: l.plane.opts.Origin, Run: x.Run},
+			ID:       leyline.CommandID("cmd-" + id.String()),
+			Sequence: l.state.Kasmina.High(signer.KeyID()) + 1,
+			IssuedAt: at, Kind: x.Kind, Seed: x.Seed,
+		}
+		payload, err := wire.EncodeCommand(cmd)
+		if err != nil {
+			panic(fmt.Sprintf("plane: command %s cannot be encoded: %v", cmd.ID, err)) // Invariant: proposals are bounded by the contracts
+		}
+		l.decide(leyline.CommandReceived{
+			Envelope: signer.Sign(leyline.PayloadCommand, payload), Peer: leyline.PeerPlane, PeerName: "tamiyo", Cause: id,
+		}, at, wall, c)
+	}
+}
+
+// send hands the pending group to the committer when it is idle.
+func (l *loop) send() {
+	if len(l.pending) == 0 || len(l.flying) > 0 {
+		return
+	}
+	l.flying, l.pending = l.pending, nil
+	group := make([]Entry, len(l.flying))
+	for i := range l.flying {
+		group[i] = l.flying[i].entry
+	}
+	l.commit <- group
+}
+
+// committer makes groups durable, one at a time.
+func committer(log Log, groups <-chan []Entry, results chan<- error) {
+	for g := range groups {
+		results <- log.Append(context.Background(), g[0].Seq, g)
+	}
+}
+
+// release is the moment after the commit point: the group is durable, its
+// actions start.
+func (l *loop) release() {
+	group := l.flying
+	l.flying = nil
+	for i := range group {
+		d := &group[i]
+		l.durable = d.record.Seq
+		l.probe(PointDurable, d.record)
+		for _, f := range d.actions {
+			l.act(f)
+		}
+		if l.plane.opts.Released != nil {
+			l.plane.opts.Released(d.record)
+		}
+		l.probe(PointReleased, d.record)
+	}
+	l.saver.maybe(l)
+}
+
+func (l *loop) probe(at Point, r leyline.Record) {
+	if l.plane.opts.Probe != nil {
+		l.plane.opts.Probe(at, r)
+	}
+}
+
+// fail ends the plane after the log failed. Nothing that was not durable is
+// released.
+func (l *loop) fail(cause error) {
+	err := fmt.Errorf("%w: %w", leyline.ErrStorage, cause)
+	l.log.Error("the log failed, the plane stops", "err", cause)
+	if serr := l.plane.opts.Signal.Set(leyline.EmergencyHalt, "storage failed"); serr != nil {
+		l.log.Error("cannot set the emergency signal", "err", serr)
+	}
+	l.saver.abandon()
+	l.plane.end(err)
+}

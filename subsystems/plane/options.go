@@ -1,0 +1,128 @@
+package plane
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// Entry is one record as the log stores it.
+type Entry struct {
+	Seq     leyline.Seq
+	At      leyline.Instant
+	Payload []byte
+}
+
+// Log is what the plane needs of a log. One goroutine appends; All may run at
+// the same time.
+type Log interface {
+	// Append makes the entries durable, or fails for good: after an error no
+	// further append may be tried. next is the first entry's position.
+	Append(ctx context.Context, next leyline.Seq, entries []Entry) error
+	// All yields the durable transitions from a position on. A payload is
+	// valid until the next one is yielded.
+	All(from leyline.Seq) iter.Seq2[Entry, error]
+	// Next is the position of the next record.
+	Next() leyline.Seq
+	// Leaf is the hash of a durable record's stored bytes.
+	Leaf(seq leyline.Seq) (leyline.Digest, error)
+}
+
+// Anchor is a position in the log and the hash of the record there.
+type Anchor struct {
+	Seq  leyline.Seq
+	Leaf leyline.Digest
+	At   leyline.Instant
+}
+
+// Store keeps projections so that a start need not fold the whole log. It is a
+// cache, and a second witness of how far the log had come.
+type Store interface {
+	// Save stores a projection together with its position.
+	Save(a Anchor, schema uint32, blob []byte) error
+	// Load returns the newest intact projection; false when there is none.
+	Load() (Anchor, uint32, []byte, bool, error)
+}
+
+// Signer signs Tamiyo's commands.
+type Signer interface {
+	KeyID() leyline.KeyID
+	Sign(payloadType string, payload []byte) leyline.Envelope
+}
+
+// Signal publishes the emergency level to processes that share the machine.
+type Signal interface {
+	// Set publishes a level and a reason.
+	Set(level leyline.EmergencyLevel, reason string) error
+	// Get returns what is published.
+	Get() (leyline.EmergencyLevel, string, error)
+}
+
+// Point is a moment on the path of a record at which a test may stop the
+// process.
+type Point string
+
+// The points, in the order in which a record passes them.
+const (
+	PointDecided  Point = "decided"  // decided, not yet durable
+	PointDurable  Point = "durable"  // durable, nothing released
+	PointReleased Point = "released" // its actions have started
+)
+
+// Options configures a plane. Everything but Store, Released, Wall and Probe is
+// required.
+type Options struct {
+	Log       Log
+	Recovery  Recovery
+	Origin    string // name of the log, from its origin record
+	AdminKey  []byte // Ed25519 public key, from the origin record
+	Build     leyline.Build
+	Boot      string // random name of this process
+	Signer    Signer
+	Signal    Signal
+	Snapshots string // directory with one directory per run
+	Kernels   fs.FS  // kernel files by name
+	Logger    hclog.Logger
+
+	// Bootstrap returns inputs to record before the plane is handed out:
+	// keys, configuration, blueprints. It sees the state after plane.started.
+	Bootstrap func(s *projections.State) ([]leyline.Input, error)
+
+	Store    Store                       // nil: every start folds the whole log
+	Released func(leyline.Record)        // called in order for every durable record
+	Wall     func() time.Time            // nil: time.Now
+	Probe    func(Point, leyline.Record) // fault injection by tests
+}
+
+// Recovery is what opening the log found; it goes into plane.started.
+type Recovery struct {
+	Clean     bool
+	TornBytes uint64
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Log == nil:
+		return errors.New("plane: no log")
+	case o.Signer == nil:
+		return errors.New("plane: no signer")
+	case o.Signal == nil:
+		return errors.New("plane: no emergency signal")
+	case o.Kernels == nil:
+		return errors.New("plane: no kernel store")
+	case o.Snapshots == "":
+		return errors.New("plane: no snapshot directory")
+	case o.Bootstrap == nil:
+		return errors.New("plane: no bootstrap")
+	case o.Logger == nil:
+		return errors.New("plane: no logger")
+	}
+	return nil
+}

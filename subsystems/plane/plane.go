@@ -1,0 +1,244 @@
+package plane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/worker"
+)
+
+// Plane is a running control plane. Its methods may be called by any number of
+// goroutines; each returns when the record of its input is durable.
+type Plane struct {
+	opts   Options
+	log    hclog.Logger
+	worker *worker.Worker
+	door   chan *request
+	done   chan *completion
+	stop   chan struct{}   // closed by Shutdown
+	ended  chan struct{}   // closed when the loop has ended
+	stored <-chan struct{} // closed when the store is no longer used
+	once   sync.Once
+
+	mu  sync.Mutex
+	err error // why the loop ended
+}
+
+// Start recovers the state from the log, records plane.started and what
+// Bootstrap returns, and starts the loop.
+func Start(ctx context.Context, o Options) (*Plane, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	l, err := recoverState(o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plane{
+		opts: o, log: o.Logger.Named("plane"),
+		door: make(chan *request, 64), done: make(chan *completion, 64),
+		stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	l.plane, l.log, p.stored = p, p.log, l.saver.gone
+	if err := p.startWorker(l.state); err != nil {
+		l.saver.abandon()
+		return nil, err
+	}
+	go p.run(l)
+	if err := p.boot(ctx); err != nil {
+		return nil, errors.Join(err, p.Shutdown(ctx))
+	}
+	return p, nil
+}
+
+func (p *Plane) startWorker(s *projections.State) error {
+	c := leyline.DefaultConfig().Plane
+	if s.Plane.Configured {
+		c = s.Plane.Config.Plane
+	}
+	w, err := worker.New(worker.Options{
+		Concurrency: int(c.Workers), Queue: int(c.WorkerQueue), Shutdown: c.Shutdown.Duration(),
+	})
+	p.worker = w
+	return err
+}
+
+// boot records the start of the process and the inputs of Bootstrap.
+func (p *Plane) boot(ctx context.Context) error {
+	level, reason, err := p.opts.Signal.Get()
+	if err != nil {
+		level, reason = leyline.EmergencyHalt, err.Error()
+	}
+	in := leyline.PlaneStarted{
+		Boot: p.opts.Boot, Origin: p.opts.Origin, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
+		Decider: decider.Version, Clean: p.opts.Recovery.Clean, TornBytes: p.opts.Recovery.TornBytes,
+		SignalSet: level == leyline.EmergencyHalt, SignalText: reason,
+	}
+	if _, err := p.Submit(ctx, in); err != nil {
+		return fmt.Errorf("cannot record the start: %w", err)
+	}
+	var inputs []leyline.Input
+	if err := p.View(ctx, func(s *projections.State) { inputs, err = p.opts.Bootstrap(s) }); err != nil {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		if _, err := p.Submit(ctx, in); err != nil {
+			return fmt.Errorf("cannot record %s: %w", in.InputKind(), err)
+		}
+	}
+	return p.View(ctx, func(s *projections.State) { err = p.opts.Signal.Set(highest(s), "") })
+}
+
+// highest is the emergency level over all open runs.
+func highest(s *projections.State) leyline.EmergencyLevel {
+	level := leyline.EmergencyNotice
+	for i := range s.Tolaria.Runs {
+		if r := &s.Tolaria.Runs[i]; r.Status == leyline.RunStatusOpen {
+			level = max(level, r.Emergency)
+		}
+	}
+	return level
+}
+
+// Submit records an input and returns the answer. A refused input is recorded
+// too; the error is then a *leyline.Refusal.
+func (p *Plane) Submit(ctx context.Context, in leyline.Input) (leyline.Answer, error) {
+	r, err := p.call(ctx, &request{in: in})
+	return r.ans, err
+}
+
+// Open opens or resumes a run.
+func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
+	r, err := p.call(ctx, &request{in: in})
+	r.open.Answer = r.ans
+	return r.open, err
+}
+
+// Step reports a step. after is the cursor of the latest answer.
+func (p *Plane) Step(ctx context.Context, in leyline.StepObserved, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
+// Epoch reports a held-out evaluation.
+func (p *Plane) Epoch(ctx context.Context, in leyline.EpochObserved, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
+// Ack reports what became of a command.
+func (p *Plane) Ack(ctx context.Context, in leyline.CommandAcked, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
+// Rollback reports the trainer's phase of a rollback.
+func (p *Plane) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
+// Snapshot reports a snapshot's file. The door reads and hashes it first:
+// Measured, Problem and VerifyNs of the input are the plane's.
+func (p *Plane) Snapshot(ctx context.Context, in leyline.SnapshotTaken, after leyline.Seq) (leyline.Answer, error) {
+	if err := p.measure(ctx, &in); err != nil {
+		return leyline.Answer{}, err
+	}
+	return p.report(ctx, in, after)
+}
+
+// Close ends a run; it does not stop the plane.
+func (p *Plane) Close(ctx context.Context, in leyline.RunClosed) (leyline.Answer, error) {
+	return p.report(ctx, in, 0)
+}
+
+func (p *Plane) report(ctx context.Context, in leyline.Input, after leyline.Seq) (leyline.Answer, error) {
+	r, err := p.call(ctx, &request{in: in, after: after})
+	return r.ans, err
+}
+
+// Directives waits until there is a directive after the cursor.
+func (p *Plane) Directives(ctx context.Context, run leyline.RunID, after leyline.Seq) (leyline.Answer, error) {
+	r, err := p.call(ctx, &request{poll: true, run: run, after: after})
+	return r.ans, err
+}
+
+// View calls f with the state when everything decided so far is durable. f must
+// not keep the state or change it.
+func (p *Plane) View(ctx context.Context, f func(s *projections.State)) error {
+	_, err := p.call(ctx, &request{view: f})
+	return err
+}
+
+// call hands a request to the loop and waits for its reply.
+func (p *Plane) call(ctx context.Context, q *request) (reply, error) {
+	q.reply = make(chan reply, 1)
+	select {
+	case p.door <- q:
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	case <-p.ended:
+		return reply{}, p.cause()
+	}
+	select {
+	case r := <-q.reply:
+		return r, r.err
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	case <-p.ended:
+		select {
+		case r := <-q.reply: // the loop answered before it ended
+			return r, r.err
+		default:
+			return reply{}, p.cause()
+		}
+	}
+}
+
+// Done is closed when the plane has ended; Err says why.
+func (p *Plane) Done() <-chan struct{} { return p.ended }
+
+// Err returns why the plane ended: nil after Shutdown, leyline.ErrStorage when the
+// log failed.
+func (p *Plane) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if errors.Is(p.err, leyline.ErrStopping) {
+		return nil
+	}
+	return p.err
+}
+
+func (p *Plane) cause() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *Plane) end(err error) {
+	p.mu.Lock()
+	p.err = err
+	p.mu.Unlock()
+	close(p.ended)
+}
+
+// Shutdown stops the plane: what was decided is made durable, the projection is
+// stored, running jobs are cancelled. It does not close the log. It may be
+// called twice.
+func (p *Plane) Shutdown(ctx context.Context) error {
+	p.once.Do(func() { close(p.stop) })
+	for _, gone := range []<-chan struct{}{p.ended, p.stored} {
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.Join(p.Err(), p.worker.Close(ctx))
+}

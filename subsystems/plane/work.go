@@ -1,0 +1,285 @@
+package plane
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/worker"
+)
+
+// chunk is how much is read between two looks at the deadline.
+const chunk = 1 << 20
+
+// completion is what came of an effect.
+type completion struct {
+	effect  effect.Effect
+	outcome worker.Outcome
+	digest  leyline.Digest
+	bytes   uint64
+}
+
+// compute starts a computation on the shared worker. Its deadline is plane
+// time's; after a restart there is none and the configured budget holds.
+func (l *loop) compute(f effect.Effect, c *chain) {
+	done := &completion{effect: f}
+	l.running[f.ID] = c
+	if c != nil {
+		c.waits++
+	}
+	work := l.prefetch
+	if f.Kind == leyline.EffectStage {
+		work = l.stage
+	}
+	l.submit(worker.Job{
+		Name: f.Kind.String() + " " + f.ID.String(), Timeout: l.budget(f),
+		Run: func(ctx context.Context) error { return work(ctx, f, done) },
+	}, done)
+}
+
+func (l *loop) budget(f effect.Effect) time.Duration {
+	if f.Deadline != 0 {
+		return max(f.Deadline.Sub(l.state.At), time.Nanosecond)
+	}
+	if f.Kind == leyline.EffectStage {
+		return l.state.Plane.Config.Tolaria.RollbackFull.Duration()
+	}
+	return l.state.Plane.Config.Kasmina.PrefetchTimeout.Duration()
+}
+
+// submit queues a job; a full queue is an outcome like any other failure.
+func (l *loop) submit(j worker.Job, done *completion) {
+	j.Done = func(o worker.Outcome) { l.plane.post(done, o) }
+	if _, err := l.plane.worker.Submit(context.Background(), j); err != nil {
+		go l.plane.post(done, worker.Outcome{Name: j.Name, Err: err, State: worker.Failed})
+	}
+}
+
+// post brings a completion to the loop, unless the loop has ended.
+func (p *Plane) post(c *completion, o worker.Outcome) {
+	c.outcome = o
+	select {
+	case p.done <- c:
+	case <-p.ended:
+	}
+}
+
+func (l *loop) prefetch(ctx context.Context, f effect.Effect, c *completion) error {
+	file, err := l.plane.opts.Kernels.Open(f.Kernel)
+	if err != nil {
+		return fmt.Errorf("kernel_missing: %w", err)
+	}
+	return errors.Join(c.read(ctx, file), file.Close())
+}
+
+func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error {
+	file, err := l.plane.snapshotFile(f.Run, f.File)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.read(ctx, file), file.Close())
+}
+
+// snapshotFile opens a snapshot's file without ever leaving the run's
+// directory.
+func (p *Plane) snapshotFile(run leyline.RunID, name string) (fs.File, error) {
+	root, err := os.OpenRoot(p.opts.Snapshots)
+	if err != nil {
+		return nil, err
+	}
+	file, err := root.Open(string(run) + "/" + name)
+	return file, errors.Join(err, root.Close())
+}
+
+// read hashes a file in chunks and stops between two of them when the deadline
+// has passed.
+func (c *completion) read(ctx context.Context, file io.Reader) error {
+	h := sha256.New()
+	n, err := copyChunks(ctx, h, file)
+	h.Sum(c.digest[:0])
+	c.bytes = n
+	return err
+}
+
+func copyChunks(ctx context.Context, h hash.Hash, file io.Reader) (uint64, error) {
+	var n uint64
+	for {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		k, err := io.CopyN(h, file, chunk)
+		n += uint64(k)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// complete records what came of an effect. A computation that the state no
+// longer waits for was voided by a rollback, a resume or its deadline, which is
+// in the log already; its late result is dropped.
+func (l *loop) complete(c *completion) {
+	f := c.effect
+	owner := l.running[f.ID]
+	delete(l.running, f.ID)
+	if in := l.input(c); in != nil {
+		l.stamp(in, owner)
+	} else {
+		l.log.Debug("late completion dropped", "effect", f.ID.String(), "kind", f.Kind.String())
+	}
+	if owner != nil {
+		owner.waits--
+	}
+}
+
+func (l *loop) input(c *completion) leyline.Input {
+	switch c.effect.Kind {
+	case leyline.EffectPrefetch:
+		return l.kernelInput(c)
+	case leyline.EffectStage:
+		return l.stageInput(c)
+	case leyline.EffectSignal:
+		return signalInput(c)
+	}
+	return nil
+}
+
+func (l *loop) kernelInput(c *completion) leyline.Input {
+	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
+	if s := l.state.Kasmina.Seed(f.Run, f.Seed); s == nil || s.Kernel.Request != f.ID {
+		return nil
+	}
+	if c.outcome.State == worker.Done {
+		return leyline.KernelReady{
+			Request: f.ID, Run: f.Run, Seed: f.Seed, Digest: c.digest, Bytes: c.bytes, TookNs: took,
+		}
+	}
+	return leyline.KernelFailed{
+		Request: f.ID, Run: f.Run, Seed: f.Seed, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took,
+	}
+}
+
+func (l *loop) stageInput(c *completion) leyline.Input {
+	f := c.effect
+	r := l.state.Tolaria.Run(f.Run)
+	if r == nil || r.Rollback.Effect != f.ID {
+		return nil
+	}
+	in := leyline.RollbackReported{
+		Run: f.Run, Incarnation: r.Incarnation, Rollback: f.Rollback, Phase: leyline.PhasePrepare,
+		Outcome: leyline.OutcomeOK, Digest: c.digest, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
+	}
+	if c.outcome.State != worker.Done {
+		in.Outcome, in.Reason, in.Digest = outcomeOf(c.outcome), clip(c.outcome.Err), leyline.Digest{}
+	}
+	return in
+}
+
+func signalInput(c *completion) leyline.Input {
+	if c.outcome.State == worker.Done {
+		return leyline.EmergencyDelivered{
+			Effect: c.effect.ID, Level: c.effect.Level, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
+		}
+	}
+	return leyline.EmergencyUndelivered{Effect: c.effect.ID, Level: c.effect.Level, Reason: clip(c.outcome.Err)}
+}
+
+func outcomeOf(o worker.Outcome) leyline.Outcome {
+	if o.State == worker.TimedOut {
+		return leyline.OutcomeDeadline
+	}
+	return leyline.OutcomeFailed
+}
+
+func clip(err error) string {
+	s := "cancelled"
+	if err != nil {
+		s = err.Error()
+	}
+	return s[:min(len(s), leyline.MaxText)]
+}
+
+// act starts an action. Its record is durable.
+func (l *loop) act(f effect.Effect) {
+	switch f.Kind {
+	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt:
+		l.orders[f.Run] = append(l.orders[f.Run], *f.Order)
+	case leyline.EffectSignal:
+		l.submit(worker.Job{
+			Name: "signal " + f.ID.String(), Timeout: time.Second,
+			Run: func(context.Context) error { return l.plane.publish(f.Level, f.Reason.String()) },
+		}, &completion{effect: f})
+	case leyline.EffectEvict:
+		l.submit(worker.Job{
+			Name: "evict " + f.ID.String(), Timeout: 10 * time.Second,
+			Run: func(context.Context) error { return l.plane.remove(f.Run, f.File) },
+		}, &completion{effect: f})
+	}
+}
+
+func (p *Plane) publish(level leyline.EmergencyLevel, reason string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opts.Signal.Set(level, reason)
+}
+
+// remove deletes an evicted snapshot. A file that is gone already is what was
+// wanted; any other failure leaves a file behind and is said, not hidden.
+func (p *Plane) remove(run leyline.RunID, name string) error {
+	root, err := os.OpenRoot(p.opts.Snapshots)
+	if err != nil {
+		return err
+	}
+	err = root.Remove(string(run) + "/" + name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		p.log.Warn("cannot delete an evicted snapshot", "run", run, "file", name, "err", err)
+	}
+	return errors.Join(err, root.Close())
+}
+
+// measure reads a snapshot's file at the door and notes what it found.
+func (p *Plane) measure(ctx context.Context, in *leyline.SnapshotTaken) error {
+	in.Measured, in.Problem = leyline.Digest{}, ""
+	c := &completion{}
+	h, err := p.worker.Submit(ctx, worker.Job{
+		Name: "verify " + string(in.Snapshot),
+		Run: func(ctx context.Context) error {
+			file, err := p.snapshotFile(in.Run, in.File)
+			if err != nil {
+				return err
+			}
+			return errors.Join(c.read(ctx, file), file.Close())
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("cannot verify snapshot %s: %w", in.Snapshot, err)
+	}
+	o, err := h.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	in.VerifyNs = uint64(o.Ran)
+	switch {
+	case o.State != worker.Done:
+		in.Problem = clip(o.Err)
+	case c.bytes != in.Bytes:
+		in.Problem = fmt.Sprintf("the file has %d bytes, the trainer reported %d", c.bytes, in.Bytes)
+	default:
+		in.Measured = c.digest
+	}
+	return nil
+}
