@@ -1,0 +1,72 @@
+# Needs Go and a POSIX shell; "race" also needs a C compiler. Go fetches all else.
+GO          ?= go
+STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOCOGNIT     = $(GO) run github.com/uudashr/gocognit/cmd/gocognit@v1.3.0
+PACKAGES     = ./... ./testdata
+FUZZTIME    ?= 10s
+ROUNDS      ?= 200
+RACEFLAGS   ?=
+GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
+
+.DEFAULT_GOAL := build
+.PHONY: build run test race fuzz lint golden golden-variants bench soak clean help
+
+build: ## build ./esper (the default)
+	$(GO) build -o esper ./cmd/esper
+
+run: build ## build, then train on the shipped data with one injected fault, into data/demo
+	@mkdir -p data
+	./esper run --data data/demo --fault nan@120
+
+test: ## all tests: units, layers and purity, CLI scripts, fuzz seeds; offline once modules are fetched
+	$(GO) test $(PACKAGES)
+
+race: ## all tests under the race detector (RACEFLAGS=-short leaves out the long ones)
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: needs a C compiler ($$($(GO) env CC) is not here)" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race $(RACEFLAGS) $(PACKAGES)
+
+fuzz: ## every fuzz target, one after the other, each for FUZZTIME=10s
+	@set -e; \
+	targets=$$(find . -name '*_test.go' -exec grep -Ho '^func Fuzz[A-Za-z0-9_]*' {} + | sort); \
+	test -n "$$targets" || { echo "fuzz: found no target" >&2; exit 1; }; \
+	echo "$$targets" | while IFS=: read -r file func; do \
+		name=$${func#func }; dir=$$(dirname "$$file"); \
+		echo "fuzz $$name in $$dir for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+	done
+
+lint: ## formatting, vet, staticcheck, cognitive complexity of at most 15, tidy module file
+	@files=$$(gofmt -l .) && test -z "$$files" || { echo "gofmt has not seen:" >&2; echo "$$files" >&2; exit 1; }
+	$(GO) vet $(PACKAGES)
+	$(STATICCHECK) $(PACKAGES)
+	$(GOCOGNIT) -over 15 -test=false .
+	$(GO) mod tidy -diff
+
+golden: ## rewrite the golden files; read the diff before you commit it
+	@set -e; \
+	dirs=$$(grep -rl --include='*_test.go' 'flag\.Bool[A-Za-z]*(.*"update"' . | xargs -r -n1 dirname | sort -u); \
+	test -n "$$dirs" || { echo "golden: no test has a flag -update" >&2; exit 1; }; \
+	for dir in $$dirs; do $(GO) test "$$dir" -update; done
+
+golden-variants: ## replay the golden logs with other instruction sets and without gonum's assembly
+	@set -e; \
+	if test "$$($(GO) env GOHOSTARCH)" != amd64; then \
+		echo "golden-variants: GOAMD64=v3 SKIPPED, this is no amd64 machine"; \
+	elif ! { grep -qw avx2 /proc/cpuinfo && grep -qw bmi2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; } 2>/dev/null; then \
+		echo "golden-variants: GOAMD64=v3 SKIPPED, this processor lacks avx2, bmi2 or fma (or does not say)"; \
+	else \
+		echo "GOAMD64=v3 $(GO) test $(GOLDENS)"; GOAMD64=v3 $(GO) test $(GOLDENS); \
+	fi
+	$(GO) test -tags noasm $(GOLDENS)
+
+bench: ## all Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+soak: ## kill -9 a run ROUNDS=200 times and check that nothing is lost
+	$(GO) test ./cmd/internal/cli -run TestKillLoop -count=1 -timeout 60m -v -args -kill.rounds=$(ROUNDS)
+
+clean: ## remove what build and run left here
+	rm -rf esper data/demo
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done

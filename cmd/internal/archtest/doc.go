@@ -1,0 +1,30 @@
+// Package archtest holds esper's source to the design: who may import whom,
+// which packages are pure, and a handful of facts about the repository.
+//
+// Everything is decided from the source text of the module. [Load] reads a
+// file tree into a [Source]; every check is a function from a Source to
+// findings, so that the tests can run the same functions over small trees with
+// a planted violation. The tables are in rules.go, and a new package is added
+// there first: a package that no rule names fails the test.
+//
+// # What a pure package may not do
+//
+//   - import anything that reaches outside the process or shares memory
+//     (outsideImports, sharedImports), read a clock, print, draw a random number;
+//   - start a goroutine, mention a channel, select;
+//   - range over a map, or take its keys other than as slices.Sorted(maps.Keys(m));
+//   - assign to a package variable from inside a function;
+//   - use a function of package math whose result may depend on the machine;
+//   - add or subtract a float product that no conversion has rounded, since the
+//     compiler may fuse it: write s += float64(a * b);
+//   - differ between machines: no build constraint, no cgo, no assembly.
+//
+// A package whose types cannot be resolved fails as well: what cannot be seen
+// cannot be vouched for. The rule about products looks at one expression at a
+// time; what the compiler fuses across statements or after inlining is caught
+// by compiling the pure packages for arm64 and reading the instructions.
+//
+// Files read here are opened by the test process itself, so the test cache
+// notices when one changes. Files behind "//go:build ignore" are programs of
+// their own: only the checks of text apply to them.
+package archtest

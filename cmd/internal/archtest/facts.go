@@ -1,0 +1,236 @@
+package archtest
+
+import (
+	"bytes"
+	"go/ast"
+	"go/build"
+	"go/token"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// CheckPackageComments wants exactly one package comment per package.
+func CheckPackageComments(src *Source) []Finding {
+	var found []Finding
+	for _, p := range src.Packages {
+		var where []string
+		for _, f := range p.Files {
+			if f.AST.Doc != nil && f.AST.Doc.Text() != "" {
+				where = append(where, path.Base(f.Path))
+			}
+		}
+		switch {
+		case len(p.Files) > 0 && len(where) == 0:
+			found = append(found, Finding{"comment", p.Path, "has no package comment"})
+		case len(where) > 1:
+			found = append(found, Finding{"comment", p.Path, "has more than one package comment: " + strings.Join(where, ", ")})
+		}
+	}
+	return found
+}
+
+// CheckModule refuses replace directives: what is built must be what is named.
+func CheckModule(src *Source) []Finding {
+	var found []Finding
+	for line := range bytes.Lines(src.GoMod) {
+		if f := strings.Fields(string(line)); len(f) > 0 && strings.TrimSuffix(f[0], "(") == "replace" {
+			found = append(found, Finding{"module", "go.mod", "has a replace directive"})
+		}
+	}
+	return found
+}
+
+// CheckTopLevel holds the names in the root against the fixed layout.
+func CheckTopLevel(src *Source) []Finding {
+	var found []Finding
+	for _, name := range src.Top {
+		if name[0] != '.' && !slices.Contains(topLevel, name) && !src.ignores(name) {
+			found = append(found, Finding{"layout", name, "is outside the fixed layout of the root"})
+		}
+	}
+	return found
+}
+
+// CheckEnvironment finds code outside envPackage that reads the environment.
+// Test files may: they run this very program with another environment.
+func CheckEnvironment(src *Source) []Finding {
+	var found []Finding
+	for _, p := range src.Packages {
+		if p.Path == envPackage {
+			continue
+		}
+		for _, f := range p.Files {
+			for pkg, names := range envFunctions {
+				found = append(found, selections(src, f, pkg, names)...)
+			}
+		}
+	}
+	return sorted(found)
+}
+
+// selections finds the uses of some functions of a package in one file,
+// whatever name the package was imported under.
+func selections(src *Source, f *File, pkg string, names []string) []Finding {
+	spec := f.imports()[pkg]
+	if spec == nil {
+		return nil
+	}
+	local := path.Base(pkg)
+	if spec.Name != nil {
+		local = spec.Name.Name
+	}
+	if local == "." {
+		return []Finding{src.finding("environment", spec.Pos(), "imports %s under no name, which hides who reads the environment", pkg)}
+	}
+	var found []Finding
+	ast.Inspect(f.AST, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok || !slices.Contains(names, sel.Sel.Name) {
+			return true
+		}
+		if id, ok := sel.X.(*ast.Ident); ok && id.Name == local {
+			found = append(found, src.finding("environment", sel.Pos(), "reads the environment; only %s does", envPackage))
+		}
+		return true
+	})
+	return found
+}
+
+// unfinished and machinePath are put together so that this file passes.
+var (
+	unfinished  = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b`)
+	machinePath = regexp.MustCompile(`(^|[^\w./*-])/(ho` + `me|mn` + `t|ro` + `ot|tm` + `p|Use` + `rs|wo` + `rk)/`)
+)
+
+// CheckText looks for marks of unfinished work and for paths of one machine.
+func CheckText(src *Source) []Finding {
+	var found []Finding
+	for _, f := range src.Files {
+		start := src.Fset.File(f.AST.Pos())
+		for _, m := range unfinished.FindAllIndex(f.Text, -1) {
+			found = append(found, src.finding("text", start.Pos(m[0]), "says that something is unfinished"))
+		}
+		for _, m := range machinePath.FindAllIndex(f.Text, -1) {
+			found = append(found, src.finding("text", start.Pos(m[0]), "names a path of one machine"))
+		}
+	}
+	return found
+}
+
+// CheckOneSource wants pure packages to be the same source on every machine:
+// no build constraint, no other language, no link tricks.
+func CheckOneSource(src *Source, table []Rule) []Finding {
+	var found []Finding
+	for _, p := range src.Packages {
+		if rule, _ := ruleFor(table, p.Path); rule.Purity != Pure {
+			continue
+		}
+		for _, name := range p.Foreign {
+			found = append(found, Finding{"source", name, "is not Go"})
+		}
+		for _, f := range p.Files {
+			if constraintOf(f.AST) != "" || !everywhere(f) {
+				found = append(found, Finding{"source", f.Path, "is built on some machines only"})
+			}
+			if bytes.Contains(f.Text, []byte("//go:link"+"name")) {
+				found = append(found, Finding{"source", f.Path, "reaches into another package"})
+			}
+		}
+	}
+	return found
+}
+
+// everywhere says whether the name of a file ties it to no system: it is
+// offered to one that does not exist.
+func everywhere(f *File) bool {
+	ctx := build.Context{GOOS: "nowhere", GOARCH: "nothing", CgoEnabled: true, Compiler: "gc"}
+	ctx.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.Text)), nil }
+	ok, err := ctx.MatchFile(path.Dir(f.Path), path.Base(f.Path))
+	return ok && err == nil
+}
+
+// CheckEnums finds integer enums outside enumPackage that do not say why they
+// are local.
+func CheckEnums(src *Source) []Finding {
+	var found []Finding
+	for _, p := range src.Packages {
+		if p.Path == enumPackage {
+			continue
+		}
+		counted := map[string]bool{}
+		for _, f := range p.Files {
+			for _, d := range f.AST.Decls {
+				countedTypes(d, counted)
+			}
+		}
+		for _, f := range p.Files {
+			found = append(found, localEnums(src, f, counted)...)
+		}
+	}
+	return found
+}
+
+// countedTypes adds the names of the types that a const block counts with iota.
+func countedTypes(d ast.Decl, into map[string]bool) {
+	block, ok := d.(*ast.GenDecl)
+	if !ok || block.Tok != token.CONST {
+		return
+	}
+	for _, s := range block.Specs {
+		spec := s.(*ast.ValueSpec)
+		if id, ok := spec.Type.(*ast.Ident); ok && usesIota(spec.Values, nil) {
+			into[id.Name] = true
+		}
+		usesIota(spec.Values, into)
+	}
+}
+
+// usesIota says whether iota occurs in expressions; the names of conversions
+// T(iota) go into a set.
+func usesIota(values []ast.Expr, into map[string]bool) bool {
+	seen := false
+	for _, e := range values {
+		ast.Inspect(e, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				seen = seen || n.Name == "iota"
+			case *ast.CallExpr:
+				if id, ok := n.Fun.(*ast.Ident); ok && into != nil && usesIota(n.Args, nil) {
+					into[id.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return seen
+}
+
+var integers = []string{
+	"int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "byte", "rune", "uintptr",
+}
+
+func localEnums(src *Source, f *File, counted map[string]bool) []Finding {
+	var found []Finding
+	for _, d := range f.AST.Decls {
+		block, ok := d.(*ast.GenDecl)
+		if !ok || block.Tok != token.TYPE {
+			continue
+		}
+		for _, s := range block.Specs {
+			spec := s.(*ast.TypeSpec)
+			base, ok := spec.Type.(*ast.Ident)
+			if !ok || !counted[spec.Name.Name] || !slices.Contains(integers, base.Name) {
+				continue
+			}
+			comment := block.Doc.Text() + " " + spec.Doc.Text() + " " + spec.Comment.Text()
+			if !strings.Contains(strings.Join(strings.Fields(comment), " "), enumExcuse) {
+				found = append(found, src.finding("enum", spec.Pos(),
+					"%s is an enum outside %s; move it there or say %q", spec.Name.Name, enumPackage, enumExcuse))
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,182 @@
+package archtest
+
+// Rule says what one package, or one subtree of packages, may do. Paths are
+// relative to the module; a trailing "/..." means the package and all below.
+type Rule struct {
+	Package string
+	Own     []string // packages of this module that it may import
+	Third   []string // modules of others that it may import
+	Purity  Purity
+}
+
+// Purity is how much of the world a package may see.
+//
+// enum: local because it describes source code and is never stored.
+type Purity int
+
+// The levels of purity.
+const (
+	Free     Purity = iota // no restriction
+	Timeless               // no clock, no os, no net, no randomness; goroutines are allowed
+	Pure                   // a function of its arguments and nothing else
+)
+
+const (
+	bbolt   = "go.etcd.io/bbolt"
+	gonum   = "gonum.org/v1/gonum"
+	hclog   = "github.com/hashicorp/go-hclog"
+	msgpack = "github.com/vmihailenco/msgpack/v5"
+	xsys    = "golang.org/x/sys"
+)
+
+var (
+	// logModules are what the event log is built of.
+	logModules = []string{
+		"github.com/tidwall/wal", "golang.org/x/mod", "github.com/transparency-dev/formats",
+		"github.com/klauspost/compress", xsys, hclog,
+	}
+	// deciderImports are what every decider and its leaves may see.
+	deciderImports = []string{"leyline", "leyline/guard", "projections", "subsystems/effect", "subsystems/detmath"}
+	// decisionImports are what a caller of the deciders may see.
+	decisionImports = []string{
+		"leyline", "leyline/guard", "leyline/sign", "leyline/wire", "projections",
+		"subsystems/tolaria", "subsystems/tamiyo", "subsystems/kasmina",
+	}
+	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
+	planeImports  = append([]string{
+		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry",
+		"subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+	}, decisionImports...)
+)
+
+// Table is the import table of the module. The first rule that matches a
+// package applies to it.
+var Table = []Rule{
+	{Package: "leyline", Purity: Pure},
+	{Package: "leyline/wire", Own: []string{"leyline"}, Third: []string{msgpack}, Purity: Timeless},
+	{Package: "leyline/guard", Own: []string{"leyline"}, Purity: Pure},
+	{Package: "leyline/sign", Own: []string{"leyline"}, Purity: Pure},
+	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
+
+	{Package: "eventlog", Own: []string{"eventlog/internal/..."}, Third: logModules},
+	{Package: "eventlog/internal/...", Own: []string{"eventlog/internal/..."}, Third: logModules},
+	{Package: "eventlog/fsck", Own: []string{"eventlog", "eventlog/internal/..."}},
+	{Package: "eventlog/memlog", Own: []string{"eventlog"}},
+	{Package: "eventlog/eventlogtest", Own: []string{"eventlog"}, Third: testModules},
+
+	{Package: "projections", Own: []string{"leyline"}, Purity: Pure},
+	{Package: "projections/boltstore", Own: []string{"leyline", "leyline/wire", "projections"}, Third: []string{bbolt}},
+
+	{Package: "subsystems/detmath", Purity: Pure},
+	{Package: "subsystems/effect", Own: []string{"leyline", "projections"}, Purity: Pure},
+	{Package: "subsystems/tolaria/track", Own: []string{"subsystems/detmath"}, Purity: Pure},
+	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
+	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},
+	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire"), Purity: Pure},
+	{Package: "subsystems/kasmina/...", Own: with(deciderImports, "subsystems/kasmina/...", "leyline/sign"), Third: []string{gonum}, Purity: Pure},
+	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
+	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
+	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
+	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog, xsys}},
+	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}},
+
+	{Package: "replay", Own: replayImports},
+	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/detmath", "testdata"), Third: []string{gonum}},
+	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
+	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server"), Third: []string{gonum}},
+
+	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
+	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/pelletier/go-toml/v2", "golang.org/x/term", xsys, hclog,
+	}},
+	{Package: "cmd/internal/datadir", Own: []string{"..."}, Third: []string{hclog, xsys}},
+	{Package: "cmd/internal/console", Own: []string{"..."}},
+	{Package: "cmd/internal/metrics", Own: []string{"..."}, Third: []string{"github.com/prometheus/client_golang"}},
+	{Package: "cmd/internal/logging", Own: []string{"..."}, Third: []string{hclog}},
+	{Package: "cmd/internal/archtest"},
+
+	{Package: "testdata"},
+}
+
+// testModules may be imported by test files only, beside all modules of Table.
+var testModules = []string{
+	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal",
+	"github.com/cockroachdb/datadriven", "pgregory.net/rapid",
+}
+
+// topLevel lists what may lie in the root of the repository, beside names that
+// begin with a dot and what .gitignore names.
+var topLevel = []string{
+	"cmd", "eventlog", "leyline", "projections", "replay", "subsystems", "testdata",
+	"Makefile", "go.mod", "go.sum", "README.md", "LICENSE", "CHANGELOG.md", "RUNBOOK.md",
+}
+
+// envPackage is the only package that reads the environment.
+const envPackage = "cmd/internal/cli"
+
+// envFunctions read the environment, by package.
+var envFunctions = map[string][]string{
+	"os":                    {"Getenv", "LookupEnv", "Environ", "ExpandEnv"},
+	"syscall":               {"Getenv", "Environ"},
+	"golang.org/x/sys/unix": {"Getenv", "Environ"},
+}
+
+// enumPackage is where enums live; enumExcuse in the comment of a type allows
+// one elsewhere.
+const (
+	enumPackage = "leyline"
+	enumExcuse  = "enum: local because"
+)
+
+// outsideImports reach outside the process. The rule covers packages below too.
+var outsideImports = map[string]string{
+	"C":             "calls foreign code",
+	"crypto/rand":   "draws random numbers",
+	"database/sql":  "does I/O",
+	"hash/maphash":  "has a random seed",
+	"io/ioutil":     "does I/O",
+	"log":           "writes to the outside",
+	"math/rand":     "draws random numbers; use detmath's generator",
+	"net":           "reaches the network",
+	"os":            "reaches the operating system",
+	"path/filepath": "depends on the operating system; use path",
+	"plugin":        "loads foreign code",
+	"syscall":       "reaches the operating system",
+	"testing":       "belongs in tests",
+}
+
+// sharedImports share memory between goroutines or break the type system.
+var sharedImports = map[string]string{
+	"context": "carries deadlines; pass a value instead",
+	"runtime": "depends on the process",
+	"sync":    "shares memory; a pure package has no goroutine",
+	"unique":  "shares memory",
+	"unsafe":  "sees addresses",
+	"weak":    "depends on the garbage collector",
+}
+
+// clockFunctions read a clock, wait for one, or depend on the local time zone.
+// A method is listed after its type.
+var clockFunctions = map[string][]string{
+	"time": {
+		"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep",
+		"Timer", "Ticker", "Local", "LoadLocation", "Time.Local",
+	},
+}
+
+// impureFunctions are banned in pure packages beside the clock.
+var impureFunctions = map[string][]string{
+	"fmt":     {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	"maps":    {"All", "Keys", "Values"}, // but slices.Sorted(maps.Keys(m)) is fine
+	"reflect": {"Value.MapRange", "Value.MapKeys", "Value.Seq", "Value.Seq2", "ChanOf", "MakeChan", "Select"},
+}
+
+// impureBuiltins are banned in pure packages.
+var impureBuiltins = []string{"close", "print", "println"}
+
+// exactMath lists the functions of package math whose result is the same on
+// every machine. Constants are always allowed; every other function is not.
+var exactMath = []string{
+	"Abs", "Ceil", "Copysign", "Floor", "Float32bits", "Float32frombits", "Float64bits",
+	"Float64frombits", "Inf", "IsInf", "IsNaN", "Max", "Min", "NaN", "Signbit", "Sqrt", "Trunc",
+}

@@ -1,0 +1,140 @@
+package archtest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/token"
+	"go/types"
+	"sync"
+)
+
+// outside type-checks packages that are not ours from their source. It is
+// shared, since the standard library is the same for every tree, and it is not
+// safe for concurrent use: outsideMu guards it.
+var (
+	outside   = sync.OnceValue(newOutside)
+	outsideMu sync.Mutex
+)
+
+// typed is one package of ours with its types.
+type typed struct {
+	pkg  *types.Package
+	info *types.Info
+	err  error // the first thing that could not be resolved
+}
+
+// resolver type-checks the packages of one Source, each once.
+type resolver struct {
+	src  *Source
+	done map[string]*typed
+}
+
+func newResolver(src *Source) *resolver { return &resolver{src: src, done: map[string]*typed{}} }
+
+// Import implements types.Importer.
+func (r *resolver) Import(path string) (*types.Package, error) {
+	if path == "unsafe" {
+		return types.Unsafe, nil
+	}
+	own, ok := r.src.own(path)
+	if !ok {
+		outsideMu.Lock()
+		defer outsideMu.Unlock()
+		return outside().ImportFrom(path, ".", 0)
+	}
+	t := r.check(own)
+	return t.pkg, t.err
+}
+
+// check type-checks one package; one that is not there is empty and an error.
+func (r *resolver) check(pkg string) *typed {
+	if t := r.done[pkg]; t != nil {
+		return t
+	}
+	t := &typed{info: &types.Info{
+		Types: map[ast.Expr]types.TypeAndValue{},
+		Uses:  map[*ast.Ident]types.Object{},
+	}}
+	r.done[pkg] = t // an import cycle ends here, and is an error of its own
+	var files []*ast.File
+	for _, p := range r.src.Packages {
+		if p.Path != pkg {
+			continue
+		}
+		for _, f := range p.Files {
+			files = append(files, f.AST)
+		}
+	}
+	if len(files) == 0 {
+		t.err = fmt.Errorf("there is no package %s", pkg)
+	}
+	conf := types.Config{Importer: r, FakeImportC: true, Error: func(err error) {
+		if t.err == nil {
+			t.err = err
+		}
+	}}
+	t.pkg, _ = conf.Check(r.src.Module+"/"+pkg, r.src.Fset, files, t.info) // the error is the first that Error got
+	return t
+}
+
+// object returns what an expression that names something refers to.
+func (t *typed) object(e ast.Expr) types.Object {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		return t.info.Uses[e]
+	case *ast.SelectorExpr:
+		return t.info.Uses[e.Sel]
+	case *ast.IndexExpr:
+		return t.object(e.X)
+	case *ast.IndexListExpr:
+		return t.object(e.X)
+	}
+	return nil
+}
+
+// isFunc says whether an expression names pkg.name.
+func (t *typed) isFunc(e ast.Expr, pkg, name string) bool {
+	o := t.object(e)
+	return o != nil && o.Pkg() != nil && o.Pkg().Path() == pkg && o.Name() == name
+}
+
+// kinds returns the underlying types that a value of type t can have: one, or
+// for a type parameter those of its constraint.
+func kinds(t types.Type) []types.Type {
+	switch u := t.(type) {
+	case nil:
+		return nil
+	case *types.Alias:
+		return kinds(types.Unalias(u))
+	case *types.TypeParam:
+		return constraintKinds(u.Constraint())
+	case *types.Union:
+		var all []types.Type
+		for term := range u.Terms() {
+			all = append(all, kinds(term.Type())...)
+		}
+		return all
+	}
+	return []types.Type{t.Underlying()}
+}
+
+func constraintKinds(constraint types.Type) []types.Type {
+	iface, ok := constraint.Underlying().(*types.Interface)
+	if !ok {
+		return nil
+	}
+	var all []types.Type
+	for embedded := range iface.EmbeddedTypes() {
+		if _, nested := embedded.Underlying().(*types.Interface); nested {
+			all = append(all, constraintKinds(embedded)...)
+			continue
+		}
+		all = append(all, kinds(embedded)...)
+	}
+	return all
+}
+
+func newOutside() types.ImporterFrom {
+	return importer.ForCompiler(token.NewFileSet(), "source", nil).(types.ImporterFrom)
+}
