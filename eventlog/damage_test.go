@@ -240,7 +240,8 @@ func TestBytesAppended(t *testing.T) {
 		"one zero": {0}, "a page of zeros": make([]byte, 4096), "a mebibyte of zeros": make([]byte, 1<<20),
 		"one byte": {0x45}, "noise": noise, "part of a prefix": {0x80}, "part of a header": next[:20],
 		"part of a payload": next[:len(next)-1], "a length that is not there": huge,
-		"zeros after part of a record": append(next[:40:40], make([]byte, 300)...),
+		"an earlier record inside zeros": append(make([]byte, 50), eventlog.AppendFrame(nil, history(3)[2])...),
+		"zeros after part of a record":   append(next[:40:40], make([]byte, 300)...),
 	} {
 		states(t, func(t *testing.T, state string, files tree) {
 			list := files.segments()

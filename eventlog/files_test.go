@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,26 @@ func TestAnOlderCopyIsNoticedByWhatOutlivedIt(t *testing.T) {
 	for name, keep := range map[string]string{"newer marker": "CLEAN", "newer watermark": "durable"} {
 		(&lab{t: t}).try(name, old.with(func(c tree) { c[keep] = now[keep] }), refused, refused)
 	}
+}
+
+// TestForgedEnd changes the log and everything that depends on it, except for
+// one thing.
+func TestForgedEnd(t *testing.T) {
+	files := closedLog(t)
+	list := files.segments()
+	tail := list[len(list)-1]
+	l := &lab{t: t}
+	l.try("marker of another record", files.with(func(c tree) {
+		body := strings.Replace(c["CLEAN"][:strings.Index(c["CLEAN"], "crc ")], "seq 20", "seq 19", 1)
+		c["CLEAN"] = fmt.Sprintf("%scrc %08x\n", body, crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli)))
+	}), refused, refused)
+	l.try("another last record", files.with(func(c tree) {
+		b := []byte(c[tail])
+		frame := b[len(b)-frameLen(last)+1:]
+		frame[len(frame)-1]++
+		eventlog.Reseal(frame)
+		c[tail] = string(b)
+	}), refused, refused)
 }
 
 func TestAcceptLoss(t *testing.T) {

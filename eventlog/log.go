@@ -13,9 +13,8 @@ import (
 	"github.com/tidwall/wal"
 )
 
-// Log is a log that is open for writing. Append and Close may be called by one
-// goroutine at a time and exclude each other; all other methods may be called
-// at any time by anyone and never wait for a write.
+// Log is a log that is open for writing. Append and Close exclude each other;
+// the other methods may be called at any time and never wait for a write.
 type Log struct {
 	dir      string
 	opts     Options
@@ -243,10 +242,14 @@ func (l *Log) startWatermark() error {
 	if err != nil {
 		return err
 	}
-	// A longer file would not be a watermark. A shorter one becomes longer.
+	// A longer file would not be a watermark. Only this first one is synced:
+	// after AcceptLoss the higher one before it must not come back.
 	err = mark.Truncate(watermarkSize)
 	if err == nil {
 		err = publishWatermark(mark, l.state.Load().durable)
+	}
+	if err == nil {
+		err = mark.Sync()
 	}
 	if err != nil {
 		return errors.Join(err, mark.Close())

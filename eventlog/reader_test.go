@@ -2,6 +2,9 @@ package eventlog_test
 
 import (
 	"errors"
+	"iter"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -84,6 +87,30 @@ func readAgainAndAgain(t *testing.T, dir string, want []eventlog.Entry) {
 			return
 		}
 		n = len(list)
+	}
+}
+
+// TestAFollowerForgetsWhatItReadAhead leaves bytes behind the end of the tail
+// segment, as a write that is under way may, and lets the writer overwrite them.
+func TestAFollowerForgetsWhatItReadAhead(t *testing.T) {
+	dir := t.TempDir()
+	l := create(t, dir, eventlog.Options{})
+	name, end := l.Tail()
+	f, err := os.OpenFile(filepath.Join(dir, "segments", name), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, 40), int64(end)); err != nil {
+		t.Fatal(err)
+	}
+	next, stop := iter.Pull2(l.Follow(t.Context(), 1))
+	defer stop()
+	for seq := uint64(1); seq < 5; seq++ {
+		if e, err, _ := next(); err != nil || e.Seq != seq {
+			t.Fatalf("record %d: %v, want %d", e.Seq, err, seq)
+		}
+		grow(t, l, 1)
 	}
 }
 

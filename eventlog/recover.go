@@ -93,6 +93,7 @@ type lenience struct {
 func (v *survey) judge(may lenience) (Report, error) {
 	r := Report{Clean: v.clean != nil, FirstSeq: 1, LastSeq: v.seq, LastAt: v.at}
 	if v.seq == 0 {
+		// Record 1 was durable before the log existed: it cannot be torn.
 		if v.tail.damage != nil {
 			return r, v.tail.damage
 		}

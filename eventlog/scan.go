@@ -102,8 +102,6 @@ func (s *segmentScan) stop(src io.ReaderAt, cause error, frame []byte) error {
 	case intact:
 	case found != 0:
 		s.damage.Reason += fmt.Sprintf("; an intact record %d follows, so this is not an unfinished write", found)
-	case s.next == 1:
-		s.damage.Reason += "; record 1 was durable before the log existed, so this is not an unfinished write"
 	default:
 		s.torn = true
 	}

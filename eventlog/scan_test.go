@@ -1,0 +1,39 @@
+package eventlog_test
+
+import (
+	"testing"
+
+	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/eventlog/eventlogtest"
+)
+
+// TestAFrameIsFoundWhereverItLies moves an intact record through a damaged
+// tail, over the border of the chunks in which the tail is searched.
+func TestAFrameIsFoundWhereverItLies(t *testing.T) {
+	frame := eventlog.AppendFrame(nil, eventlogtest.Group(9, 1)[0])
+	const chunk = 256 << 10
+	for _, border := range []int{chunk, 2*chunk - 3} {
+		for at := border - len(frame) - 4; at < border+4; at++ {
+			b := append(make([]byte, at), frame...)
+			s, err := eventlog.ScanBytes(b, 5)
+			if err != nil || !s.Damaged || s.Torn || s.Size != int64(len(b)) {
+				t.Fatalf("a record at offset %d: %+v, %v", at, s, err)
+			}
+			if s, err = eventlog.ScanBytes(b[:len(b)-1], 5); err != nil || !s.Torn {
+				t.Fatalf("part of a record at offset %d: %+v, %v", at, s, err)
+			}
+		}
+	}
+}
+
+func TestALengthHasOneForm(t *testing.T) {
+	frame := eventlog.AppendFrame(nil, eventlogtest.Group(5, 1)[0])
+	short := append([]byte{byte(len(frame))}, frame...)
+	long := append([]byte{byte(len(frame)) | 0x80, 0}, frame...)
+	if s, err := eventlog.ScanBytes(short, 5); err != nil || s.Damaged || s.Next != 6 {
+		t.Errorf("shortest form: %+v, %v", s, err)
+	}
+	if s, err := eventlog.ScanBytes(long, 5); err != nil || !s.Damaged || s.Next != 5 {
+		t.Errorf("longer form: %+v, %v", s, err)
+	}
+}
