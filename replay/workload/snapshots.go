@@ -4,22 +4,49 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/esper-plane/esper/leyline"
 )
 
+// makeDurable makes a directory, and those above it that are missing, so that
+// the names survive a power cut: every parent is synced after it got a child.
+func makeDurable(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if parent != dir {
+		if err := makeDurable(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
 // writeDurable writes a file so that after a power cut it is there as a whole
 // or not at all: to a temporary name, synced, renamed, the directory synced.
 func writeDurable(dir, name string, b []byte) error {
 	tmp := filepath.Join(dir, name+".tmp")
-	if err := writeSynced(tmp, b); err != nil {
-		return errors.Join(err, os.Remove(tmp))
+	err := writeSynced(tmp, b)
+	if err == nil {
+		err = os.Rename(tmp, filepath.Join(dir, name))
 	}
-	if err := os.Rename(tmp, filepath.Join(dir, name)); err != nil {
-		return err
+	if err == nil {
+		return syncDir(dir)
 	}
+	if rerr := os.Remove(tmp); !errors.Is(rerr, fs.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	return err
+}
+
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

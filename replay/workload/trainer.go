@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -51,11 +51,19 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	r, err := t.run(ctx)
+	if err != nil {
+		return Result{}, t.explain(ctx, err)
+	}
+	return r, nil
+}
+
+func (t *trainer) run(ctx context.Context) (Result, error) {
 	began := time.Now()
 	if err := t.open(ctx); err != nil {
 		return Result{}, err
 	}
-	for t.step < o.Steps {
+	for t.step < t.opts.Steps || len(t.restores) > 0 {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
@@ -74,40 +82,51 @@ type trainer struct {
 	batches *Batches
 	net     *Net
 
-	step      leyline.Step // last step applied
-	answer    leyline.Answer
-	faulted   []leyline.Step // steps that were rolled back
-	carried   map[leyline.EffectID]bool
-	gram      []float64
-	last      time.Duration // the previous step
-	lastLoss  []float64
-	recovery  *Recovery // restored, no good step since
-	restored  time.Time
-	faultedAt time.Time
-	result    Result
+	step     leyline.Step // last step applied
+	answer   leyline.Answer
+	faulted  []leyline.Step             // steps that were rolled back
+	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
+	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
+	restores []*leyline.RestoreOrder    // heard, not carried out
+	gram     []float64
+	last     time.Duration // the previous step
+	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
+	result   Result
 }
 
-func newTrainer(p Plane, o Options) (*trainer, error) {
-	if o.Steps == 0 {
-		return nil, errors.New("steps is 0; plan one step or more")
+func (o Options) check() error {
+	switch {
+	case o.Steps == 0:
+		return errors.New("steps is 0; plan one step or more")
+	case o.SnapshotDir == "":
+		return errors.New("no snapshot directory is given")
+	case o.Kernels == nil:
+		return errors.New("no kernel store is given")
 	}
 	for _, f := range o.Faults {
 		if err := f.check(o.Steps); err != nil {
-			return nil, err
+			return err
 		}
+	}
+	return nil
+}
+
+func newTrainer(p Plane, o Options) (*trainer, error) {
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	data, err := Penguins()
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, carried: map[leyline.EffectID]bool{}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}}
 	if t.net, err = NewNet(data, NetConfig{Seed: o.Seed}); err != nil {
 		return nil, err
 	}
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
 		return nil, err
 	}
-	return t, os.MkdirAll(o.SnapshotDir, 0o700)
+	return t, makeDurable(o.SnapshotDir)
 }
 
 // plan is what the run is opened with; a resume must open it with the same.
@@ -131,7 +150,10 @@ func (t *trainer) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot open run %s: %w", t.opts.Run, err)
 	}
-	t.answer, t.faulted = a.Answer, a.Faulted
+	t.faulted = slices.Clone(a.Faulted)
+	if err := t.hear(a.Answer); err != nil {
+		return err
+	}
 	t.result.Run, t.result.Resumed, t.result.From = t.opts.Run, a.Resumed, a.From.Step
 	if a.From.Snapshot != "" {
 		b, _, err := readSnapshot(t.opts.SnapshotDir, a.From)
@@ -152,9 +174,13 @@ func (t *trainer) open(ctx context.Context) error {
 }
 
 // once trains one step: forward and backward, the plane's answer, the update,
-// what the plane asked for.
+// what the plane asked for. It restores a snapshot instead when that is what
+// the plane waits for.
 func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	began := time.Now()
+	if len(t.restores) > 0 {
+		return t.recover(ctx, t.step, began)
+	}
 	if err := t.inject(s); err != nil {
 		return err
 	}
@@ -169,20 +195,18 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
 	waited := time.Since(asked)
-	t.answer = a
-	if len(a.Weights) == 0 {
-		t.faultedAt = began
-		return t.recover(ctx, s)
+	if err := t.hear(a); err != nil {
+		return err
+	}
+	if len(a.Weights) == 0 || len(t.restores) > 0 {
+		return t.recover(ctx, s, began)
 	}
 	if err := t.net.Apply(pass, a.Weights); err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
-	t.step, t.lastLoss = s, append(t.lastLoss[:0], in.Losses...)
-	t.good(began)
-	if err := t.carryOut(ctx, a.Directives); err != nil {
-		return err
-	}
-	if err := t.report(ctx, s, a.Snapshot); err != nil {
+	t.step = s
+	t.good()
+	if err := t.afterStep(ctx, a.Snapshot); err != nil {
 		return err
 	}
 	t.last = time.Since(began)
@@ -211,35 +235,4 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		})
 	}
 	return in
-}
-
-// report evaluates at the end of an epoch and takes the snapshot that is due.
-func (t *trainer) report(ctx context.Context, s leyline.Step, snapshot bool) error {
-	if uint64(s)%t.batches.PerEpoch() == 0 {
-		if err := t.epoch(ctx, s); err != nil {
-			return err
-		}
-	}
-	if snapshot {
-		if err := t.snapshot(ctx); err != nil {
-			return err
-		}
-	}
-	return t.reconcile()
-}
-
-func (t *trainer) epoch(ctx context.Context, s leyline.Step) error {
-	ev, err := t.net.Evaluate(t.data.HeldOut)
-	if err != nil {
-		return err
-	}
-	a, err := t.plane.Epoch(ctx, leyline.EpochObserved{
-		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s, Epoch: uint32(t.batches.Epoch(uint64(s)) + 1),
-		Losses: ev.Losses, Accuracies: ev.Accuracy, Samples: uint32(ev.Rows),
-	}, t.answer.Cursor)
-	if err != nil {
-		return fmt.Errorf("epoch at step %d: %w", s, err)
-	}
-	t.answer = a
-	return nil
 }

@@ -22,39 +22,93 @@ func (h *Halted) Error() string {
 	return fmt.Sprintf("the plane halted the run (%s): %s", h.Reason, h.Detail)
 }
 
-// recover follows the plane's orders after a step that was given no weights,
-// until the net is restored or the run is halted.
-func (t *trainer) recover(ctx context.Context, s leyline.Step) error {
+// hear takes in an answer. Directives come with any answer and are seen once:
+// the cursor that goes back with the next request says that they have arrived,
+// so they are kept here until they are carried out. A halt comes before
+// everything else. An answer that opens a new incarnation makes void what was
+// asked of the network before it.
+func (t *trainer) hear(a leyline.Answer) error {
+	var void leyline.Seq // directives before this record
+	if a.Incarnation != t.answer.Incarnation {
+		void = a.Seq
+		t.commands, t.restores = nil, nil
+	}
+	t.answer = a
+	for _, d := range a.Directives {
+		if d.Halt != nil {
+			return &Halted{Reason: d.Halt.Reason, Detail: d.Halt.Detail}
+		}
+		if t.heard[d.ID] || d.ID.Seq < void {
+			continue
+		}
+		t.heard[d.ID] = true
+		switch {
+		case d.Restore != nil:
+			t.restores = append(t.restores, d.Restore)
+		case d.Command != nil:
+			t.commands = append(t.commands, d.Command)
+		}
+	}
+	return nil
+}
+
+// haltWait bounds how long explain asks for an order to halt. The order is
+// durable before the refusal that made it ask, so it is there or never comes.
+const haltWait = time.Second
+
+// explain turns the refusal of a run that is no longer open into the order to
+// halt that the trainer has not heard yet, if that is what closed the run: a
+// rollback's deadline passes, for example, while the trainer still restores.
+func (t *trainer) explain(ctx context.Context, err error) error {
+	if r, ok := leyline.AsRefusal(err); !ok || r.Kind != leyline.RefusalRunNotOpen || t.answer.Run == "" {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, haltWait)
+	defer cancel()
+	a, perr := t.plane.Directives(ctx, t.opts.Run, t.answer.Cursor)
+	if perr != nil {
+		return err
+	}
+	var halted *Halted
+	if herr := t.hear(a); errors.As(herr, &halted) {
+		return halted
+	}
+	return err
+}
+
+// recover follows the plane's orders until the net is restored or the run is
+// halted. began is when the step started that showed the fault.
+func (t *trainer) recover(ctx context.Context, fault leyline.Step, began time.Time) error {
 	for {
-		for _, d := range t.answer.Directives {
-			switch {
-			case d.Halt != nil:
-				return &Halted{Reason: d.Halt.Reason, Detail: d.Halt.Detail}
-			case d.Restore != nil:
-				if done, err := t.restore(ctx, s, d.Restore); done || err != nil {
-					return err
-				}
+		for len(t.restores) > 0 {
+			o := t.restores[0]
+			t.restores = t.restores[1:]
+			if done, err := t.restore(ctx, fault, began, o); done || err != nil {
+				return err
 			}
 		}
 		a, err := t.plane.Directives(ctx, t.opts.Run, t.answer.Cursor)
 		if err != nil {
-			return fmt.Errorf("waiting for orders after step %d: %w", s, err)
+			return fmt.Errorf("waiting for orders after step %d: %w", fault, err)
 		}
-		t.answer = a
+		if err := t.hear(a); err != nil {
+			return err
+		}
 	}
 }
 
 // restore loads a snapshot and reports it. It returns false when the plane did
 // not accept the result and further orders will follow.
-func (t *trainer) restore(ctx context.Context, fault leyline.Step, o *leyline.RestoreOrder) (bool, error) {
-	began := time.Now()
+func (t *trainer) restore(ctx context.Context, fault leyline.Step, began time.Time, o *leyline.RestoreOrder) (bool, error) {
+	start := time.Now()
 	b, digest, err := readSnapshot(t.opts.SnapshotDir, o.From)
 	if err == nil {
 		err = t.net.Load(b)
 	}
+	took := time.Since(start)
 	in := leyline.RollbackReported{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Rollback: o.Rollback, Phase: leyline.PhaseCommit,
-		Outcome: leyline.OutcomeOK, Digest: digest, TookNs: uint64(time.Since(began)),
+		Outcome: leyline.OutcomeOK, Digest: digest, TookNs: uint64(took),
 	}
 	if err != nil {
 		in.Outcome, in.Reason = leyline.OutcomeFailed, clipReason(err)
@@ -63,54 +117,61 @@ func (t *trainer) restore(ctx context.Context, fault leyline.Step, o *leyline.Re
 	if perr != nil {
 		return false, errors.Join(fmt.Errorf("rollback %s: %w", o.Rollback, perr), err)
 	}
-	t.answer = a
-	if err != nil || a.Step != o.From.Step {
+	if herr := t.hear(a); herr != nil {
+		return false, herr
+	}
+	if a.Incarnation == in.Incarnation {
 		return false, nil
 	}
-	t.restored = time.Now()
-	t.recovery = &Recovery{
-		Rollback: o.Rollback, Cause: o.Cause, FaultStep: fault, ToStep: o.From.Step, Restore: time.Since(began), Digest: digest,
-	}
+	t.result.Recoveries = append(t.result.Recoveries, Recovery{
+		Rollback: o.Rollback, Cause: o.Cause, FaultStep: fault, ToStep: o.From.Step, Restore: took, Digest: digest,
+	})
+	t.unproven = append(t.unproven, began)
 	t.step = o.From.Step
-	t.faulted = append(t.faulted, fault)
 	return true, t.reconcile()
 }
 
-// good notes the first good step after a restore.
-func (t *trainer) good(began time.Time) {
-	if t.recovery == nil {
-		return
+// good notes the first good step after one or more restores.
+func (t *trainer) good() {
+	done := len(t.result.Recoveries) - len(t.unproven)
+	for i, began := range t.unproven {
+		t.result.Recoveries[done+i].FirstGood = time.Since(began)
 	}
-	t.recovery.FirstGood = time.Since(t.faultedAt)
-	t.result.Recoveries = append(t.result.Recoveries, *t.recovery)
-	t.recovery = nil
+	t.unproven = t.unproven[:0]
 }
 
-// carryOut obeys the commands of an answer, each once, and acknowledges them.
-func (t *trainer) carryOut(ctx context.Context, ds []leyline.Directive) error {
-	for _, d := range ds {
-		if d.Halt != nil {
-			return &Halted{Reason: d.Halt.Reason, Detail: d.Halt.Detail}
-		}
-		if d.Command == nil || t.carried[d.ID] {
-			continue
-		}
-		t.carried[d.ID] = true
+// carryOut obeys the commands that were heard, in order, and acknowledges them.
+// It stops at an order to restore, which makes the rest void.
+func (t *trainer) carryOut(ctx context.Context) error {
+	for len(t.commands) > 0 && len(t.restores) == 0 {
+		c := t.commands[0]
+		t.commands = t.commands[1:]
 		began := time.Now()
 		in := leyline.CommandAcked{
-			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Command: d.Command.ID, Outcome: leyline.OutcomeOK,
+			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Command: c.ID, Outcome: leyline.OutcomeOK,
 		}
-		if err := t.obey(d.Command); err != nil {
+		if err := t.obey(c); err != nil {
 			in.Outcome, in.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
 		in.TookNs = uint64(time.Since(began))
-		a, err := t.plane.Ack(ctx, in, t.answer.Cursor)
-		if err != nil {
-			return fmt.Errorf("command %s: %w", d.Command.ID, err)
+		if err := t.ack(ctx, in); err != nil {
+			return fmt.Errorf("command %s: %w", c.ID, err)
 		}
-		t.answer = a
 	}
 	return nil
+}
+
+// ack answers a command. That the plane no longer waits for the answer is not a
+// failure of training: the deadline has passed, which the log says already.
+func (t *trainer) ack(ctx context.Context, in leyline.CommandAcked) error {
+	a, err := t.plane.Ack(ctx, in, t.answer.Cursor)
+	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalUnknownCommand {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.hear(a)
 }
 
 // obey changes the net as a verified command says.
@@ -160,36 +221,6 @@ func (t *trainer) reconcile() error {
 			return err
 		}
 	}
-	return nil
-}
-
-// snapshot writes the net's state and reports it. A snapshot that cannot be
-// written is not reported as taken: training stops, because it would go on
-// without anything to return to.
-func (t *trainer) snapshot(ctx context.Context) error {
-	if err := t.reconcile(); err != nil {
-		return err
-	}
-	began := time.Now()
-	b, err := t.net.Save(uint64(t.step))
-	if err != nil {
-		return fmt.Errorf("snapshot of step %d: %w", t.step, err)
-	}
-	id := fmt.Sprintf("%d-%d", t.answer.Incarnation, t.step)
-	in := leyline.SnapshotTaken{
-		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step,
-		Snapshot: leyline.SnapshotID(fmt.Sprintf("%s-%s", t.opts.Run, id)), Tier: leyline.TierFull,
-		File: "snap-" + id + ".safetensors", Bytes: uint64(len(b)), Digest: sha256.Sum256(b),
-	}
-	if err := writeDurable(t.opts.SnapshotDir, in.File, b); err != nil {
-		return fmt.Errorf("snapshot of step %d: %w", t.step, err)
-	}
-	in.WriteNs = uint64(time.Since(began))
-	a, err := t.plane.Snapshot(ctx, in, t.answer.Cursor)
-	if err != nil {
-		return fmt.Errorf("snapshot of step %d: %w", t.step, err)
-	}
-	t.answer = a
 	return nil
 }
 

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+)
+
+type auditFlags struct {
+	run, verdict, reason, issuer, seed, since string
+	after                                     leyline.Instant
+}
+
+func newAudit(a *app) *cobra.Command {
+	var f auditFlags
+	c := &cobra.Command{
+		Use:   "audit DIR",
+		Short: "List every command with its verdict and what the trainer answered",
+		Long: "List every command that was received: verdict, reason, issuer, key, times, and\nwhat the trainer answered. The whole log is read and its checksums are checked\n" +
+			"first. Reads only, also beside a live plane.",
+		Example: "  esper audit data/demo\n  esper audit --verdict rejected --since 2026-11-01T00:00:00Z --json data/demo",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.audit(args[0], f) },
+	}
+	c.Flags().StringVar(&f.run, "run", "", "only this run")
+	c.Flags().StringVar(&f.verdict, "verdict", "", "only accepted or rejected")
+	c.Flags().StringVar(&f.reason, "reason", "", "only this reason, for example nonce_replayed")
+	c.Flags().StringVar(&f.issuer, "issuer", "", "only this issuer")
+	c.Flags().StringVar(&f.seed, "seed", "", "only this seed")
+	c.Flags().StringVar(&f.since, "since", "", "only received at or after this time, as RFC 3339 or as a duration back from now")
+	return c
+}
+
+// check validates the filters; a filter that can match nothing is a mistake.
+func (f *auditFlags) check() error {
+	if f.verdict != "" && f.verdict != projections.VerdictAccepted && f.verdict != projections.VerdictRejected {
+		return usagef("--verdict %q; want accepted or rejected", f.verdict)
+	}
+	if f.reason != "" {
+		var r leyline.RejectReason
+		if err := r.UnmarshalText([]byte(f.reason)); err != nil {
+			return usagef("--reason %w", err)
+		}
+	}
+	if f.since == "" {
+		return nil
+	}
+	if d, err := time.ParseDuration(f.since); err == nil {
+		f.after = leyline.Instant(time.Now().Add(-d).UnixNano())
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, f.since)
+	if err != nil {
+		return usagef("--since %q; want a time like 2026-11-01T00:00:00Z or a duration like 24h", f.since)
+	}
+	f.after = leyline.Instant(t.UnixNano())
+	return nil
+}
+
+func (f *auditFlags) match(r projections.AuditRow) bool {
+	return (f.run == "" || f.run == string(r.Run)) && (f.verdict == "" || f.verdict == r.Verdict) &&
+		(f.reason == "" || f.reason == r.Reason) && (f.issuer == "" || f.issuer == r.Issuer) &&
+		(f.seed == "" || f.seed == string(r.Seed)) && r.At >= f.after
+}
+
+func (a *app) audit(path string, f auditFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	rows, n, err := auditRows(path)
+	if err != nil {
+		return err
+	}
+	var shown []projections.AuditRow
+	for _, r := range rows {
+		if f.match(r) {
+			shown = append(shown, r)
+		}
+	}
+	if a.json {
+		for _, r := range shown {
+			if err := a.line(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return a.printAudit(shown, len(rows), n)
+}
+
+// auditRows reads the whole log.
+func auditRows(path string) ([]projections.AuditRow, uint64, error) {
+	d, err := datadir.OpenReadOnly(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer d.Close() // a reader; nothing is lost when closing it fails
+	var fold projections.AuditFold
+	var n uint64
+	for e, err := range d.Source().All(1) {
+		if err != nil {
+			return nil, n, err
+		}
+		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil {
+			return nil, n, fmt.Errorf("record %d: %w", e.Seq, err)
+		}
+		fold.Apply(r)
+		n++
+	}
+	return fold.Rows(), n, nil
+}
+
+func (a *app) printAudit(rows []projections.AuditRow, all int, records uint64) error {
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	fmt.Fprint(w, "record\treceived\tcommand\toperation\tseed\tissuer\tkey\tverdict\treason\tanswer\ttook\n")
+	for _, r := range rows {
+		took := ""
+		if r.AnswerTookNs > 0 {
+			took = fmt.Sprintf("%.2f ms", ms(r.AnswerTookNs))
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.At, printable(string(r.Command)), r.Operation, printable(string(r.Seed)),
+			printable(r.Issuer), printable(short(string(r.Key))), r.Verdict, r.Reason, r.Answer, took)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%d of %d commands, from %d records that read without damage\n", len(rows), all, records)
+	return err
+}
+
+func short(key string) string { return key[:min(len(key), 12)] }
+
+// printable keeps text that a stranger may have written from moving the cursor
+// of a terminal.
+func printable(s string) string {
+	out := []rune(s)
+	for i, r := range out {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			out[i] = '?'
+		}
+	}
+	return string(out)
+}

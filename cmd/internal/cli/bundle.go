@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay"
+)
+
+// margin is how many records before and after a rollback go into its bundle.
+const margin = 20
+
+type bundleFlags struct {
+	from, to uint64
+	rollback bool
+	out      string
+	force    bool
+}
+
+func newBundle(a *app) *cobra.Command {
+	var f bundleFlags
+	c := &cobra.Command{
+		Use:     "bundle DIR",
+		Short:   "Cut records into one file that replays on its own",
+		Example: "  esper replay bundle --rollback -o incident.esper data/demo\n  esper replay incident.esper",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.bundle(args[0], f) },
+	}
+	c.Flags().Uint64Var(&f.from, "from", 0, "first record")
+	c.Flags().Uint64Var(&f.to, "to", 0, "last record")
+	c.Flags().BoolVar(&f.rollback, "rollback", false, fmt.Sprintf("the first rollback, with %d records before and after", margin))
+	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write")
+	c.Flags().BoolVar(&f.force, "force", false, "overwrite the file")
+	return c
+}
+
+func (f bundleFlags) check() error {
+	switch {
+	case f.out == "":
+		return usagef("no output file; give one with -o")
+	case f.rollback && (f.from != 0 || f.to != 0):
+		return usagef("--rollback chooses the records itself; leave out --from and --to")
+	case !f.rollback && (f.from == 0 || f.to < f.from):
+		return usagef("give --rollback, or --from and --to with --from not above --to")
+	}
+	return nil
+}
+
+func (a *app) bundle(path string, f bundleFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	d, err := datadir.OpenReadOnly(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close() // a reader; nothing is lost when closing it fails
+	from, to := leyline.Seq(f.from), leyline.Seq(f.to)
+	if f.rollback {
+		if from, to, err = replay.AroundRollback(d.Source(), margin, margin); err != nil {
+			return err
+		}
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if f.force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	out, err := os.OpenFile(f.out, flags, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot write the bundle: %w", err)
+	}
+	info, err := replay.WriteBundle(out, d.Source(), from, to, replay.BundleMeta{Origin: d.Origin().Name, By: "esper " + Version})
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.out))
+	}
+	if a.json {
+		return a.document(info)
+	}
+	_, err = fmt.Fprintf(a.out, "%s: records %d to %d, %d bytes; esper replay %s reproduces it on its own\n", f.out, from, to, info.Bytes, f.out)
+	return err
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay"
+)
+
+type replayFlags struct {
+	settings
+	mode     string
+	from, to uint64
+	explain  uint64
+}
+
+func newReplay(a *app) *cobra.Command {
+	var f replayFlags
+	c := &cobra.Command{
+		Use:   "replay DIR|FILE",
+		Short: "Run a log or an incident bundle again and compare",
+		Long: "Run a log or an incident bundle again. Reads only, also beside a live plane.\n\n" +
+			"  fold      apply the recorded events, digest every projection\n" +
+			"  redecide  decide every recorded input again and compare bit for bit (default)\n" +
+			"  whatif    keep history as it was and count what would have been decided otherwise\n\n" +
+			"With --config or --set the given configuration decides instead of the recorded\none; the first difference is then where history would have parted.",
+		Example: "  esper replay data/demo\n  esper replay --set tamiyo.train_steps=40 data/demo\n  esper replay --explain 142 data/demo",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.replay(cmd.Context(), args[0], f) },
+	}
+	c.Flags().StringVar(&f.mode, "mode", "redecide", "fold, redecide or whatif")
+	c.Flags().Uint64Var(&f.from, "from", 0, "first record to check; earlier ones are folded")
+	c.Flags().Uint64Var(&f.to, "to", 0, "last record to read")
+	c.Flags().Uint64Var(&f.explain, "explain", 0, "say in words what was decided in one record, and stop")
+	f.flags(c.Flags())
+	c.AddCommand(newBundle(a))
+	return c
+}
+
+// opened is what a replay reads: a directory or a bundle.
+type opened struct {
+	source replay.Source
+	start  *projections.State
+	config leyline.ExecutionConfig // in force at the start of a bundle
+	note   string
+	close  func() error
+}
+
+func openSource(path string) (opened, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return opened{}, err
+	}
+	if !info.IsDir() {
+		return openBundle(path)
+	}
+	d, err := datadir.OpenReadOnly(path)
+	if err != nil {
+		return opened{}, err
+	}
+	o := opened{source: d.Source(), close: d.Close, config: leyline.DefaultConfig()}
+	r := d.Report()
+	switch {
+	case r.Live:
+		o.note = fmt.Sprintf("the log is being written; read up to record %d, the last durable one", r.LastSeq)
+	case r.TornBytes > 0:
+		o.note = fmt.Sprintf("the log was not closed cleanly: %d bytes after record %d in %s at offset %d are not a record (%s); the next `esper run` cuts them off",
+			r.TornBytes, r.LastSeq, r.TornSegment, r.TornOffset, r.Reason)
+	case !r.Clean:
+		o.note = fmt.Sprintf("the log was not closed cleanly; all %d records are intact", r.LastSeq)
+	}
+	return o, nil
+}
+
+func openBundle(path string) (opened, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return opened{}, err
+	}
+	b, err := replay.OpenBundle(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return opened{}, fmt.Errorf("%s: %w", path, err)
+	}
+	s := b.Start()
+	o := opened{source: b.Source(), start: s, close: func() error { return nil }, config: leyline.DefaultConfig()}
+	if s.Plane.Configured {
+		o.config = s.Plane.Config
+	}
+	return o, nil
+}
+
+func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
+	mode, err := replay.ParseMode(f.mode)
+	if err != nil {
+		return usageError{err}
+	}
+	o, err := openSource(path)
+	if err != nil {
+		return err
+	}
+	defer o.close() // a reader; nothing is lost when closing it fails
+	if f.explain != 0 {
+		return a.explain(o.source, leyline.Seq(f.explain))
+	}
+	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start}
+	if f.given() {
+		c, err := f.load(recorded(o))
+		if err != nil {
+			return err
+		}
+		opts.Config = &c
+	}
+	rep, err := replay.Run(ctx, o.source, opts)
+	if err != nil {
+		return err
+	}
+	if err := a.printReplay(path, o.note, rep); err != nil {
+		return err
+	}
+	if rep.Divergence != nil && mode == replay.Redecide {
+		return fmt.Errorf("%w at record %d", errDiverged, rep.Divergence.Seq)
+	}
+	return nil
+}
+
+// recorded is the configuration that was in force last, so that --set changes
+// one setting of it and nothing else.
+func recorded(o opened) leyline.ExecutionConfig {
+	c := o.config
+	for e, err := range o.source.All(1) {
+		if err != nil {
+			break // the replay itself will say so
+		}
+		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil {
+			break
+		}
+		for _, ev := range r.Events {
+			if x, ok := ev.(leyline.ConfigAdopted); ok {
+				c = x.Config
+			}
+		}
+	}
+	return c
+}
+
+func (a *app) printReplay(path, note string, r replay.Report) error {
+	if a.json {
+		return a.document(struct {
+			Path string
+			Note string `json:",omitempty"`
+			replay.Report
+		}{path, note, r})
+	}
+	if note != "" {
+		a.notice("%s", note)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "records\t%d (%d to %d), %d decided again, %d folded only\n", r.Records, r.First, r.Last, r.Redecided, r.FoldedOnly)
+	for _, d := range r.Digests {
+		fmt.Fprintf(w, "  %s\t%s\n", d.Name, d.Digest)
+	}
+	fmt.Fprintf(w, "speed\t%.0f records/s, %.1f MB/s\n", r.PerSecond, float64(r.Bytes)/1e6/max(r.Elapsed.Seconds(), 1e-9))
+	switch {
+	case r.Mode == replay.Fold:
+		fmt.Fprintf(w, "result\tfolded; nothing was decided again\n")
+	case r.Identical:
+		fmt.Fprintf(w, "result\tidentical: every decision was reproduced bit for bit\n")
+	case r.Mode == replay.WhatIf:
+		fmt.Fprintf(w, "result\t%d of %d records would have been decided otherwise\n", r.Differences, r.Redecided)
+	default:
+		fmt.Fprintf(w, "result\tDIVERGED\n")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i := range r.Described {
+		if _, err := fmt.Fprintf(a.out, "\n%s\n", r.Described[i].String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) explain(src replay.Source, seq leyline.Seq) error {
+	for e, err := range src.All(seq) {
+		if err != nil {
+			return err
+		}
+		if e.Seq != seq {
+			break
+		}
+		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", seq, err)
+		}
+		if a.json {
+			return a.document(struct {
+				leyline.Record
+				Kind  string
+				Words []string
+			}{r, r.Input.InputKind().String(), replay.Explain(r)})
+		}
+		fmt.Fprintf(a.out, "record %d at %s: %s\n", r.Seq, r.At, r.Input.InputKind())
+		for _, line := range replay.Explain(r) {
+			fmt.Fprintf(a.out, "  %s\n", line)
+		}
+		return nil
+	}
+	return fmt.Errorf("there is no record %d", seq)
+}

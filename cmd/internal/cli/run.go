@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/testdata"
+)
+
+// defaultSteps is the planned length of a run that is not told otherwise.
+const defaultSteps = 300
+
+// blueprint is the one kind of seed that the built-in workload can grow.
+const blueprint = "residual-mlp-16"
+
+// runFlags are the flags of `esper run`.
+type runFlags struct {
+	settings
+	data     string
+	steps    uint64
+	seed     uint64
+	workload string
+	faults   []string
+	stepsSet bool
+}
+
+func newRun(a *app) *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run a plane and the built-in trainer on real data",
+		Long: "Run a plane and the built-in trainer on real data.\n\nOn existing data an unfinished run is resumed and a finished one is followed by\n" +
+			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.",
+		Example: "  esper run --data data/demo --fault nan@120\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.stepsSet = cmd.Flags().Changed("steps")
+			return a.runWorkload(cmd.Context(), f)
+		},
+	}
+	c.Flags().StringVar(&f.data, "data", "data", "data directory, created when missing")
+	c.Flags().Uint64Var(&f.steps, "steps", defaultSteps, "length of the run in optimizer steps")
+	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of weights, batches and the plane's random choices")
+	c.Flags().StringVar(&f.workload, "workload", workload.Workload, "what to train")
+	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: nan; may be repeated")
+	f.flags(c.Flags())
+	return c
+}
+
+// job is one `esper run` under way.
+type job struct {
+	app    *app
+	flags  runFlags
+	faults []workload.Fault
+	config leyline.ExecutionConfig
+	dir    *datadir.Dir
+	plane  *plane.Plane
+	run    leyline.RunID
+	resume bool
+	story  *story
+	show   display
+}
+
+func (a *app) runWorkload(ctx context.Context, f runFlags) error {
+	j := &job{app: a, flags: f}
+	if err := j.check(); err != nil {
+		return err
+	}
+	log, err := a.logger()
+	if err != nil {
+		return err
+	}
+	j.dir, err = datadir.Open(f.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log})
+	if err != nil {
+		return err
+	}
+	err = j.train(ctx)
+	if err = errors.Join(err, j.dir.Close()); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (j *job) check() error {
+	if j.flags.workload != workload.Workload {
+		return usagef("unknown workload %q; known: %s", j.flags.workload, workload.Workload)
+	}
+	if j.flags.steps == 0 {
+		return usagef("--steps is 0; plan one step or more")
+	}
+	for _, s := range j.flags.faults {
+		f, err := workload.ParseFault(s)
+		if err != nil {
+			return usageError{err}
+		}
+		j.faults = append(j.faults, f)
+	}
+	var err error
+	j.config, err = j.flags.load(leyline.DefaultConfig())
+	return err
+}
+
+func (j *job) train(ctx context.Context) error {
+	j.announce()
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	res, err := j.work(ctx)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	j.show.done()
+	serr := j.plane.Shutdown(stop)
+	if err != nil {
+		return errors.Join(j.explain(err), serr)
+	}
+	if serr != nil {
+		return serr
+	}
+	return j.summary(res)
+}
+
+// announce says what opening the directory found.
+func (j *job) announce() {
+	r := j.dir.Recovery()
+	if j.dir.Created {
+		j.app.notice("new data directory %s; its keys are in %s: back them up apart from the log", j.dir.Path, j.dir.KeysPath())
+	}
+	if r.TornBytes > 0 {
+		j.app.notice("the last process did not stop cleanly: %d bytes behind record %d were being written and are not acknowledged; they were cut off and kept in %s (%s)",
+			r.TornBytes, r.LastSeq, r.SavedTo, r.Reason)
+	} else if !r.Clean && !j.dir.Created {
+		j.app.notice("the last process did not stop cleanly; all %d records are intact", r.LastSeq)
+	}
+}
+
+func (j *job) start(ctx context.Context) error {
+	var boot [8]byte
+	if _, err := rand.Read(boot[:]); err != nil {
+		return err
+	}
+	log, err := j.app.logger()
+	if err != nil {
+		return err
+	}
+	o, r := j.dir.Origin(), j.dir.Recovery()
+	j.show = newDisplay(j.app)
+	j.plane, err = plane.Start(ctx, plane.Options{
+		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
+		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
+		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
+		Snapshots: j.dir.Snapshots(), Kernels: testdata.Kernels(), Logger: log,
+		Bootstrap: j.bootstrap, Released: j.show.record, Probe: j.app.probe,
+	})
+	return err
+}
+
+// bootstrap returns what must be in the log before the run: Tamiyo's key, the
+// configuration if it changed, the blueprint.
+func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+	var in []leyline.Input
+	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
+	if s.Plane.Key(tamiyo.KeyID()) == nil {
+		body, err := wire.EncodeKey(leyline.Key{
+			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+		})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.KeyAdded{Envelope: admin.Sign(leyline.PayloadKey, body)})
+	}
+	body, err := wire.EncodeConfig(j.config)
+	if err != nil {
+		return nil, err
+	}
+	if s.Plane.Digest != sha256.Sum256(body) {
+		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
+	}
+	if s.Plane.Blueprint(blueprint) == nil {
+		name := blueprint + ".safetensors"
+		kernel, err := fs.ReadFile(testdata.Kernels(), name)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.BlueprintRegistered{
+			Blueprint: blueprint, Kernel: name, Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
+		})
+	}
+	return in, nil
+}
+
+// work opens or resumes the run and trains it to its end.
+func (j *job) work(ctx context.Context) (workload.Result, error) {
+	var err error
+	if verr := j.plane.View(ctx, func(s *projections.State) { err = j.choose(s) }); verr != nil {
+		return workload.Result{}, verr
+	}
+	if err != nil {
+		return workload.Result{}, err
+	}
+	j.show.begin(j.run, leyline.Step(j.flags.steps))
+	return workload.Train(ctx, j.plane, workload.Options{
+		Run: j.run, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
+		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), Kernels: testdata.Kernels(), Observe: j.show.progress,
+	})
+}
+
+// choose resumes the unfinished run, or names a new one.
+func (j *job) choose(s *projections.State) error {
+	j.run = leyline.RunID(fmt.Sprintf("run-%d", len(s.Tolaria.Runs)+1))
+	for i := range s.Tolaria.Runs {
+		r := &s.Tolaria.Runs[i]
+		if r.Status != leyline.RunStatusOpen {
+			continue
+		}
+		if !j.flags.stepsSet {
+			j.flags.steps = uint64(r.Plan.Steps)
+		}
+		j.run, j.resume = r.ID, true
+		return j.samePlan(r.Plan)
+	}
+	return nil
+}
+
+// samePlan names everything in which the flags differ from an unfinished run.
+func (j *job) samePlan(p leyline.RunOpened) error {
+	var diff []string
+	if p.Seed != j.flags.seed {
+		diff = append(diff, fmt.Sprintf("--seed %d (now %d)", p.Seed, j.flags.seed))
+	}
+	if uint64(p.Steps) != j.flags.steps {
+		diff = append(diff, fmt.Sprintf("--steps %d (now %d)", p.Steps, j.flags.steps))
+	}
+	if was, now := drillsOf(p.Drills), faultsOf(j.faults); was != now {
+		diff = append(diff, fmt.Sprintf("--fault %s (now %s)", was, now))
+	}
+	if p.Workload != j.flags.workload {
+		diff = append(diff, fmt.Sprintf("--workload %s (now %s)", p.Workload, j.flags.workload))
+	}
+	if len(diff) == 0 {
+		return nil
+	}
+	return usagef("%s holds an unfinished run, %s, that was started with %s; resume it with the same flags, or choose another --data",
+		j.dir.Path, j.run, strings.Join(diff, ", "))
+}
+
+func drillsOf(ds []leyline.Drill) string {
+	var fs []workload.Fault
+	for _, d := range ds {
+		fs = append(fs, workload.Fault{Name: d.Name, Step: d.Step})
+	}
+	return faultsOf(fs)
+}
+
+func faultsOf(fs []workload.Fault) string {
+	if len(fs) == 0 {
+		return "none"
+	}
+	var out []string
+	for _, f := range fs {
+		out = append(out, fmt.Sprintf("%s@%d", f.Name, f.Step))
+	}
+	return strings.Join(out, " ")
+}
+
+// explain adds to an error what the person can do now.
+func (j *job) explain(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s stopped; every answered step is in the log; the same command resumes it: %w", j.run, err)
+	case errors.Is(err, leyline.ErrStorage):
+		return fmt.Errorf("%w; make room or replace the disk, then start again: nothing acknowledged is lost", err)
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay"
+	"github.com/esper-plane/esper/subsystems/plane"
+)
+
+// Why a directory cannot be used.
+var (
+	// ErrMissing: there is no such directory, and it was only to be read.
+	ErrMissing = errors.New("there is no data directory")
+	// ErrForeign: the directory holds something, but no data of esper.
+	ErrForeign = errors.New("not a data directory of esper")
+	// ErrLogLost: what belongs to a log is there and the log is not.
+	ErrLogLost = errors.New("the log is gone")
+	// ErrLocked: another process has the data directory open for writing.
+	ErrLocked = errors.New("the data directory is in use")
+	// ErrKeys: a key is missing or is not the one that the log trusts.
+	ErrKeys = errors.New("the keys do not belong to the log")
+)
+
+// Names in a data directory.
+const (
+	lockName      = "LOCK"
+	keysName      = "keys"
+	logName       = "log"
+	projectedName = "projections.db"
+	asidePrefix   = projectedName + ".damaged-"
+	snapshotsName = "snapshots"
+	signalName    = "signal"
+)
+
+// Options says how a data directory is opened. All fields are required.
+type Options struct {
+	Rand   io.Reader // keys and the name of a new log come from it
+	Now    func() time.Time
+	Logger hclog.Logger
+}
+
+// Dir is a data directory that is open for writing.
+type Dir struct {
+	Path    string
+	Created bool // its log was made by this Open
+	Keys    Keys
+	Signal  *plane.FileSignal
+
+	log   *eventlog.Log
+	store *store
+	lock  *os.File
+}
+
+// Open opens a data directory for writing, and makes it where there is nothing.
+// One process at a time can have it open: otherwise the error is ErrLocked.
+func Open(path string, o Options) (*Dir, error) {
+	if err := inspect(path); err != nil {
+		return nil, err
+	}
+	if err := makeDir(path); err != nil {
+		return nil, fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	lock, err := acquire(filepath.Join(path, lockName))
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{Path: path, lock: lock}
+	if err := d.open(o); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// open goes on under the lock, where nobody changes what inspect sees.
+func (d *Dir) open(o Options) error {
+	err := inspect(d.Path)
+	if err != nil {
+		return err
+	}
+	if d.Keys, err = openKeys(d.path(keysName), hasLog(d.Path), o.Rand); err != nil {
+		return err
+	}
+	if err := d.openLog(o); err != nil {
+		return err
+	}
+	if err := d.Keys.check(d.log.Origin()); err != nil {
+		return err
+	}
+	if d.store, err = openStore(d.Path, o.Logger); err != nil {
+		return err
+	}
+	if err := makeDir(d.Snapshots()); err != nil {
+		return err
+	}
+	d.Signal, err = plane.OpenSignal(d.path(signalName))
+	return err
+}
+
+// openLog opens the log, or makes it when the directory never came that far.
+func (d *Dir) openLog(o Options) error {
+	opts := eventlog.Options{Logger: o.Logger.Named("eventlog")}
+	var err error
+	if hasLog(d.Path) {
+		d.log, err = eventlog.Open(d.path(logName), opts)
+		return err
+	}
+	name := make([]byte, 16)
+	if _, err := io.ReadFull(o.Rand, name); err != nil {
+		return fmt.Errorf("cannot read randomness for the log's name: %w", err)
+	}
+	origin := eventlog.Origin{
+		Name: fmt.Sprintf("esper-%x", name), LogKey: d.Keys.Log.Public(), AdminKey: d.Keys.Admin.Public(),
+	}
+	if err := makeDir(d.path(logName)); err != nil {
+		return err
+	}
+	d.log, err = eventlog.Create(d.path(logName), origin, o.Now().UnixNano(), opts)
+	d.Created = err == nil
+	return err
+}
+
+func (d *Dir) path(name string) string { return filepath.Join(d.Path, name) }
+
+// Snapshots returns the directory that holds one directory per run.
+func (d *Dir) Snapshots() string { return d.path(snapshotsName) }
+
+// KeysPath returns the directory of the private keys.
+func (d *Dir) KeysPath() string { return d.path(keysName) }
+
+// Origin returns the first record of the log.
+func (d *Dir) Origin() eventlog.Origin { return d.log.Origin() }
+
+// Recovery tells how the log was found.
+func (d *Dir) Recovery() eventlog.Report { return d.log.Recovery() }
+
+// Log returns the log as the plane sees it.
+func (d *Dir) Log() plane.Log { return planeLog{d.log} }
+
+// Store returns the stored projections as the plane sees them.
+func (d *Dir) Store() plane.Store { return d.store }
+
+// Source returns the durable transitions as replay sees them.
+func (d *Dir) Source() replay.Source { return source{d.log} }
+
+// Last returns the position of the last durable record.
+func (d *Dir) Last() leyline.Seq { return leyline.Seq(d.log.Next() - 1) }
+
+// Close closes everything, the log with its clean-shutdown marker. It may be
+// called twice.
+func (d *Dir) Close() error {
+	var errs []error
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.Signal != nil {
+		errs = append(errs, d.Signal.Close())
+	}
+	if d.log != nil {
+		errs = append(errs, d.log.Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+		d.lock = nil
+	}
+	return errors.Join(errs...)
+}

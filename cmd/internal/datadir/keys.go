@@ -1,0 +1,100 @@
+package datadir
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/leyline/sign"
+)
+
+// Files in the folder of keys.
+const (
+	logKeyName    = "log.key"
+	adminKeyName  = "admin.key"
+	tamiyoKeyName = "tamiyo.key"
+)
+
+var keyNames = []string{logKeyName, adminKeyName, tamiyoKeyName}
+
+// Keys are the private keys of a data directory.
+type Keys struct {
+	Log    sign.Signer // of checkpoints
+	Admin  sign.Signer // vouches for keys and configurations
+	Tamiyo sign.Signer // of Tamiyo's commands
+
+	path string
+}
+
+// openKeys reads the keys. While no log names them, those that are missing are
+// made; a crash on the way leaves some, and the next call makes the others.
+func openKeys(path string, bound bool, rand io.Reader) (Keys, error) {
+	k := Keys{path: path}
+	if err := makeDir(path); err != nil {
+		return k, err
+	}
+	for _, slot := range []struct {
+		name string
+		key  *sign.Signer
+	}{{logKeyName, &k.Log}, {adminKeyName, &k.Admin}, {tamiyoKeyName, &k.Tamiyo}} {
+		key, err := readKey(filepath.Join(path, slot.name))
+		if errors.Is(err, fs.ErrNotExist) && !bound {
+			key, err = makeKey(filepath.Join(path, slot.name), rand)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %s is missing; restore it from a backup, a new one would not be trusted", ErrKeys, filepath.Join(path, slot.name))
+		}
+		if err != nil {
+			return k, err
+		}
+		*slot.key = key
+	}
+	return k, nil
+}
+
+func readKey(path string) (sign.Signer, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return sign.Signer{}, err
+	}
+	key, err := sign.ParsePrivate(b)
+	if err != nil {
+		return key, fmt.Errorf("%w: %s: %w; restore it from a backup", ErrKeys, path, err)
+	}
+	return key, nil
+}
+
+func makeKey(path string, rand io.Reader) (sign.Signer, error) {
+	key, err := sign.Generate(rand)
+	if err != nil {
+		return key, err
+	}
+	b, err := sign.MarshalPrivate(key)
+	if err != nil {
+		return key, err
+	}
+	if err := writeFile(path, b); err != nil {
+		return key, fmt.Errorf("cannot write key %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// check holds the keys against what the log says about itself.
+func (k Keys) check(o eventlog.Origin) error {
+	for _, c := range []struct {
+		name     string
+		key      sign.Signer
+		recorded []byte
+	}{{adminKeyName, k.Admin, o.AdminKey}, {logKeyName, k.Log, o.LogKey}} {
+		if !bytes.Equal(c.key.Public(), c.recorded) {
+			return fmt.Errorf("%w: log %s trusts key %s, %s is key %s; restore the key that belongs to this log",
+				ErrKeys, o.Name, sign.KeyIDOf(c.recorded), filepath.Join(k.path, c.name), c.key.KeyID())
+		}
+	}
+	return nil
+}

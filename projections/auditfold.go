@@ -1,0 +1,141 @@
+package projections
+
+import (
+	"crypto/sha256"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// The verdicts of AuditRow.
+const (
+	VerdictAccepted = "accepted"
+	VerdictRejected = "rejected"
+)
+
+// AnswerNone is AuditRow.Answer of a command that was not answered, or not yet.
+const AnswerNone = "none"
+
+// AuditRow is one command.received with its verdict and what became of it. Of
+// a command that is not Authentic every field up to PeerName but Seq and At is
+// what it claims, as far as it could be read.
+type AuditRow struct {
+	Seq       leyline.Seq // of command.received
+	At        leyline.Instant
+	Run       leyline.RunID
+	Command   leyline.CommandID
+	Kind      leyline.CommandKind
+	Operation leyline.SeedOperation
+	Seed      leyline.SeedID // of accepted commands; a rejection does not record it
+	Issuer    string
+	Key       leyline.KeyID
+	PeerKind  leyline.PeerKind
+	PeerName  string
+
+	Verdict   string // VerdictAccepted or VerdictRejected; empty if the record holds neither
+	Reason    string // of a rejection: a leyline.RejectReason, or the leyline.RefusalKind of a refused input
+	Detail    string
+	Authentic bool            // it proved who sent it, that it was fresh and that it was new
+	IssuedAt  leyline.Instant // 0 when it could not be read
+	Deadline  leyline.Instant // of the answer; 0 unless accepted
+	Digest    leyline.Digest  // of the payload bytes
+
+	Answer       string      // a leyline.Outcome, or AnswerNone
+	AnswerSeq    leyline.Seq // of the record that settled it; 0 with AnswerNone
+	AnsweredAt   leyline.Instant
+	AnswerReason string
+	AnswerTookNs uint64 // as measured by the trainer
+}
+
+// AuditFold lists every command that a plane received. It is fed all records in
+// order. The zero AuditFold is ready to use. It is not safe for concurrent use.
+type AuditFold struct {
+	rows []AuditRow
+	open map[leyline.CommandID]int // accepted and not settled, by position in rows
+}
+
+// Apply folds one record.
+func (f *AuditFold) Apply(r leyline.Record) {
+	if in, ok := r.Input.(leyline.CommandReceived); ok {
+		f.receive(r, in)
+	}
+	for _, e := range r.Events {
+		f.answer(r, e)
+	}
+}
+
+// Rows returns one row per command received, in the order of reception. Rows of
+// commands that are answered later do not change in what was returned.
+func (f *AuditFold) Rows() []AuditRow { return append([]AuditRow(nil), f.rows...) }
+
+func (f *AuditFold) receive(r leyline.Record, in leyline.CommandReceived) {
+	row := AuditRow{
+		Seq: r.Seq, At: r.At, Key: in.Envelope.KeyID, PeerKind: in.Peer, PeerName: in.PeerName,
+		Digest: sha256.Sum256(in.Envelope.Payload), Answer: AnswerNone,
+	}
+	for _, e := range r.Events {
+		row.judge(e)
+	}
+	if row.Verdict == VerdictAccepted {
+		if f.open == nil {
+			f.open = map[leyline.CommandID]int{}
+		}
+		f.open[row.Command] = len(f.rows)
+	}
+	f.rows = append(f.rows, row)
+}
+
+func (a *AuditRow) judge(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.CommandVerified:
+		a.Verdict, a.Authentic = VerdictAccepted, true
+		a.Run, a.Command, a.Kind, a.Issuer = x.Run, x.Command, x.Kind, x.Issuer
+		a.Operation, a.Seed = x.Seed.Operation, x.Seed.Seed
+		a.IssuedAt, a.Deadline = x.IssuedAt, x.Deadline
+	case leyline.CommandRejected:
+		a.Verdict, a.Authentic = VerdictRejected, leyline.Authentic(x.Reason)
+		a.Run, a.Command, a.Kind, a.Issuer = x.Run, x.Command, x.Kind, x.Issuer
+		a.Operation, a.IssuedAt = x.Operation, x.IssuedAt
+		a.Reason, a.Detail = x.Reason.String(), x.Detail
+	case leyline.DependencyViolated:
+		a.Verdict = VerdictRejected
+		a.Reason, a.Detail = x.Refusal.Kind.String(), x.Refusal.Error()
+	}
+}
+
+// answer notes how an accepted command ended. A command that a restart left in
+// doubt is unknown until its run is resumed, which closes it.
+func (f *AuditFold) answer(r leyline.Record, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.CommandSettled:
+		if row := f.settle(r, x.Command, x.Outcome); row != nil {
+			row.AnswerReason, row.AnswerTookNs = x.Reason, x.TookNs
+			delete(f.open, x.Command)
+		}
+	case leyline.CommandExpired:
+		f.settle(r, x.Command, x.Outcome)
+		delete(f.open, x.Command)
+	case leyline.EffectRecovered:
+		if x.Kind == leyline.EffectCommand && !x.Reissued {
+			f.settle(r, f.commandOf(x.Effect.Seq), leyline.OutcomeUnknown)
+		}
+	}
+}
+
+func (f *AuditFold) settle(r leyline.Record, id leyline.CommandID, how leyline.Outcome) *AuditRow {
+	i, ok := f.open[id]
+	if !ok {
+		return nil
+	}
+	row := &f.rows[i]
+	row.Answer, row.AnswerSeq, row.AnsweredAt = how.String(), r.Seq, r.At
+	return row
+}
+
+// commandOf returns the command that was received in a record: the directive
+// of an accepted command is an effect of that record.
+func (f *AuditFold) commandOf(seq leyline.Seq) leyline.CommandID {
+	if row := get(f.rows, seq, func(a *AuditRow) leyline.Seq { return a.Seq }); row != nil {
+		return row.Command
+	}
+	return ""
+}

@@ -1,0 +1,166 @@
+package replay
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// Explain says in words what was decided in a record: one line per event, in
+// order. It is a pure function of the record.
+func Explain(r leyline.Record) []string {
+	lines := make([]string, len(r.Events))
+	for i, e := range r.Events {
+		lines[i] = eventWords(e)
+	}
+	return lines
+}
+
+// vocabulary holds the words for every kind of event, by subsystem.
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, rollbackWords, policyWords, commandWords, seedWords}
+
+// eventWords says one event in words. The result fits on a line of a terminal
+// whatever a log holds.
+func eventWords(e leyline.Event) string {
+	for _, words := range vocabulary {
+		if s := words(e); s != "" {
+			return printable(s)
+		}
+	}
+	return printable(fmt.Sprintf("%+v", e))
+}
+
+// printable replaces what could move a terminal's cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// inWords says which input it was.
+func inWords(in leyline.Input) string {
+	s := in.InputKind().String()
+	if run := leyline.RunOf(in); run != "" {
+		s += fmt.Sprintf(" of run %s", run)
+	}
+	switch x := in.(type) {
+	case leyline.StepObserved:
+		s += fmt.Sprintf(", step %d", x.Step)
+	case leyline.EpochObserved:
+		s += fmt.Sprintf(", epoch %d", x.Epoch)
+	case leyline.SnapshotTaken:
+		s += fmt.Sprintf(", snapshot %s", x.Snapshot)
+	case leyline.RollbackReported:
+		s += fmt.Sprintf(", %s of %s: %s", x.Phase, x.Rollback, x.Outcome)
+	case leyline.CommandAcked:
+		s += fmt.Sprintf(", command %s: %s", x.Command, x.Outcome)
+	case leyline.TimerFired:
+		s += fmt.Sprintf(", %s of %s", x.Timer, x.Subject)
+	}
+	return printable(s)
+}
+
+// because appends a reason that may be empty.
+func because(s, reason string) string {
+	if reason == "" {
+		return s
+	}
+	return s + ": " + fmt.Sprintf("%q", reason)
+}
+
+func when(cond bool, yes, no string) string {
+	if cond {
+		return yes
+	}
+	return no
+}
+
+func planeWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.DependencyViolated:
+		return "the input was refused: " + x.Refusal.Error()
+	case leyline.PlaneBooted:
+		return fmt.Sprintf("process %d of log %s started with rules of version %d, after %s", x.Boots, x.Origin, x.Decider,
+			when(x.Clean, "an orderly stop", "an unclean stop"))
+	case leyline.EffectRecovered:
+		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
+			when(x.Reissued, "issued again", "whether it happened is unknown"))
+	case leyline.ConfigAdopted:
+		return fmt.Sprintf("configuration %s is in force, signed by key %s", x.Digest.Short(), x.Key)
+	case leyline.KeyEnrolled:
+		return fmt.Sprintf("key %s of %q is enrolled, vouched for by %s", x.Key.ID, x.Key.Issuer, x.By)
+	case leyline.BlueprintAdmitted:
+		return fmt.Sprintf("blueprint %s is admitted with risk %v%s", x.Blueprint.Blueprint, x.Blueprint.Risk,
+			when(x.Blueprint.Quarantine, ", in quarantine", ""))
+	}
+	return ""
+}
+
+func runWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.RunStarted:
+		return fmt.Sprintf("run %s starts in incarnation %d: %q for %d steps", x.Run, x.Incarnation, x.Plan.Workload, x.Plan.Steps)
+	case leyline.RunResumed:
+		return fmt.Sprintf("run %s goes on in incarnation %d from step %d%s; it had reached step %d", x.Run, x.Incarnation, x.Step,
+			when(x.Snapshot != "", " of snapshot "+string(x.Snapshot), ""), x.Lost)
+	case leyline.RunEnded:
+		return fmt.Sprintf("run %s ended at step %d: %s", x.Run, x.Step, x.Outcome)
+	case leyline.RunHalted:
+		return because(fmt.Sprintf("run %s is halted at step %d for %s", x.Run, x.Step, x.Reason), x.Detail)
+	case leyline.GradientsCombined:
+		return fmt.Sprintf("step %d: %d conflicts (ratio %v), combined by %s with weights %v", x.Step, x.Conflicts, x.Ratio, x.Method, x.Weights)
+	case leyline.TrainingAssessed:
+		return trainingWords(x)
+	case leyline.EpochAssessed:
+		return fmt.Sprintf("epoch %d at step %d: losses %v, accuracies %v", x.Epoch, x.Step, x.Losses, x.Accuracies)
+	}
+	return ""
+}
+
+func trainingWords(x leyline.TrainingAssessed) string {
+	s := fmt.Sprintf("step %d is %s: loss %v, running mean %v", x.Step, x.Health, x.Loss, x.LossEWMA.Mean)
+	if len(x.Confirms) > 0 {
+		s += fmt.Sprintf("; proves good %v", x.Confirms)
+	}
+	if x.FirstGood != "" {
+		s += fmt.Sprintf("; first healthy step after %s", x.FirstGood)
+	}
+	return s
+}
+
+func policyWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.ConservativeEntered:
+		return fmt.Sprintf("step %d: conservative mode is entered for %s", x.Step, x.Reason)
+	case leyline.ConservativeLeft:
+		return fmt.Sprintf("step %d: conservative mode is left after %d healthy windows", x.Step, x.Healthy)
+	case leyline.RiskAssessed:
+		return fmt.Sprintf("step %d: %s is %s for %s; %s; %d healthy windows", x.Step, x.Proposed,
+			when(x.Allowed, "allowed", "withheld"), x.Reason, checkWords(x.Checks), x.Healthy)
+	case leyline.ActionNone:
+		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
+	case leyline.CommandProposed:
+		return because(fmt.Sprintf("step %d: %s of seed %s is proposed", x.Step, x.Seed.Operation, x.Seed.Seed), x.Why)
+	}
+	return ""
+}
+
+// checkWords lists what exceeded its limit.
+func checkWords(checks []leyline.Check) string {
+	var bad []string
+	for _, c := range checks {
+		if !c.OK {
+			bad = append(bad, fmt.Sprintf("%s is %v against %v (%s)", c.Name, c.Value, c.Limit, c.Mode))
+		}
+	}
+	if len(bad) == 0 {
+		return fmt.Sprintf("%d checks hold", len(checks))
+	}
+	return strings.Join(bad, ", ")
+}

@@ -1,0 +1,73 @@
+package replay
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+func took(ns uint64) string { return fmt.Sprintf("%v", time.Duration(ns)) }
+
+func rollbackWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.SnapshotRegistered:
+		return fmt.Sprintf("snapshot %s of step %d is registered: %d bytes, %s", x.Snapshot, x.Step, x.Bytes, x.Digest.Short())
+	case leyline.SnapshotRefused:
+		return because(fmt.Sprintf("snapshot %s of step %d is refused", x.Snapshot, x.Step), x.Reason)
+	case leyline.SnapshotEvicted:
+		return fmt.Sprintf("snapshot %s is given up", x.Snapshot)
+	case leyline.RollbackStarted:
+		return fmt.Sprintf("rollback %s starts: step %d showed %s, back to step %d of snapshot %s (%s) by %s", x.Rollback, x.FaultStep,
+			x.Cause, x.ToStep, x.Snapshot, x.Tier, x.Deadline)
+	case leyline.RollbackAdvanced:
+		return fmt.Sprintf("rollback %s enters %s; the phase before took %s", x.Rollback, x.Phase, took(x.TookNs))
+	case leyline.RollbackFinished:
+		return fmt.Sprintf("rollback %s ends %s%s after %s, %s its deadline; incarnation %d, step %d", x.Rollback, x.Outcome,
+			when(x.Reason != leyline.FaultNone, " for "+x.Reason.String(), ""), took(x.TotalNs), when(x.WithinSLA, "within", "not within"),
+			x.Incarnation, x.Step)
+	case leyline.EmergencyEscalated:
+		return fmt.Sprintf("emergency level rises from %s to %s for %s", x.From, x.To, x.Reason)
+	case leyline.EmergencyCleared:
+		return fmt.Sprintf("emergency level falls from %s to %s for %s", x.From, x.To, x.Reason)
+	case leyline.EmergencyPublished:
+		return because(fmt.Sprintf("emergency level %s was published: %s", x.Level, x.Outcome), x.Reason)
+	}
+	return ""
+}
+
+func commandWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.CommandVerified:
+		return fmt.Sprintf("command %s of %q is accepted: %s of seed %s, to be answered by %s", x.Command, x.Issuer, x.Seed.Operation,
+			x.Seed.Seed, x.Deadline)
+	case leyline.CommandRejected:
+		return because(fmt.Sprintf("command %q of %q is rejected for %s", x.Command, x.Issuer, x.Reason), x.Detail)
+	case leyline.CommandSettled:
+		return because(fmt.Sprintf("command %s was answered %s in %s", x.Command, x.Outcome, took(x.TookNs)), x.Reason)
+	case leyline.CommandExpired:
+		return fmt.Sprintf("command %s is closed without an answer: %s", x.Command, x.Outcome)
+	}
+	return ""
+}
+
+func seedWords(e leyline.Event) string {
+	switch x := e.(type) {
+	case leyline.GateEvaluated:
+		return because(fmt.Sprintf("gate %s %s seed %s; %s", x.Gate, when(x.Passed, "lets pass", "stops"), x.Seed, checkWords(x.Checks)), x.Reason)
+	case leyline.SeedMoved:
+		return fmt.Sprintf("seed %s moves from %s to %s at step %d by %q", x.Seed, x.From, x.To, x.Step, x.Cause)
+	case leyline.BlendConfigured:
+		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v", x.Seed, x.Plan.Mode, x.Plan.TotalSteps, x.Plan.Temperature)
+	case leyline.BlendStepped:
+		return fmt.Sprintf("alpha of seed %s is %v at step %d%s", x.Seed, x.Alpha, x.AlphaStep, when(x.Complete, ", the last", ""))
+	case leyline.IsolationAssessed:
+		return fmt.Sprintf("seed %s: gradient %v, cosine %v, leak %v%s after %d steps", x.Seed, x.GradNorm, x.Cosine, x.Leak,
+			when(x.Violated, " (over the limit)", ""), x.Steps)
+	case leyline.PrefetchRequested:
+		return fmt.Sprintf("kernel %q is fetched for seed %s by %s", x.Kernel, x.Seed, x.Deadline)
+	case leyline.PrefetchSettled:
+		return because(fmt.Sprintf("fetching the kernel of seed %s ended %s in %s", x.Seed, x.Outcome, took(x.TookNs)), x.Reason)
+	}
+	return ""
+}
