@@ -61,7 +61,8 @@ func TestAuditRowsOfEveryFate(t *testing.T) {
 		return leyline.EffectRecovered{Effect: leyline.EffectID{Seq: seq}, Kind: leyline.EffectCommand, Run: "run-1"}
 	}
 	l.add(leyline.PlaneStarted{}, leyline.PlaneBooted{}, recovered(9), recovered(10),
-		leyline.EffectRecovered{Effect: leyline.EffectID{Seq: 11, Index: 1}, Kind: leyline.EffectPrefetch, Reissued: true})
+		leyline.EffectRecovered{Effect: leyline.EffectID{Seq: 11, Index: 1}, Kind: leyline.EffectPrefetch},
+		leyline.EffectRecovered{Effect: leyline.EffectID{Seq: 11}, Kind: leyline.EffectCommand, Reissued: true})
 	l.add(leyline.RunOpened{Resume: true}, leyline.CommandExpired{Command: "doubt-closed", Outcome: leyline.OutcomeUnknown})
 
 	row := func(seq leyline.Seq, id leyline.CommandID, verdict, answer string, at leyline.Seq) projections.AuditRow {

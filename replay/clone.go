@@ -58,6 +58,7 @@ func detach(v reflect.Value) {
 		c := reflect.MakeSlice(v.Type(), n, n)
 		reflect.Copy(c, v)
 		v.Set(c)
+		detachAll(c)
 	case reflect.Array:
 		detachAll(v)
 	case reflect.Struct:

@@ -182,6 +182,39 @@ func tamper(events []leyline.Event) []leyline.Event {
 	return out[:max(len(out)-1, 0)]
 }
 
+// TestEventsInFrontAreSeen: what was decided is then the tail of what is stored.
+func TestEventsInFrontAreSeen(t *testing.T) {
+	h := incident(t)
+	log := slices.Clone(h.log)
+	r := &log[len(log)-2]
+	r.Events = append([]leyline.Event{leyline.ActionNone{Run: runID}}, r.Events...)
+	if rep := replayed(t, encode(t, log), Options{}); rep.Divergence == nil || rep.Divergence.Seq != r.Seq || rep.Divergence.Index != 0 {
+		t.Errorf("an event was put in front of record %d, the replay says %s", r.Seq, rep.Divergence)
+	}
+}
+
+func TestDifferingFloatsAreToldApart(t *testing.T) {
+	nan := math.Float64frombits(0x7ff8_0000_0000_0001)
+	for _, c := range []struct {
+		a, b float64
+		want string
+	}{
+		{1, 1, ""}, {nan, nan, ""},
+		{1, 2, "Alpha is 1 in the log, 2 by this program"},
+		{0, math.Copysign(0, -1), "Alpha is 0 in the log, -0 by this program"},
+		{nan, math.Float64frombits(0x7ff8_0000_0000_0002), "Alpha is NaN (bits 7ff8000000000001) in the log, NaN (bits 7ff8000000000002) by this program"},
+	} {
+		got := strings.Join(differFields(leyline.BlendStepped{Alpha: c.a}, leyline.BlendStepped{Alpha: c.b}), "; ")
+		if got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	long := differFields(leyline.GradientsCombined{Weights: make([]float64, 20)}, leyline.GradientsCombined{Weights: slices.Repeat([]float64{1}, 20)})
+	if len(long) != maxFields+1 || long[maxFields] != "and 12 more" {
+		t.Errorf("20 differing fields are named as %q", long)
+	}
+}
+
 func TestDivergenceNamesWhatIsMissingOrTooMuch(t *testing.T) {
 	a := leyline.ActionNone{Run: runID, Step: 4, Reason: leyline.RiskPolicy}
 	b := leyline.BlendStepped{Run: runID, Seed: seedID, Alpha: 1}
