@@ -25,6 +25,7 @@ type CommandRejected struct {
 	Issuer    string
 	Kind      CommandKind
 	Operation SeedOperation
+	Seed      SeedID
 	Reason    RejectReason
 	Detail    string
 	Sequence  uint64 // spent, for authentic commands

@@ -117,7 +117,8 @@ type RollbackStarted struct {
 	Snapshot  SnapshotID
 	ToStep    Step
 	Tier      Tier
-	Deadline  Instant
+	Since     Instant // when the fault was first seen; the budget runs from there over every attempt
+	Deadline  Instant // zero while its clock stands still
 }
 
 // RollbackAdvanced enters the next phase of a rollback.

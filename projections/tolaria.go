@@ -219,7 +219,7 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 	case leyline.RollbackStarted:
 		r.Rollback = Rollback{
 			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep,
-			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: m.At, Deadline: x.Deadline, Effect: id,
+			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: x.Since, Deadline: x.Deadline, Effect: id,
 		}
 		r.Rollbacks++
 		r.Snapshot(x.Snapshot).Rollbacks++

@@ -165,12 +165,13 @@ func (t *trainer) open(ctx context.Context) error {
 		}
 	}
 	t.step = a.From.Step
-	if a.Snapshot {
-		if err := t.snapshot(ctx); err != nil {
-			return err
-		}
+	if err := t.settle(ctx); err != nil || !a.Snapshot {
+		return err
 	}
-	return t.reconcile()
+	if err := t.snapshot(ctx); err != nil {
+		return err
+	}
+	return t.settle(ctx)
 }
 
 // once trains one step: forward and backward, the plane's answer, the update,

@@ -128,7 +128,8 @@ func (t *trainer) restore(ctx context.Context, fault leyline.Step, began time.Ti
 	})
 	t.unproven = append(t.unproven, began)
 	t.step = o.From.Step
-	return true, t.reconcile()
+	t.faulted = append(t.faulted, fault)
+	return true, t.settle(ctx)
 }
 
 // good notes the first good step after one or more restores.
@@ -159,6 +160,14 @@ func (t *trainer) carryOut(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// settle brings the net to where the plane believes it is before the next step.
+func (t *trainer) settle(ctx context.Context) error {
+	if err := t.carryOut(ctx); err != nil {
+		return err
+	}
+	return t.reconcile()
 }
 
 // ack answers a command. That the plane no longer waits for the answer is not a

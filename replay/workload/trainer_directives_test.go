@@ -156,32 +156,40 @@ func TestDirectivesAreFollowedOnce(t *testing.T) {
 	}
 }
 
-// Commands that come with the answer to an evaluation, a snapshot or another
-// command are not lost.
+// Commands that come with any answer are carried out before the next report:
+// what is reported then is the network that the plane believes in.
 func TestDirectivesOfEveryAnswer(t *testing.T) {
 	p := newFake(t)
-	first := true
+	p.every = 4 // a snapshot and an epoch at step 8
+	acked := 0
 	p.script = func(in leyline.Input) {
-		switch x := in.(type) {
-		case leyline.EpochObserved:
-			p.command(leyline.OpStabilize)
-		case leyline.SnapshotTaken:
-			p.command(leyline.OpStabilize)
+		switch in.(type) {
 		case leyline.CommandAcked:
-			if first {
-				first = false
+			if acked++; acked == 1 {
 				p.command(leyline.OpStabilize)
 			}
-		case leyline.RollbackReported:
-			if x.Outcome == leyline.OutcomeOK {
-				p.command(leyline.OpStabilize)
-			}
+		case leyline.RunOpened, leyline.EpochObserved, leyline.SnapshotTaken, leyline.RollbackReported:
+			p.command(leyline.OpStabilize)
 		}
 	}
-	train(t, p, p.options(9, Fault{FaultNaN, 7}))
-	// snapshots of steps 0 and 5, an epoch at step 8, a rollback, one command's answer
-	if got := acks(p); len(got) != 5 {
-		t.Errorf("%d of 5 commands were answered: %q", len(got), got)
+	train(t, p, p.options(8, Fault{FaultNaN, 7}))
+	var got []string
+	for _, in := range p.inputs {
+		k := in.InputKind().String()
+		if x, isStep := in.(leyline.StepObserved); isStep {
+			k = fmt.Sprintf("step %d", x.Step)
+		}
+		got = append(got, k)
+	}
+	want := []string{
+		"run.opened", "command.acked", "command.acked", "snapshot.taken", "command.acked",
+		"step 1", "step 2", "step 3", "step 4", "snapshot.taken", "command.acked",
+		"step 5", "step 6", "step 7", "rollback.reported", "command.acked",
+		"step 5", "step 6", "step 7", "step 8", "epoch.observed", "command.acked", "snapshot.taken", "command.acked",
+		"run.closed",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
 	}
 }
 

@@ -209,7 +209,7 @@ func (p *fakePlane) Step(ctx context.Context, in leyline.StepObserved, after ley
 		p.now.step = in.Step
 	}
 	a := p.answer(in, after)
-	if !sick && !p.mute && p.open == "" {
+	if !sick && !p.mute {
 		a.Weights, a.Snapshot = weightsOf(in.Seed), in.Step%p.every == 0
 	}
 	return a, nil

@@ -2,14 +2,14 @@ package workload
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/detmath"
@@ -155,98 +155,34 @@ func TestFaultIsInjectedOnceAndRestored(t *testing.T) {
 	}
 }
 
-// A second fault before any good step does not hide the first recovery.
+// A second fault before any good step does not hide the first recovery. Each
+// report of a restore takes the plane a second here and nothing else takes time
+// before the first good step.
 func TestTwoFaultsInARow(t *testing.T) {
-	p := newFake(t)
-	again := false
-	p.script = func(in leyline.Input) {
-		x, isStep := in.(leyline.StepObserved)
-		if isStep && x.Step == 11 && p.open == "" && !again {
-			again, p.now.step = true, 10
-			p.rollback(11)
+	synctest.Test(t, func(t *testing.T) {
+		p := newFake(t)
+		again := false
+		p.script = func(in leyline.Input) {
+			switch x := in.(type) {
+			case leyline.RollbackReported:
+				time.Sleep(time.Second)
+			case leyline.StepObserved:
+				if x.Step == 11 && p.open == "" && !again {
+					again, p.now.step = true, 10
+					p.rollback(11)
+				}
+			}
 		}
-	}
-	r := train(t, p, p.options(20, Fault{FaultNaN, 11}))
-	if len(r.Recoveries) != 2 {
-		t.Fatalf("recoveries %+v", r.Recoveries)
-	}
-	if a, b := r.Recoveries[0], r.Recoveries[1]; a.FirstGood <= b.FirstGood || b.FirstGood <= 0 {
-		t.Errorf("first good step after %v and %v", a.FirstGood, b.FirstGood)
-	}
-}
-
-// broken returns a trainer that is about to report a faulty step 12, with a
-// plane whose snapshot of step 10 was damaged. The plane halts the run when it
-// is told.
-func broken(t *testing.T, damage func(p *fakePlane, s *save)) (*fakePlane, *trainer) {
-	p := newFake(t)
-	p.script = func(in leyline.Input) {
-		if x, isReport := in.(leyline.RollbackReported); isReport && x.Outcome != leyline.OutcomeOK {
-			p.halt(leyline.FaultRollbackFailed)
+		o := p.options(20, Fault{FaultNaN, 11})
+		o.Observe = func(Progress) { time.Sleep(time.Hour) }
+		r := train(t, p, o)
+		var got []string
+		for _, c := range r.Recoveries {
+			got = append(got, fmt.Sprintf("%d to %d, restored in %v, good after %v", c.FaultStep, c.ToStep, c.Restore, c.FirstGood))
 		}
-	}
-	tr, err := newTrainer(p, p.options(20, Fault{FaultNaN, 12}))
-	ok(t, err)
-	ok(t, tr.open(t.Context()))
-	for s := range leyline.Step(11) {
-		ok(t, tr.once(t.Context(), s+1))
-	}
-	damage(p, &p.saved[len(p.saved)-1])
-	return p, tr
-}
-
-// Bytes that are not those that were registered, or that are no state of this
-// net, are reported as failed and nothing is swapped in. The order to halt comes
-// with the answer to the report; a trainer that drops it waits for ever.
-func TestRestoreRefusesOtherBytes(t *testing.T) {
-	tests := map[string]func(p *fakePlane, s *save){
-		"one bit": func(p *fakePlane, s *save) {
-			b, err := os.ReadFile(filepath.Join(p.dir, s.File))
-			ok(t, err)
-			b[len(b)-1] ^= 1
-			ok(t, os.WriteFile(filepath.Join(p.dir, s.File), b, 0o600))
-		},
-		"missing": func(p *fakePlane, s *save) { ok(t, os.Remove(filepath.Join(p.dir, s.File))) },
-		"outside": func(_ *fakePlane, s *save) { s.File = "../" + s.File },
-		"no state": func(p *fakePlane, s *save) {
-			b := []byte("these bytes were registered")
-			ok(t, os.WriteFile(filepath.Join(p.dir, s.File), b, 0o600))
-			s.Digest = sha256.Sum256(b)
-		},
-	}
-	for name, damage := range tests {
-		t.Run(name, func(t *testing.T) {
-			p, tr := broken(t, damage)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			ok(t, tr.net.Corrupt(FaultNaN))
-			before := tr.net.Digest()
-			err := tr.once(ctx, 12)
-			var halted *Halted
-			if !errors.As(err, &halted) || halted.Reason != leyline.FaultRollbackFailed || !strings.Contains(err.Error(), "scripted") {
-				t.Fatalf("ended with %v", err)
-			}
-			rb := seen[leyline.RollbackReported](p)
-			if len(rb) != 1 || rb[0].Outcome != leyline.OutcomeFailed || rb[0].Reason == "" {
-				t.Errorf("reported %+v", rb)
-			}
-			if tr.net.Digest() != before {
-				t.Error("the net was changed by bytes that were refused")
-			}
-			if len(tr.result.Recoveries) != 0 {
-				t.Errorf("recoveries %+v", tr.result.Recoveries)
-			}
-		})
-	}
-}
-
-// A resume from other bytes than were registered is refused too.
-func TestResumeRefusesOtherBytes(t *testing.T) {
-	p, _ := broken(t, func(p *fakePlane, s *save) {
-		ok(t, os.Truncate(filepath.Join(p.dir, s.File), 100))
+		want := []string{"11 to 10, restored in 0s, good after 2s", "11 to 10, restored in 0s, good after 1s"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("recoveries (-want +got):\n%s", diff)
+		}
 	})
-	_, err := Train(t.Context(), p, p.options(20, Fault{FaultNaN, 12}))
-	if err == nil || !strings.Contains(err.Error(), "hashes to") {
-		t.Errorf("resumed from a cut file: %v", err)
-	}
 }

@@ -244,3 +244,21 @@ func TestUnknownCommandAfterRestart(t *testing.T) {
 		t.Errorf("after the resume: %d pending, seed %s", len(w.s.Kasmina.Pending), w.seed().Stage)
 	}
 }
+
+// TestClockStandsStillOverEveryAttempt lets the staging fail that a restarted
+// process issues again, long after the old deadline.
+func TestClockStandsStillOverEveryAttempt(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.steps(11)
+	w.fault()
+	w.must(leyline.PlaneStarted{Boot: "b2", Origin: "esper-test", AdminKey: w.admin.Public(), Decider: 1})
+	w.at = w.at.Add(time.Hour)
+	again := one[leyline.RollbackStarted](w, w.must(w.rollback(leyline.PhasePrepare, digest("other bytes"))))
+	if again.Snapshot != "s-1-5" || again.Deadline != 0 {
+		t.Errorf("started again as %+v", again)
+	}
+	if due, armed := w.s.NextTimer(); armed {
+		t.Errorf("the clock runs again: %+v", due)
+	}
+}

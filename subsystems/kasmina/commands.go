@@ -38,7 +38,7 @@ func (d *dispatch) reject(why leyline.RejectReason, detail string) {
 	c := &d.v.Command
 	e := leyline.CommandRejected{
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind,
-		Operation: c.Seed.Operation, Reason: why, Detail: detail, IssuedAt: c.IssuedAt, Digest: d.v.Digest,
+		Operation: c.Seed.Operation, Seed: c.Seed.Seed, Reason: why, Detail: detail, IssuedAt: c.IssuedAt, Digest: d.v.Digest,
 	}
 	if leyline.Authentic(why) {
 		e.Sequence, e.KeepUntil = c.Sequence, d.v.KeepUntil

@@ -184,6 +184,9 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 		c.note(rec)
 	}
 	for i, e := range rec.Events {
+		if x, ok := e.(leyline.RunResumed); ok {
+			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
+		}
 		if f, ok := effect.Of(l.state, m, i, e); ok {
 			if effect.Computation(f.Kind) {
 				l.compute(f, c)

@@ -9,18 +9,22 @@ import (
 )
 
 // begin starts a rollback to a snapshot taken before a step, or halts the run
-// when there is nowhere to go. started is when the fault was first seen: the
-// budget runs from there, over every attempt.
-func begin(t *projections.Turn, r *projections.Run, why leyline.FaultReason, fault, before leyline.Step, started leyline.Instant) {
+// when there is nowhere to go. since is when the fault was first seen: the
+// budget runs from there, over every attempt, unless the clock stands still.
+func begin(t *projections.Turn, r *projections.Run, why leyline.FaultReason, fault, before leyline.Step, since leyline.Instant, still bool) {
 	plan, none := rollback.Choose(r, before, &t.Config().Tolaria)
 	if none != leyline.FaultNone {
 		halt(t, r, none, fmt.Sprintf("step %d: %s, and no snapshot to return to (%s)", fault, why, none))
 		return
 	}
-	t.Emit(leyline.RollbackStarted{
+	e := leyline.RollbackStarted{
 		Run: r.ID, Rollback: leyline.RollbackID(fmt.Sprintf("rb-%d", t.Meta.Seq)), Cause: why, FaultStep: fault,
-		Snapshot: plan.Snapshot, ToStep: plan.Step, Tier: plan.Tier, Deadline: started.Add(plan.Budget),
-	})
+		Snapshot: plan.Snapshot, ToStep: plan.Step, Tier: plan.Tier, Since: since,
+	}
+	if !still {
+		e.Deadline = since.Add(plan.Budget)
+	}
+	t.Emit(e)
 }
 
 func report(t *projections.Turn, x leyline.RollbackReported) {
@@ -45,7 +49,7 @@ func prepared(t *projections.Turn, r *projections.Run, x leyline.RollbackReporte
 	}
 	old := r.Rollback
 	finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeFailed, Reason: why, Digest: x.Digest})
-	begin(t, r, old.Cause, old.FaultStep, old.ToStep, old.Started)
+	begin(t, r, old.Cause, old.FaultStep, old.ToStep, old.Started, old.Deadline == 0)
 }
 
 func committed(t *projections.Turn, r *projections.Run, x leyline.RollbackReported) {

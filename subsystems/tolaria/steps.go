@@ -19,7 +19,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 			LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
 		})
 		escalate(t, r, leyline.EmergencyElevated, leyline.FaultNonFinite)
-		begin(t, r, leyline.FaultNonFinite, x.Step, x.Step, t.Meta.At)
+		begin(t, r, leyline.FaultNonFinite, x.Step, x.Step, t.Meta.At, false)
 		return
 	}
 	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
