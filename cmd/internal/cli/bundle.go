@@ -3,7 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -66,24 +69,45 @@ func (a *app) bundle(path string, f bundleFlags) error {
 			return err
 		}
 	}
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if f.force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	out, err := os.OpenFile(f.out, flags, 0o600)
+	info, err := f.write(func(w io.Writer) (replay.BundleInfo, error) {
+		return replay.WriteBundle(w, d.Source(), from, to, replay.BundleMeta{Origin: d.Origin().Name, By: "esper " + Version})
+	})
 	if err != nil {
-		return fmt.Errorf("cannot write the bundle: %w", err)
-	}
-	info, err := replay.WriteBundle(out, d.Source(), from, to, replay.BundleMeta{Origin: d.Origin().Name, By: "esper " + Version})
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.out))
+		return err
 	}
 	if a.json {
 		return a.document(info)
 	}
 	_, err = fmt.Fprintf(a.out, "%s: records %d to %d, %d bytes; esper replay %s reproduces it on its own\n", f.out, from, to, info.Bytes, f.out)
 	return err
+}
+
+// write puts the bundle in its place when all of it is on the disk; until then,
+// and after any failure, what was there before is untouched. Without --force
+// nothing is replaced, not even a file that appears meanwhile.
+func (f bundleFlags) write(fill func(io.Writer) (replay.BundleInfo, error)) (replay.BundleInfo, error) {
+	exists := usagef("%s exists; choose another name, or overwrite it with --force", f.out)
+	if _, err := os.Lstat(f.out); err == nil && !f.force {
+		return replay.BundleInfo{}, exists
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(f.out), "."+filepath.Base(f.out)+".*")
+	if err != nil {
+		return replay.BundleInfo{}, fmt.Errorf("cannot write the bundle: %w", err)
+	}
+	info, err := fill(tmp)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	err = errors.Join(err, tmp.Close())
+	switch {
+	case err != nil:
+	case f.force:
+		return info, os.Rename(tmp.Name(), f.out)
+	default:
+		err = os.Link(tmp.Name(), f.out)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = exists
+	}
+	return info, errors.Join(err, os.Remove(tmp.Name()))
 }

@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
+	"slices"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -43,7 +45,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 func run(args []string, a *app) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot(a)
+	a.json = slices.Contains(args, "--json") // also when the flags cannot be read
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -95,8 +99,8 @@ func (a *app) notice(format string, args ...any) {
 func (a *app) document(v any) error {
 	e := json.NewEncoder(a.out)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return e.Encode(jsonForm(reflect.ValueOf(v)))
 }
 
 // line writes one JSON line.
-func (a *app) line(v any) error { return json.NewEncoder(a.out).Encode(v) }
+func (a *app) line(v any) error { return json.NewEncoder(a.out).Encode(jsonForm(reflect.ValueOf(v))) }

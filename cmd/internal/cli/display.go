@@ -30,7 +30,7 @@ func newDisplay(a *app) display {
 }
 
 // every is how many steps lie between two progress lines without a terminal.
-const every = 50
+const every = 25
 
 // textDisplay writes for people: a line for every beat of the story, and either
 // a progress bar that is drawn over or a plain line now and then.
@@ -69,7 +69,7 @@ func (d *textDisplay) progress(p workload.Progress) {
 		d.first = p.Step - 1
 	}
 	rate := float64(p.Step-min(d.first, p.Step)) / time.Since(d.began).Seconds()
-	line := fmt.Sprintf("step %d/%d  %.0f step/s  losses %s%s", p.Step, p.Steps, max(rate, 0), numbers(p.Losses), seedWords(p.Seeds))
+	line := fmt.Sprintf("step %d/%d  %.0f step/s  losses %s  conflicts %.0f%%%s", p.Step, p.Steps, max(rate, 0), numbers(p.Losses), 100*d.ratio(), seedWords(p.Seeds))
 	if d.bar {
 		const width = 24
 		full := int(p.Step) * width / int(p.Steps)
@@ -78,6 +78,14 @@ func (d *textDisplay) progress(p workload.Progress) {
 	} else if p.Step%every == 0 {
 		fmt.Fprintln(d.app.err, line)
 	}
+}
+
+// ratio is the conflict ratio of the last step.
+func (d *textDisplay) ratio() float64 {
+	if d.story == nil {
+		return 0
+	}
+	return d.story.ratio
 }
 
 func (d *textDisplay) done() {

@@ -10,6 +10,8 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
 )
 
@@ -60,30 +62,44 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errDiverged ends a replay that found a difference. The report says all.
 var errDiverged = errors.New("replay diverged")
 
-// classes lists what an error is, most specific first.
+// errBundle marks a file that is no intact bundle.
+var errBundle = errors.New("not an intact incident bundle")
+
+// classes lists what an error is, most specific first, and what to do when the
+// error itself does not say so.
 var classes = []struct {
 	code int
 	kind string
 	is   func(error) bool
+	hint string
 }{
-	{exitInterrupted, "interrupted", target(context.Canceled)},
-	{exitDiverged, "diverged", target(errDiverged)},
-	{exitUsage, "usage", as[usageError]},
-	{exitUsage, "config", as[*leyline.ConfigError]},
-	{exitUsage, "foreign_directory", target(datadir.ErrForeign)},
-	{exitDamaged, "log_damaged", as[*eventlog.DamageError]},
-	{exitDamaged, "log_behind", target(plane.ErrBehind)},
-	{exitDamaged, "log_lost", target(datadir.ErrLogLost)},
-	{exitLocked, "locked", target(datadir.ErrLocked)},
-	{exitLocked, "locked", target(eventlog.ErrLocked)},
-	{exitLocked, "format_version", target(eventlog.ErrVersion)},
-	{exitStorage, "storage", target(leyline.ErrStorage)},
-	{exitStorage, "storage", target(eventlog.ErrPoisoned)},
-	{exitStorage, "disk_full", target(syscall.ENOSPC)},
-	{exitRefused, "keys", target(datadir.ErrKeys)},
-	{exitRefused, "refused", as[*leyline.Refusal]},
-	{exitUsage, "missing_directory", target(datadir.ErrMissing)},
+	{exitInterrupted, "interrupted", target(context.Canceled), ""},
+	{exitDiverged, "diverged", target(errDiverged), ""},
+	{exitUsage, "usage", as[usageError], ""},
+	{exitUsage, "config", as[*leyline.ConfigError], ""},
+	{exitUsage, "foreign_directory", target(datadir.ErrForeign), ""},
+	{exitDamaged, "log_damaged", as[*eventlog.DamageError], ""},
+	{exitDamaged, "record_damaged", as[*wire.DecodeError], "the record is intact on the disk, but no plane of this version wrote it; restore the log from a backup"},
+	{exitDamaged, "bundle_damaged", target(errBundle), "cut it again with `esper replay bundle`"},
+	{exitDamaged, "log_behind", target(plane.ErrBehind), ""},
+	{exitDamaged, "log_lost", target(datadir.ErrLogLost), ""},
+	{exitLocked, "locked", target(datadir.ErrLocked), "wait for that process to end, or use another --data"},
+	{exitLocked, "locked", target(eventlog.ErrLocked), "wait for that process to end, or use another --data"},
+	{exitLocked, "format_version", target(eventlog.ErrVersion), "use the version of esper that wrote it; nothing was changed"},
+	{exitStorage, "storage", target(leyline.ErrStorage), hintDisk},
+	{exitStorage, "storage", target(eventlog.ErrPoisoned), hintDisk},
+	{exitStorage, "disk_full", target(syscall.ENOSPC), hintDisk},
+	{exitStorage, "disk_full", target(syscall.EDQUOT), hintDisk},
+	{exitStorage, "disk_full", target(syscall.EFBIG), hintDisk},
+	{exitStorage, "storage", target(syscall.EIO), hintDisk},
+	{exitStorage, "read_only", target(syscall.EROFS), "mount it for writing, or use another --data"},
+	{exitRefused, "keys", target(datadir.ErrKeys), ""},
+	{exitRefused, "refused", as[*leyline.Refusal], ""},
+	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
+	{exitFailed, "halted", as[*workload.Halted], "`esper replay DIR --explain SEQ` says what was decided; the next `esper run` begins a new run"},
 }
+
+const hintDisk = "make room or mend the disk, then start the same command again: nothing acknowledged is lost"
 
 func target(want error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, want) }
@@ -96,28 +112,42 @@ func as[E error](err error) bool {
 
 // fail says what went wrong and returns the exit code.
 func (a *app) fail(err error) int {
-	code, kind := exitFailed, "failed"
+	doc := describe(err)
+	switch {
+	case !a.json:
+		fmt.Fprintf(a.err, "esper: %s\n", doc.Error)
+		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
+			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
+		}
+	case errors.Is(err, errDiverged): // the report is on stdout already
+	default:
+		if werr := a.line(doc); werr != nil {
+			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)
+		}
+	}
+	return doc.Exit
+}
+
+// describe says what an error is.
+func describe(err error) failure {
+	doc := failure{Error: err.Error(), Kind: "failed", Exit: exitFailed}
 	for _, c := range classes {
 		if c.is(err) {
-			code, kind = c.code, c.kind
+			doc.Exit, doc.Kind, doc.Hint = c.code, c.kind, c.hint
 			break
 		}
 	}
 	if isUnknownCommand(err) {
-		code, kind = exitUsage, "usage"
+		doc.Exit, doc.Kind = exitUsage, "usage"
 	}
-	if !a.json {
-		fmt.Fprintf(a.err, "esper: %v\n", err)
-		return code
+	var bad *leyline.ConfigError
+	if errors.As(err, &bad) {
+		doc.Field, doc.Hint = bad.Problems[0].Key, bad.Problems[0].Fix
 	}
-	doc := failure{Error: err.Error(), Kind: kind, Exit: code}
 	if r, ok := leyline.AsRefusal(err); ok {
 		doc.Field, doc.Hint = r.Field, r.Hint
 	}
-	if werr := a.line(doc); werr != nil {
-		fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)
-	}
-	return code
+	return doc
 }
 
 // failure is an error for machines.

@@ -57,7 +57,7 @@ type opened struct {
 func openSource(path string) (opened, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return opened{}, err
+		return opened{}, usagef("cannot replay: %w", err)
 	}
 	if !info.IsDir() {
 		return openBundle(path)
@@ -90,7 +90,7 @@ func openBundle(path string) (opened, error) {
 		err = cerr
 	}
 	if err != nil {
-		return opened{}, fmt.Errorf("%s: %w", path, err)
+		return opened{}, fmt.Errorf("%w: %s: %w", errBundle, path, err)
 	}
 	s := b.Start()
 	o := opened{source: b.Source(), start: s, close: func() error { return nil }, config: leyline.DefaultConfig()}
@@ -101,9 +101,9 @@ func openBundle(path string) (opened, error) {
 }
 
 func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
-	mode, err := replay.ParseMode(f.mode)
+	mode, err := f.check()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	o, err := openSource(path)
 	if err != nil {
@@ -115,11 +115,9 @@ func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
 	}
 	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start}
 	if f.given() {
-		c, err := f.load(recorded(o))
-		if err != nil {
+		if opts.Config, err = f.other(o); err != nil {
 			return err
 		}
-		opts.Config = &c
 	}
 	rep, err := replay.Run(ctx, o.source, opts)
 	if err != nil {
@@ -134,17 +132,45 @@ func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
 	return nil
 }
 
-// recorded is the configuration that was in force last, so that --set changes
-// one setting of it and nothing else.
-func recorded(o opened) leyline.ExecutionConfig {
+// check finds contradictions between the flags.
+func (f *replayFlags) check() (replay.Mode, error) {
+	mode, err := replay.ParseMode(f.mode)
+	switch {
+	case err != nil:
+		return mode, usageError{err}
+	case f.to != 0 && f.from > f.to:
+		return mode, usagef("--from %d is after --to %d", f.from, f.to)
+	case f.given() && mode == replay.Fold:
+		return mode, usagef("--config and --set change nothing in --mode fold, which decides nothing; use redecide or whatif")
+	}
+	return mode, nil
+}
+
+// other is the configuration that decides instead of the recorded one: a whole
+// file, or the recorded one with some settings changed. The environment of
+// today says nothing about history and is not asked.
+func (f *replayFlags) other(o opened) (*leyline.ExecutionConfig, error) {
+	base := leyline.DefaultConfig()
+	if f.file == "" {
+		var err error
+		if base, err = recorded(o); err != nil {
+			return nil, err
+		}
+	}
+	c, err := f.load(base, nil)
+	return &c, err
+}
+
+// recorded is the configuration that was in force last.
+func recorded(o opened) (leyline.ExecutionConfig, error) {
 	c := o.config
 	for e, err := range o.source.All(1) {
 		if err != nil {
-			break // the replay itself will say so
+			return c, err
 		}
 		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
 		if err != nil {
-			break
+			return c, fmt.Errorf("record %d: %w", e.Seq, err)
 		}
 		for _, ev := range r.Events {
 			if x, ok := ev.(leyline.ConfigAdopted); ok {
@@ -152,7 +178,7 @@ func recorded(o opened) leyline.ExecutionConfig {
 			}
 		}
 	}
-	return c
+	return c, nil
 }
 
 func (a *app) printReplay(path, note string, r replay.Report) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -112,7 +113,7 @@ func (j *job) check() error {
 		j.faults = append(j.faults, f)
 	}
 	var err error
-	j.config, err = j.flags.load(leyline.DefaultConfig())
+	j.config, err = j.flags.load(leyline.DefaultConfig(), os.Environ())
 	return err
 }
 
@@ -171,8 +172,12 @@ func (j *job) start(ctx context.Context) error {
 }
 
 // bootstrap returns what must be in the log before the run: Tamiyo's key, the
-// configuration if it changed, the blueprint.
+// configuration if it changed, the blueprint. A run that cannot go on as the
+// flags say ends here, before anything is changed for it.
 func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+	if err := j.choose(s); err != nil {
+		return nil, err
+	}
 	var in []leyline.Input
 	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
 	if s.Plane.Key(tamiyo.KeyID()) == nil {
@@ -206,13 +211,6 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 
 // work opens or resumes the run and trains it to its end.
 func (j *job) work(ctx context.Context) (workload.Result, error) {
-	var err error
-	if verr := j.plane.View(ctx, func(s *projections.State) { err = j.choose(s) }); verr != nil {
-		return workload.Result{}, verr
-	}
-	if err != nil {
-		return workload.Result{}, err
-	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
 	return workload.Train(ctx, j.plane, workload.Options{
 		Run: j.run, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
@@ -280,11 +278,8 @@ func faultsOf(fs []workload.Fault) string {
 
 // explain adds to an error what the person can do now.
 func (j *job) explain(err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s stopped; every answered step is in the log; the same command resumes it: %w", j.run, err)
-	case errors.Is(err, leyline.ErrStorage):
-		return fmt.Errorf("%w; make room or replace the disk, then start again: nothing acknowledged is lost", err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/telemetry"
@@ -24,8 +25,10 @@ type story struct {
 	ratioSum  float64 // of the conflict ratio
 	Packets   map[string]uint64
 	Critical  []named
-	Snapshots int
-	saved     map[leyline.SnapshotID]leyline.Digest
+	Snapshots int            // registered
+	Kept      []leyline.Step // of the snapshots that are left, ascending
+	ratio     float64        // of the last step
+	saved     map[leyline.SnapshotID]leyline.SnapshotRegistered
 }
 
 // beat is one thing on a run's timeline.
@@ -56,11 +59,12 @@ type rollbackStory struct {
 	GoodMs    float64             `json:"first_good_ms"`
 	SLAMs     float64             `json:"sla_ms"`
 	WithinSLA bool                `json:"within_sla"`
+	Resumed   bool                `json:"completed_by_resume"` // the process died within it
 	started   leyline.Instant
 }
 
 func newStory(run leyline.RunID) *story {
-	return &story{run: run, Packets: map[string]uint64{}, saved: map[leyline.SnapshotID]leyline.Digest{}}
+	return &story{run: run, Packets: map[string]uint64{}, saved: map[leyline.SnapshotID]leyline.SnapshotRegistered{}}
 }
 
 // add folds one record and returns the beats it added.
@@ -73,6 +77,7 @@ func (s *story) add(r leyline.Record) []beat {
 		s.seeds(r, e)
 		s.commands(e)
 		s.rollbacks(r, e)
+		s.snapshots(e)
 	}
 	return s.Timeline[n:]
 }
@@ -112,6 +117,9 @@ func (s *story) training(r leyline.Record, e leyline.Event) {
 		if x.Run == s.run {
 			s.last = x.Step
 			s.beat(r, "resumed from step %d after the process stopped at step %d (incarnation %d)", x.Step, x.Lost, x.Incarnation)
+			if x.Rollback != "" {
+				s.lastRollback().Resumed = true
+			}
 		}
 	case leyline.TrainingAssessed:
 		if x.Run == s.run {
@@ -120,15 +128,11 @@ func (s *story) training(r leyline.Record, e leyline.Event) {
 	case leyline.GradientsCombined:
 		if x.Run == s.run {
 			s.Combined++
+			s.ratio = x.Ratio
 			s.ratioSum += x.Ratio
 			if x.Conflicts > 0 {
 				s.Conflicts++
 			}
-		}
-	case leyline.SnapshotRegistered:
-		if x.Run == s.run {
-			s.Snapshots++
-			s.saved[x.Snapshot] = x.Digest
 		}
 	case leyline.SnapshotRefused:
 		s.beat(r, "CRITICAL snapshot %s refused: %s", x.Snapshot, x.Reason)
@@ -172,6 +176,22 @@ func (s *story) seeds(r leyline.Record, e leyline.Event) {
 	}
 }
 
+func (s *story) snapshots(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.SnapshotRegistered:
+		if x.Run == s.run {
+			s.Snapshots++
+			s.saved[x.Snapshot] = x
+			s.Kept = append(s.Kept, x.Step)
+		}
+	case leyline.SnapshotEvicted:
+		if i := slices.Index(s.Kept, s.saved[x.Snapshot].Step); x.Run == s.run && i >= 0 {
+			s.Kept = slices.Delete(s.Kept, i, i+1)
+		}
+	}
+	slices.Sort(s.Kept)
+}
+
 func (s *story) commands(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.CommandVerified:
@@ -190,7 +210,7 @@ func (s *story) rollbacks(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RollbackStarted:
 		s.Rollbacks = append(s.Rollbacks, rollbackStory{
-			ID: x.Rollback, Cause: x.Cause, FaultStep: x.FaultStep, ToStep: x.ToStep, Saved: s.saved[x.Snapshot],
+			ID: x.Rollback, Cause: x.Cause, FaultStep: x.FaultStep, ToStep: x.ToStep, Saved: s.saved[x.Snapshot].Digest,
 			SLAMs: ms(uint64(x.Deadline.Sub(r.At))), started: r.At,
 		})
 		s.beat(r, "CRITICAL step %d is %s: rolling back to step %d", x.FaultStep, x.Cause, x.ToStep)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/esper-plane/esper/leyline"
@@ -27,6 +28,7 @@ type summaryDoc struct {
 	Answered   uint64                `json:"commands_answered"`
 	Rollbacks  []rollbackStory       `json:"rollbacks"`
 	Snapshots  int                   `json:"snapshots"`
+	Kept       []leyline.Step        `json:"snapshots_kept"`
 	Packets    map[string]uint64     `json:"telemetry_packets"`
 	Critical   []named               `json:"critical_events"`
 	Log        string                `json:"log"`
@@ -57,7 +59,7 @@ func (j *job) summary(res workload.Result) error {
 	doc := summaryDoc{
 		Run: j.run, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest, Tasks: res.Tasks,
 		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Timeline: s.Timeline,
-		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots,
+		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots, Kept: s.Kept,
 		Packets: s.Packets, Critical: s.Critical, Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Last: last,
 		Seconds: res.Elapsed.Seconds(),
 	}
@@ -103,6 +105,11 @@ func (d summaryDoc) timeline(w io.Writer) {
 
 func (d summaryDoc) rollbacks(w io.Writer) {
 	for _, b := range d.Rollbacks {
+		if b.Resumed {
+			fmt.Fprintf(w, "\nrollback\t%s: %s at step %d, back to step %d: the process died within it, the resume completed it\n",
+				b.ID, b.Cause, b.FaultStep, b.ToStep)
+			continue
+		}
 		fmt.Fprintf(w, "\nrollback\t%s: %s at step %d, back to step %d: %s\n", b.ID, b.Cause, b.FaultStep, b.ToStep, b.Outcome)
 		same := "DIFFERS from"
 		if b.Saved == b.Restored {
@@ -120,7 +127,7 @@ func (d summaryDoc) rollbacks(w io.Writer) {
 
 func (d summaryDoc) tail(w io.Writer, dir string) {
 	fmt.Fprintf(w, "\ncommands\t%d accepted, %d rejected, %d answered by the trainer\n", d.Accepted, d.Rejected, d.Answered)
-	fmt.Fprintf(w, "snapshots\t%d taken\n", d.Snapshots)
+	fmt.Fprintf(w, "snapshots\t%d taken, %d kept, of steps %s\n", d.Snapshots, len(d.Kept), strings.Trim(fmt.Sprint(d.Kept), "[]"))
 	fmt.Fprintf(w, "telemetry\t%d packets: %d normal; emergency stream: %d high, %d critical\n",
 		d.Packets["NORMAL"]+d.Packets["HIGH"]+d.Packets["CRITICAL"], d.Packets["NORMAL"], d.Packets["HIGH"], d.Packets["CRITICAL"])
 	for _, c := range d.Critical {

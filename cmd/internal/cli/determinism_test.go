@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// TestDeterminism runs the same job twice. Everything that was decided is equal
+// but times, durations and keys, and so are the final weights.
+func TestDeterminism(t *testing.T) {
+	var digests [2]leyline.Digest
+	var histories [2][]leyline.Record
+	for i := range digests {
+		dir := filepath.Join(t.TempDir(), "data")
+		digests[i] = digestOf(t, []byte(esper(t, 0, "run", "--json", "--data", dir, "--fault", "nan@120")))
+		histories[i] = records(t, dir)
+	}
+	if digests[0] != digests[1] || digests[0].IsZero() {
+		t.Errorf("final weights %s and %s", digests[0].Short(), digests[1].Short())
+	}
+	a, b := decisions(histories[0]), decisions(histories[1])
+	if len(a) < 300 || countOf(a, leyline.EventRollbackFinished) == 0 || countOf(a, leyline.EventBlendStepped) == 0 {
+		t.Fatalf("%d decisions; the test shows nothing", len(a))
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDecisionsDiffer makes sure that decisions shows a difference: another seed.
+func TestDecisionsDiffer(t *testing.T) {
+	var all [2][]leyline.Event
+	for i, seed := range []string{"1", "2"} {
+		dir := filepath.Join(t.TempDir(), "data")
+		esper(t, 0, "run", "--json", "--data", dir, "--steps", "5", "--seed", seed)
+		all[i] = decisions(records(t, dir))
+	}
+	if cmp.Equal(all[0], all[1]) {
+		t.Error("two seeds, one history")
+	}
+}
+
+func countOf(es []leyline.Event, kind leyline.EventKind) (n int) {
+	for _, e := range es {
+		if e.EventKind() == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// decisions are the events of a history without what no two runs share.
+func decisions(rs []leyline.Record) []leyline.Event {
+	var out []leyline.Event
+	for _, r := range rs {
+		for _, e := range r.Events {
+			switch e.EventKind() {
+			case leyline.EventPlaneBooted, leyline.EventKeyEnrolled:
+				continue // names, keys
+			case leyline.EventEmergencyPublished:
+				continue // an action's completion: its place among the steps depends on the disk
+			}
+			v := reflect.New(reflect.TypeOf(e)).Elem()
+			v.Set(reflect.ValueOf(e))
+			forget(v, e.EventKind())
+			out = append(out, v.Interface().(leyline.Event))
+		}
+	}
+	return out
+}
+
+// forget zeroes times, durations, keys, the digests of signed commands, measured
+// latencies, and ids that are made of a record's position, which completions of
+// actions shift.
+func forget(v reflect.Value, kind leyline.EventKind) {
+	switch v.Kind() {
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return
+		}
+		v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v)) // not shared with the record
+		for i := range v.Len() {
+			forget(v.Index(i), kind)
+		}
+	case reflect.Struct:
+		if c, ok := v.Addr().Interface().(*leyline.Check); ok && strings.Contains(c.Name, "latency") {
+			c.Value = 0
+		}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); private(f, kind) {
+				v.Field(i).SetZero()
+			} else {
+				forget(v.Field(i), kind)
+			}
+		}
+	}
+}
+
+func private(f reflect.StructField, kind leyline.EventKind) bool {
+	switch f.Type {
+	case reflect.TypeFor[leyline.Instant](), reflect.TypeFor[leyline.KeyID](),
+		reflect.TypeFor[leyline.EffectID](), reflect.TypeFor[leyline.CommandID](), reflect.TypeFor[leyline.RollbackID]():
+		return true
+	}
+	if f.Name == "Cause" && kind == leyline.EventSeedMoved {
+		return true // a command's id
+	}
+	command := kind == leyline.EventCommandVerified || kind == leyline.EventCommandRejected
+	return strings.HasSuffix(f.Name, "Ns") || command && f.Name == "Digest"
+}
