@@ -17,6 +17,6 @@
 // means, seeds, alphas, blends. Each projection keeps a memo of those parts
 // with every registered snapshot and restores it on run.resumed and on a
 // rollback.finished with outcome OK. Everything else is never rewound: keys,
-// the replay ledger, pending commands, the emergency level, conservative mode,
-// counters.
+// the replay ledger, pending commands, the emergency level, counters, and, by a
+// rollback, conservative mode (a resume does rewind it, see Caution).
 package projections

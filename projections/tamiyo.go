@@ -13,15 +13,24 @@ type Tamiyo struct {
 
 // Policy is Tamiyo's view of one run.
 type Policy struct {
-	Run          leyline.RunID
+	Run       leyline.RunID
+	Caution   Caution
+	Windows   uint64 // evaluated, over all incarnations
+	Proposals uint64
+	Window    Window
+	Memos     []PolicyMemo // one per registered snapshot
+}
+
+// Caution is conservative mode and the way out of it. A rollback leaves it as
+// it is. A resume returns it to what it was when the run last stood at the
+// snapshot it resumes from, be it that the snapshot was taken or that a rollback
+// ended there: the windows since then are seen once more and must not count
+// twice.
+type Caution struct {
 	Conservative bool
 	Reason       leyline.RiskReason // why it was entered
 	Entered      leyline.Step
 	Healthy      uint32 // consecutive healthy windows
-	Windows      uint64 // evaluated, over all incarnations
-	Proposals    uint64
-	Window       Window
-	Memos        []WindowMemo // one per registered snapshot
 }
 
 // Window is what Tamiyo remembers of the last window; it is rewound.
@@ -30,10 +39,11 @@ type Window struct {
 	Loss float64 // loss EWMA at the end of the window
 }
 
-// WindowMemo is the window at a snapshot.
-type WindowMemo struct {
+// PolicyMemo is what there was when the run last stood at a snapshot.
+type PolicyMemo struct {
 	Snapshot leyline.SnapshotID
 	Window   Window
+	Caution  Caution
 }
 
 func policyRun(p *Policy) leyline.RunID { return p.Run }
@@ -46,14 +56,13 @@ func (t *Tamiyo) apply(e leyline.Event) {
 	case leyline.RunStarted:
 		t.Runs = put(t.Runs, Policy{Run: x.Run}, policyRun)
 	case leyline.ConservativeEntered:
-		p := t.Run(x.Run)
-		p.Conservative, p.Reason, p.Entered, p.Healthy = true, x.Reason, x.Step, 0
+		t.Run(x.Run).Caution = Caution{Conservative: true, Reason: x.Reason, Entered: x.Step}
 	case leyline.ConservativeLeft:
 		p := t.Run(x.Run)
-		p.Conservative, p.Reason = false, leyline.RiskNone
+		p.Caution.Conservative, p.Caution.Reason = false, leyline.RiskNone
 	case leyline.RiskAssessed:
 		p := t.Run(x.Run)
-		p.Healthy = x.Healthy
+		p.Caution.Healthy = x.Healthy
 		p.Windows++
 		p.Window = Window{Step: x.Step, Loss: x.Loss}
 	case leyline.CommandProposed:
@@ -67,24 +76,32 @@ func (t *Tamiyo) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
 		p := t.Run(x.Run)
-		p.Memos = append(p.Memos, WindowMemo{x.Snapshot, p.Window})
+		p.Memos = append(p.Memos, PolicyMemo{x.Snapshot, p.Window, p.Caution})
 	case leyline.SnapshotEvicted:
 		p := t.Run(x.Run)
-		p.Memos = slices.DeleteFunc(p.Memos, func(m WindowMemo) bool { return m.Snapshot == x.Snapshot })
+		p.Memos = slices.DeleteFunc(p.Memos, func(m PolicyMemo) bool { return m.Snapshot == x.Snapshot })
 	case leyline.RunResumed:
-		t.Run(x.Run).rewind(x.Snapshot)
+		t.Run(x.Run).rewind(x.Snapshot, x.Rollback != "")
 	case leyline.RollbackFinished:
 		if x.Outcome == leyline.OutcomeOK {
-			t.Run(x.Run).rewind(x.Snapshot)
+			t.Run(x.Run).rewind(x.Snapshot, true)
 		}
 	}
 }
 
-func (p *Policy) rewind(id leyline.SnapshotID) {
-	p.Window = Window{}
-	for _, m := range p.Memos {
-		if m.Snapshot == id {
-			p.Window = m.Window
+// rewind returns the window to a snapshot, or to the beginning when there is
+// none. A rollback, also one that a resume completes, keeps its caution, and
+// that is the caution of this snapshot from now on.
+func (p *Policy) rewind(id leyline.SnapshotID, rollback bool) {
+	memo := &PolicyMemo{}
+	for i := range p.Memos {
+		if p.Memos[i].Snapshot == id {
+			memo = &p.Memos[i]
 		}
 	}
+	p.Window = memo.Window
+	if rollback {
+		memo.Caution = p.Caution
+	}
+	p.Caution = memo.Caution
 }

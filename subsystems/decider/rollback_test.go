@@ -211,7 +211,7 @@ func TestNeverRewound(t *testing.T) {
 	if len(w.s.Kasmina.Nonces) != nonces || w.s.Kasmina.High(w.tamiyo.KeyID()) != high {
 		t.Error("a rollback rewound the replay ledger")
 	}
-	if !w.s.Tamiyo.Run("run-1").Conservative || w.run().Emergency != leyline.EmergencyElevated {
+	if !w.s.Tamiyo.Run("run-1").Caution.Conservative || w.run().Emergency != leyline.EmergencyElevated {
 		t.Error("a rollback rewound conservative mode or the emergency level")
 	}
 }

@@ -112,7 +112,7 @@ func quick() leyline.ExecutionConfig {
 	c := leyline.DefaultConfig()
 	c.Tolaria.SnapshotEvery = 5
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
-	c.Tamiyo.LossMode = leyline.RuleShadow
+	c.Tamiyo.LossMode, c.Tamiyo.HealthyWindows = leyline.RuleShadow, 4
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
 	c.Kasmina.MinTrainSteps = 4
 	c.Plane.ProjectionEvery = 16

@@ -31,7 +31,7 @@ func Decide(t *projections.Turn, in leyline.Input) {
 }
 
 func enter(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyline.RiskReason) {
-	if !p.Conservative {
+	if !p.Caution.Conservative {
 		t.Emit(leyline.ConservativeEntered{Run: p.Run, Step: at, Reason: why})
 	}
 }
@@ -46,7 +46,7 @@ func window(t *projections.Turn, c *leyline.TamiyoConfig, run *projections.Run, 
 	v := risk.Assess(c, facts(t.State, run, p, slots, choice.Command))
 	healthy := uint32(0)
 	if v.Healthy {
-		healthy = p.Healthy + 1
+		healthy = p.Caution.Healthy + 1
 	}
 	step := run.Track.Step
 	t.Emit(leyline.RiskAssessed{
@@ -56,7 +56,7 @@ func window(t *projections.Turn, c *leyline.TamiyoConfig, run *projections.Run, 
 	switch {
 	case v.Spike:
 		enter(t, p, step, leyline.RiskLossSpike)
-	case p.Conservative && healthy >= c.HealthyWindows:
+	case p.Caution.Conservative && healthy >= c.HealthyWindows:
 		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
 	}
 	switch {
@@ -82,7 +82,7 @@ func pending(s *projections.State, run leyline.RunID) bool {
 
 func facts(s *projections.State, run *projections.Run, p *projections.Policy, slots *projections.Slots, cmd leyline.SeedCommand) risk.Facts {
 	f := risk.Facts{
-		Conservative: p.Conservative,
+		Conservative: p.Caution.Conservative,
 		Operation:    cmd.Operation,
 		LossRise:     math.NaN(),
 		Volatility:   math.Sqrt(run.Track.LossEWMA.Var),

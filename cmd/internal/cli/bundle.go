@@ -78,7 +78,7 @@ func (a *app) bundle(path string, f bundleFlags) error {
 	if a.json {
 		return a.document(info)
 	}
-	_, err = fmt.Fprintf(a.out, "%s: records %d to %d, %d bytes; esper replay %s reproduces it on its own\n", f.out, from, to, info.Bytes, f.out)
+	_, err = fmt.Fprintf(a.out, "%s: records %d to %d, %d bytes; esper replay %s reproduces it on its own\n", f.out, info.From, info.To, info.Bytes, f.out)
 	return err
 }
 

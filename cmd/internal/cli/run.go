@@ -91,11 +91,14 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	err = j.train(ctx)
+	doc, err := j.train(ctx)
 	if err = errors.Join(err, j.dir.Close()); err != nil {
-		return err
+		return err // nothing is printed before everything is closed: a reader that leaves early ends the process
 	}
-	return nil
+	if a.json {
+		return a.line(map[string]any{"summary": doc})
+	}
+	return doc.print(a.out, j.dir.Path)
 }
 
 func (j *job) check() error {
@@ -112,15 +115,20 @@ func (j *job) check() error {
 		}
 		j.faults = append(j.faults, f)
 	}
+	if j.flags.stepsSet {
+		if err := j.inRange(); err != nil {
+			return err
+		}
+	}
 	var err error
 	j.config, err = j.flags.load(leyline.DefaultConfig(), os.Environ())
 	return err
 }
 
-func (j *job) train(ctx context.Context) error {
+func (j *job) train(ctx context.Context) (summaryDoc, error) {
 	j.announce()
 	if err := j.start(ctx); err != nil {
-		return err
+		return summaryDoc{}, err
 	}
 	res, err := j.work(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -128,10 +136,10 @@ func (j *job) train(ctx context.Context) error {
 	j.show.done()
 	serr := j.plane.Shutdown(stop)
 	if err != nil {
-		return errors.Join(j.explain(err), serr)
+		return summaryDoc{}, errors.Join(j.explain(err), serr)
 	}
 	if serr != nil {
-		return serr
+		return summaryDoc{}, serr
 	}
 	return j.summary(res)
 }
@@ -231,6 +239,16 @@ func (j *job) choose(s *projections.State) error {
 		}
 		j.run, j.resume = r.ID, true
 		return j.samePlan(r.Plan)
+	}
+	return j.inRange()
+}
+
+// inRange refuses faults behind the end of the run.
+func (j *job) inRange() error {
+	for _, f := range j.faults {
+		if uint64(f.Step) > j.flags.steps {
+			return usagef("fault %s@%d lies outside the %d steps of the run", f.Name, f.Step, j.flags.steps)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,12 +22,14 @@ import (
 //	tear FILE N          appends the first N bytes of the file to it, as a write that was cut off
 //	hold DIR             opens a data directory for writing until the script ends
 //	same DIR DIR         compares two directories byte by byte
+//	copy DIR DIR         copies a directory
 //	exits CODE ARGS...   runs esper and demands an exit code
+//	sub FILE OLD NEW     replaces a text that occurs once
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"flip": flip, "tear": tear, "hold": hold, "same": same, "exits": exits,
+			"flip": flip, "tear": tear, "hold": hold, "same": same, "copy": copyDir, "exits": exits, "sub": substitute,
 		},
 	})
 }
@@ -93,6 +96,10 @@ func files(ts *testscript.TestScript, dir string) map[string][]byte {
 	return out
 }
 
+func copyDir(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("esper", args[1:]...)
 	code := 0
@@ -102,4 +109,12 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if code != number(ts, args[0]) {
 		ts.Fatalf("esper exits with %d, want %s", code, args[0])
 	}
+}
+
+func substitute(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if n := strings.Count(text, args[1]); n != 1 {
+		ts.Fatalf("%q occurs %d times in %s", args[1], n, args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }

@@ -37,36 +37,31 @@ type summaryDoc struct {
 	Seconds    float64               `json:"seconds"`
 }
 
-// summary tells the whole story of the run from its log and says what to do
-// next.
-func (j *job) summary(res workload.Result) error {
+// summary tells the whole story of the run from its log.
+func (j *job) summary(res workload.Result) (summaryDoc, error) {
 	s := newStory(j.run)
 	var last leyline.Seq
 	mine := false
 	for e, err := range j.dir.Source().All(1) {
 		if err != nil {
-			return err
+			return summaryDoc{}, err
 		}
 		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
 		if err != nil {
-			return err
+			return summaryDoc{}, err
 		}
 		last = r.Seq
 		if mine = mine || r.Run == j.run; mine {
 			s.add(r)
 		}
 	}
-	doc := summaryDoc{
+	return summaryDoc{
 		Run: j.run, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest, Tasks: res.Tasks,
 		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Timeline: s.Timeline,
 		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots, Kept: s.Kept,
 		Packets: s.Packets, Critical: s.Critical, Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Last: last,
 		Seconds: res.Elapsed.Seconds(),
-	}
-	if j.app.json {
-		return j.app.line(map[string]any{"summary": doc})
-	}
-	return doc.print(j.app.out, j.dir.Path)
+	}, nil
 }
 
 func (d summaryDoc) print(out io.Writer, dir string) error {
