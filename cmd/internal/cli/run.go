@@ -74,7 +74,6 @@ type job struct {
 	plane  *plane.Plane
 	run    leyline.RunID
 	resume bool
-	story  *story
 	show   display
 }
 
