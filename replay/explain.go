@@ -141,14 +141,25 @@ func policyWords(e leyline.Event) string {
 	case leyline.ConservativeLeft:
 		return fmt.Sprintf("step %d: conservative mode is left after %d healthy windows", x.Step, x.Healthy)
 	case leyline.RiskAssessed:
-		return fmt.Sprintf("step %d: %s is %s for %s; %s; %d healthy windows", x.Step, x.Proposed,
-			when(x.Allowed, "allowed", "withheld"), x.Reason, checkWords(x.Checks), x.Healthy)
+		return fmt.Sprintf("step %d: %s; %s; %d healthy windows", x.Step, verdictWords(x), checkWords(x.Checks), x.Healthy)
 	case leyline.ActionNone:
 		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
 	case leyline.CommandProposed:
 		return because(fmt.Sprintf("step %d: %s of seed %s is proposed", x.Step, x.Seed.Operation, x.Seed.Seed), x.Why)
 	}
 	return ""
+}
+
+// verdictWords says what the policy wanted and whether it may.
+func verdictWords(x leyline.RiskAssessed) string {
+	what := "the policy has no proposal"
+	if x.Proposed != leyline.OpUnknown {
+		what = "the policy proposes " + x.Proposed.String()
+	}
+	if x.Allowed {
+		return what
+	}
+	return fmt.Sprintf("%s, proposals are withheld for %s", what, x.Reason)
 }
 
 // checkWords lists what exceeded its limit.
