@@ -32,6 +32,9 @@ func newDisplay(a *app) display {
 // every is how many steps lie between two progress lines without a terminal.
 const every = 25
 
+// redraw is how long a bar stays: a slow terminal must not slow the training.
+const redraw = 50 * time.Millisecond
+
 // textDisplay writes for people: a line for every beat of the story, and either
 // a progress bar that is drawn over or a plain line now and then.
 type textDisplay struct {
@@ -41,6 +44,7 @@ type textDisplay struct {
 	story *story
 	began time.Time
 	first leyline.Step
+	last  time.Time // the bar was drawn
 	drawn bool
 }
 
@@ -68,6 +72,10 @@ func (d *textDisplay) progress(p workload.Progress) {
 	if d.first == 0 {
 		d.first = p.Step - 1
 	}
+	if d.bar && p.Step != p.Steps && time.Since(d.last) < redraw {
+		return
+	}
+	d.last = time.Now()
 	rate := float64(p.Step-min(d.first, p.Step)) / time.Since(d.began).Seconds()
 	line := fmt.Sprintf("step %d/%d  %.0f step/s  losses %s  conflicts %.0f%%%s", p.Step, p.Steps, max(rate, 0), numbers(p.Losses), 100*d.ratio(), seedWords(p.Seeds))
 	if d.bar {

@@ -20,32 +20,15 @@ func TestInterrupt(t *testing.T) {
 	whole, dir := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
 	want := digestOf(t, []byte(esper(t, 0, "run", "--json", "--steps", "3000", "--data", whole)))
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		c := command(t, "run", "--steps", "3000", "--data", dir)
-		errs, err := c.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
+		said, code := interrupted(t, sig, "run", "--steps", "3000", "--data", dir)
+		if code != exitInterrupted {
+			t.Fatalf("%v: exit %d\n%s", sig, code, said)
 		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
+		if !strings.Contains(said, "run-1 stopped") || !strings.Contains(said, "resumes it") {
+			t.Errorf("%v: it says\n%s", sig, said)
 		}
-		var said strings.Builder
-		for in, sent := bufio.NewScanner(errs), false; in.Scan(); {
-			said.WriteString(in.Text() + "\n")
-			if !sent && strings.Contains(in.Text(), "/3000 ") {
-				sent = true
-				if err := c.Process.Signal(sig); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if code := exitOf(c.Wait()); code != exitInterrupted {
-			t.Fatalf("%v: exit %d\n%s", sig, code, &said)
-		}
-		if !strings.Contains(said.String(), "run-1 stopped") || !strings.Contains(said.String(), "resumes it") {
-			t.Errorf("%v: it says\n%s", sig, &said)
-		}
-		if r := report(t, dir); !r.Clean {
-			t.Errorf("%v: the log was not closed in order: %+v", sig, r)
+		if !closedInOrder(t, dir) {
+			t.Errorf("%v: the log was not closed in order", sig)
 		}
 	}
 	if got := digestOf(t, []byte(esper(t, 0, "run", "--json", "--steps", "3000", "--data", dir))); got != want {
@@ -94,15 +77,39 @@ func TestFullDisk(t *testing.T) {
 	esper(t, 0, "replay", dir)
 }
 
-func report(t *testing.T, dir string) (r struct{ Clean bool }) {
+// interrupted runs the program and signals it once it trains.
+func interrupted(t *testing.T, sig os.Signal, args ...string) (said string, code int) {
+	t.Helper()
+	c := command(t, args...)
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for in, sent := bufio.NewScanner(errs), false; in.Scan(); {
+		said += in.Text() + "\n"
+		if sent || !strings.Contains(in.Text(), "/3000 ") {
+			continue
+		}
+		sent = true
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return said, exitOf(c.Wait())
+}
+
+func closedInOrder(t *testing.T, dir string) bool {
 	t.Helper()
 	d, err := datadir.OpenReadOnly(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Clean = d.Report().Clean
+	clean := d.Report().Clean
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return clean
 }
