@@ -28,8 +28,9 @@ var (
 // snapshot, a rollback and the blend, and between commit and release.
 var moments = []string{
 	"durable snapshot.registered 2", "durable rollback.started 1",
-	"decided snapshot.taken 3", "durable rollback.finished 1",
-	"durable rollback.advanced 1", "durable blend.stepped 5",
+	"durable rollback.finished 1", "durable step.observed 15", // still cautious after the rollback
+	"decided snapshot.taken 3", "durable blend.stepped 5",
+	"durable rollback.advanced 1", "durable snapshot.taken 4",
 	"released rollback.started 1", "released rollback.finished 1",
 	"decided rollback.started 1", "decided blend.configured 1",
 	"decided rollback.reported 1", "released blend.stepped 9",
@@ -46,12 +47,12 @@ var moments = []string{
 	"durable epoch.observed 4", "released gate.evaluated 2",
 	"decided seed.moved 2", "decided run.resumed 1",
 	"durable step.observed 119", "durable step.observed 17",
-	"durable run.closed 1", "durable snapshot.taken 4",
+	"durable run.closed 1", "durable gate.evaluated 3",
 }
 
 // jobArgs is what every run of the loop is asked to do.
 func jobArgs(dir string) []string {
-	return []string{"run", "--json", "--data", dir, "--steps", "180", "--fault", "nan@120", "--set", "tolaria.snapshot_every=30"}
+	return []string{"run", "--json", "--data", dir, "--steps", "260", "--fault", "nan@120"}
 }
 
 // TestKillLoop kills -9 a real process at chosen and at random moments and
@@ -161,7 +162,7 @@ func (l *killLoop) kept(t *testing.T, dir string, acked map[leyline.Seq]leyline.
 func (l *killLoop) check(t *testing.T) {
 	for _, want := range []string{
 		"durable snapshot.registered", "durable rollback.started", "durable rollback.finished", "durable blend.stepped",
-		"decided snapshot.taken", "durable rollback.advanced",
+		"decided snapshot.taken", "durable step.observed",
 	} {
 		if l.at[want] == 0 && *killRounds >= 8 {
 			t.Errorf("no kill landed at %q", want)

@@ -1,0 +1,59 @@
+package guard_test
+
+import (
+	"testing"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
+)
+
+// TestEveryCheckAcceptsTheGoodAndNamesTheBad holds each check against a run
+// that fits and one fact that does not.
+func TestEveryCheckAcceptsTheGoodAndNamesTheBad(t *testing.T) {
+	open := guard.Run{Status: leyline.RunStatusOpen, Incarnation: 2, Step: 7, Tasks: 3, Grafted: []leyline.SeedID{"a"}}
+	rolling := open
+	rolling.Rollback = "rb-9"
+	seen := func(ids ...leyline.SeedID) []leyline.SeedObserved {
+		var out []leyline.SeedObserved
+		for _, id := range ids {
+			out = append(out, leyline.SeedObserved{Seed: id})
+		}
+		return out
+	}
+	for _, x := range []struct {
+		name string
+		got  *leyline.Refusal
+		want leyline.RefusalKind
+	}{
+		{"open", guard.Open(open, "r"), leyline.RefusalNone},
+		{"unknown", guard.Open(guard.Run{}, "r"), leyline.RefusalUnknownRun},
+		{"ended", guard.Open(guard.Run{Status: leyline.RunStatusEnded}, "r"), leyline.RefusalRunNotOpen},
+		{"halted", guard.Open(guard.Run{Status: leyline.RunStatusHalted}, "r"), leyline.RefusalRunNotOpen},
+		{"this life", guard.Life(open, 2), leyline.RefusalNone},
+		{"former life", guard.Life(open, 1), leyline.RefusalIncarnation},
+		{"settled", guard.Settled(open), leyline.RefusalNone},
+		{"rolling back", guard.Settled(rolling), leyline.RefusalRollbackActive},
+		{"next step", guard.Order(open, 8), leyline.RefusalNone},
+		{"same step", guard.Order(open, 7), leyline.RefusalStepOrder},
+		{"skipped step", guard.Order(open, 9), leyline.RefusalStepOrder},
+		{"at the step", guard.At(open, 7), leyline.RefusalNone},
+		{"at another", guard.At(open, 6), leyline.RefusalStepOrder},
+		{"all tasks", guard.Gradients(open, 3, 9), leyline.RefusalNone},
+		{"a task is missing", guard.Gradients(open, 2, 4), leyline.RefusalGradients},
+		{"gram too small", guard.Gradients(open, 3, 8), leyline.RefusalGradients},
+		{"figures for all tasks", guard.Tasks(open, 3), leyline.RefusalNone},
+		{"figures for too many", guard.Tasks(open, 4), leyline.RefusalUnknownTask},
+		{"every seed", guard.Seeds(open, seen("a")), leyline.RefusalNone},
+		{"seed left out", guard.Seeds(open, nil), leyline.RefusalMissingSeed},
+		{"seed not grafted", guard.Seeds(open, seen("a", "b")), leyline.RefusalUnknownSeed},
+		{"posture", guard.Posture("go-gonum"), leyline.RefusalNone},
+		{"unknown posture", guard.Posture("torch"), leyline.RefusalPosture},
+	} {
+		switch {
+		case x.got == nil && x.want != leyline.RefusalNone, x.got != nil && x.got.Kind != x.want:
+			t.Errorf("%s: %v, want %s", x.name, x.got, x.want)
+		case x.got != nil && (x.got.Field == "" || x.got.Reason == "" || x.got.Hint == ""):
+			t.Errorf("%s: the refusal does not say field, reason and fix: %+v", x.name, x.got)
+		}
+	}
+}
