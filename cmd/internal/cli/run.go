@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -90,13 +91,22 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 		return err
 	}
 	doc, err := j.train(ctx)
-	if err = errors.Join(err, j.dir.Close()); err != nil {
+	if err = andThen(err, j.dir.Close()); err != nil {
 		return err // nothing is printed before everything is closed: a reader that leaves early ends the process
 	}
 	if a.json {
 		return a.line(map[string]any{"summary": doc})
 	}
 	return doc.print(a.out, j.dir.Path)
+}
+
+// andThen adds what went wrong while stopping, unless that is the log saying
+// again why it stopped.
+func andThen(err, stopping error) error {
+	if err != nil && (errors.Is(stopping, leyline.ErrStorage) || errors.Is(stopping, eventlog.ErrPoisoned)) {
+		return err
+	}
+	return errors.Join(err, stopping)
 }
 
 func (j *job) check() error {
@@ -134,7 +144,7 @@ func (j *job) train(ctx context.Context) (summaryDoc, error) {
 	j.show.done()
 	serr := j.plane.Shutdown(stop)
 	if err != nil {
-		return summaryDoc{}, errors.Join(j.explain(err), serr)
+		return summaryDoc{}, andThen(j.explain(err), serr)
 	}
 	if serr != nil {
 		return summaryDoc{}, serr

@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 	if code := exitOf(c.Run()); code != exitStorage {
 		t.Fatalf("exit %d\n%s%s", code, &out, &errs)
 	}
-	if !strings.Contains(out.String(), `"kind":"storage"`) || !strings.Contains(out.String(), hintDisk) {
+	if !strings.Contains(out.String(), `"kind":"storage"`) || !strings.Contains(out.String(), hintDisk) || strings.Count(out.String(), "poisoned by") > 1 {
 		t.Errorf("it says\n%s", &out)
 	}
 	before := records(t, dir)
