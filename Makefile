@@ -3,7 +3,7 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOCOGNIT     = $(GO) run github.com/uudashr/gocognit/cmd/gocognit@v1.3.0
 PACKAGES     = ./... ./testdata
-FUZZTIME    ?= 10s
+FUZZTIME    ?= 20000x
 ROUNDS      ?= 200
 RACEFLAGS   ?=
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
@@ -25,7 +25,7 @@ race: ## all tests under the race detector (RACEFLAGS=-short leaves out the long
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: needs a C compiler ($$($(GO) env CC) is not here)" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race $(RACEFLAGS) $(PACKAGES)
 
-fuzz: ## every fuzz target, one after the other, each for FUZZTIME=10s
+fuzz: ## every fuzz target, one after the other, each for FUZZTIME=20000x (runs; 30s for a time)
 	@set -e; \
 	targets=$$(find . -name '*_test.go' -exec grep -Ho '^func Fuzz[A-Za-z0-9_]*' {} + | sort); \
 	test -n "$$targets" || { echo "fuzz: found no target" >&2; exit 1; }; \
