@@ -127,6 +127,10 @@ func (c ExecutionConfig) Validate() error {
 	v.tolaria(c.Tolaria)
 	v.tamiyo(c.Tamiyo)
 	v.kasmina(c.Kasmina)
+	if c.Tamiyo.TrainSteps < c.Kasmina.MinTrainSteps {
+		v.add("tamiyo.train_steps", fmt.Sprintf("is %d, less than kasmina.min_train_steps (%d): gate G2 would cull every seed", c.Tamiyo.TrainSteps, c.Kasmina.MinTrainSteps),
+			"raise the first or lower the second")
+	}
 	v.atLeast("plane.workers", uint64(c.Plane.Workers), 1)
 	v.atLeast("plane.worker_queue", uint64(c.Plane.WorkerQueue), 1)
 	v.atLeast("plane.shutdown_ms", uint64(c.Plane.Shutdown), 1)

@@ -19,7 +19,7 @@
 // An input says what was seen; an event says what was decided. State is a
 // fold over events alone: an input changes nothing by itself, so an input
 // that was refused leaves exactly one event, dependency.violated, and no other
-// trace in any projection. Events carry results (the new mean, the weights,
+// trace in any projection but the count of refusals. Events carry results (the new mean, the weights,
 // the alpha), so a reducer only assigns them and an old log still folds after
 // a rule has changed.
 //

@@ -15,15 +15,16 @@ const (
 
 // PlaneStarted is the first input of every process that opens the log.
 type PlaneStarted struct {
-	Boot       string // random, names this process in the log
-	Origin     string // name of the log, as in its origin record
-	AdminKey   []byte // Ed25519 public key of the trust root, as in the origin record
-	Build      Build
-	Decider    uint32 // version of the rules; replay re-decides records of equal versions
-	Clean      bool   // the log was closed in an orderly way
-	TornBytes  uint64 // bytes cut off an unclean tail
-	SignalSet  bool   // the emergency signal was found set: the last process died in storage failure
-	SignalText string // the reason found in it
+	Boot          string // random, names this process in the log
+	Origin        string // name of the log, as in its origin record
+	AdminKey      []byte // Ed25519 public key of the trust root, as in the origin record
+	Build         Build
+	Decider       uint32         // version of the rules; replay re-decides records of equal versions
+	Clean         bool           // the log was closed in an orderly way
+	TornBytes     uint64         // bytes cut off an unclean tail
+	Signal        EmergencyLevel // found in the emergency signal; unset in a fresh one
+	SignalText    string         // the reason found with it; "storage failed" from a process that ended so
+	SignalProblem string         // why the signal could not be read
 }
 
 // Build is the fingerprint of a binary.
@@ -173,7 +174,7 @@ type SnapshotTaken struct {
 	Step        Step
 	Snapshot    SnapshotID
 	Tier        Tier
-	File        string // name within the run's snapshot directory
+	File        string // name within the run's snapshot directory; same syntax as an id, so it cannot leave it
 	Bytes       uint64
 	Digest      Digest // as the trainer computed it
 	Measured    Digest // as the plane computed it from the file; zero when Problem is set

@@ -116,6 +116,13 @@ func notNaN(c *check, field string, v float64) {
 	}
 }
 
+// notNegative lets NaN and infinities pass: they are what a fault looks like.
+func notNegative(c *check, field string, v float64) {
+	if v < 0 {
+		c.fail(Invalid(field, fmt.Sprintf("is %v; a norm is 0 or more", v)))
+	}
+}
+
 func unit(c *check, field string, v float64) {
 	if !(v >= 0 && v <= 1) {
 		c.fail(Invalid(field, fmt.Sprintf("is %v; want a number from 0 to 1", v)))

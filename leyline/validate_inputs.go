@@ -12,6 +12,7 @@ func (x PlaneStarted) Validate() error {
 		text(&c, at("build.modules", i), m, MaxPath)
 	}
 	text(&c, "signal_text", x.SignalText, MaxText)
+	text(&c, "signal_problem", x.SignalProblem, MaxText)
 	return c.result()
 }
 
@@ -94,6 +95,9 @@ func (x StepObserved) Validate() error {
 	for i, s := range x.Seeds {
 		needID(&c, at("seeds", i)+".seed", s.Seed)
 		unit(&c, at("seeds", i)+".alpha", s.Alpha)
+		notNegative(&c, at("seeds", i)+".grad_norm", s.GradNorm)
+		notNegative(&c, at("seeds", i)+".host_norm", s.HostNorm)
+		notNegative(&c, at("seeds", i)+".leak", s.Leak)
 	}
 	return c.result()
 }
@@ -168,8 +172,7 @@ func (x SnapshotTaken) Validate() error {
 	need(&c, "incarnation", x.Incarnation > 0)
 	needID(&c, "snapshot", x.Snapshot)
 	needEnum(&c, "tier", x.Tier)
-	need(&c, "file", x.File != "")
-	text(&c, "file", x.File, MaxPath)
+	needID(&c, "file", x.File)
 	need(&c, "bytes", x.Bytes > 0)
 	need(&c, "digest", !x.Digest.IsZero())
 	text(&c, "problem", x.Problem, MaxText)

@@ -25,7 +25,7 @@ type AuditRow struct {
 	Command   leyline.CommandID
 	Kind      leyline.CommandKind
 	Operation leyline.SeedOperation
-	Seed      leyline.SeedID // of accepted commands; a rejection does not record it
+	Seed      leyline.SeedID
 	Issuer    string
 	Key       leyline.KeyID
 	PeerKind  leyline.PeerKind
@@ -94,7 +94,7 @@ func (a *AuditRow) judge(e leyline.Event) {
 	case leyline.CommandRejected:
 		a.Verdict, a.Authentic = VerdictRejected, leyline.Authentic(x.Reason)
 		a.Run, a.Command, a.Kind, a.Issuer = x.Run, x.Command, x.Kind, x.Issuer
-		a.Operation, a.IssuedAt = x.Operation, x.IssuedAt
+		a.Operation, a.Seed, a.IssuedAt = x.Operation, x.Seed, x.IssuedAt
 		a.Reason, a.Detail = x.Reason.String(), x.Detail
 	case leyline.DependencyViolated:
 		a.Verdict = VerdictRejected

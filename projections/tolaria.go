@@ -91,6 +91,11 @@ func (r *Run) Snapshot(id leyline.SnapshotID) *Snapshot {
 	return nil
 }
 
+// HasFile reports whether a registered snapshot's bytes are in a file.
+func (r *Run) HasFile(name string) bool {
+	return slices.ContainsFunc(r.Snapshots, func(s Snapshot) bool { return s.File == name })
+}
+
 // Good returns the newest snapshot at or before step that a later healthy step
 // has proven good, or nil.
 func (r *Run) Good(step leyline.Step) *Snapshot {
@@ -186,6 +191,9 @@ func (r *Run) applyLife(e leyline.Event) {
 		r.rewind(x.Snapshot)
 		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
 		r.Rollback = Rollback{}
+		if x.Rollback != "" {
+			r.AwaitGood = x.Rollback
+		}
 	case leyline.RunEnded:
 		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
 	case leyline.RunHalted:

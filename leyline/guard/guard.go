@@ -18,6 +18,7 @@ type Run struct {
 	Step        leyline.Step // last step decided
 	Tasks       int
 	Grafted     []leyline.SeedID // seeds that are part of the network now
+	Alphas      []float64        // of these, as answered
 	Rollback    leyline.RollbackID
 }
 
@@ -92,13 +93,23 @@ func Tasks(r Run, n int) *leyline.Refusal {
 		fmt.Sprintf("has %d entries for %d tasks", n, r.Tasks), "report every task in the order of run.opened")
 }
 
-// Seeds refuses a report that leaves out a grafted seed or names one that is
-// not grafted.
+// Seeds refuses a report that leaves out a grafted seed, repeats one, names one
+// that is not grafted, or ran one with another alpha than it was told. Numbers
+// that are not finite are no refusal: they are what a fault looks like.
 func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
 	for i, s := range seen {
+		if slices.ContainsFunc(seen[:i], func(o leyline.SeedObserved) bool { return o.Seed == s.Seed }) {
+			return refuse(leyline.RefusalInvalidField, fmt.Sprintf("seeds[%d]", i), string(s.Seed), "is reported twice", "report every seed once")
+		}
 		if !slices.Contains(r.Grafted, s.Seed) {
 			return refuse(leyline.RefusalUnknownSeed, fmt.Sprintf("seeds[%d]", i), string(s.Seed),
 				"is not grafted", "remove it from the network; the answer lists every seed's stage")
+		}
+	}
+	for i, s := range seen {
+		if at := slices.Index(r.Grafted, s.Seed); at < len(r.Alphas) && s.Alpha != r.Alphas[at] {
+			return refuse(leyline.RefusalInvalidField, fmt.Sprintf("seeds[%d].alpha", i), fmt.Sprint(s.Alpha),
+				fmt.Sprintf("is not the alpha that was answered, %v", r.Alphas[at]), "set every seed's alpha from the latest answer")
 		}
 	}
 	for _, id := range r.Grafted {

@@ -158,7 +158,7 @@ func runFacts(s *projections.State, id leyline.RunID) guard.Run {
 	}
 	for _, seed := range s.Kasmina.Run(id).Seeds {
 		if leyline.Grafted(seed.Stage) {
-			f.Grafted = append(f.Grafted, seed.ID)
+			f.Grafted, f.Alphas = append(f.Grafted, seed.ID), append(f.Alphas, seed.Alpha)
 		}
 	}
 	return f
@@ -175,7 +175,7 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 	case leyline.StepObserved:
 		return admitStep(f, x)
 	case leyline.EpochObserved:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)), nextEpoch(s, x))
 	case leyline.RunClosed:
 		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
 	case leyline.SnapshotTaken:
@@ -185,9 +185,9 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 	case leyline.CommandAcked:
 		return first(life(f, x.Run, x.Incarnation), pendingCommand(s, x))
 	case leyline.KernelReady:
-		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
 	case leyline.KernelFailed:
-		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
 	case leyline.TimerFired:
 		return dueTimer(s, x)
 	}
@@ -210,10 +210,21 @@ func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {
 }
 
 func newSnapshot(s *projections.State, x leyline.SnapshotTaken) *leyline.Refusal {
-	if s.Tolaria.Run(x.Run).Snapshot(x.Snapshot) == nil {
-		return nil
+	r := s.Tolaria.Run(x.Run)
+	switch {
+	case r.Snapshot(x.Snapshot) != nil:
+		return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot), "is registered already", "give every snapshot its own id")
+	case r.HasFile(x.File):
+		return refuse(leyline.RefusalSnapshotExists, "file", x.File, "holds another registered snapshot", "write every snapshot to its own file")
 	}
-	return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot), "is registered already", "give every snapshot its own id")
+	return nil
+}
+
+func nextEpoch(s *projections.State, x leyline.EpochObserved) *leyline.Refusal {
+	if last := s.Tolaria.Run(x.Run).Track.Epoch; x.Epoch <= last {
+		return refuse(leyline.RefusalStepOrder, "epoch", fmt.Sprint(x.Epoch), fmt.Sprintf("is not after the last one, %d", last), "report every epoch once, in order")
+	}
+	return nil
 }
 
 func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Refusal {

@@ -185,6 +185,9 @@ func TestUnansweredCommandExpires(t *testing.T) {
 	if w.s.Audit.Expired != 1 || len(w.s.Kasmina.Pending) != 0 {
 		t.Errorf("audit %+v, %d pending", w.s.Audit, len(w.s.Kasmina.Pending))
 	}
+	if w.seed().Stage != leyline.StageEmbargoed {
+		t.Errorf("the seed is %s although nobody knows what became of its command", w.seed().Stage)
+	}
 }
 
 func TestConservativeModeIsLeftOnlyAfterHealthyWindows(t *testing.T) {
@@ -223,7 +226,7 @@ func TestEmergencyIsClearedByAHealthyEpoch(t *testing.T) {
 	w.must(w.rollback(leyline.PhasePrepare, digest("s-1-10")))
 	w.inc = one[leyline.RollbackFinished](w, w.must(w.rollback(leyline.PhaseCommit, digest("s-1-10")))).Incarnation
 	epoch := func() leyline.EpochObserved {
-		return leyline.EpochObserved{Run: "run-1", Incarnation: w.inc, Step: w.run().Track.Step, Epoch: 1, Losses: []float64{1, 1}, Accuracies: []float64{0.5, 0.5}, Samples: 10}
+		return leyline.EpochObserved{Run: "run-1", Incarnation: w.inc, Step: w.run().Track.Step, Epoch: w.run().Track.Epoch + 1, Losses: []float64{1, 1}, Accuracies: []float64{0.5, 0.5}, Samples: 10}
 	}
 	if _, ok := first[leyline.EmergencyCleared](w.must(epoch())); ok {
 		t.Error("cleared before any healthy step")

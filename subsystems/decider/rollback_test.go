@@ -262,3 +262,43 @@ func TestClockStandsStillOverEveryAttempt(t *testing.T) {
 		t.Errorf("the clock runs again: %+v", due)
 	}
 }
+
+// TestSumsThatOverflowAreAFault reports finite losses whose mean is not.
+func TestSumsThatOverflowAreAFault(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.steps(6)
+	x := w.report()
+	x.Losses = []float64{1.7e308, 1.7e308}
+	ev := w.must(x)
+	if a := one[leyline.TrainingAssessed](w, ev); a.Health != leyline.HealthNonFinite {
+		t.Errorf("assessed as %+v", a)
+	}
+	if _, ok := first[leyline.GradientsCombined](ev); ok {
+		t.Error("the step was given weights")
+	}
+	one[leyline.RollbackStarted](w, ev)
+}
+
+// TestClosedRunWaitsForNothing ends a run with a command and a kernel
+// outstanding.
+func TestClosedRunWaitsForNothing(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	for len(w.s.Kasmina.Pending) == 0 {
+		w.must(w.report())
+	}
+	ev := w.must(leyline.RunClosed{Run: "run-1", Incarnation: 1, Step: w.run().Track.Step, Outcome: leyline.OutcomeFailed, Reason: "no more"})
+	if e := one[leyline.CommandExpired](w, ev); e.Outcome != leyline.OutcomeSuperseded {
+		t.Errorf("the command ended as %s", e.Outcome)
+	}
+	if e := one[leyline.PrefetchSettled](w, ev); e.Outcome != leyline.OutcomeSuperseded {
+		t.Errorf("the prefetch ended as %s", e.Outcome)
+	}
+	if out := effect.Outstanding(w.s); len(out) != 0 {
+		t.Errorf("still outstanding: %+v", out)
+	}
+	if due, armed := w.s.NextTimer(); armed {
+		t.Errorf("still armed: %+v", due)
+	}
+}

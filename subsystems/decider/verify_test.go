@@ -163,6 +163,7 @@ func TestAdmission(t *testing.T) {
 		{"asymmetric gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{2, -1, 1, 1} }), leyline.RefusalGradients},
 		{"impossible gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{1, 5, 5, 1} }), leyline.RefusalGradients},
 		{"unknown seed", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-z"}} }), leyline.RefusalUnknownSeed},
+		{"negative norm", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-a", GradNorm: -1}} }), leyline.RefusalInvalidField},
 		{"run exists", plan(), leyline.RefusalRunExists},
 		{"forged config", leyline.ConfigApplied{Envelope: w.tamiyo.Sign(leyline.PayloadConfig, good)}, leyline.RefusalInvalidSignature},
 		{"invalid config", leyline.ConfigApplied{Envelope: w.admin.Sign(leyline.PayloadConfig, cfg)}, leyline.RefusalConfig},
@@ -173,6 +174,8 @@ func TestAdmission(t *testing.T) {
 		{"unknown prefetch", leyline.KernelReady{Request: leyline.EffectID{Seq: 9}, Run: "run-1", Seed: "seed-a", Digest: digest("k")}, leyline.RefusalUnknownRequest},
 		{"unknown rollback", w.rollback(leyline.PhaseCommit, digest("x")), leyline.RefusalMissingField},
 		{"snapshot twice", func() leyline.Input { x := w.snapshot("s-1-5"); return x }(), leyline.RefusalSnapshotExists},
+		{"snapshot file twice", func() leyline.Input { x := w.snapshot("s-new"); x.File = "s-1-5.safetensors"; return x }(), leyline.RefusalSnapshotExists},
+		{"snapshot file elsewhere", func() leyline.Input { x := w.snapshot("s-new"); x.File = "../other/f"; return x }(), leyline.RefusalInvalidField},
 		{"other framework", func() leyline.Input { x := plan(); x.Run, x.Framework = "run-2", "torch"; return x }(), leyline.RefusalPosture},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,9 +8,11 @@
 // deletion) only when their record is durable. The completion of an effect
 // comes back through the door as an input.
 //
-// What happens when the power fails between durable and acted is decided by
-// Idempotent: an idempotent effect whose completion is not in the log is issued
-// again by the next process; for any other its fate is recorded as unknown.
+// What happens when the power fails between durable and acted: of a command it
+// is recorded that nobody knows whether it was handed over (Idempotent is
+// false); kernels, staged bytes and restore orders are issued again; evicted
+// bytes are swept away at the next start; the signal is set from the state; a
+// halted run refuses to be opened.
 package effect
 
 import (

@@ -9,6 +9,13 @@ import (
 // Decide emits Kasmina's events for an input that the guard admitted. It runs
 // last, so it sees what Tolaria and Tamiyo decided about the same input.
 func Decide(t *projections.Turn, in leyline.Input) {
+	decide(t, in)
+	if run := t.State.Tolaria.Run(leyline.RunOf(in)); run != nil && run.Status != leyline.RunStatusOpen {
+		closed(t, run.ID)
+	}
+}
+
+func decide(t *projections.Turn, in leyline.Input) {
 	switch x := in.(type) {
 	case leyline.RunOpened:
 		if x.Resume {
@@ -43,22 +50,40 @@ func finishedNow(t *projections.Turn) bool {
 	return false
 }
 
+// closed voids what a run that has ended or was halted still waited for.
+func closed(t *projections.Turn, run leyline.RunID) {
+	void(t, run)
+	slots := t.State.Kasmina.Run(run)
+	for i := range slots.Seeds {
+		if s := &slots.Seeds[i]; !s.Kernel.Request.IsZero() {
+			t.Emit(leyline.PrefetchSettled{
+				Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeSuperseded, Reason: "run_closed",
+			})
+		}
+	}
+}
+
 // rewound voids what was on its way to the network that no longer exists, and
 // asks again for kernels that the rewound seeds were waiting for.
 func rewound(t *projections.Turn, run leyline.RunID) {
-	for _, p := range pending(t.State, run) {
-		outcome := leyline.OutcomeSuperseded
-		if p.Unknown {
-			outcome = leyline.OutcomeUnknown
-		}
-		t.Emit(leyline.CommandExpired{Run: run, Command: p.Command, Outcome: outcome})
-	}
+	void(t, run)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
 		if s.Stage == leyline.StageGerminated && !s.Kernel.Ready {
 			request(t, run, s)
 		}
+	}
+}
+
+// void expires the commands that nobody will answer any more.
+func void(t *projections.Turn, run leyline.RunID) {
+	for _, p := range pending(t.State, run) {
+		outcome := leyline.OutcomeSuperseded
+		if p.Unknown {
+			outcome = leyline.OutcomeUnknown
+		}
+		t.Emit(leyline.CommandExpired{Run: run, Command: p.Command, Outcome: outcome})
 	}
 }
 
@@ -97,12 +122,20 @@ func settle(t *projections.Turn, e leyline.PrefetchSettled) {
 func timer(t *projections.Turn, x leyline.TimerFired) {
 	switch x.Timer {
 	case leyline.TimerCommand:
-		t.Emit(leyline.CommandExpired{
-			Run: x.Run, Command: leyline.CommandID(x.Subject), Outcome: leyline.OutcomeDeadline,
-		})
+		unanswered(t, x)
 	case leyline.TimerPrefetch:
 		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject))))
 	case leyline.TimerEmbargo:
 		reset(t, x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)))
+	}
+}
+
+// unanswered closes a command whose answer is overdue. What the trainer did with
+// the seed is unknown, so the seed goes: the same as after a failure.
+func unanswered(t *projections.Turn, x leyline.TimerFired) {
+	p := *t.State.Kasmina.PendingCommand(leyline.CommandID(x.Subject))
+	t.Emit(leyline.CommandExpired{Run: x.Run, Command: p.Command, Outcome: leyline.OutcomeDeadline})
+	if s := t.State.Kasmina.Seed(x.Run, p.Seed.Seed); s != nil {
+		cull(t, x.Run, s, "command_unanswered")
 	}
 }

@@ -3,6 +3,8 @@ package plane_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
 )
 
@@ -232,7 +235,7 @@ func TestFailedAppendPoisonsThePlane(t *testing.T) {
 		var told bool
 		for _, r := range records(t, survivor) {
 			if x, ok := r.Input.(leyline.PlaneStarted); ok {
-				told = told || x.SignalSet
+				told = told || x.SignalText == "storage failed"
 			}
 		}
 		if !told {
@@ -295,6 +298,88 @@ func TestUnstorableInputIsRefused(t *testing.T) {
 		t.Errorf("%d records for two refusals, want 1: only one has a stored form", got)
 	}
 	if err := p.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestClockStandsStillAcrossARestart kills the process inside a rollback and
+// starts it again long after the rollback's deadline. Nothing may be decided
+// before plane.started, and the run goes on.
+func TestClockStandsStillAcrossARestart(t *testing.T) {
+	b := newBench(t)
+	b.config.Tolaria.RollbackFast, b.config.Tolaria.RollbackFull = 100, 200
+	whole := b.newLog()
+	want, _ := b.finish(whole, 36)
+	var kill uint64
+	for _, r := range records(t, whole) {
+		for _, e := range r.Events {
+			if _, ok := e.(leyline.RollbackAdvanced); ok {
+				kill = uint64(r.Seq)
+			}
+		}
+	}
+	for range 5 {
+		b = newBench(t)
+		b.config.Tolaria.RollbackFast, b.config.Tolaria.RollbackFull = 100, 200
+		survivor := b.runUntil(b.newLog(), kill, 36)
+		next := survivor.Next()
+		time.Sleep(250 * time.Millisecond)
+		got, end := b.finish(survivor, 36)
+		if end.Tolaria.Run("run-1").Status != leyline.RunStatusEnded || got != want {
+			t.Fatalf("the run is %s with weights %s, want %s", end.Tolaria.Run("run-1").Status, got.Short(), want.Short())
+		}
+		for _, r := range records(t, survivor) {
+			if r.Seq == leyline.Seq(next) && r.Input.InputKind() != leyline.InputPlaneStarted {
+				t.Fatalf("the first record after the restart is %s", r.Input.InputKind())
+			}
+		}
+	}
+}
+
+// TestHaltIsWhatTheSignalSays halts a run: L2 and L4 of one record must not
+// overtake each other.
+func TestHaltIsWhatTheSignalSays(t *testing.T) {
+	for range 20 {
+		b := newBench(t)
+		ctx := context.Background()
+		p, err := b.start(ctx, b.newLog())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var halted *workload.Halted
+		if _, err := b.train(ctx, p, 36, nan(1)); !errors.As(err, &halted) {
+			t.Fatalf("a fault before any proven snapshot: %v", err)
+		}
+		if err := p.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if level, reason, _ := b.signal.Get(); level != leyline.EmergencyHalt {
+			t.Fatalf("the signal says %s (%s)", level, reason)
+		}
+	}
+}
+
+// TestSweep deletes what the log does not know, and nothing else.
+func TestSweep(t *testing.T) {
+	b := newBench(t)
+	log := b.newLog()
+	_, end := b.finish(log, 22)
+	dir := filepath.Join(b.snapshots, "run-1")
+	if err := os.WriteFile(filepath.Join(dir, "snap-9-99.safetensors"), []byte("never reported"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.start(context.Background(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := end.Tolaria.Run("run-1").Snapshots; len(files) != len(kept) || len(kept) == 0 {
+		t.Errorf("%d files for %d registered snapshots", len(files), len(kept))
+	}
+	if err := p.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -155,7 +155,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	return plane.Start(ctx, plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
-		Kernels: b.kernels, Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}), Bootstrap: b.bootstrap,
+		Kernels: b.kernels, Process: b.config.Plane, Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}), Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected,
 	})
 }

@@ -38,6 +38,8 @@ type loop struct {
 	polls    []*request
 	orders   map[leyline.RunID][]leyline.Directive // released directives
 	saver    *saver
+	later    []leyline.Input // completions of actions that are done at once
+	booted   bool            // plane.started is decided; until then nothing runs that decides
 	stopping bool
 }
 
@@ -52,7 +54,6 @@ type decided struct {
 func (p *Plane) run(l *loop) {
 	go committer(p.opts.Log, l.commit, l.commits)
 	defer close(l.commit)
-	l.reissue()
 	stop := p.stop
 	for {
 		l.settle()
@@ -92,10 +93,11 @@ func (l *loop) open() chan *request {
 	return l.plane.door
 }
 
-// timer arms the earliest deadline in the state.
+// timer arms the earliest deadline in the state. Before plane.started nothing
+// is armed: it stops the clocks of what died with the last process.
 func (l *loop) timer() (<-chan time.Time, func()) {
 	due, ok := l.state.NextTimer()
-	if !ok || l.stopping {
+	if !ok || l.stopping || !l.booted {
 		return nil, func() {}
 	}
 	t := time.NewTimer(l.clock.until(due.Due))
@@ -184,7 +186,11 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 		c.note(rec)
 	}
 	for i, e := range rec.Events {
-		if x, ok := e.(leyline.RunResumed); ok {
+		switch x := e.(type) {
+		case leyline.PlaneBooted:
+			l.booted = true
+			l.reissue()
+		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}
 		if f, ok := effect.Of(l.state, m, i, e); ok {
@@ -264,6 +270,10 @@ func (l *loop) release() {
 		}
 		l.probe(PointReleased, d.record)
 	}
+	for _, in := range l.later {
+		l.stamp(in, nil)
+	}
+	l.later = nil
 	l.saver.maybe(l)
 }
 

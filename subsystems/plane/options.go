@@ -87,8 +87,9 @@ type Options struct {
 	Boot      string // random name of this process
 	Signer    Signer
 	Signal    Signal
-	Snapshots string // directory with one directory per run
-	Kernels   fs.FS  // kernel files by name
+	Snapshots string              // directory with one directory per run
+	Kernels   fs.FS               // kernel files by name
+	Process   leyline.PlaneConfig // the [plane] section that this process starts with
 	Logger    hclog.Logger
 
 	// Bootstrap returns inputs to record before the plane is handed out:
@@ -115,6 +116,8 @@ func (o Options) validate() error {
 		return errors.New("plane: no signer")
 	case o.Signal == nil:
 		return errors.New("plane: no emergency signal")
+	case o.Process.Workers == 0 || o.Process.WorkerQueue == 0 || o.Process.Shutdown == 0:
+		return errors.New("plane: no process configuration")
 	case o.Kernels == nil:
 		return errors.New("plane: no kernel store")
 	case o.Snapshots == "":

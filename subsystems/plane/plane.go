@@ -47,7 +47,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	l.plane, l.log, p.stored = p, p.log, l.saver.gone
-	if err := p.startWorker(l.state); err != nil {
+	if err := p.startWorker(); err != nil {
 		l.saver.abandon()
 		return nil, err
 	}
@@ -58,11 +58,8 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 	return p, nil
 }
 
-func (p *Plane) startWorker(s *projections.State) error {
-	c := leyline.DefaultConfig().Plane
-	if s.Plane.Configured {
-		c = s.Plane.Config.Plane
-	}
+func (p *Plane) startWorker() error {
+	c := p.opts.Process
 	w, err := worker.New(worker.Options{
 		Concurrency: int(c.Workers), Queue: int(c.WorkerQueue), Shutdown: c.Shutdown.Duration(),
 	})
@@ -73,15 +70,16 @@ func (p *Plane) startWorker(s *projections.State) error {
 // boot records the start of the process and the inputs of Bootstrap.
 func (p *Plane) boot(ctx context.Context) error {
 	level, reason, err := p.opts.Signal.Get()
+	problem := ""
 	if err != nil {
-		level, reason = leyline.EmergencyHalt, err.Error()
+		problem = clip(err)
 	}
 	in := leyline.PlaneStarted{
 		Boot: p.opts.Boot, Origin: p.opts.Origin, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
 		Decider: decider.Version, Clean: p.opts.Recovery.Clean, TornBytes: p.opts.Recovery.TornBytes,
-		SignalSet: level == leyline.EmergencyHalt, SignalText: reason,
+		Signal: level, SignalText: reason, SignalProblem: problem,
 	}
-	if _, err := p.Submit(ctx, in); err != nil {
+	if _, err := p.submit(ctx, in); err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)
 	}
 	var inputs []leyline.Input
@@ -92,27 +90,28 @@ func (p *Plane) boot(ctx context.Context) error {
 		return err
 	}
 	for _, in := range inputs {
-		if _, err := p.Submit(ctx, in); err != nil {
+		if _, err := p.submit(ctx, in); err != nil {
 			return fmt.Errorf("cannot record %s: %w", in.InputKind(), err)
 		}
 	}
-	return p.View(ctx, func(s *projections.State) { err = p.opts.Signal.Set(highest(s), "") })
+	verr := p.View(ctx, func(s *projections.State) { err = p.opts.Signal.Set(highestBut(s, ""), "") })
+	return errors.Join(verr, err)
 }
 
-// highest is the emergency level over all open runs.
-func highest(s *projections.State) leyline.EmergencyLevel {
+// highestBut is the emergency level over all open runs but one.
+func highestBut(s *projections.State, but leyline.RunID) leyline.EmergencyLevel {
 	level := leyline.EmergencyNotice
 	for i := range s.Tolaria.Runs {
-		if r := &s.Tolaria.Runs[i]; r.Status == leyline.RunStatusOpen {
+		if r := &s.Tolaria.Runs[i]; r.Status == leyline.RunStatusOpen && r.ID != but {
 			level = max(level, r.Emergency)
 		}
 	}
 	return level
 }
 
-// Submit records an input and returns the answer. A refused input is recorded
-// too; the error is then a *leyline.Refusal.
-func (p *Plane) Submit(ctx context.Context, in leyline.Input) (leyline.Answer, error) {
+// submit records an input of the plane's own. A refused input is recorded too;
+// the error is then a *leyline.Refusal.
+func (p *Plane) submit(ctx context.Context, in leyline.Input) (leyline.Answer, error) {
 	r, err := p.call(ctx, &request{in: in})
 	return r.ans, err
 }
@@ -139,8 +138,15 @@ func (p *Plane) Ack(ctx context.Context, in leyline.CommandAcked, after leyline.
 	return p.report(ctx, in, after)
 }
 
-// Rollback reports the trainer's phase of a rollback.
+// Rollback reports the trainer's phase of a rollback, COMMIT. PREPARE is the
+// plane's own check of the bytes and is refused here.
 func (p *Plane) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {
+	if in.Phase == leyline.PhasePrepare {
+		return leyline.Answer{}, &leyline.Refusal{
+			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "phase", Identifier: in.Phase.String(),
+			Reason: "is the plane's own", Hint: "report COMMIT after the restore",
+		}
+	}
 	return p.report(ctx, in, after)
 }
 

@@ -3,6 +3,9 @@ package plane
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
@@ -31,6 +34,9 @@ func recoverState(o Options) (*loop, error) {
 		}
 		s.ApplyRecord(r)
 	}
+	if err := sweep(o, s); err != nil {
+		return nil, fmt.Errorf("cannot sweep the snapshot directory: %w", err)
+	}
 	next := o.Log.Next()
 	return &loop{
 		state: s, clock: newClock(s.At, o.Wall), next: next, durable: next - 1,
@@ -58,11 +64,39 @@ func loadState(o Options) (*projections.State, leyline.Seq, error) {
 		return nil, 0, err
 	}
 	s := &projections.State{}
-	if schema != projections.Schema || wire.Unmarshal(blob, s) != nil || s.Seq != a.Seq {
-		o.Logger.Info("stored projection is of another version, folding the whole log", "schema", schema)
+	if schema != projections.Schema {
+		o.Logger.Info("the stored projection is of another version, folding the whole log", "schema", schema)
+		return fresh, 1, nil
+	}
+	if err := wire.Unmarshal(blob, s); err != nil || s.Seq != a.Seq {
+		o.Logger.Warn("the stored projection cannot be read, folding the whole log", "err", err)
 		return fresh, 1, nil
 	}
 	return s, a.Seq + 1, nil
+}
+
+// sweep deletes what no registered snapshot names: bytes whose eviction was
+// durable and not carried out, and files that were written and never reported.
+// Nobody writes there yet: a trainer opens its run after the plane has started.
+func sweep(o Options, s *projections.State) error {
+	for i := range s.Tolaria.Runs {
+		r := &s.Tolaria.Runs[i]
+		dir := filepath.Join(o.Snapshots, string(r.ID))
+		files, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, f := range files {
+			if f.IsDir() || r.HasFile(f.Name()) {
+				continue
+			}
+			o.Logger.Info("deleting a snapshot file that the log does not know", "run", r.ID, "file", f.Name())
+			if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func checkAnchor(log Log, a Anchor) error {

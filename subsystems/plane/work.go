@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -91,11 +92,11 @@ func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error 
 // snapshotFile opens a snapshot's file without ever leaving the run's
 // directory.
 func (p *Plane) snapshotFile(run leyline.RunID, name string) (fs.File, error) {
-	root, err := os.OpenRoot(p.opts.Snapshots)
+	root, err := os.OpenRoot(filepath.Join(p.opts.Snapshots, string(run)))
 	if err != nil {
 		return nil, err
 	}
-	file, err := root.Open(string(run) + "/" + name)
+	file, err := root.Open(name)
 	return file, errors.Join(err, root.Close())
 }
 
@@ -131,6 +132,10 @@ func copyChunks(ctx context.Context, h hash.Hash, file io.Reader) (uint64, error
 // in the log already; its late result is dropped.
 func (l *loop) complete(c *completion) {
 	f := c.effect
+	if f.Kind == leyline.EffectEvict {
+		l.evicted(c)
+		return
+	}
 	owner := l.running[f.ID]
 	delete(l.running, f.ID)
 	if in := l.input(c); in != nil {
@@ -143,14 +148,20 @@ func (l *loop) complete(c *completion) {
 	}
 }
 
+// evicted says when the bytes of an evicted snapshot could not be deleted. They
+// are swept away at the next start.
+func (l *loop) evicted(c *completion) {
+	if c.outcome.State != worker.Done {
+		l.log.Warn("cannot delete an evicted snapshot", "run", c.effect.Run, "file", c.effect.File, "err", c.outcome.Err)
+	}
+}
+
 func (l *loop) input(c *completion) leyline.Input {
 	switch c.effect.Kind {
 	case leyline.EffectPrefetch:
 		return l.kernelInput(c)
 	case leyline.EffectStage:
 		return l.stageInput(c)
-	case leyline.EffectSignal:
-		return signalInput(c)
 	}
 	return nil
 }
@@ -186,15 +197,6 @@ func (l *loop) stageInput(c *completion) leyline.Input {
 	return in
 }
 
-func signalInput(c *completion) leyline.Input {
-	if c.outcome.State == worker.Done {
-		return leyline.EmergencyDelivered{
-			Effect: c.effect.ID, Level: c.effect.Level, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
-		}
-	}
-	return leyline.EmergencyUndelivered{Effect: c.effect.ID, Level: c.effect.Level, Reason: clip(c.outcome.Err)}
-}
-
 func outcomeOf(o worker.Outcome) leyline.Outcome {
 	if o.State == worker.TimedOut {
 		return leyline.OutcomeDeadline
@@ -216,10 +218,7 @@ func (l *loop) act(f effect.Effect) {
 	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt:
 		l.orders[f.Run] = append(l.orders[f.Run], *f.Order)
 	case leyline.EffectSignal:
-		l.submit(worker.Job{
-			Name: "signal " + f.ID.String(), Timeout: time.Second,
-			Run: func(context.Context) error { return l.plane.publish(f.Level, f.Reason.String()) },
-		}, &completion{effect: f})
+		l.later = append(l.later, l.publish(f))
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
 			Name: "evict " + f.ID.String(), Timeout: 10 * time.Second,
@@ -228,25 +227,28 @@ func (l *loop) act(f effect.Effect) {
 	}
 }
 
-func (p *Plane) publish(level leyline.EmergencyLevel, reason string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.opts.Signal.Set(level, reason)
+// publish sets the emergency signal: a write to memory, done here and now so
+// that two levels of one record cannot overtake each other. Other runs may be at
+// a higher level; the highest is what is published.
+func (l *loop) publish(f effect.Effect) leyline.Input {
+	began := time.Now()
+	level := max(f.Level, highestBut(l.state, f.Run))
+	if err := l.plane.opts.Signal.Set(level, f.Reason.String()); err != nil {
+		return leyline.EmergencyUndelivered{Effect: f.ID, Level: level, Reason: clip(err)}
+	}
+	return leyline.EmergencyDelivered{Effect: f.ID, Level: level, TookNs: uint64(time.Since(began))}
 }
 
 // remove deletes an evicted snapshot. A file that is gone already is what was
-// wanted; any other failure leaves a file behind and is said, not hidden.
+// wanted.
 func (p *Plane) remove(run leyline.RunID, name string) error {
-	root, err := os.OpenRoot(p.opts.Snapshots)
+	root, err := os.OpenRoot(filepath.Join(p.opts.Snapshots, string(run)))
 	if err != nil {
 		return err
 	}
-	err = root.Remove(string(run) + "/" + name)
+	err = root.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
-	}
-	if err != nil {
-		p.log.Warn("cannot delete an evicted snapshot", "run", run, "file", name, "err", err)
 	}
 	return errors.Join(err, root.Close())
 }

@@ -84,15 +84,13 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, sl
 	f := risk.Facts{
 		Conservative: p.Caution.Conservative,
 		Operation:    cmd.Operation,
-		LossRise:     math.NaN(),
+		LossRise:     run.Track.LossEWMA.Mean - p.Window.Loss,
+		NoLast:       p.Window.Step == 0,
 		Volatility:   math.Sqrt(run.Track.LossEWMA.Var),
 		Conflict:     run.Track.ConflictEWMA.Mean,
 	}
 	if cmd.Operation == leyline.OpGerminate {
 		f.Blueprint = s.Plane.Blueprint(cmd.Blueprint)
-	}
-	if p.Window.Step > 0 {
-		f.LossRise = run.Track.LossEWMA.Mean - p.Window.Loss
 	}
 	for i := range slots.Seeds {
 		if slots.Seeds[i].Isolation.Violated {

@@ -42,7 +42,7 @@ var planeStory = []scene{
 		l.ConfigAdopted{}, l.KeyEnrolled{}, l.BlueprintAdmitted{},
 	}},
 	{"a start after a crash; one effect is issued again, of one the fate is unknown", "",
-		l.PlaneStarted{Boot: "b2", TornBytes: 77, SignalSet: true, SignalText: "disk full", Build: l.Build{Version: "v0.1.0"}},
+		l.PlaneStarted{Boot: "b2", TornBytes: 77, Signal: l.EmergencyHalt, SignalText: "disk full", Build: l.Build{Version: "v0.1.0"}},
 		[]l.Event{
 			l.PlaneBooted{Boot: "b2", Origin: "esper/test", Boots: 2, Decider: 1},
 			l.EffectRecovered{Effect: l.EffectID{Seq: 40, Index: 1}, Kind: l.EffectPrefetch, Run: "r1", Reissued: true},

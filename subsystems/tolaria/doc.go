@@ -19,7 +19,7 @@
 //
 // The state is rewound by rollback.finished with outcome OK, not before: until
 // then the run refuses steps. A failed prepare falls back to the next older
-// proven snapshot under the same deadline; a failed commit, a passed deadline,
+// proven snapshot, whose budget counts from the same start; a failed commit, a passed deadline,
 // no proven snapshot left, or too many rollbacks to one snapshot halt the run
 // at L4. A report that comes after the deadline is recorded and too late.
 //

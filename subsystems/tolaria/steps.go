@@ -14,18 +14,35 @@ import (
 func step(t *projections.Turn, x leyline.StepObserved) {
 	r := t.State.Tolaria.Run(x.Run)
 	if !finite(x.Losses) || !finite(x.Gram) {
-		t.Emit(leyline.TrainingAssessed{
-			Run: x.Run, Step: x.Step, Health: leyline.HealthNonFinite, Loss: r.Track.Loss,
-			LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
-		})
-		escalate(t, r, leyline.EmergencyElevated, leyline.FaultNonFinite)
-		begin(t, r, leyline.FaultNonFinite, x.Step, x.Step, t.Meta.At, false)
+		fault(t, r, x.Step)
 		return
 	}
 	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
 	combined := combine(t.Config(), x, g)
+	assessed := assess(&t.Config().Tolaria, r, x, g, combined)
+	if !finite(combined.Weights) || !bounded(assessed) {
+		fault(t, r, x.Step) // finite reports whose sums are not: as bad as a NaN
+		return
+	}
 	t.Emit(combined)
-	t.Emit(assess(&t.Config().Tolaria, r, x, g, combined))
+	t.Emit(assessed)
+}
+
+// fault is a step whose numbers are not finite: no weights, a rollback.
+func fault(t *projections.Turn, r *projections.Run, at leyline.Step) {
+	t.Emit(leyline.TrainingAssessed{
+		Run: r.ID, Step: at, Health: leyline.HealthNonFinite, Loss: r.Track.Loss,
+		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
+	})
+	escalate(t, r, leyline.EmergencyElevated, leyline.FaultNonFinite)
+	begin(t, r, leyline.FaultNonFinite, at, at, t.Meta.At, false)
+}
+
+// bounded reports whether everything that an assessment derived is finite.
+func bounded(a leyline.TrainingAssessed) bool {
+	return finite([]float64{
+		a.Loss, a.Delta, a.LossEWMA.Mean, a.LossEWMA.Var, a.GradEWMA.Mean, a.GradEWMA.Var, a.ConflictEWMA.Mean, a.ConflictEWMA.Var,
+	})
 }
 
 func finite(xs []float64) bool {

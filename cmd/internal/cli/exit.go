@@ -73,7 +73,6 @@ var classes = []struct {
 	is   func(error) bool
 	hint string
 }{
-	{exitInterrupted, "interrupted", target(context.Canceled), ""},
 	{exitDiverged, "diverged", target(errDiverged), ""},
 	{exitUsage, "usage", as[usageError], ""},
 	{exitUsage, "config", as[*leyline.ConfigError], ""},
@@ -97,6 +96,7 @@ var classes = []struct {
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
 	{exitFailed, "halted", as[*workload.Halted], "`esper replay DIR --explain SEQ` says what was decided; the next `esper run` begins a new run"},
+	{exitInterrupted, "interrupted", target(context.Canceled), ""},
 }
 
 const hintDisk = "make room or mend the disk, then start the same command again: nothing acknowledged is lost"
@@ -131,14 +131,14 @@ func (a *app) fail(err error) int {
 // describe says what an error is.
 func describe(err error) failure {
 	doc := failure{Error: err.Error(), Kind: "failed", Exit: exitFailed}
+	if isUnknownCommand(err) {
+		doc.Exit, doc.Kind = exitUsage, "usage"
+	}
 	for _, c := range classes {
 		if c.is(err) {
 			doc.Exit, doc.Kind, doc.Hint = c.code, c.kind, c.hint
 			break
 		}
-	}
-	if isUnknownCommand(err) {
-		doc.Exit, doc.Kind = exitUsage, "usage"
 	}
 	var bad *leyline.ConfigError
 	if errors.As(err, &bad) {

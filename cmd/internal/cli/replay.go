@@ -201,6 +201,10 @@ func (a *app) printReplay(path, note string, r replay.Report) error {
 	switch {
 	case r.Mode == replay.Fold:
 		fmt.Fprintf(w, "result\tfolded; nothing was decided again\n")
+	case r.Redecided == 0:
+		fmt.Fprintf(w, "result\tnothing was decided again\n")
+	case r.Identical && r.FoldedOnly > 0:
+		fmt.Fprintf(w, "result\tidentical as far as it was decided again; %d records were decided by other rules and only folded\n", r.FoldedOnly)
 	case r.Identical:
 		fmt.Fprintf(w, "result\tidentical: every decision was reproduced bit for bit\n")
 	case r.Mode == replay.WhatIf:

@@ -181,7 +181,7 @@ func (j *job) start(ctx context.Context) error {
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
-		Snapshots: j.dir.Snapshots(), Kernels: testdata.Kernels(), Logger: log,
+		Snapshots: j.dir.Snapshots(), Kernels: testdata.Kernels(), Process: j.config.Plane, Logger: log,
 		Bootstrap: j.bootstrap, Released: j.show.record, Probe: j.app.probe,
 	})
 	return err

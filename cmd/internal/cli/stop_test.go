@@ -68,7 +68,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("record %d is now %d of %s", before[i].Seq, r.Seq, r.At)
 		}
 		if x, ok := r.Input.(leyline.PlaneStarted); ok {
-			told = told || x.SignalSet
+			told = told || x.SignalText == "storage failed"
 		}
 	}
 	if !told {

@@ -20,9 +20,10 @@ type story struct {
 	Rejected  uint64
 	Answered  uint64
 	Failed    uint64
-	Combined  uint64  // steps that were given weights
-	Conflicts uint64  // of these, with a conflict
-	ratioSum  float64 // of the conflict ratio
+	Combined  uint64              // steps that were given weights
+	Conflicts uint64              // of these, with a conflict
+	ratioSum  float64             // of the conflict ratio
+	method    leyline.Aggregation // of the last step
 	Packets   map[string]uint64
 	Critical  []named
 	Snapshots int            // registered
@@ -128,7 +129,7 @@ func (s *story) training(r leyline.Record, e leyline.Event) {
 	case leyline.GradientsCombined:
 		if x.Run == s.run {
 			s.Combined++
-			s.ratio = x.Ratio
+			s.ratio, s.method = x.Ratio, x.Method
 			s.ratioSum += x.Ratio
 			if x.Conflicts > 0 {
 				s.Conflicts++
@@ -209,10 +210,13 @@ func (s *story) commands(e leyline.Event) {
 func (s *story) rollbacks(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RollbackStarted:
-		s.Rollbacks = append(s.Rollbacks, rollbackStory{
-			ID: x.Rollback, Cause: x.Cause, FaultStep: x.FaultStep, ToStep: x.ToStep, Saved: s.saved[x.Snapshot].Digest,
-			SLAMs: ms(uint64(x.Deadline.Sub(r.At))), started: r.At,
-		})
+		b := rollbackStory{
+			ID: x.Rollback, Cause: x.Cause, FaultStep: x.FaultStep, ToStep: x.ToStep, Saved: s.saved[x.Snapshot].Digest, started: r.At,
+		}
+		if x.Deadline != 0 { // its clock may stand still after a restart
+			b.SLAMs = ms(uint64(x.Deadline.Sub(x.Since)))
+		}
+		s.Rollbacks = append(s.Rollbacks, b)
 		s.beat(r, "CRITICAL step %d is %s: rolling back to step %d", x.FaultStep, x.Cause, x.ToStep)
 	case leyline.RollbackAdvanced:
 		s.lastRollback().PrepareMs = ms(x.TookNs)
@@ -220,7 +224,11 @@ func (s *story) rollbacks(r leyline.Record, e leyline.Event) {
 		b := s.lastRollback()
 		b.Outcome, b.Restored, b.WithinSLA = x.Outcome, x.Digest, x.WithinSLA
 		b.CommitMs, b.TotalMs = ms(x.CommitNs), ms(x.TotalNs)
-		s.beat(r, "rollback %s %s in %.2f ms: back at step %d, incarnation %d", x.Rollback, x.Outcome, b.TotalMs, x.Step, x.Incarnation)
+		if x.Outcome == leyline.OutcomeOK {
+			s.beat(r, "rollback %s ok in %.2f ms: back at step %d, incarnation %d", x.Rollback, b.TotalMs, x.Step, x.Incarnation)
+		} else {
+			s.beat(r, "rollback %s ended after %.2f ms: %s (%s)", x.Rollback, b.TotalMs, x.Outcome, x.Reason)
+		}
 	case leyline.TrainingAssessed:
 		if x.FirstGood != "" {
 			b := s.lastRollback()
@@ -230,10 +238,11 @@ func (s *story) rollbacks(r leyline.Record, e leyline.Event) {
 	}
 }
 
-// lastRollback is the newest rollback. Invariant: its start came before.
+// lastRollback is the newest rollback. A story that begins in the middle of one
+// knows nothing of it: what is told of it then is dropped.
 func (s *story) lastRollback() *rollbackStory {
 	if len(s.Rollbacks) == 0 {
-		s.Rollbacks = append(s.Rollbacks, rollbackStory{})
+		return &rollbackStory{}
 	}
 	return &s.Rollbacks[len(s.Rollbacks)-1]
 }

@@ -21,11 +21,13 @@ type summaryDoc struct {
 	Tasks      []workload.TaskResult `json:"tasks"`
 	Conflicted uint64                `json:"steps_in_conflict"`
 	Combined   uint64                `json:"steps_combined"`
+	Method     leyline.Aggregation   `json:"aggregation"`
 	Ratio      float64               `json:"conflict_ratio_mean"`
 	Timeline   []beat                `json:"timeline"`
 	Accepted   uint64                `json:"commands_accepted"`
 	Rejected   uint64                `json:"commands_rejected"`
 	Answered   uint64                `json:"commands_answered"`
+	Failed     uint64                `json:"commands_failed"`
 	Rollbacks  []rollbackStory       `json:"rollbacks"`
 	Snapshots  int                   `json:"snapshots"`
 	Kept       []leyline.Step        `json:"snapshots_kept"`
@@ -57,8 +59,8 @@ func (j *job) summary(res workload.Result) (summaryDoc, error) {
 	}
 	return summaryDoc{
 		Run: j.run, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest, Tasks: res.Tasks,
-		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Timeline: s.Timeline,
-		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots, Kept: s.Kept,
+		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method, Timeline: s.Timeline,
+		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Failed: s.Failed, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots, Kept: s.Kept,
 		Packets: s.Packets, Critical: s.Critical, Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Last: last,
 		Seconds: res.Elapsed.Seconds(),
 	}, nil
@@ -80,8 +82,8 @@ func (d summaryDoc) head(w io.Writer) {
 		fmt.Fprint(w, " since it was resumed")
 	}
 	fmt.Fprintf(w, "\nweights\t%s\n", d.Digest.Short())
-	fmt.Fprintf(w, "conflicts\t%d of %d steps had conflicting task gradients, %.0f%% of pairs on average; combined by PCGrad through the Gram matrix\n",
-		d.Conflicted, d.Combined, 100*d.Ratio)
+	fmt.Fprintf(w, "conflicts\t%d of %d steps had conflicting task gradients, %.0f%% of pairs on average; combined by %s through the Gram matrix\n",
+		d.Conflicted, d.Combined, 100*d.Ratio, d.Method)
 }
 
 func (d summaryDoc) tasks(w io.Writer) {
@@ -121,7 +123,7 @@ func (d summaryDoc) rollbacks(w io.Writer) {
 }
 
 func (d summaryDoc) tail(w io.Writer, dir string) {
-	fmt.Fprintf(w, "\ncommands\t%d accepted, %d rejected, %d answered by the trainer\n", d.Accepted, d.Rejected, d.Answered)
+	fmt.Fprintf(w, "\ncommands\t%d accepted, %d rejected, %d answered by the trainer, %d of them could not be carried out\n", d.Accepted, d.Rejected, d.Answered, d.Failed)
 	fmt.Fprintf(w, "snapshots\t%d taken, %d kept, of steps %s\n", d.Snapshots, len(d.Kept), strings.Trim(fmt.Sprint(d.Kept), "[]"))
 	fmt.Fprintf(w, "telemetry\t%d packets: %d normal; emergency stream: %d high, %d critical\n",
 		d.Packets["NORMAL"]+d.Packets["HIGH"]+d.Packets["CRITICAL"], d.Packets["NORMAL"], d.Packets["HIGH"], d.Packets["CRITICAL"])

@@ -79,12 +79,12 @@ func ready(c *leyline.TamiyoConfig, s *projections.Seed) Choice {
 	return Choice{}
 }
 
-// germinate fills the first empty slot with the admitted blueprint of the
-// lowest risk.
+// germinate fills the first empty slot with the blueprint of the lowest risk
+// that is not in quarantine.
 func germinate(plan *leyline.RunOpened, seeds []projections.Seed, blueprints []leyline.BlueprintRegistered) Choice {
 	best := -1
 	for i := range blueprints {
-		if best < 0 || blueprints[i].Risk < blueprints[best].Risk {
+		if !blueprints[i].Quarantine && (best < 0 || blueprints[i].Risk < blueprints[best].Risk) {
 			best = i
 		}
 	}

@@ -42,6 +42,10 @@ func TestNext(t *testing.T) {
 	if got := policy.Next(&c, &plan, []seed{empty}, blueprints).Command; got.Blueprint != "safe" || len(got.Mesh) != 1 {
 		t.Errorf("germinates %+v, want the blueprint of the lowest risk behind every layer", got)
 	}
+	banned := append([]leyline.BlueprintRegistered{{Blueprint: "banned", Quarantine: true}}, blueprints...)
+	if got := policy.Next(&c, &plan, []seed{empty}, banned).Command; got.Blueprint != "safe" {
+		t.Errorf("germinates %s, want the safest that is not in quarantine", got.Blueprint)
+	}
 	if got := policy.Next(&c, &plan, []seed{empty}, nil); got.Reason != leyline.RiskNothingToDo {
 		t.Errorf("without blueprints: %+v", got)
 	}

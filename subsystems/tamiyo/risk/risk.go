@@ -9,8 +9,6 @@
 package risk
 
 import (
-	"math"
-
 	"github.com/esper-plane/esper/leyline"
 )
 
@@ -19,7 +17,8 @@ type Facts struct {
 	Conservative bool
 	Operation    leyline.SeedOperation        // unset when nothing is proposed
 	Blueprint    *leyline.BlueprintRegistered // of a GERMINATE, else nil
-	LossRise     float64                      // of the loss EWMA since the last window; NaN when there was none
+	LossRise     float64                      // of the loss EWMA since the last window
+	NoLast       bool                         // there was no last window: LossRise says nothing
 	Volatility   float64                      // standard deviation of the loss
 	Conflict     float64                      // EWMA of the conflict ratio
 	Violations   uint32                       // seeds whose isolation is violated
@@ -99,7 +98,7 @@ func (v *Verdict) blueprint(c *leyline.TamiyoConfig, f Facts) {
 }
 
 func (v *Verdict) loss(c *leyline.TamiyoConfig, f Facts) {
-	if math.IsNaN(f.LossRise) {
+	if f.NoLast {
 		return // the first window has nothing to compare with
 	}
 	v.Spike = v.check(f.LossRise, c.LossSpike, c.LossMode, leyline.RiskLossSpike)
