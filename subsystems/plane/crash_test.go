@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -294,9 +295,14 @@ func TestUnstorableInputIsRefused(t *testing.T) {
 	if _, err := p.Ack(ctx, leyline.CommandAcked{Run: "run-1", Incarnation: 1, Command: "c", Outcome: leyline.OutcomeOK}, 0); err == nil {
 		t.Error("an unknown run was accepted")
 	}
-	if got := log.Next() - next; got != 1 {
-		t.Errorf("%d records for two refusals, want 1: only one has a stored form", got)
+	huge := leyline.RunClosed{Run: "run-1", Incarnation: 1, Outcome: leyline.OutcomeFailed, Reason: strings.Repeat("x", 3<<20)}
+	if _, err := p.Close(ctx, huge); err == nil {
+		t.Error("a reason of 3 MiB was accepted")
 	}
+	if got := log.Next() - next; got != 1 {
+		t.Errorf("%d records for three refusals, want 1: the others are not worth one or have no stored form", got)
+	}
+	mustRedecide(t, log)
 	if err := p.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,7 @@ package plane
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -111,57 +109,6 @@ func (l *loop) fire() {
 	if due, ok := l.state.NextTimer(); ok && due.Due <= at {
 		l.decide(due, at, wall, nil)
 	}
-}
-
-// accept takes a request from the door, and whatever else is waiting there, so
-// that a group holds every producer that is ready.
-func (l *loop) accept(q *request) {
-	for yields := 0; ; {
-		l.admit(q)
-		select {
-		case q = <-l.open():
-			continue
-		default:
-		}
-		if yields++; yields > 2 {
-			return
-		}
-		runtime.Gosched()
-		select {
-		case q = <-l.open():
-		default:
-			return
-		}
-	}
-}
-
-func (l *loop) admit(q *request) {
-	switch {
-	case q.view != nil:
-		l.views = append(l.views, q)
-	case q.poll:
-		l.polls = append(l.polls, q)
-	case unstorable(q.in) != nil:
-		q.reply <- reply{err: unstorable(q.in)}
-	default:
-		c := &chain{request: q}
-		l.chains = append(l.chains, c)
-		l.stamp(q.in, c)
-	}
-}
-
-// unstorable refuses an input that has no stored form: an enum code that this
-// version does not know. It is the one refusal that is not in the log, because
-// it cannot be.
-func unstorable(in leyline.Input) error {
-	err := in.Validate()
-	if err == nil {
-		return nil
-	}
-	if _, bad := wire.AppendRecord(nil, leyline.Record{Seq: 1, Input: in}); bad != nil {
-		return errors.Join(err, bad)
-	}
-	return nil
 }
 
 // stamp gives an input its time and decides it.

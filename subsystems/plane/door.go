@@ -1,0 +1,78 @@
+package plane
+
+import (
+	"runtime"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+)
+
+// accept takes a request from the door, and whatever else is waiting there, so
+// that a group holds every producer that is ready.
+func (l *loop) accept(q *request) {
+	for yields := 0; ; {
+		l.admit(q)
+		select {
+		case q = <-l.open():
+			continue
+		default:
+		}
+		if yields++; yields > 2 {
+			return
+		}
+		runtime.Gosched()
+		select {
+		case q = <-l.open():
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) admit(q *request) {
+	switch {
+	case q.view != nil:
+		l.views = append(l.views, q)
+	case q.poll:
+		l.polls = append(l.polls, q)
+	default:
+		in, err := storable(q.in)
+		if err != nil {
+			q.reply <- reply{err: err}
+			return
+		}
+		c := &chain{request: q}
+		l.chains = append(l.chains, c)
+		l.stamp(in, c)
+	}
+}
+
+// maxRefused bounds the stored form of an input that is going to be refused: a
+// flood of nonsense must not fill the log.
+const maxRefused = 64 << 10
+
+// storable returns an input in its stored form: it shares no memory with its
+// sender, so what the state keeps of it cannot be changed from outside. The
+// state keeps nothing of a step, so the most frequent input is not copied.
+//
+// An input that has no stored form (an enum code that this version does not
+// know), or that is malformed and too large to be worth a record, is refused
+// here. These are the only refusals that are not in the log.
+func storable(in leyline.Input) (leyline.Input, error) {
+	bad := in.Validate()
+	if _, step := in.(leyline.StepObserved); step && bad == nil {
+		return in, nil
+	}
+	payload, err := wire.AppendRecord(nil, leyline.Record{Seq: 1, Input: in})
+	var r leyline.Record
+	if err == nil {
+		r, err = wire.DecodeRecord(1, 0, payload)
+	}
+	switch {
+	case err == nil && (bad == nil || len(payload) <= maxRefused):
+		return r.Input, nil
+	case bad != nil:
+		return nil, bad
+	}
+	return nil, leyline.Invalid("input", "cannot be stored: "+clip(err))
+}
