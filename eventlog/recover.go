@@ -118,7 +118,7 @@ func (v *survey) judge(may lenience) (Report, error) {
 		if !may.lost {
 			return r, lost
 		}
-		r.Reason = lost.Reason
+		r.Reason, r.Lost = lost.Reason, v.watermark-v.seq
 	}
 	return r, nil
 }

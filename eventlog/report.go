@@ -20,6 +20,10 @@ type Report struct {
 	// SavedTo is the file to which Open copied the tail before cutting it,
 	// relative to the directory of the log.
 	SavedTo string
+	// Lost counts records that were acknowledged and are missing or damaged at
+	// the end. Open refuses such a log unless it may accept the loss; a Reader
+	// shows what is left of it.
+	Lost uint64
 	// Reason says in words what was wrong. Empty if nothing was.
 	Reason string
 }

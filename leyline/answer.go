@@ -38,6 +38,7 @@ type SnapshotRef struct {
 	Snapshot SnapshotID
 	Step     Step
 	File     string
+	Bytes    uint64
 	Digest   Digest
 }
 

@@ -132,7 +132,9 @@ func (c ExecutionConfig) Validate() error {
 			"raise the first or lower the second")
 	}
 	v.atLeast("plane.workers", uint64(c.Plane.Workers), 1)
+	v.atMost("plane.workers", uint64(c.Plane.Workers), 1024)
 	v.atLeast("plane.worker_queue", uint64(c.Plane.WorkerQueue), 1)
+	v.atMost("plane.worker_queue", uint64(c.Plane.WorkerQueue), 1<<20)
 	v.atLeast("plane.shutdown_ms", uint64(c.Plane.Shutdown), 1)
 	v.atLeast("plane.projection_every", uint64(c.Plane.ProjectionEvery), 1)
 	v.under("kasmina.prefetch_timeout_ms", uint64(c.Kasmina.PrefetchTimeout), "kasmina.command_deadline_ms", uint64(c.Kasmina.CommandDeadline))
@@ -152,6 +154,12 @@ func (v *configCheck) add(key, reason, fix string) {
 func (v *configCheck) atLeast(key string, got, least uint64) {
 	if got < least {
 		v.add(key, fmt.Sprintf("is %d", got), fmt.Sprintf("write %d or more", least))
+	}
+}
+
+func (v *configCheck) atMost(key string, got, most uint64) {
+	if got > most {
+		v.add(key, fmt.Sprintf("is %d", got), fmt.Sprintf("write %d or less", most))
 	}
 }
 
@@ -188,6 +196,7 @@ func (v *configCheck) tolaria(c TolariaConfig) {
 	v.between("tolaria.ewma_alpha", c.EWMAAlpha, 0, 1)
 	v.atLeast("tolaria.snapshot_every", uint64(c.SnapshotEvery), 1)
 	v.atLeast("tolaria.snapshot_keep", uint64(c.SnapshotKeep), 2)
+	v.atMost("tolaria.snapshot_keep", uint64(c.SnapshotKeep), MaxSnapshots/2)
 	v.atLeast("tolaria.rollback_fast_ms", uint64(c.RollbackFast), 1)
 	v.atLeast("tolaria.rollback_limit", uint64(c.RollbackLimit), 1)
 	v.under("tolaria.rollback_fast_ms", uint64(c.RollbackFast), "tolaria.rollback_full_ms", uint64(c.RollbackFull))

@@ -3,14 +3,15 @@ package leyline
 // Bounds on what one input may carry. They keep a record far below the log's
 // payload limit and make every decoder's work finite.
 const (
-	MaxTasks   = 64  // tasks of a run
-	MaxSeeds   = 64  // seeds of a run
-	MaxLayers  = 128 // host layers, and mesh layers of a seed
-	MaxKeys    = 64  // verification keys of a plane
-	MaxText    = 1024
-	MaxPath    = 512
-	MaxModules = 512 // modules in a build fingerprint
-	MaxDrills  = 64
+	MaxTasks     = 64  // tasks of a run
+	MaxSeeds     = 64  // seeds of a run
+	MaxLayers    = 128 // host layers, and mesh layers of a seed
+	MaxKeys      = 64  // verification keys of a plane
+	MaxText      = 1024
+	MaxPath      = 512
+	MaxModules   = 512 // modules in a build fingerprint
+	MaxDrills    = 64
+	MaxSnapshots = 4096 // registered at a time
 )
 
 // PlaneStarted is the first input of every process that opens the log.
@@ -65,13 +66,14 @@ type RunOpened struct {
 	Workload   string
 	Framework  string // "go-gonum", "torch", ...
 	Tasks      []TaskID
-	Seeds      []SeedID // slots in which seeds may germinate
-	Layers     []string // host layers that can be grafted behind
-	Parameters uint64   // parameters of the host
-	Seed       uint64   // of the run's randomness
-	Steps      Step     // planned length
-	Lockstep   bool     // answers wait for the computations they caused
-	Drills     []Drill  // faults that the trainer will inject on purpose
+	Seeds      []SeedID     // slots in which seeds may germinate
+	Layers     []string     // host layers that can be grafted behind
+	Parameters uint64       // parameters of the host
+	Seed       uint64       // of the run's randomness
+	Steps      Step         // planned length
+	Lockstep   bool         // answers wait for the computations they caused
+	Drills     []Drill      // faults that the trainer will inject on purpose
+	Damaged    []SnapshotID // of a resume: snapshots that the door read and found missing or changed
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.

@@ -57,6 +57,8 @@ func (x RunOpened) Validate() error {
 	distinct(&c, "layers", x.Layers)
 	need(&c, "parameters", x.Parameters > 0)
 	need(&c, "steps", x.Steps > 0)
+	bound(&c, "damaged", len(x.Damaged), MaxSnapshots)
+	distinct(&c, "damaged", x.Damaged)
 	bound(&c, "drills", len(x.Drills), MaxDrills)
 	for i, d := range x.Drills {
 		needID(&c, at("drills", i)+".name", d.Name)

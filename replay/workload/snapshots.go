@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/esper-plane/esper/leyline"
 )
@@ -66,6 +68,26 @@ func writeSynced(path string, b []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// readExactly reads a regular file of the registered size and nothing else: a
+// pipe would wait for ever, a file that has grown could fill the memory.
+func readExactly(root *os.Root, ref leyline.SnapshotRef) (b []byte, err error) {
+	f, err := root.OpenFile(ref.File, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || uint64(info.Size()) != ref.Bytes {
+		return nil, fmt.Errorf("snapshot %s is %s of %d bytes, registered was a file of %d bytes", ref.Snapshot, info.Mode(), info.Size(), ref.Bytes)
+	}
+	b = make([]byte, info.Size())
+	_, err = io.ReadFull(f, b)
+	return b, err
+}
+
 // readSnapshot reads the bytes of a snapshot and their digest. A difference
 // from the digest in the reference is an error; the digest found is returned
 // with it.
@@ -74,7 +96,7 @@ func readSnapshot(dir string, ref leyline.SnapshotRef) ([]byte, leyline.Digest, 
 	if err != nil {
 		return nil, leyline.Digest{}, err
 	}
-	b, err := root.ReadFile(ref.File)
+	b, err := readExactly(root, ref)
 	if err = errors.Join(err, root.Close()); err != nil {
 		return nil, leyline.Digest{}, err
 	}

@@ -152,7 +152,7 @@ func (p *fakePlane) newest(before leyline.Step) save {
 }
 
 func (s save) ref() leyline.SnapshotRef {
-	return leyline.SnapshotRef{Snapshot: s.Snapshot, Step: s.step, File: s.File, Digest: s.Digest}
+	return leyline.SnapshotRef{Snapshot: s.Snapshot, Step: s.step, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
 }
 
 // rewind opens the next incarnation at a snapshot.

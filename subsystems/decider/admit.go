@@ -137,7 +137,7 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 
 // samePlan refuses to resume a run under another plan than it was opened with.
 func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
-	old.Resume = now.Resume
+	old.Resume, old.Damaged, now.Damaged = now.Resume, nil, nil
 	a, b := projections.DigestOf(old), projections.DigestOf(now)
 	if a == b {
 		return nil

@@ -133,7 +133,7 @@ func halt(id leyline.EffectID, run leyline.RunID, reason leyline.FaultReason, de
 
 // Ref names a snapshot's bytes for a trainer.
 func Ref(s *projections.Snapshot) leyline.SnapshotRef {
-	return leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, File: s.File, Digest: s.Digest}
+	return leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
 }
 
 // Outstanding returns the effects whose completion the state still waits for,

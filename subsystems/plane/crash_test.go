@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -387,5 +388,54 @@ func TestSweep(t *testing.T) {
 	}
 	if err := p.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestResumePassesOverDamagedSnapshots changes the newest proven snapshot while
+// nothing runs: a flipped byte, a missing file, a pipe.
+func TestResumePassesOverDamagedSnapshots(t *testing.T) {
+	whole := newBench(t)
+	log := whole.newLog()
+	want, _ := whole.finish(log, 36)
+	var kill uint64 // in step 18, before the fault: a resume beyond a rollback repeats steps in another lineage
+	for _, r := range records(t, log) {
+		if x, ok := r.Input.(leyline.StepObserved); ok && x.Step == 18 && x.Incarnation == 1 {
+			kill = uint64(r.Seq)
+		}
+	}
+	for name, damage := range map[string]func(path string) error{
+		"grown":   func(path string) error { return os.Truncate(path, 1<<20) },
+		"missing": os.Remove,
+		"pipe":    func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			survivor := b.runUntil(b.newLog(), kill, 36)
+			var last string
+			for _, s := range mustRedecide(t, survivor).Tolaria.Run("run-1").Snapshots {
+				if s.Confirmed {
+					last = s.File
+				}
+			}
+			if err := damage(filepath.Join(b.snapshots, "run-1", last)); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := b.finish(survivor, 36)
+			if got != want {
+				t.Errorf("ended with weights %s, want %s", got.Short(), want.Short())
+			}
+			var refused int
+			for _, r := range records(t, survivor) {
+				for _, e := range r.Events {
+					if _, ok := e.(leyline.SnapshotRefused); ok {
+						refused++
+					}
+				}
+			}
+			if refused != 1 {
+				t.Errorf("%d snapshots were refused in the log, want the damaged one", refused)
+			}
+			mustRedecide(t, survivor)
+		})
 	}
 }

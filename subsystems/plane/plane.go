@@ -116,8 +116,13 @@ func (p *Plane) submit(ctx context.Context, in leyline.Input) (leyline.Answer, e
 	return r.ans, err
 }
 
-// Open opens or resumes a run.
+// Open opens or resumes a run. Before a resume the door reads the snapshots that
+// it could start from, newest first, until one is what was registered; Damaged of
+// the input is the plane's.
 func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
+	if err := p.inspect(ctx, &in); err != nil {
+		return leyline.OpenAnswer{}, err
+	}
 	r, err := p.call(ctx, &request{in: in})
 	r.open.Answer = r.ans
 	return r.open, err

@@ -36,9 +36,12 @@ type FileSignal struct {
 
 // OpenSignal maps the signal file at path, creating it if needed.
 func OpenSignal(path string) (*FileSignal, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the emergency signal: %w", err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("the emergency signal %s is no regular file", path), err, f.Close())
 	}
 	if err := f.Truncate(signalSize); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot size the emergency signal: %w", err), f.Close())

@@ -45,15 +45,32 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 	e := leyline.RunResumed{
 		Run: x.Run, Incarnation: r.Incarnation + 1, Lineage: r.Lineage, Lost: r.Track.Step,
 	}
+	lost(t, r, x.Damaged)
+	upto := r.Track.Step
 	if r.Rollback.Active() {
-		e.Rollback, e.Snapshot, e.Step = r.Rollback.ID, r.Rollback.Snapshot, r.Rollback.ToStep
+		upto = r.Rollback.ToStep
+		e.Rollback = r.Rollback.ID
 		e.Lineage++
 		finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeSuperseded, Reason: leyline.FaultResumed})
-	} else if s := r.Good(r.Track.Step); s != nil {
+	}
+	if s := r.Good(upto); s != nil {
 		e.Snapshot, e.Step = s.ID, s.Step
 	}
 	t.Emit(e)
 	evict(t, x.Run, rollback.After(r, e.Step))
+}
+
+// lost gives up the snapshots whose bytes are no longer what was registered.
+func lost(t *projections.Turn, r *projections.Run, damaged []leyline.SnapshotID) {
+	for _, id := range damaged {
+		s := r.Snapshot(id)
+		if s == nil {
+			continue
+		}
+		file, step := s.File, s.Step
+		t.Emit(leyline.SnapshotRefused{Run: r.ID, Step: step, Snapshot: id, Reason: "its bytes on disk are missing or changed"})
+		t.Emit(leyline.SnapshotEvicted{Run: r.ID, Snapshot: id, File: file})
+	}
 }
 
 func epoch(t *projections.Turn, x leyline.EpochObserved) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -69,6 +71,9 @@ func openSource(path string) (opened, error) {
 	o := opened{source: d.Source(), close: d.Close, config: leyline.DefaultConfig()}
 	r := d.Report()
 	switch {
+	case r.Lost > 0:
+		err := &eventlog.DamageError{Segment: r.TornSegment, Offset: r.TornOffset, Seq: r.LastSeq + 1, Reason: r.Reason}
+		return opened{}, errors.Join(err, d.Close())
 	case r.Live:
 		o.note = fmt.Sprintf("the log is being written; read up to record %d, the last durable one", r.LastSeq)
 	case r.TornBytes > 0:

@@ -196,6 +196,11 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	}
 	var in []leyline.Input
 	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
+	for _, k := range s.Plane.Keys {
+		if k.Issuer == "tamiyo" && k.ID != tamiyo.KeyID() {
+			return nil, fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
+		}
+	}
 	if s.Plane.Key(tamiyo.KeyID()) == nil {
 		body, err := wire.EncodeKey(leyline.Key{
 			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -12,10 +13,27 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
+// maxConfig bounds a configuration file: far more than every key with its
+// comment takes.
+const maxConfig = 64 << 10
+
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(b) > maxConfig {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxConfig)
+	}
+	return b, err
+}
+
 // readFile takes every setting of a TOML file. A file that is no TOML is one
 // mistake; in one that is, every mistake is collected.
 func (l *loader) readFile(name string) error {
-	b, err := os.ReadFile(name)
+	b, err := readBounded(name)
 	if err != nil {
 		return usagef("cannot read the configuration: %w", err)
 	}

@@ -58,6 +58,13 @@ func openKeys(path string, bound bool, rand io.Reader) (Keys, error) {
 }
 
 func readKey(path string) (sign.Signer, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return sign.Signer{}, err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return sign.Signer{}, fmt.Errorf("%w: %s is %s; it must be a file that only its owner can read: chmod 600 %s", ErrKeys, path, info.Mode(), path)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return sign.Signer{}, err
