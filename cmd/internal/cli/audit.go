@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
-	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -103,8 +102,8 @@ func auditRows(path string) ([]projections.AuditRow, uint64, error) {
 		return nil, 0, err
 	}
 	defer d.Close() // a reader; nothing is lost when closing it fails
-	if r := d.Report(); r.Lost > 0 {
-		return nil, 0, &eventlog.DamageError{Segment: r.TornSegment, Offset: r.TornOffset, Seq: r.LastSeq + 1, Reason: r.Reason}
+	if err := complete(d.Report()); err != nil {
+		return nil, 0, err
 	}
 	var fold projections.AuditFold
 	var n uint64

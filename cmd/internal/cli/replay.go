@@ -70,10 +70,10 @@ func openSource(path string) (opened, error) {
 	}
 	o := opened{source: d.Source(), close: d.Close, config: leyline.DefaultConfig()}
 	r := d.Report()
-	switch {
-	case r.Lost > 0:
-		err := &eventlog.DamageError{Segment: r.TornSegment, Offset: r.TornOffset, Seq: r.LastSeq + 1, Reason: r.Reason}
+	if err := complete(r); err != nil {
 		return opened{}, errors.Join(err, d.Close())
+	}
+	switch {
 	case r.Live:
 		o.note = fmt.Sprintf("the log is being written; read up to record %d, the last durable one", r.LastSeq)
 	case r.TornBytes > 0:
@@ -83,6 +83,15 @@ func openSource(path string) (opened, error) {
 		o.note = fmt.Sprintf("the log was not closed cleanly; all %d records are intact", r.LastSeq)
 	}
 	return o, nil
+}
+
+// complete refuses a log whose end is known to be missing: what is left reads
+// without damage, and would be vouched for.
+func complete(r eventlog.Report) error {
+	if r.Lost == 0 {
+		return nil
+	}
+	return &eventlog.DamageError{Segment: r.TornSegment, Offset: r.TornOffset, Seq: r.LastSeq + 1, Reason: r.Reason}
 }
 
 func openBundle(path string) (opened, error) {
