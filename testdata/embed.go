@@ -8,6 +8,9 @@
 //   - penguins/penguins.csv: 333 complete rows of body measurements of
 //     penguins; source, licence and column meanings are in
 //     penguins/README.md; penguins/gen.go makes the file from the original.
+//   - mnist/digits.bin.gz: 10,000 handwritten digits of 14 x 14 pixels; source,
+//     licence and layout are in mnist/README.md; mnist/gen.go makes the file
+//     from the original.
 //   - kernels/*.safetensors: one file per blueprint, the blueprint's residual
 //     block with its initial weights; kernels/gen.go makes them. The layout is
 //     documented in package replay/workload.
@@ -25,6 +28,9 @@ import (
 //go:embed penguins/penguins.csv
 var penguins string
 
+//go:embed mnist/digits.bin.gz
+var mnist string
+
 //go:embed kernels/*.safetensors
 var kernels embed.FS
 
@@ -36,6 +42,13 @@ const kernelSuffix = ".safetensors"
 //
 // and 333 rows, none with a missing value.
 func PenguinsCSV() []byte { return []byte(penguins) }
+
+// MNIST returns 10,000 handwritten digits as one gzip file of 0.7 MB. Inflated
+// it has 1,970,013 bytes: "esperdig", the number n of images as a u32 in
+// little-endian order, the side s of an image in pixels as a byte, n labels of a
+// byte each (0 to 9, ascending), and n images of s*s bytes each, row by row from
+// the top left (0 is background, 255 full ink).
+func MNIST() []byte { return []byte(mnist) }
 
 // Kernel returns the safetensors bytes of the kernel of a blueprint, for
 // example "residual-mlp-16". An unknown blueprint is an error that wraps
