@@ -12,6 +12,7 @@ type Answer struct {
 	Weights     []float64  // per task; empty when the gradients must not be applied
 	Seeds       []SeedView // every slot, in the order of RunOpened.Seeds; alphas are for the next step
 	Snapshot    bool       // a snapshot is due after this step
+	Probes      []SeedID   // seeds whose contribution is to be measured after this step
 	Emergency   EmergencyLevel
 	Directives  []Directive
 	Cursor      Seq // send it with the next request
@@ -67,6 +68,7 @@ type RestoreOrder struct {
 	Rollback RollbackID
 	From     SnapshotRef
 	Cause    FaultReason
+	Fault    Step // the first step that showed it
 }
 
 // HaltOrder tells the trainer to stop.

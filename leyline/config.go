@@ -33,6 +33,14 @@ type TolariaConfig struct {
 	RollbackFast  Millis      `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
 	RollbackFull  Millis      `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
 	RollbackLimit uint32      `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
+	DivergeMode   RuleMode    `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
+	DivergeLoss   float64     `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
+	DivergeSigma  float64     `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
+	DivergeFactor float64     `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
+	DivergeSteps  uint32      `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more."`
+	DivergeWarmup uint32      `toml:"diverge_warmup" comment:"Healthy steps before the rule looks, 1 or more."`
+	Stall         Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
+	StallFactor   float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
@@ -51,20 +59,30 @@ type TamiyoConfig struct {
 	BlueprintRisk    float64  `toml:"blueprint_risk" comment:"Risk from which a blueprint is not germinated, [0,1]."`
 	BlendSteps       uint32   `toml:"blend_steps" comment:"Optimizer steps a blend takes, 1 or more."`
 	BlendTemperature float64  `toml:"blend_temperature" comment:"Temperature of the alpha schedule in steps, greater than 0."`
+	ShadowSteps      uint32   `toml:"shadow_steps" comment:"Steps a seed runs at full alpha before its evaluation is proposed."`
+	Probes           uint32   `toml:"probes" comment:"Measured contributions before a seed is judged, 1 or more."`
+	PolicyBudget     Millis   `toml:"policy_budget_ms" comment:"0: the rules run inside the decider. Else they run on the shared worker and must answer within this."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
 type KasminaConfig struct {
-	Freshness       Millis   `toml:"freshness_ms" comment:"How old a command may be."`
-	Skew            Millis   `toml:"skew_ms" comment:"How far in the future a command may be issued."`
-	NonceCap        uint32   `toml:"nonce_cap" comment:"Nonces kept; when full, commands are refused, never forgotten."`
-	CommandDeadline Millis   `toml:"command_deadline_ms" comment:"Within this the trainer must answer a command."`
-	Embargo         Millis   `toml:"embargo_ms" comment:"How long a failed seed's slot stays closed."`
-	KernelLatency   Millis   `toml:"kernel_latency_ms" comment:"Budget for fetching and verifying a kernel."`
-	LatencyMode     RuleMode `toml:"latency_mode" comment:"off, shadow or enforce. Shadow: a slow disk alone does not change a run."`
-	PrefetchTimeout Millis   `toml:"prefetch_timeout_ms" comment:"After this a prefetch has failed."`
-	MinTrainSteps   uint32   `toml:"min_train_steps" comment:"Gate G2: steps a seed must have trained."`
-	MaxLeak         float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+	Freshness        Millis   `toml:"freshness_ms" comment:"How old a command may be."`
+	Skew             Millis   `toml:"skew_ms" comment:"How far in the future a command may be issued."`
+	NonceCap         uint32   `toml:"nonce_cap" comment:"Nonces kept; when full, commands are refused, never forgotten."`
+	CommandDeadline  Millis   `toml:"command_deadline_ms" comment:"Within this the trainer must answer a command."`
+	Embargo          Millis   `toml:"embargo_ms" comment:"How long a failed seed's slot stays closed."`
+	KernelLatency    Millis   `toml:"kernel_latency_ms" comment:"Budget for fetching and verifying a kernel."`
+	LatencyMode      RuleMode `toml:"latency_mode" comment:"off, shadow or enforce. Shadow: a slow disk alone does not change a run."`
+	PrefetchTimeout  Millis   `toml:"prefetch_timeout_ms" comment:"After this a prefetch has failed."`
+	MinTrainSteps    uint32   `toml:"min_train_steps" comment:"Gate G2: steps a seed must have trained."`
+	ProbeEvery       uint32   `toml:"probe_every" comment:"Steps between two probes of a PROBATIONARY seed, 1 or more."`
+	MinObserveSteps  uint32   `toml:"min_observe_steps" comment:"Gate G4: steps a seed must have run at full alpha."`
+	MaxLossRatio     float64  `toml:"max_loss_ratio" comment:"Gate G4: running loss over that before blending, greater than 0."`
+	MinProbes        uint32   `toml:"min_probes" comment:"Gate G4 on the way to FOSSILIZED: contributions that must have been measured, 1 or more."`
+	MinContribution  float64  `toml:"min_contribution" comment:"Gate G4 on the way to FOSSILIZED: least mean gain in accuracy, as a share: 0.01 is one point."`
+	ContributionMode RuleMode `toml:"contribution_mode" comment:"off, shadow or enforce: whether a seed must have helped to stay."`
+	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
+	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
 }
 
 // PlaneConfig configures the process.
@@ -82,18 +100,22 @@ func DefaultConfig() ExecutionConfig {
 			Aggregation: AggregationPCGrad, EWMAAlpha: 0.2,
 			SnapshotEvery: 50, SnapshotKeep: 4,
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
+			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
+			Stall: 10_000, StallFactor: 20,
 		},
 		Tamiyo: TamiyoConfig{
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,
 			LossSpike: 0.15, LossMode: RuleEnforce,
 			Volatility: 0.1125, VolatilityMode: RuleShadow,
 			Conflict: 0.5, ConflictMode: RuleShadow,
-			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2,
+			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
 			MinTrainSteps: 20, MaxLeak: 1e-6,
+			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
+			ContributionMode: RuleEnforce, EmbargoSteps: 100,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,
@@ -129,6 +151,14 @@ func (c ExecutionConfig) Validate() error {
 	v.kasmina(c.Kasmina)
 	if c.Tamiyo.TrainSteps < c.Kasmina.MinTrainSteps {
 		v.add("tamiyo.train_steps", fmt.Sprintf("is %d, less than kasmina.min_train_steps (%d): gate G2 would cull every seed", c.Tamiyo.TrainSteps, c.Kasmina.MinTrainSteps),
+			"raise the first or lower the second")
+	}
+	if c.Tamiyo.Probes < c.Kasmina.MinProbes {
+		v.add("tamiyo.probes", fmt.Sprintf("is %d, less than kasmina.min_probes (%d): gate G4 would cull every seed", c.Tamiyo.Probes, c.Kasmina.MinProbes),
+			"raise the first or lower the second")
+	}
+	if c.Tamiyo.ShadowSteps < c.Kasmina.MinObserveSteps {
+		v.add("tamiyo.shadow_steps", fmt.Sprintf("is %d, less than kasmina.min_observe_steps (%d): gate G4 would cull every seed", c.Tamiyo.ShadowSteps, c.Kasmina.MinObserveSteps),
 			"raise the first or lower the second")
 	}
 	v.atLeast("plane.workers", uint64(c.Plane.Workers), 1)
@@ -199,6 +229,14 @@ func (v *configCheck) tolaria(c TolariaConfig) {
 	v.atMost("tolaria.snapshot_keep", uint64(c.SnapshotKeep), MaxSnapshots/2)
 	v.atLeast("tolaria.rollback_fast_ms", uint64(c.RollbackFast), 1)
 	v.atLeast("tolaria.rollback_limit", uint64(c.RollbackLimit), 1)
+	v.mode("tolaria.diverge_mode", c.DivergeMode)
+	v.positive("tolaria.diverge_loss", c.DivergeLoss)
+	v.positive("tolaria.diverge_sigma", c.DivergeSigma)
+	v.between("tolaria.diverge_factor", c.DivergeFactor, 1, 1e9)
+	v.atLeast("tolaria.diverge_steps", uint64(c.DivergeSteps), 1)
+	v.atLeast("tolaria.diverge_warmup", uint64(c.DivergeWarmup), 1)
+	v.atLeast("tolaria.stall_ms", uint64(c.Stall), 1)
+	v.between("tolaria.stall_factor", c.StallFactor, 1, 1e6)
 	v.under("tolaria.rollback_fast_ms", uint64(c.RollbackFast), "tolaria.rollback_full_ms", uint64(c.RollbackFull))
 }
 
@@ -214,6 +252,7 @@ func (v *configCheck) tamiyo(c TamiyoConfig) {
 	v.between("tamiyo.blueprint_risk", c.BlueprintRisk, 0, 1)
 	v.atLeast("tamiyo.blend_steps", uint64(c.BlendSteps), 1)
 	v.positive("tamiyo.blend_temperature", c.BlendTemperature)
+	v.atLeast("tamiyo.probes", uint64(c.Probes), 1)
 }
 
 func (v *configCheck) kasmina(c KasminaConfig) {
@@ -223,5 +262,10 @@ func (v *configCheck) kasmina(c KasminaConfig) {
 	v.under("kasmina.skew_ms", uint64(c.Skew), "kasmina.freshness_ms", uint64(c.Freshness))
 	v.under("kasmina.kernel_latency_ms", uint64(c.KernelLatency), "kasmina.prefetch_timeout_ms", uint64(c.PrefetchTimeout))
 	v.mode("kasmina.latency_mode", c.LatencyMode)
+	v.atLeast("kasmina.probe_every", uint64(c.ProbeEvery), 1)
+	v.positive("kasmina.max_loss_ratio", c.MaxLossRatio)
+	v.atLeast("kasmina.min_probes", uint64(c.MinProbes), 1)
+	v.between("kasmina.min_contribution", c.MinContribution, -1, 1)
+	v.mode("kasmina.contribution_mode", c.ContributionMode)
 	v.positive("kasmina.max_leak", c.MaxLeak)
 }

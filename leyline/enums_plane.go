@@ -68,13 +68,17 @@ type Health = Enum[healths]
 
 type healths struct{}
 
-func (healths) list() []string { return []string{"unspecified", "healthy", "non_finite"} }
+func (healths) list() []string {
+	return []string{"unspecified", "healthy", "non_finite", "suspect", "diverged"}
+}
 
 // The verdicts on a step.
 const (
 	HealthUnspecified Health = iota
 	HealthHealthy
 	HealthNonFinite // a loss or a gradient is NaN or infinite
+	HealthSuspect   // the loss is over its limit, not for long enough to act; training goes on, nothing is learned from the step
+	HealthDiverged  // the loss has been over its limit for tolaria.diverge_steps steps
 )
 
 // RollbackPhase is a phase of a rollback (DESIGN.md section 8).
@@ -120,7 +124,7 @@ type EffectKind = Enum[effectKinds]
 type effectKinds struct{}
 
 func (effectKinds) list() []string {
-	return []string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt"}
+	return []string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy"}
 }
 
 // The kinds of effect.
@@ -133,6 +137,7 @@ const (
 	EffectEvict                  // action: delete the bytes of an evicted snapshot
 	EffectSignal                 // action: publish the emergency level
 	EffectHalt                   // action: tell the trainer to stop
+	EffectPolicy                 // computation: ask the policy what to propose
 )
 
 // TimerKind says what a timer guards.
@@ -141,7 +146,7 @@ type TimerKind = Enum[timerKinds]
 type timerKinds struct{}
 
 func (timerKinds) list() []string {
-	return []string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline"}
+	return []string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence"}
 }
 
 // The kinds of timer.
@@ -151,6 +156,7 @@ const (
 	TimerCommand
 	TimerEmbargo
 	TimerPrefetch
+	TimerSilence
 )
 
 // PeerKind says where an input came from.
@@ -185,6 +191,16 @@ const (
 	RunStatusEnded  // its trainer closed it
 	RunStatusHalted // the plane stopped it
 )
+
+// OnTrial reports whether a seed of this stage is still on its way to being
+// kept or given up.
+func OnTrial(s Stage) bool {
+	switch s {
+	case StageGerminated, StageTraining, StageBlending, StageShadowing, StageProbationary:
+		return true
+	}
+	return false
+}
 
 // Grafted reports whether a seed of this stage is part of the host network.
 func Grafted(s Stage) bool {

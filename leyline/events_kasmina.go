@@ -70,6 +70,8 @@ type SeedMoved struct {
 	Blueprint BlueprintID // of the seed from here on; empty for an empty slot
 	Mesh      []string
 	Until     Instant // end of the embargo, for EMBARGOED
+	UntilStep Step    // the same in a lockstep run, where time decides nothing
+	ProbeFrom Step    // for PROBATIONARY: the step of the first probe
 	Cause     string  // command id, gate or timer
 }
 
@@ -78,6 +80,7 @@ type BlendConfigured struct {
 	Run  RunID
 	Seed SeedID
 	Plan BlendPlan
+	Loss float64 // loss EWMA before the seed changed anything
 }
 
 // BlendStepped advances a seed's alpha by one step. The trainer uses the new
@@ -101,6 +104,20 @@ type IsolationAssessed struct {
 	Leak     float64 // norm of the gradient that reached the host through the detached input
 	MaxLeak  float64 // largest leak in the present stage
 	Violated bool    // Leak is over kasmina.max_leak
+}
+
+// ContributionMeasured is what a seed adds to its host, as one probe and all
+// probes of its present stage measured it. Positive figures speak for the seed.
+type ContributionMeasured struct {
+	Run          RunID
+	Seed         SeedID
+	Step         Step
+	Probes       uint32  // of the present stage, this one included
+	Accuracy     float64 // mean over tasks of accuracy with the seed less accuracy without, [-1,1]
+	Loss         float64 // mean over tasks of the loss without the seed less the loss with it
+	MeanAccuracy float64 // of Accuracy over Probes
+	MeanLoss     float64 // of Loss over Probes
+	Next         Step    // from this step on the next probe is due
 }
 
 // PrefetchRequested asks the worker for a kernel.
@@ -149,6 +166,9 @@ func (BlendStepped) EventKind() EventKind { return EventBlendStepped }
 
 // EventKind implements Event.
 func (IsolationAssessed) EventKind() EventKind { return EventIsolationAssessed }
+
+// EventKind implements Event.
+func (ContributionMeasured) EventKind() EventKind { return EventContributionMeasured }
 
 // EventKind implements Event.
 func (PrefetchRequested) EventKind() EventKind { return EventPrefetchRequested }

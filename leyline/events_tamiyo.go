@@ -52,6 +52,31 @@ type CommandProposed struct {
 	Why  string // one sentence for people
 }
 
+// PolicyAsked puts the question of one window to the policy on the shared
+// worker. Nothing is proposed before it is answered.
+type PolicyAsked struct {
+	Run      RunID
+	Step     Step
+	Deadline Instant
+}
+
+// PolicyMissed closes a question that the policy did not answer. CRITICAL: the
+// run goes conservative, and nothing is proposed in the policy's place.
+type PolicyMissed struct {
+	Run     RunID
+	Step    Step // of the question
+	Request EffectID
+	Outcome Outcome // FAILED or DEADLINE
+	Reason  string
+	TookNs  uint64
+}
+
+// EventKind implements Event.
+func (PolicyAsked) EventKind() EventKind { return EventPolicyAsked }
+
+// EventKind implements Event.
+func (PolicyMissed) EventKind() EventKind { return EventPolicyMissed }
+
 // EventKind implements Event.
 func (ConservativeEntered) EventKind() EventKind { return EventConservativeEntered }
 

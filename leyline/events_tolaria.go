@@ -55,7 +55,7 @@ type GradientsCombined struct {
 }
 
 // TrainingAssessed is Tolaria's verdict on a step and the new running figures.
-// On an unhealthy step the figures are those of the last healthy one.
+// On an unhealthy step the running figures are those of the last healthy one.
 type TrainingAssessed struct {
 	Run          RunID
 	Step         Step
@@ -67,6 +67,10 @@ type TrainingAssessed struct {
 	ConflictEWMA Moments      // of the conflict ratio
 	Confirms     []SnapshotID // snapshots that this healthy step proves good
 	FirstGood    RollbackID   // the rollback after which this is the first healthy step
+	Limit        float64      // loss above which this step is anomalous; 0 while the rule is off or warming up
+	Suspect      uint32       // anomalous steps in a row, this one included
+	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
+	QuietBy      Instant      // after this without a further step the trainer is stalled
 }
 
 // EpochAssessed records a held-out evaluation.
@@ -113,11 +117,12 @@ type RollbackStarted struct {
 	Run       RunID
 	Rollback  RollbackID
 	Cause     FaultReason
-	FaultStep Step // the step that showed the fault
+	FaultStep Step // the first step that showed the fault
 	Snapshot  SnapshotID
 	ToStep    Step
 	Tier      Tier
-	Since     Instant // when the fault was first seen; the budget runs from there over every attempt
+	Seen      Instant // when that step was reported
+	Since     Instant // when the fault was decided; the budget runs from there over every attempt
 	Deadline  Instant // zero while its clock stands still
 }
 
@@ -144,6 +149,21 @@ type RollbackFinished struct {
 	CommitNs    uint64 // restore as measured by the trainer
 	TotalNs     uint64 // from started to this record, in plane time
 	WithinSLA   bool
+}
+
+// TrainerStalled says that a trainer has not reported a step for longer than it
+// ever needs. WARNING: it may be slow, hung or dead; nobody guesses which.
+type TrainerStalled struct {
+	Run   RunID
+	Step  Step // the last one reported
+	AgeNs uint64
+}
+
+// TrainerReturned says that a stalled trainer reports again.
+type TrainerReturned struct {
+	Run   RunID
+	Step  Step
+	AgeNs uint64 // of its silence
 }
 
 // EmergencyEscalated raises the emergency level.
@@ -209,6 +229,12 @@ func (RollbackAdvanced) EventKind() EventKind { return EventRollbackAdvanced }
 
 // EventKind implements Event.
 func (RollbackFinished) EventKind() EventKind { return EventRollbackFinished }
+
+// EventKind implements Event.
+func (TrainerStalled) EventKind() EventKind { return EventTrainerStalled }
+
+// EventKind implements Event.
+func (TrainerReturned) EventKind() EventKind { return EventTrainerReturned }
 
 // EventKind implements Event.
 func (EmergencyEscalated) EventKind() EventKind { return EventEmergencyEscalated }

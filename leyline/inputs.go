@@ -3,15 +3,16 @@ package leyline
 // Bounds on what one input may carry. They keep a record far below the log's
 // payload limit and make every decoder's work finite.
 const (
-	MaxTasks     = 64  // tasks of a run
-	MaxSeeds     = 64  // seeds of a run
-	MaxLayers    = 128 // host layers, and mesh layers of a seed
-	MaxKeys      = 64  // verification keys of a plane
-	MaxText      = 1024
-	MaxPath      = 512
-	MaxModules   = 512 // modules in a build fingerprint
-	MaxDrills    = 64
-	MaxSnapshots = 4096 // registered at a time
+	MaxTasks      = 64  // tasks of a run
+	MaxSeeds      = 64  // seeds of a run
+	MaxLayers     = 128 // host layers, and mesh layers of a seed
+	MaxKeys       = 64  // verification keys of a plane
+	MaxText       = 1024
+	MaxPath       = 512
+	MaxModules    = 512 // modules in a build fingerprint
+	MaxDrills     = 64
+	MaxBlueprints = 64   // kinds of seed that a run may grow
+	MaxSnapshots  = 4096 // registered at a time
 )
 
 // PlaneStarted is the first input of every process that opens the log.
@@ -66,14 +67,15 @@ type RunOpened struct {
 	Workload   string
 	Framework  string // "go-gonum", "torch", ...
 	Tasks      []TaskID
-	Seeds      []SeedID     // slots in which seeds may germinate
-	Layers     []string     // host layers that can be grafted behind
-	Parameters uint64       // parameters of the host
-	Seed       uint64       // of the run's randomness
-	Steps      Step         // planned length
-	Lockstep   bool         // answers wait for the computations they caused
-	Drills     []Drill      // faults that the trainer will inject on purpose
-	Damaged    []SnapshotID // of a resume: snapshots that the door read and found missing or changed
+	Seeds      []SeedID      // slots in which seeds may germinate
+	Layers     []string      // host layers that can be grafted behind
+	Blueprints []BlueprintID // kinds of seed that fit this host; all of them are registered
+	Parameters uint64        // parameters of the host
+	Seed       uint64        // of the run's randomness
+	Steps      Step          // planned length
+	Lockstep   bool          // answers wait for the computations they caused
+	Drills     []Drill       // faults that the trainer will inject on purpose
+	Damaged    []SnapshotID  // of a resume: snapshots that the door read and found missing or changed
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -128,6 +130,41 @@ type EpochObserved struct {
 	Losses      []float64 // per task
 	Accuracies  []float64 // per task, [0,1]
 	Samples     uint32
+}
+
+// SeedProbed is a measured contribution: the network judged on held-out rows
+// with one seed at its alpha and again at alpha 0, all else equal.
+type SeedProbed struct {
+	Run         RunID
+	Incarnation Incarnation
+	Step        Step
+	Seed        SeedID
+	Alpha       float64   // at which it was judged, [0,1]
+	Losses      []float64 // per task, with the seed at Alpha
+	Accuracies  []float64 // per task, [0,1]
+	LossesAt0   []float64 // per task, with the seed at 0
+	AccuracyAt0 []float64 // per task, [0,1]
+	Samples     uint32    // held-out rows
+	TookNs      uint64
+}
+
+// PolicyAnswered is what the policy would do, computed on the shared worker.
+type PolicyAnswered struct {
+	Request EffectID
+	Run     RunID
+	Command SeedCommand // Operation is unset when it would do nothing
+	Reason  RiskReason  // then: why
+	Why     string      // one sentence for people
+	TookNs  uint64
+}
+
+// PolicyFailed says that the policy has no answer. Nothing is put in its place.
+type PolicyFailed struct {
+	Request EffectID
+	Run     RunID
+	Outcome Outcome // FAILED or DEADLINE
+	Reason  string
+	TookNs  uint64
 }
 
 // CommandReceived is a command as it came in.
@@ -242,6 +279,15 @@ func (StepObserved) InputKind() InputKind { return InputStepObserved }
 
 // InputKind implements Input.
 func (EpochObserved) InputKind() InputKind { return InputEpochObserved }
+
+// InputKind implements Input.
+func (SeedProbed) InputKind() InputKind { return InputSeedProbed }
+
+// InputKind implements Input.
+func (PolicyAnswered) InputKind() InputKind { return InputPolicyAnswered }
+
+// InputKind implements Input.
+func (PolicyFailed) InputKind() InputKind { return InputPolicyFailed }
 
 // InputKind implements Input.
 func (CommandReceived) InputKind() InputKind { return InputCommandReceived }

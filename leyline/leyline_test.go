@@ -24,12 +24,12 @@ func enums() map[string]enum {
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
-		"Health": leyline.HealthNonFinite, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectHalt, "TimerKind": leyline.TimerPrefetch, "PeerKind": leyline.PeerPolicy,
-		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectBlendIncomplete,
-		"RiskReason": leyline.RiskRunNotTraining, "FaultReason": leyline.FaultRecovered,
-		"RefusalKind": leyline.RefusalUnknownTimer, "InputKind": leyline.InputEmergencyUndelivered,
-		"EventKind": leyline.EventEmergencyPublished,
+		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
+		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
+		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectUnmeasured,
+		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultDiverged,
+		"RefusalKind": leyline.RefusalUnknownBlueprint, "InputKind": leyline.InputPolicyFailed,
+		"EventKind": leyline.EventTrainerReturned,
 	}
 }
 

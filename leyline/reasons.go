@@ -17,7 +17,7 @@ func (rejectReasons) list() []string {
 		// the command is authentic but cannot be carried out
 		"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 		"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
-		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete",
+		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured",
 	}
 }
 
@@ -54,6 +54,7 @@ const (
 	RejectKernelPending
 	RejectCommandPending
 	RejectBlendIncomplete
+	RejectUnmeasured // no contribution was measured since the seed became PROBATIONARY
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -70,6 +71,7 @@ func (riskReasons) list() []string {
 		"none", "policy", "conservative_mode", "blueprint_risk", "bp_quarantine", "loss_spike", "loss_warning",
 		"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
 		"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
+		"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	}
 }
 
@@ -91,6 +93,10 @@ const (
 	RiskKernelPending
 	RiskNothingToDo
 	RiskRunNotTraining
+	RiskPolicyTimeout // the policy did not answer within its budget
+	RiskPolicyFailed  // the policy could not answer
+	RiskPolicyPending // the policy was asked before and has not answered
+	RiskPolicyStale   // the policy answered a question that the state no longer asks
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.
@@ -101,7 +107,7 @@ type faultReasons struct{}
 func (faultReasons) list() []string {
 	return []string{
 		"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
-		"rollback_limit", "resumed", "recovered",
+		"rollback_limit", "resumed", "recovered", "diverged",
 	}
 }
 
@@ -116,6 +122,7 @@ const (
 	FaultRollbackLimit // too many rollbacks without progress
 	FaultResumed       // not a fault: the process stopped and the run goes on
 	FaultRecovered     // not a fault: the level is lowered again
+	FaultDiverged      // the loss stayed over its limit
 )
 
 // RefusalKind classifies a refused input.
@@ -129,7 +136,7 @@ func (refusalKinds) list() []string {
 		"incarnation_mismatch", "step_out_of_order", "rollback_active", "gradient_set", "unknown_task",
 		"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
 		"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
-		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer",
+		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
 	}
 }
 
@@ -162,4 +169,5 @@ const (
 	RefusalSnapshotExists
 	RefusalNotConfigured
 	RefusalUnknownTimer
+	RefusalUnknownBlueprint
 )

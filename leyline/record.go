@@ -47,6 +47,7 @@ func (inputKinds) list() []string {
 		"command.received", "command.acked", "kernel.ready", "kernel.failed",
 		"snapshot.taken", "rollback.reported", "timer.fired",
 		"emergency.delivered", "emergency.undelivered",
+		"seed.probed", "policy.answered", "policy.failed",
 	}
 }
 
@@ -70,6 +71,9 @@ const (
 	InputTimerFired
 	InputEmergencyDelivered
 	InputEmergencyUndelivered
+	InputSeedProbed
+	InputPolicyAnswered
+	InputPolicyFailed
 )
 
 // EventKind names a kind of event.
@@ -91,6 +95,7 @@ func (eventKinds) list() []string {
 		"snapshot.registered", "snapshot.refused", "snapshot.evicted",
 		"rollback.started", "rollback.advanced", "rollback.finished",
 		"emergency.escalated", "emergency.cleared", "emergency.published",
+		"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	}
 }
 
@@ -135,4 +140,9 @@ const (
 	EventEmergencyEscalated
 	EventEmergencyCleared
 	EventEmergencyPublished
+	EventContributionMeasured
+	EventPolicyAsked
+	EventPolicyMissed
+	EventTrainerStalled
+	EventTrainerReturned
 )

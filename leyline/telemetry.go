@@ -11,6 +11,7 @@ type MetricName string
 const (
 	MetricTrainingLoss         MetricName = "tolaria.training.loss"
 	MetricTrainingLossEWMA     MetricName = "tolaria.training.loss_ewma"
+	MetricTrainingLossLimit    MetricName = "tolaria.training.loss_limit"
 	MetricTrainingVolatility   MetricName = "tolaria.training.loss_volatility"
 	MetricTrainingAccuracy     MetricName = "tolaria.training.accuracy"
 	MetricStepForwardMs        MetricName = "tolaria.training.forward_ms"
@@ -29,6 +30,7 @@ const (
 	MetricEmergencyBroadcastMs MetricName = "tolaria.emergency.last_broadcast_latency_ms"
 	MetricTamiyoConservative   MetricName = "tamiyo.conservative_mode"
 	MetricTamiyoLossDelta      MetricName = "tamiyo.loss_delta"
+	MetricInferenceMs          MetricName = "tamiyo.inference.latency_ms"
 	MetricCommandsAccepted     MetricName = "kasmina.command_verifier.accepted_total"
 	MetricCommandsRejected     MetricName = "kasmina.command_verifier.rejections_total"
 	MetricKernelFetchMs        MetricName = "kasmina.kernel.fetch_latency_ms"
@@ -40,6 +42,8 @@ const (
 	MetricSeedCosine           MetricName = "kasmina.seed.isolation.cosine"
 	MetricSeedGradNorm         MetricName = "kasmina.seed.isolation.seed_norm"
 	MetricHostGradNorm         MetricName = "kasmina.seed.isolation.host_norm"
+	MetricContribution         MetricName = "kasmina.seed.contribution"
+	MetricContributionLoss     MetricName = "kasmina.seed.contribution_loss"
 )
 
 // EventName names a telemetry event.
@@ -54,6 +58,10 @@ const (
 	NameRunResumed          EventName = "tolaria.run.resumed"               // WARNING
 	NameRunEnded            EventName = "tolaria.run.ended"                 // INFO
 	NameNonFinite           EventName = "tolaria.training.non_finite"       // CRITICAL
+	NameLossSuspect         EventName = "tolaria.training.loss_suspect"     // WARNING
+	NameDiverged            EventName = "tolaria.training.diverged"         // CRITICAL
+	NameTrainerStalled      EventName = "tolaria.trainer.stalled"           // WARNING
+	NameTrainerReturned     EventName = "tolaria.trainer.returned"          // INFO
 	NameConflictHigh        EventName = "grad_conflict_high"                // WARNING
 	NameSnapshotRefused     EventName = "tolaria.rollback.snapshot_refused" // CRITICAL
 	NameRollbackStarted     EventName = "tolaria.rollback.started"          // CRITICAL
@@ -65,6 +73,8 @@ const (
 	NameEmergencyDispatch   EventName = "tolaria.emergency.dispatch_error"  // CRITICAL
 	NameConservativeEntered EventName = "conservative_entered"              // WARNING
 	NameConservativeExited  EventName = "conservative_exited"               // INFO
+	NamePolicyTimeout       EventName = "timeout_inference"                 // CRITICAL
+	NamePolicyFailed        EventName = "tamiyo.policy_failed"              // CRITICAL
 	NameCommandProposed     EventName = "tamiyo.command_proposed"           // INFO
 	NameCommandWithheld     EventName = "tamiyo.command_withheld"           // WARNING
 	NameCommandRejected     EventName = "command_rejected"                  // CRITICAL

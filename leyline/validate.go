@@ -18,6 +18,12 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case EpochObserved:
 		return x.Run
+	case SeedProbed:
+		return x.Run
+	case PolicyAnswered:
+		return x.Run
+	case PolicyFailed:
+		return x.Run
 	case CommandAcked:
 		return x.Run
 	case KernelReady:
@@ -96,6 +102,13 @@ func oneOf[S members](c *check, field string, e Enum[S], want ...Enum[S]) {
 func bound(c *check, field string, n, limit int) {
 	if n > limit {
 		c.fail(Invalid(field, fmt.Sprintf("has %d entries, at most %d are allowed", n, limit)))
+	}
+}
+
+// same demands one entry per task.
+func same(c *check, field string, n, losses int) {
+	if n != losses {
+		c.fail(Invalid(field, "has another length than losses"))
 	}
 }
 

@@ -55,6 +55,8 @@ func (x RunOpened) Validate() error {
 	distinct(&c, "seeds", x.Seeds)
 	bound(&c, "layers", len(x.Layers), MaxLayers)
 	distinct(&c, "layers", x.Layers)
+	bound(&c, "blueprints", len(x.Blueprints), MaxBlueprints)
+	distinct(&c, "blueprints", x.Blueprints)
 	need(&c, "parameters", x.Parameters > 0)
 	need(&c, "steps", x.Steps > 0)
 	bound(&c, "damaged", len(x.Damaged), MaxSnapshots)
@@ -112,13 +114,60 @@ func (x EpochObserved) Validate() error {
 	need(&c, "losses", len(x.Losses) > 0)
 	bound(&c, "losses", len(x.Losses), MaxTasks)
 	bound(&c, "accuracies", len(x.Accuracies), MaxTasks)
-	if len(x.Accuracies) != len(x.Losses) {
-		c.fail(Invalid("accuracies", "has another length than losses"))
-	}
+	same(&c, "accuracies", len(x.Accuracies), len(x.Losses))
 	for i, a := range x.Accuracies {
 		unit(&c, at("accuracies", i), a)
 	}
 	need(&c, "samples", x.Samples > 0)
+	return c.result()
+}
+
+// Validate implements Input. Losses may hold NaN and infinities: they are what
+// a fault looks like.
+func (x SeedProbed) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "incarnation", x.Incarnation > 0)
+	needID(&c, "seed", x.Seed)
+	unit(&c, "alpha", x.Alpha)
+	n := len(x.Losses)
+	need(&c, "losses", n > 0)
+	bound(&c, "losses", n, MaxTasks)
+	same(&c, "accuracies", len(x.Accuracies), n)
+	same(&c, "losses_at_0", len(x.LossesAt0), n)
+	same(&c, "accuracy_at_0", len(x.AccuracyAt0), n)
+	for i := range min(n, len(x.Accuracies), len(x.AccuracyAt0)) {
+		unit(&c, at("accuracies", i), x.Accuracies[i])
+		unit(&c, at("accuracy_at_0", i), x.AccuracyAt0[i])
+	}
+	need(&c, "samples", x.Samples > 0)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x PolicyAnswered) Validate() error {
+	var c check
+	need(&c, "request", !x.Request.IsZero())
+	needID(&c, "run", x.Run)
+	text(&c, "why", x.Why, MaxText)
+	if x.Command.Operation == OpUnknown {
+		needEnum(&c, "reason", x.Reason)
+		return c.result()
+	}
+	needEnum(&c, "command.operation", x.Command.Operation)
+	needID(&c, "command.seed", x.Command.Seed)
+	bound(&c, "command.mesh", len(x.Command.Mesh), MaxLayers)
+	text(&c, "command.reason", x.Command.Reason, MaxText)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x PolicyFailed) Validate() error {
+	var c check
+	need(&c, "request", !x.Request.IsZero())
+	needID(&c, "run", x.Run)
+	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
+	needText(&c, "reason", x.Reason)
 	return c.result()
 }
 

@@ -39,32 +39,45 @@ type PendingCommand struct {
 
 // Slots holds the seeds of one run.
 type Slots struct {
-	Run   leyline.RunID
-	Seeds []Seed // in the order of RunOpened.Seeds
-	Memos []SeedMemo
+	Run    leyline.RunID
+	Seeds  []Seed  // in the order of RunOpened.Seeds
+	Trials []Trial // sorted by blueprint
+	Memos  []SeedMemo
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
 type SeedMemo struct {
 	Snapshot leyline.SnapshotID
 	Seeds    []Seed
+	Trials   []Trial
+}
+
+// Trial is what became of one kind of seed in a run so far.
+type Trial struct {
+	Blueprint  leyline.BlueprintID
+	Germinated uint32
+	Fossilized uint32
+	Culled     uint32 // after it had begun to train: the kind failed, not its delivery
 }
 
 // Seed is one slot of a host network and what grows in it. Slices inside a
 // Seed are never changed in place, so a copy of a Seed is independent.
 type Seed struct {
-	ID        leyline.SeedID
-	Stage     leyline.Stage
-	Since     leyline.Step // step at which the stage was entered
-	Blueprint leyline.BlueprintID
-	Mesh      []string
-	Until     leyline.Instant // end of the embargo
-	Kernel    Kernel
-	Plan      leyline.BlendPlan
-	AlphaStep uint32
-	Alpha     float64
-	Complete  bool // the alpha schedule has ended
-	Isolation Isolation
+	ID           leyline.SeedID
+	Stage        leyline.Stage
+	Since        leyline.Step // step at which the stage was entered
+	Blueprint    leyline.BlueprintID
+	Mesh         []string
+	Until        leyline.Instant // end of the embargo
+	UntilStep    leyline.Step    // the same in a lockstep run
+	Kernel       Kernel
+	Plan         leyline.BlendPlan
+	AlphaStep    uint32
+	Alpha        float64
+	Complete     bool    // the alpha schedule has ended
+	LossBefore   float64 // loss EWMA before it blended
+	Contribution Contribution
+	Isolation    Isolation
 }
 
 // Kernel is the state of a seed's kernel.
@@ -83,6 +96,36 @@ type Isolation struct {
 	GradNorm float64
 	MaxLeak  float64
 	Violated bool
+}
+
+// Contribution is what was measured of a seed's worth in its present stage.
+type Contribution struct {
+	Probes   uint32
+	Accuracy float64      // mean gain over probes, [-1,1]
+	Loss     float64      // mean gain over probes
+	Due      leyline.Step // from this step on the next probe is due; 0: none is
+}
+
+func trialBlueprint(t *Trial) leyline.BlueprintID { return t.Blueprint }
+
+// Trial returns what became of a kind of seed so far; the zero Trial when it
+// was never germinated.
+func (s *Slots) Trial(id leyline.BlueprintID) Trial {
+	if t := get(s.Trials, id, trialBlueprint); t != nil {
+		return *t
+	}
+	return Trial{Blueprint: id}
+}
+
+// ProbesDue lists the seeds whose contribution is to be measured now.
+func (s *Slots) ProbesDue(now leyline.Step) []leyline.SeedID {
+	var out []leyline.SeedID
+	for i := range s.Seeds {
+		if c := &s.Seeds[i].Contribution; c.Due != 0 && now >= c.Due {
+			out = append(out, s.Seeds[i].ID)
+		}
+	}
+	return out
 }
 
 func slotsRun(s *Slots) leyline.RunID           { return s.Run }

@@ -10,9 +10,10 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SeedMoved:
 		k.update(x.Run, x.Seed, func(s *Seed) { s.move(x) })
+		k.tried(x)
 	case leyline.BlendConfigured:
 		k.update(x.Run, x.Seed, func(s *Seed) {
-			s.Plan, s.AlphaStep, s.Alpha, s.Complete = x.Plan, 0, 0, false
+			s.Plan, s.AlphaStep, s.Alpha, s.Complete, s.LossBefore = x.Plan, 0, 0, false, x.Loss
 		})
 	case leyline.BlendStepped:
 		k.update(x.Run, x.Seed, func(s *Seed) {
@@ -24,6 +25,10 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
 				Violated: s.Isolation.Violated || x.Violated,
 			}
+		})
+	case leyline.ContributionMeasured:
+		k.update(x.Run, x.Seed, func(s *Seed) {
+			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
 		})
 	case leyline.PrefetchRequested:
 		k.update(x.Run, x.Seed, func(s *Seed) {
@@ -47,8 +52,8 @@ func (k *Kasmina) update(run leyline.RunID, seed leyline.SeedID, change func(*Se
 // move enters a stage. A slot that becomes empty again keeps only its id; what
 // was measured belongs to the stage in which it was measured.
 func (s *Seed) move(x leyline.SeedMoved) {
-	s.Stage, s.Since, s.Until = x.To, x.Step, x.Until
-	s.Isolation = Isolation{}
+	s.Stage, s.Since, s.Until, s.UntilStep = x.To, x.Step, x.Until, x.UntilStep
+	s.Isolation, s.Contribution = Isolation{}, Contribution{Due: x.ProbeFrom}
 	switch x.To {
 	case leyline.StageDormant:
 		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step}
@@ -56,14 +61,36 @@ func (s *Seed) move(x leyline.SeedMoved) {
 		s.Blueprint, s.Mesh = x.Blueprint, x.Mesh
 	case leyline.StageCulled:
 		s.Kernel, s.Plan, s.AlphaStep, s.Alpha, s.Complete = Kernel{}, leyline.BlendPlan{}, 0, 0, false
+		s.LossBefore = 0
 	}
+}
+
+// tried counts what became of a kind of seed. A cull before TRAINING says
+// nothing about the kind: it never got its chance.
+func (k *Kasmina) tried(x leyline.SeedMoved) {
+	slots := k.Run(x.Run)
+	if slots == nil {
+		return
+	}
+	t := slots.Trial(x.Blueprint)
+	switch {
+	case x.To == leyline.StageGerminated:
+		t.Germinated++
+	case x.To == leyline.StageFossilized:
+		t.Fossilized++
+	case x.To == leyline.StageCulled && x.From != leyline.StageGerminated:
+		t.Culled++
+	default:
+		return
+	}
+	slots.Trials = put(slots.Trials, t, trialBlueprint)
 }
 
 func (k *Kasmina) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
 		if s := k.Run(x.Run); s != nil {
-			s.Memos = append(s.Memos, SeedMemo{x.Snapshot, slices.Clone(s.Seeds)})
+			s.Memos = append(s.Memos, SeedMemo{x.Snapshot, slices.Clone(s.Seeds), slices.Clone(s.Trials)})
 		}
 	case leyline.SnapshotEvicted:
 		if s := k.Run(x.Run); s != nil {
@@ -88,9 +115,10 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	for i := range s.Seeds {
 		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
 	}
+	s.Trials = nil
 	for _, m := range s.Memos {
 		if m.Snapshot == id {
-			s.Seeds = slices.Clone(m.Seeds)
+			s.Seeds, s.Trials = slices.Clone(m.Seeds), slices.Clone(m.Trials)
 		}
 	}
 }

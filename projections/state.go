@@ -66,7 +66,7 @@ func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
 	id := leyline.EffectID{Seq: m.Seq, Index: uint16(index)}
 	s.Plane.apply(e)
 	s.Tolaria.apply(m, id, e)
-	s.Tamiyo.apply(e)
+	s.Tamiyo.apply(id, e)
 	s.Kasmina.apply(id, e)
 	s.Audit.apply(e)
 }

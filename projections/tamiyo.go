@@ -18,6 +18,7 @@ type Policy struct {
 	Windows   uint64 // evaluated, over all incarnations
 	Proposals uint64
 	Window    Window
+	Asked     Question     // outstanding; the zero value means there is none
 	Memos     []PolicyMemo // one per registered snapshot
 }
 
@@ -39,6 +40,12 @@ type Window struct {
 	Loss float64 // loss EWMA at the end of the window
 }
 
+// Question is what the policy was asked and has not answered.
+type Question struct {
+	Effect leyline.EffectID
+	Step   leyline.Step // of the window
+}
+
 // PolicyMemo is what there was when the run last stood at a snapshot.
 type PolicyMemo struct {
 	Snapshot leyline.SnapshotID
@@ -51,7 +58,7 @@ func policyRun(p *Policy) leyline.RunID { return p.Run }
 // Run returns Tamiyo's view of a run, or nil.
 func (t *Tamiyo) Run(id leyline.RunID) *Policy { return get(t.Runs, id, policyRun) }
 
-func (t *Tamiyo) apply(e leyline.Event) {
+func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunStarted:
 		t.Runs = put(t.Runs, Policy{Run: x.Run}, policyRun)
@@ -64,9 +71,18 @@ func (t *Tamiyo) apply(e leyline.Event) {
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
-		p.Window = Window{Step: x.Step, Loss: x.Loss}
+		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
+	case leyline.PolicyAsked:
+		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
+	case leyline.PolicyMissed:
+		p := t.Run(x.Run)
+		p.Asked, p.Caution.Healthy = Question{}, 0
 	case leyline.CommandProposed:
 		t.Run(x.Run).Proposals++
+	case leyline.RunEnded:
+		t.Run(x.Run).Asked = Question{}
+	case leyline.RunHalted:
+		t.Run(x.Run).Asked = Question{}
 	default:
 		t.applyMemo(e)
 	}
@@ -99,7 +115,7 @@ func (p *Policy) rewind(id leyline.SnapshotID, rollback bool) {
 			memo = &p.Memos[i]
 		}
 	}
-	p.Window = memo.Window
+	p.Window, p.Asked = memo.Window, Question{}
 	if rollback {
 		memo.Caution = p.Caution
 	}

@@ -6,8 +6,8 @@ import "github.com/esper-plane/esper/leyline"
 // armed from state alone, after a restart as well.
 
 // NextTimer returns the earliest deadline in the state; false when there is
-// none. Among equal deadlines the first in the order rollback, command,
-// prefetch, embargo is returned.
+// none. Among equal deadlines the first in the order rollback,
+// silence, command, prefetch, embargo is returned.
 func (s *State) NextTimer() (leyline.TimerFired, bool) {
 	var best leyline.TimerFired
 	consider := func(t leyline.TimerFired) {
@@ -32,11 +32,15 @@ func (s *State) NextTimer() (leyline.TimerFired, bool) {
 func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
 	for i := range t.Runs {
 		r := &t.Runs[i]
-		if r.Rollback.Active() && r.Status == leyline.RunStatusOpen {
+		if r.Status != leyline.RunStatusOpen {
+			continue
+		}
+		if r.Rollback.Active() {
 			consider(leyline.TimerFired{
 				Timer: leyline.TimerRollback, Run: r.ID, Subject: string(r.Rollback.ID), Due: r.Rollback.Deadline,
 			})
 		}
+		consider(leyline.TimerFired{Timer: leyline.TimerSilence, Run: r.ID, Subject: string(r.ID), Due: r.QuietBy})
 	}
 }
 

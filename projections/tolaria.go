@@ -24,8 +24,11 @@ type Run struct {
 	Rollback    Rollback
 	Faulted     []leyline.Step     // steps that caused a rollback, in order
 	AwaitGood   leyline.RollbackID // restored, and no healthy step seen since
-	Steps       uint64             // healthy steps over all incarnations
-	Conflicted  uint64             // of these, steps with at least one conflict
+	Heard       leyline.Instant    // when the last step was reported
+	QuietBy     leyline.Instant    // after this the trainer is stalled; zero while nothing is expected of it
+	Stalled     bool
+	Steps       uint64 // healthy steps over all incarnations
+	Conflicted  uint64 // of these, steps with at least one conflict
 	Rollbacks   uint64
 	Outcome     leyline.Outcome // once ended
 	Final       leyline.Digest
@@ -35,11 +38,15 @@ type Run struct {
 
 // Track is what of a run is rewound with its network.
 type Track struct {
-	Step         leyline.Step // last healthy step
+	Step         leyline.Step // last step that was given weights
 	Loss         float64
 	LossEWMA     leyline.Moments
 	GradEWMA     leyline.Moments
 	ConflictEWMA leyline.Moments
+	StepEWMA     leyline.Moments // of the step time in nanoseconds
+	Suspect      uint32          // anomalous steps in a row
+	SuspectFrom  leyline.Step    // the first of them
+	SuspectAt    leyline.Instant // when it was reported
 	Epoch        uint32
 	EpochLosses  []float64
 	Accuracies   []float64
@@ -65,6 +72,7 @@ type Rollback struct {
 	Phase     leyline.RollbackPhase
 	Cause     leyline.FaultReason
 	FaultStep leyline.Step
+	Seen      leyline.Instant // when the fault step was reported
 	Snapshot  leyline.SnapshotID
 	ToStep    leyline.Step
 	Tier      leyline.Tier
@@ -115,12 +123,19 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		}, runID)
 		return
 	}
+	if _, ok := e.(leyline.PlaneBooted); ok { // the trainers of the last process died with it
+		for i := range t.Runs {
+			t.Runs[i].Stalled, t.Runs[i].QuietBy = false, 0
+		}
+		return
+	}
 	run, ok := runOfEvent(e)
 	if !ok {
 		return
 	}
 	if r := t.Run(run); r != nil {
-		r.applyTraining(e)
+		r.applyTraining(m, e)
+		r.applySilence(m, e)
 		r.applyLife(e)
 		r.applySnapshot(e)
 		r.applyRollback(m, id, e)
@@ -143,6 +158,10 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 		return x.Run, true
 	case leyline.EpochAssessed:
 		return x.Run, true
+	case leyline.TrainerStalled:
+		return x.Run, true
+	case leyline.TrainerReturned:
+		return x.Run, true
 	case leyline.SnapshotRegistered:
 		return x.Run, true
 	case leyline.SnapshotEvicted:
@@ -161,25 +180,14 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	return "", false
 }
 
-func (r *Run) applyTraining(e leyline.Event) {
+func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.GradientsCombined:
 		if x.Conflicts > 0 {
 			r.Conflicted++
 		}
 	case leyline.TrainingAssessed:
-		if x.Health != leyline.HealthHealthy {
-			return
-		}
-		r.Steps++
-		r.Track.Step, r.Track.Loss = x.Step, x.Loss
-		r.Track.LossEWMA, r.Track.GradEWMA, r.Track.ConflictEWMA = x.LossEWMA, x.GradEWMA, x.ConflictEWMA
-		for _, id := range x.Confirms {
-			r.Snapshot(id).Confirmed = true
-		}
-		if x.FirstGood != "" {
-			r.AwaitGood = ""
-		}
+		r.assess(m, x)
 	case leyline.EpochAssessed:
 		r.Track.Epoch, r.Track.EpochLosses, r.Track.Accuracies = x.Epoch, x.Losses, x.Accuracies
 	}
@@ -226,7 +234,7 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 	switch x := e.(type) {
 	case leyline.RollbackStarted:
 		r.Rollback = Rollback{
-			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep,
+			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep, Seen: x.Seen,
 			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: x.Since, Deadline: x.Deadline, Effect: id,
 		}
 		r.Rollbacks++

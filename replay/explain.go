@@ -62,6 +62,12 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", command %s: %s", x.Command, x.Outcome)
 	case leyline.TimerFired:
 		s += fmt.Sprintf(", %s of %s", x.Timer, x.Subject)
+	case leyline.SeedProbed:
+		s += fmt.Sprintf(", step %d, seed %s at alpha %v", x.Step, x.Seed, x.Alpha)
+	case leyline.PolicyAnswered:
+		s += ", " + answerWords(x)
+	case leyline.PolicyFailed:
+		s += fmt.Sprintf(", question %s: %s", x.Request, x.Outcome)
 	}
 	return printable(s)
 }
@@ -105,7 +111,8 @@ func planeWords(e leyline.Event) string {
 func runWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.RunStarted:
-		return fmt.Sprintf("run %s starts in incarnation %d: %q for %d steps", x.Run, x.Incarnation, x.Plan.Workload, x.Plan.Steps)
+		return fmt.Sprintf("run %s starts in incarnation %d: %q for %d steps; seed slots %v, blueprints %v", x.Run, x.Incarnation,
+			x.Plan.Workload, x.Plan.Steps, x.Plan.Seeds, x.Plan.Blueprints)
 	case leyline.RunResumed:
 		return fmt.Sprintf("run %s goes on in incarnation %d from step %d%s; it had reached step %d", x.Run, x.Incarnation, x.Step,
 			when(x.Snapshot != "", " of snapshot "+string(x.Snapshot), ""), x.Lost)
@@ -119,12 +126,16 @@ func runWords(e leyline.Event) string {
 		return trainingWords(x)
 	case leyline.EpochAssessed:
 		return fmt.Sprintf("epoch %d at step %d: losses %v, accuracies %v", x.Epoch, x.Step, x.Losses, x.Accuracies)
+	case leyline.TrainerStalled:
+		return fmt.Sprintf("nothing was heard of the trainer for %s; its last step was %d", took(x.AgeNs), x.Step)
+	case leyline.TrainerReturned:
+		return fmt.Sprintf("the trainer reports again after %s; its last step was %d", took(x.AgeNs), x.Step)
 	}
 	return ""
 }
 
 func trainingWords(x leyline.TrainingAssessed) string {
-	s := fmt.Sprintf("step %d is %s: loss %v, running mean %v", x.Step, x.Health, x.Loss, x.LossEWMA.Mean)
+	s := fmt.Sprintf("step %d is %s: loss %v%s, running mean %v", x.Step, x.Health, x.Loss, limitWords(x), x.LossEWMA.Mean)
 	if len(x.Confirms) > 0 {
 		s += fmt.Sprintf("; proves good %v", x.Confirms)
 	}
@@ -132,6 +143,16 @@ func trainingWords(x leyline.TrainingAssessed) string {
 		s += fmt.Sprintf("; first healthy step after %s", x.FirstGood)
 	}
 	return s
+}
+
+// limitWords says that a loss is over its limit. A healthy step with such a loss
+// was judged in shadow mode.
+func limitWords(x leyline.TrainingAssessed) string {
+	if x.Suspect == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" is over its limit %v, %d in a row%s", x.Limit, x.Suspect,
+		when(x.Health == leyline.HealthHealthy, " (only watched)", ""))
 }
 
 func policyWords(e leyline.Event) string {
@@ -146,8 +167,21 @@ func policyWords(e leyline.Event) string {
 		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
 	case leyline.CommandProposed:
 		return because(fmt.Sprintf("step %d: %s of seed %s is proposed", x.Step, x.Seed.Operation, x.Seed.Seed), x.Why)
+	case leyline.PolicyAsked:
+		return fmt.Sprintf("step %d: the policy is asked, to answer by %s", x.Step, x.Deadline)
+	case leyline.PolicyMissed:
+		return because(fmt.Sprintf("step %d: the policy did not answer question %s: %s after %s", x.Step, x.Request, x.Outcome,
+			took(x.TookNs)), x.Reason)
 	}
 	return ""
+}
+
+// answerWords says what the policy answered.
+func answerWords(x leyline.PolicyAnswered) string {
+	if x.Command.Operation == leyline.OpUnknown {
+		return fmt.Sprintf("question %s: nothing for %s", x.Request, x.Reason)
+	}
+	return fmt.Sprintf("question %s: %s of seed %s", x.Request, x.Command.Operation, x.Command.Seed)
 }
 
 // verdictWords says what the policy wanted and whether it may.

@@ -7,6 +7,10 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
+// short renders a figure for people. What must be told apart to the last bit is
+// rendered in full.
+func short(x float64) string { return fmt.Sprintf("%.4g", x) }
+
 func took(ns uint64) string { return fmt.Sprintf("%v", time.Duration(ns)) }
 
 func rollbackWords(e leyline.Event) string {
@@ -18,8 +22,7 @@ func rollbackWords(e leyline.Event) string {
 	case leyline.SnapshotEvicted:
 		return fmt.Sprintf("snapshot %s is given up", x.Snapshot)
 	case leyline.RollbackStarted:
-		return fmt.Sprintf("rollback %s starts: step %d showed %s, back to step %d of snapshot %s (%s) by %s", x.Rollback, x.FaultStep,
-			x.Cause, x.ToStep, x.Snapshot, x.Tier, x.Deadline)
+		return startWords(x)
 	case leyline.RollbackAdvanced:
 		return fmt.Sprintf("rollback %s enters %s; the phase before took %s", x.Rollback, x.Phase, took(x.TookNs))
 	case leyline.RollbackFinished:
@@ -34,6 +37,20 @@ func rollbackWords(e leyline.Event) string {
 		return because(fmt.Sprintf("emergency level %s was published: %s", x.Level, x.Outcome), x.Reason)
 	}
 	return ""
+}
+
+// startWords says how a rollback begins. A fault that took more than one step to
+// decide was seen before it was acted upon.
+func startWords(x leyline.RollbackStarted) string {
+	s := fmt.Sprintf("rollback %s starts: step %d showed %s, back to step %d of snapshot %s (%s)", x.Rollback, x.FaultStep,
+		x.Cause, x.ToStep, x.Snapshot, x.Tier)
+	if x.Seen != 0 && x.Seen < x.Since {
+		s += fmt.Sprintf(", %s after it was seen", x.Since.Sub(x.Seen))
+	}
+	if x.Deadline == 0 {
+		return s + ", without a deadline"
+	}
+	return s + fmt.Sprintf(", by %s", x.Deadline)
 }
 
 func commandWords(e leyline.Event) string {
@@ -56,18 +73,36 @@ func seedWords(e leyline.Event) string {
 	case leyline.GateEvaluated:
 		return because(fmt.Sprintf("gate %s %s seed %s; %s", x.Gate, when(x.Passed, "lets pass", "stops"), x.Seed, checkWords(x.Checks)), x.Reason)
 	case leyline.SeedMoved:
-		return fmt.Sprintf("seed %s moves from %s to %s at step %d by %q", x.Seed, x.From, x.To, x.Step, x.Cause)
+		return moveWords(x)
 	case leyline.BlendConfigured:
-		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v", x.Seed, x.Plan.Mode, x.Plan.TotalSteps, x.Plan.Temperature)
+		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v; the running loss before it is %v", x.Seed, x.Plan.Mode,
+			x.Plan.TotalSteps, x.Plan.Temperature, x.Loss)
 	case leyline.BlendStepped:
 		return fmt.Sprintf("alpha of seed %s is %v at step %d%s", x.Seed, x.Alpha, x.AlphaStep, when(x.Complete, ", the last", ""))
 	case leyline.IsolationAssessed:
 		return fmt.Sprintf("seed %s: gradient %v, cosine %v, leak %v%s after %d steps", x.Seed, x.GradNorm, x.Cosine, x.Leak,
 			when(x.Violated, " (over the limit)", ""), x.Steps)
+	case leyline.ContributionMeasured:
+		return fmt.Sprintf("seed %s at step %d: this probe adds %s to accuracy and takes %s off the loss, the mean over %d is %s and %s; next from step %d",
+			x.Seed, x.Step, short(x.Accuracy), short(x.Loss), x.Probes, short(x.MeanAccuracy), short(x.MeanLoss), x.Next)
 	case leyline.PrefetchRequested:
 		return fmt.Sprintf("kernel %q is fetched for seed %s by %s", x.Kernel, x.Seed, x.Deadline)
 	case leyline.PrefetchSettled:
 		return because(fmt.Sprintf("fetching the kernel of seed %s ended %s in %s", x.Seed, x.Outcome, took(x.TookNs)), x.Reason)
 	}
 	return ""
+}
+
+func moveWords(x leyline.SeedMoved) string {
+	s := fmt.Sprintf("seed %s moves from %s to %s at step %d by %q", x.Seed, x.From, x.To, x.Step, x.Cause)
+	switch {
+	case x.UntilStep != 0:
+		s += fmt.Sprintf(", closed until step %d", x.UntilStep)
+	case x.Until != 0:
+		s += fmt.Sprintf(", closed until %s", x.Until)
+	}
+	if x.ProbeFrom != 0 {
+		s += fmt.Sprintf(", to be probed from step %d", x.ProbeFrom)
+	}
+	return s
 }

@@ -1,6 +1,9 @@
 package workload
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // BenchmarkStep is one batch of 32 forward, backward, Gram and update.
 func BenchmarkStep(b *testing.B) {
@@ -34,5 +37,46 @@ func BenchmarkSave(b *testing.B) {
 		if _, err := s.net.Save(1); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkStepMultiMNIST is one batch of 64 on two hidden layers of a size,
+// with a blending seed of a width or none.
+func BenchmarkStepMultiMNIST(b *testing.B) {
+	d, err := MultiMNIST()
+	ok(b, err)
+	for _, size := range [][2]int{{12, 0}, {12, 64}, {128, 0}, {128, 64}} {
+		hidden, width := size[0], size[1]
+		b.Run(fmt.Sprintf("hidden=%d/blending=%d", hidden, width), func(b *testing.B) {
+			n, err := NewNet(d, NetConfig{Hidden: hidden, Batch: 64, Seed: 1})
+			ok(b, err)
+			if width > 0 {
+				kernel, err := NewKernel("bench", hidden, width, 1)
+				ok(b, err)
+				ok(b, n.Graft("s1", kernel))
+				ok(b, n.SetMode("s1", ModeBlending))
+				ok(b, n.SetAlpha("s1", 1))
+			}
+			batches, err := NewBatches(d.Train, 64, 1)
+			ok(b, err)
+			benchmarkStep(b, &story{net: n, batches: batches, weights: []float64{1, 1}})
+		})
+	}
+}
+
+// BenchmarkEvaluateMultiMNIST judges the 4,000 held-out rows.
+func BenchmarkEvaluateMultiMNIST(b *testing.B) {
+	d, err := MultiMNIST()
+	ok(b, err)
+	for _, hidden := range []int{12, 128} {
+		b.Run(fmt.Sprintf("hidden=%d", hidden), func(b *testing.B) {
+			n, err := NewNet(d, NetConfig{Hidden: hidden, Batch: 64, Seed: 1})
+			ok(b, err)
+			for b.Loop() {
+				if _, err := n.Evaluate(d.HeldOut); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

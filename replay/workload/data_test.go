@@ -21,17 +21,25 @@ func TestEmbeddedFiles(t *testing.T) {
 	if sum := sha256.Sum256(testdata.PenguinsCSV()); hex.EncodeToString(sum[:]) != want {
 		t.Errorf("penguins.csv has SHA-256 %x", sum)
 	}
-	if diff := cmp.Diff([]string{"residual-mlp-16"}, testdata.Blueprints()); diff != "" {
+	var ids []string
+	for _, want := range []struct { // as in testdata/kernels/gen.go
+		blueprint     string
+		hidden, width int
+		seed          uint64
+	}{{"residual-mlp-16", 32, 16, 16}, {"residual-mlp-h12-w1", 12, 1, 1}, {"residual-mlp-h12-w64", 12, 64, 64}} {
+		ids = append(ids, want.blueprint)
+		made, err := NewKernel(want.blueprint, want.hidden, want.width, want.seed)
+		ok(t, err)
+		if !bytes.Equal(made, kernelOf(t, want.blueprint)) {
+			t.Errorf("the kernel file of %s is not what gen.go makes", want.blueprint)
+		}
+		k, err := decodeKernel(made, want.hidden)
+		if err != nil || k.blueprint != want.blueprint || k.width != want.width {
+			t.Errorf("kernel is %q of width %d, error %v", k.blueprint, k.width, err)
+		}
+	}
+	if diff := cmp.Diff(ids, testdata.Blueprints()); diff != "" {
 		t.Errorf("kernels (-want +got):\n%s", diff)
-	}
-	made, err := NewKernel("residual-mlp-16", 32, 16, 16) // as in testdata/kernels/gen.go
-	ok(t, err)
-	if !bytes.Equal(made, kernelOf(t, "residual-mlp-16")) {
-		t.Error("the kernel file is not what gen.go makes")
-	}
-	k, err := decodeKernel(made, 32)
-	if err != nil || k.blueprint != "residual-mlp-16" || k.width != 16 {
-		t.Errorf("kernel is %q of width %d, error %v", k.blueprint, k.width, err)
 	}
 	if _, err := testdata.Kernel("../penguins/penguins"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("unknown kernel: %v", err)
@@ -61,15 +69,17 @@ func TestPenguins(t *testing.T) {
 	}
 }
 
-// Both parts of the split are disjoint and complete, and the features are
+// The parts of the split are disjoint and complete, and the features are
 // standardised by the training part alone.
 func TestSplit(t *testing.T) {
 	d, err := Penguins()
 	ok(t, err)
-	all := slices.Concat(d.Train, d.HeldOut)
-	slices.Sort(all)
-	if len(d.Train) != 267 || len(d.HeldOut) != 66 || len(slices.Compact(all)) != 333 || !slices.IsSorted(d.Train) {
-		t.Errorf("split into %d and %d rows, %d different", len(d.Train), len(d.HeldOut), len(slices.Compact(all)))
+	ok(t, d.validate()) // disjoint, ascending, complete
+	if len(d.Train) != 200 || len(d.Probe) != 67 || len(d.HeldOut) != 66 {
+		t.Errorf("split into %d, %d and %d rows", len(d.Train), len(d.Probe), len(d.HeldOut))
+	}
+	if want := []int{0, 9, 10, 17, 19, 24}; !slices.Equal(d.HeldOut[:6], want) {
+		t.Errorf("the held-out rows begin with %v, want %v: they were these before there was a probe part", d.HeldOut[:6], want)
 	}
 	for j, feature := range d.Features {
 		mean, square, held := 0.0, 0.0, 0.0

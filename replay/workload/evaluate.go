@@ -18,6 +18,10 @@ type Evaluation struct {
 	Rows     int
 	Losses   []float64 // per task: mean cross-entropy, in nats
 	Accuracy []float64 // per task: share of rows classified correctly, in [0,1]
+	// Right[t][i] says whether task t classified the i-th row correctly, in the
+	// order in which the rows were given: two evaluations of the same rows can
+	// be compared row by row.
+	Right [][]bool
 }
 
 // Evaluate runs the net forward on any number of rows and changes no state; a
@@ -37,13 +41,17 @@ func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, erro
 		}
 	}
 	k := len(n.data.Tasks)
-	ev := Evaluation{Rows: len(rows), Losses: make([]float64, k), Accuracy: make([]float64, k)}
+	ev := Evaluation{Rows: len(rows), Losses: make([]float64, k), Accuracy: make([]float64, k), Right: make([][]bool, k)}
 	for at := 0; at < len(rows); at += n.cfg.Batch {
 		part := rows[at:min(at+n.cfg.Batch, len(rows))]
 		n.forward(part, overrides...)
 		for t := range n.data.Tasks {
 			logits := top(n.logits[t], len(part))
 			n.head(t).forward(logits, top(n.current, len(part)))
+			for i, row := range part {
+				z := logits.Data[i*logits.Stride:]
+				ev.Right[t] = append(ev.Right[t], wins(z[:logits.Cols], n.data.Labels[t][row]))
+			}
 			sum, correct := crossEntropy(logits, n.data.Labels[t], part, 1)
 			ev.Losses[t] += sum
 			ev.Accuracy[t] += float64(correct)
@@ -63,7 +71,7 @@ const (
 	FaultNaN = "nan"
 	// FaultSpike multiplies the second trunk layer's weights by -1000: every
 	// unit saturates with the wrong sign, so losses jump and stay finite.
-	FaultSpike = "spike"
+	FaultSpike = "loss-spike"
 	// FaultLeak breaks the detach of every seed that is grafted now: the
 	// gradient at its input really reaches the host. It lasts until the seed is
 	// removed or a state is loaded; it is no part of the state.

@@ -1,22 +1,48 @@
 package workload
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 )
 
-// Fault is a fault drill: real damage to real weights before a step.
+// Fault is a fault drill: something that really goes wrong at a step.
 type Fault struct {
 	Name string
 	Step leyline.Step
 }
 
-// drills are the faults that a trainer can inject.
-var drills = []string{FaultNaN}
+// Faults beside those of Corrupt, which damage the network.
+const (
+	// FaultStall: the trainer says nothing for Levers.Stall.
+	FaultStall = "stall"
+	// FaultPolicy: the policy does not answer in time; see LatePolicy.
+	FaultPolicy = "policy-timeout"
+	// FaultKernel: from this step on the kernel store is empty.
+	FaultKernel = "kernel-missing"
+	// FaultReplay: the envelope of an accepted command is sent again.
+	FaultReplay = "replayed-command"
+)
+
+// FaultNames lists the faults that a run can be given.
+func FaultNames() []string {
+	return []string{FaultSpike, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay}
+}
+
+// Levers are what faults outside the network take hold of. A fault whose lever
+// is missing is refused before the run.
+type Levers struct {
+	Stall         time.Duration                   // length of a stall
+	RemoveKernels func() error                    // deletes the files of the kernel store; may be called again
+	ReplayCommand func(ctx context.Context) error // sends the newest accepted command once more
+	LatePolicy    bool                            // the plane was started with LatePolicy and a policy budget
+}
 
 // ParseFault parses "name@step", for example "nan@120".
 func ParseFault(s string) (Fault, error) {
@@ -25,29 +51,98 @@ func ParseFault(s string) (Fault, error) {
 	if !ok || err != nil || step == 0 {
 		return Fault{}, fmt.Errorf("fault %q: want NAME@STEP with a step of 1 or more, for example nan@120", s)
 	}
-	f := Fault{Name: name, Step: leyline.Step(step)}
-	return f, f.check(f.Step)
+	if !slices.Contains(FaultNames(), name) {
+		return Fault{}, fmt.Errorf("unknown fault %q; want one of: %s", name, strings.Join(FaultNames(), ", "))
+	}
+	return Fault{Name: name, Step: leyline.Step(step)}, nil
 }
 
-func (f Fault) check(steps leyline.Step) error {
-	if !slices.Contains(drills, f.Name) {
-		return fmt.Errorf("unknown fault %q; want one of: %s", f.Name, strings.Join(drills, ", "))
-	}
+func (f Fault) check(steps leyline.Step, l Levers) error {
 	if f.Step == 0 || f.Step > steps {
 		return fmt.Errorf("fault %s@%d lies outside the run's %d steps", f.Name, f.Step, steps)
 	}
+	ready := true
+	switch f.Name {
+	case FaultSpike, FaultNaN:
+	case FaultStall:
+		ready = l.Stall > 0
+	case FaultKernel:
+		ready = l.RemoveKernels != nil
+	case FaultReplay:
+		ready = l.ReplayCommand != nil
+	case FaultPolicy:
+		ready = l.LatePolicy
+	default:
+		return fmt.Errorf("unknown fault %q; want one of: %s", f.Name, strings.Join(FaultNames(), ", "))
+	}
+	if !ready {
+		return fmt.Errorf("fault %s@%d cannot be injected: its lever is missing", f.Name, f.Step)
+	}
 	return nil
 }
 
-// inject does the damage that is declared for a step. A fault that the run has
-// been rolled back for has happened and does not happen again.
-func (t *trainer) inject(s leyline.Step) error {
+// inject does what is declared for a step. A fault that lies before one that
+// the run has been rolled back for has happened and does not happen again.
+func (t *trainer) inject(ctx context.Context, s leyline.Step) error {
+	if slices.ContainsFunc(t.faulted, func(f leyline.Step) bool { return f >= s }) {
+		return nil
+	}
 	for _, f := range t.opts.Faults {
-		if f.Step == s && !slices.Contains(t.faulted, s) {
-			if err := t.net.Corrupt(f.Name); err != nil {
-				return err
-			}
+		if f.Step != s {
+			continue
+		}
+		if err := t.strike(ctx, f); err != nil {
+			return fmt.Errorf("fault %s@%d: %w", f.Name, f.Step, err)
 		}
 	}
 	return nil
+}
+
+func (t *trainer) strike(ctx context.Context, f Fault) error {
+	switch f.Name {
+	case FaultStall:
+		select {
+		case <-time.After(t.opts.Levers.Stall):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	case FaultKernel:
+		return t.opts.Levers.RemoveKernels()
+	case FaultReplay:
+		return t.opts.Levers.ReplayCommand(ctx)
+	case FaultPolicy:
+		return nil // the policy is late by itself
+	}
+	return t.net.Corrupt(f.Name)
+}
+
+// reinject restores, after a resume, what a fault has changed outside the
+// network and the log.
+func (t *trainer) reinject() error {
+	for _, f := range t.opts.Faults {
+		if f.Name == FaultKernel && f.Step <= t.step {
+			return t.opts.Levers.RemoveKernels()
+		}
+	}
+	return nil
+}
+
+// LatePolicy is the rules policy with FaultPolicy built in: the first question
+// at or after such a fault's step is thought about for too long. It honours its
+// deadline, as a policy should.
+func LatePolicy(faults []Fault) func(context.Context, policy.Question) (policy.Choice, error) {
+	return func(ctx context.Context, q policy.Question) (policy.Choice, error) {
+		window := leyline.Step(q.Config.Tamiyo.WindowSteps)
+		for _, f := range faults {
+			if f.Name == FaultPolicy && q.Step >= f.Step && q.Step-f.Step < window {
+				select {
+				case <-time.After(10 * q.Config.Tamiyo.PolicyBudget.Duration()):
+				case <-ctx.Done():
+					return policy.Choice{}, ctx.Err()
+				}
+			}
+		}
+		return policy.Next(q), ctx.Err()
+	}
 }

@@ -42,7 +42,7 @@ type ContentError struct {
 func (e *ContentError) Error() string { return fmt.Sprintf("%q: %s", e.Name, e.Reason) }
 
 // NewKernel returns a kernel file for hidden units and a block of the given
-// width, both within 1 and 64. The bytes are a pure function of the arguments:
+// width, both within 1 and 256. The bytes are a pure function of the arguments:
 // Glorot-uniform weights, those of the last layer times 0.1; biases zero.
 func NewKernel(blueprint string, hidden, width int, seed uint64) ([]byte, error) {
 	if blueprint == "" {

@@ -9,11 +9,11 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Limits that keep every product below the size at which gonum's Gemm would
-// start goroutines (four blocks of 64 x 64).
+// Limits of size.
 const (
-	maxRows  = 128 // rows of one mini-batch
-	maxWidth = 64  // features, hidden units, kernel width, classes
+	maxRows     = 256  // rows of one mini-batch
+	maxFeatures = 1024 // columns of the data
+	maxWidth    = 256  // hidden units, kernel width, classes
 )
 
 // matrix returns a zero matrix of r x c in row-major order.
@@ -49,13 +49,13 @@ func (a affine) forward(y, x blas64.General) {
 	for i := range y.Rows {
 		copy(y.Data[i*y.Stride:i*y.Stride+y.Cols], a.b)
 	}
-	blas64.Gemm(blas.NoTrans, blas.Trans, 1, x, a.w, 1, y)
+	product(y, x, blas.NoTrans, a.w, blas.Trans, 1)
 }
 
 // gradient adds to a, seen as a gradient, what the upstream gradient dy owes to
 // the parameters for input x.
 func (a affine) gradient(dy, x blas64.General) {
-	blas64.Gemm(blas.Trans, blas.NoTrans, 1, dy, x, 1, a.w)
+	product(a.w, dy, blas.Trans, x, blas.NoTrans, 1)
 	for i := range dy.Rows {
 		floats.Add(a.b, dy.Data[i*dy.Stride:i*dy.Stride+dy.Cols])
 	}
@@ -63,7 +63,7 @@ func (a affine) gradient(dy, x blas64.General) {
 
 // input overwrites dx with the gradient with respect to the input.
 func (a affine) input(dx, dy blas64.General) {
-	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, dy, a.w, 0, dx)
+	product(dx, dy, blas.NoTrans, a.w, blas.NoTrans, 0)
 }
 
 // params is a flat block of parameters and its momentum, of equal length.

@@ -10,9 +10,9 @@ import (
 
 // NetConfig describes a net. A zero field takes its default.
 type NetConfig struct {
-	// Hidden is the width of both trunk layers, within 1 and 64. Default 32.
+	// Hidden is the width of both trunk layers, within 1 and 256. Default 32.
 	Hidden int
-	// Batch is the largest number of rows that Step takes, within 1 and 128. Default 32.
+	// Batch is the largest number of rows that Step takes, within 1 and 256. Default 32.
 	Batch int
 	// Seed determines the initial weights. Every value is a seed, also 0.
 	Seed uint64
@@ -182,43 +182,4 @@ func (n *Net) ResetOptimizer() {
 	for _, s := range n.seeds {
 		clear(s.velocity)
 	}
-}
-
-// validate checks what the passes rely on.
-func (d *Data) validate() error {
-	if d == nil || d.X == nil || len(d.Tasks) == 0 || len(d.Labels) != len(d.Tasks) {
-		return fmt.Errorf("the data needs features and labels for at least one task")
-	}
-	rows, features := d.X.Dims()
-	if features < 1 || features > maxWidth {
-		return fmt.Errorf("%d features, not within 1 and %d", features, maxWidth)
-	}
-	seen := map[string]bool{}
-	for t, task := range d.Tasks {
-		if seen[task.Name] {
-			return fmt.Errorf("task %d: the name %q is used twice", t, task.Name)
-		}
-		seen[task.Name] = true
-		if err := task.validate(d.Labels[t], rows); err != nil {
-			return fmt.Errorf("task %d (%q): %w", t, task.Name, err)
-		}
-	}
-	return nil
-}
-
-func (t Task) validate(labels []int, rows int) error {
-	switch {
-	case t.Name == "":
-		return fmt.Errorf("it has no name")
-	case t.Classes < 2 || t.Classes > maxWidth:
-		return fmt.Errorf("%d classes, not within 2 and %d", t.Classes, maxWidth)
-	case len(labels) != rows:
-		return fmt.Errorf("%d labels for %d rows", len(labels), rows)
-	}
-	for i, label := range labels {
-		if label < 0 || label >= t.Classes {
-			return fmt.Errorf("row %d is of class %d of %d", i, label, t.Classes)
-		}
-	}
-	return nil
 }

@@ -20,6 +20,8 @@ type Plane interface {
 	// Snapshot reports a file; the plane reads it again and fills in what it
 	// measured.
 	Snapshot(ctx context.Context, in leyline.SnapshotTaken, after leyline.Seq) (leyline.Answer, error)
+	// Probe reports a measured contribution that an answer asked for.
+	Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error)
 	// Ack reports what became of a command.
 	Ack(ctx context.Context, in leyline.CommandAcked, after leyline.Seq) (leyline.Answer, error)
 	// Rollback reports the restoring of a snapshot.

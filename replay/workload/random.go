@@ -12,19 +12,39 @@ import (
 // each exact or correctly rounded, so it has the same bits on every machine.
 const (
 	streamInit   uint64 = 1 << 62   // initial weights of a net
-	streamSplit  uint64 = 1<<62 + 1 // train and held-out split
+	streamSplit  uint64 = 1<<62 + 1 // split of the penguins
 	streamKernel uint64 = 1<<62 + 2 // initial weights of a kernel
+
+	streamDigits       uint64 = 1<<62 + 3 // division of the digits of MultiMNIST
+	streamTrainPairs   uint64 = 1<<62 + 4 // digits of its training images
+	streamProbePairs   uint64 = 1<<62 + 5 // digits of its probe images
+	streamHeldOutPairs uint64 = 1<<62 + 6 // digits of its held-out images
 	// Mini-batch order uses the epoch itself, which stays below 1<<62.
 )
 
+// below returns a number from 0 to n-1: the high word of the product of a 64-bit
+// output and n. The bias of that is below n/2^64.
+func below(r *rand.PCG, n int) int {
+	high, _ := bits.Mul64(r.Uint64(), uint64(n))
+	return int(high)
+}
+
 // shuffle permutes v: for i from the last index down to 1 it swaps v[i] with
-// v[j], where j is the high word of the product of a 64-bit output and i+1. The
-// bias of that is below i/2^64.
+// v[j], where j is drawn from 0 to i.
 func shuffle(v []int, r *rand.PCG) {
 	for i := len(v) - 1; i > 0; i-- {
-		j, _ := bits.Mul64(r.Uint64(), uint64(i+1))
+		j := below(r, i+1)
 		v[i], v[j] = v[j], v[i]
 	}
+}
+
+// ascending returns 0, 1, ... n-1.
+func ascending(n int) []int {
+	v := make([]int, n)
+	for i := range v {
+		v[i] = i
+	}
+	return v
 }
 
 // fillUniform sets v to values uniform in [-limit, limit) in steps of

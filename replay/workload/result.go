@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/detmath"
 )
 
 // Result is what a finished run came to.
@@ -16,8 +17,18 @@ type Result struct {
 	Steps      leyline.Step
 	Digest     leyline.Digest // of the final training state
 	Tasks      []TaskResult
+	Seeds      []SeedResult
 	Recoveries []Recovery
 	Elapsed    time.Duration
+	Waited     time.Duration // of Elapsed, for answers of the plane
+}
+
+// SeedResult is a seed that was part of the network at the end.
+type SeedResult struct {
+	Seed      leyline.SeedID
+	Blueprint leyline.BlueprintID
+	Alpha     float64
+	Gain      float64 // held-out accuracy with it less accuracy with it at alpha 0, mean over tasks, [-1,1]
 }
 
 // TaskResult is the held-out result of one task.
@@ -27,6 +38,7 @@ type TaskResult struct {
 	Accuracy    float64 // [0,1], seeds at their alpha
 	LossAt0     float64 // every seed at alpha 0
 	AccuracyAt0 float64
+	Right       []bool `json:"-"` // per held-out row, in the order of Data.HeldOut
 }
 
 // Recovery is a rollback as the trainer saw it.
@@ -40,6 +52,8 @@ type Recovery struct {
 	FirstGood time.Duration  // from the start of the faulty step to the first good update
 }
 
+func average(xs []float64) float64 { return detmath.Sum(xs) / float64(len(xs)) }
+
 // finish evaluates the net and closes the run.
 func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 	with, err := t.net.Evaluate(t.data.HeldOut)
@@ -49,6 +63,13 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 	var off []AlphaOverride
 	for _, s := range t.net.Slots() {
 		off = append(off, AlphaOverride{Slot: s.ID})
+		ev, err := t.net.Evaluate(t.data.HeldOut, AlphaOverride{Slot: s.ID})
+		if err != nil {
+			return Result{}, err
+		}
+		t.result.Seeds = append(t.result.Seeds, SeedResult{
+			Seed: leyline.SeedID(s.ID), Blueprint: leyline.BlueprintID(s.Blueprint), Alpha: s.Alpha, Gain: average(with.Accuracy) - average(ev.Accuracy),
+		})
 	}
 	without, err := t.net.Evaluate(t.data.HeldOut, off...)
 	if err != nil {
@@ -58,7 +79,7 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 	for i, k := range t.data.Tasks {
 		r.Tasks = append(r.Tasks, TaskResult{
 			Task: leyline.TaskID(k.Name), Loss: with.Losses[i], Accuracy: with.Accuracy[i],
-			LossAt0: without.Losses[i], AccuracyAt0: without.Accuracy[i],
+			LossAt0: without.Losses[i], AccuracyAt0: without.Accuracy[i], Right: with.Right[i],
 		})
 	}
 	r.Steps, r.Digest, r.Elapsed = t.step, t.net.Digest(), time.Since(began)

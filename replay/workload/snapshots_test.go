@@ -137,14 +137,19 @@ func TestFaultIsNotInjectedAgain(t *testing.T) {
 
 // What a run cannot be made of is refused before the plane hears of it.
 func TestOptionsRefused(t *testing.T) {
-	good := Options{Run: "run-1", Steps: 10, SnapshotDir: t.TempDir(), Kernels: testdata.Kernels()}
+	good := Options{Run: "run-1", Workload: penguins(t), Steps: 10, SnapshotDir: t.TempDir(), Kernels: testdata.Kernels()}
 	for want, edit := range map[string]func(o *Options){
-		"steps is 0":                  func(o *Options) { o.Steps = 0 },
-		"no snapshot directory":       func(o *Options) { o.SnapshotDir = "" },
-		"no kernel store":             func(o *Options) { o.Kernels = nil },
-		"lies outside the run's 10":   func(o *Options) { o.Faults = []Fault{{FaultNaN, 11}} },
-		"fault nan@0":                 func(o *Options) { o.Faults = []Fault{{FaultNaN, 0}} },
-		"unknown fault \"gremlin\"; ": func(o *Options) { o.Faults = []Fault{{"gremlin", 1}} },
+		"steps is 0":                      func(o *Options) { o.Steps = 0 },
+		"no snapshot directory":           func(o *Options) { o.SnapshotDir = "" },
+		"no kernel store":                 func(o *Options) { o.Kernels = nil },
+		"no workload is given":            func(o *Options) { o.Workload = Spec{} },
+		"fault stall@3 cannot":            func(o *Options) { o.Faults = []Fault{{FaultStall, 3}} },
+		"fault kernel-missing@3 cannot":   func(o *Options) { o.Faults = []Fault{{FaultKernel, 3}} },
+		"fault replayed-command@3 cannot": func(o *Options) { o.Faults = []Fault{{FaultReplay, 3}} },
+		"fault policy-timeout@3 cannot":   func(o *Options) { o.Faults = []Fault{{FaultPolicy, 3}} },
+		"lies outside the run's 10":       func(o *Options) { o.Faults = []Fault{{FaultNaN, 11}} },
+		"fault nan@0":                     func(o *Options) { o.Faults = []Fault{{FaultNaN, 0}} },
+		"unknown fault \"gremlin\"; ":     func(o *Options) { o.Faults = []Fault{{"gremlin", 1}} },
 	} {
 		o := good
 		edit(&o)
@@ -162,7 +167,7 @@ func TestOptionsRefused(t *testing.T) {
 func TestRefusalsAreReturned(t *testing.T) {
 	for kind, want := range map[leyline.InputKind]string{
 		leyline.InputRunOpened: "cannot open run run-1: ", leyline.InputStepObserved: "step 1: ",
-		leyline.InputEpochObserved: "epoch at step 8: ", leyline.InputSnapshotTaken: "snapshot of step 0: ",
+		leyline.InputEpochObserved: "epoch at step 6: ", leyline.InputSnapshotTaken: "snapshot of step 0: ",
 		leyline.InputRunClosed: "cannot close run run-1: ", leyline.InputRollbackReported: "rollback rb-",
 	} {
 		p := newFake(t)
@@ -189,7 +194,7 @@ func TestParseFault(t *testing.T) {
 			t.Errorf("%q is %v", s, f)
 		}
 	}
-	if _, err := ParseFault("gremlin@3"); err == nil || !strings.Contains(err.Error(), "want one of: nan") {
+	if _, err := ParseFault("gremlin@3"); err == nil || !strings.Contains(err.Error(), "want one of: "+strings.Join(FaultNames(), ", ")) {
 		t.Errorf("the known faults are not listed: %v", err)
 	}
 }

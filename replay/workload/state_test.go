@@ -92,7 +92,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"momentum", func(m map[string]string, ts []Tensor) []Tensor { m["momentum"] = "0x1p+00"; return ts }, &ContentError{}},
 		{"alpha", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.alpha"] = "0x1p+01"; return ts }, &ContentError{}},
 		{"mode", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.mode"] = "wild"; return ts }, &ContentError{}},
-		{"width", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.width"] = "65"; return ts }, &ContentError{}},
+		{"width", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.width"] = "257"; return ts }, &ContentError{}},
 		{"slot twice", func(m map[string]string, ts []Tensor) []Tensor { m["seed.1.slot"] = "a"; return ts }, &ContentError{}},
 		{"no blueprint", func(m map[string]string, ts []Tensor) []Tensor { delete(m, "seed.0.blueprint"); return ts }, &ContentError{}},
 		{"seeds", func(m map[string]string, ts []Tensor) []Tensor { m["seeds"] = "17"; return ts }, &ContentError{}},
@@ -178,9 +178,10 @@ func TestCorruptNaN(t *testing.T) {
 	}
 }
 
-// A spike raises every loss and keeps it finite.
+// A spike raises every loss and keeps it finite. Its name is part of what a run
+// declares, so it is spelt out.
 func TestCorruptSpike(t *testing.T) {
-	s, good, calm, ill := damaged(t, FaultSpike)
+	s, good, calm, ill := damaged(t, "loss-spike")
 	for i := range ill.Losses {
 		if !(ill.Losses[i] > 2*calm.Losses[i] && ill.Losses[i] < 1e6) {
 			t.Errorf("loss %g after %g", ill.Losses[i], calm.Losses[i])

@@ -12,23 +12,20 @@ import (
 	"github.com/esper-plane/esper/subsystems/detmath"
 )
 
-// The shape of a penguins run, as it is declared to the plane.
-const (
-	Workload  = "penguins"
-	Framework = "go-gonum"
-	slotName  = "seed-a"
-	layerName = "trunk"
-)
+// Framework is what a run of this trainer declares to the plane.
+const Framework = "go-gonum"
 
 // Options configures a training run.
 type Options struct {
 	Run         leyline.RunID
+	Workload    Spec
 	Seed        uint64         // of initial weights, batches and the plane's random choices
 	Steps       leyline.Step   // planned length
 	Faults      []Fault        // injected on purpose, once each
 	Resume      bool           // the plane knows the run already
 	SnapshotDir string         // files of this run are written there
 	Kernels     fs.FS          // kernel files by name
+	Levers      Levers         // what some faults need
 	Observe     func(Progress) // called after every healthy step; may be nil
 }
 
@@ -47,11 +44,13 @@ type Progress struct {
 // stops it between two steps; the run stays open and can be resumed. A halt is
 // a *Halted.
 func Train(ctx context.Context, p Plane, o Options) (Result, error) {
-	t, err := newTrainer(p, o)
+	clocked := &stopwatch{plane: p}
+	t, err := newTrainer(clocked, o)
 	if err != nil {
 		return Result{}, err
 	}
 	r, err := t.run(ctx)
+	r.Waited = clocked.spent
 	if err != nil {
 		return Result{}, t.explain(ctx, err)
 	}
@@ -102,9 +101,11 @@ func (o Options) check() error {
 		return errors.New("no snapshot directory is given")
 	case o.Kernels == nil:
 		return errors.New("no kernel store is given")
+	case o.Workload.Data == nil:
+		return errors.New("no workload is given")
 	}
 	for _, f := range o.Faults {
-		if err := f.check(o.Steps); err != nil {
+		if err := f.check(o.Steps, o.Levers); err != nil {
 			return err
 		}
 	}
@@ -115,12 +116,14 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	data, err := Penguins()
+	data, err := o.Workload.Data()
 	if err != nil {
 		return nil, err
 	}
 	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}}
-	if t.net, err = NewNet(data, NetConfig{Seed: o.Seed}); err != nil {
+	c := o.Workload.Net
+	c.Seed = o.Seed
+	if t.net, err = NewNet(data, c); err != nil {
 		return nil, err
 	}
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
@@ -132,9 +135,15 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 // plan is what the run is opened with; a resume must open it with the same.
 func (t *trainer) plan() leyline.RunOpened {
 	in := leyline.RunOpened{
-		Run: t.opts.Run, Resume: t.opts.Resume, Workload: Workload, Framework: Framework,
-		Seeds: []leyline.SeedID{slotName}, Layers: []string{layerName},
+		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
+		Layers:     []string{t.opts.Workload.Layer},
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
+	}
+	for _, s := range t.opts.Workload.Slots {
+		in.Seeds = append(in.Seeds, leyline.SeedID(s))
+	}
+	for _, b := range t.opts.Workload.Blueprints {
+		in.Blueprints = append(in.Blueprints, leyline.BlueprintID(b.ID))
 	}
 	for _, k := range t.data.Tasks {
 		in.Tasks = append(in.Tasks, leyline.TaskID(k.Name))
@@ -165,6 +174,9 @@ func (t *trainer) open(ctx context.Context) error {
 		}
 	}
 	t.step = a.From.Step
+	if err := t.reinject(); err != nil {
+		return err
+	}
 	if err := t.settle(ctx); err != nil || !a.Snapshot {
 		return err
 	}
@@ -180,9 +192,9 @@ func (t *trainer) open(ctx context.Context) error {
 func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	began := time.Now()
 	if len(t.restores) > 0 {
-		return t.recover(ctx, t.step, began)
+		return t.recover(ctx, began)
 	}
-	if err := t.inject(s); err != nil {
+	if err := t.inject(ctx, s); err != nil {
 		return err
 	}
 	pass, err := t.net.Step(t.batches.Batch(uint64(s)))
@@ -200,14 +212,14 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return err
 	}
 	if len(a.Weights) == 0 || len(t.restores) > 0 {
-		return t.recover(ctx, s, began)
+		return t.recover(ctx, began)
 	}
 	if err := t.net.Apply(pass, a.Weights); err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
 	t.step = s
 	t.good()
-	if err := t.afterStep(ctx, a.Snapshot); err != nil {
+	if err := t.afterStep(ctx, a); err != nil {
 		return err
 	}
 	t.last = time.Since(began)

@@ -77,19 +77,19 @@ func (t *trainer) explain(ctx context.Context, err error) error {
 }
 
 // recover follows the plane's orders until the net is restored or the run is
-// halted. began is when the step started that showed the fault.
-func (t *trainer) recover(ctx context.Context, fault leyline.Step, began time.Time) error {
+// halted. began is when the step started that was answered with the rollback.
+func (t *trainer) recover(ctx context.Context, began time.Time) error {
 	for {
 		for len(t.restores) > 0 {
 			o := t.restores[0]
 			t.restores = t.restores[1:]
-			if done, err := t.restore(ctx, fault, began, o); done || err != nil {
+			if done, err := t.restore(ctx, began, o); done || err != nil {
 				return err
 			}
 		}
 		a, err := t.plane.Directives(ctx, t.opts.Run, t.answer.Cursor)
 		if err != nil {
-			return fmt.Errorf("waiting for orders after step %d: %w", fault, err)
+			return fmt.Errorf("waiting for orders after step %d: %w", t.step, err)
 		}
 		if err := t.hear(a); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (t *trainer) recover(ctx context.Context, fault leyline.Step, began time.Ti
 
 // restore loads a snapshot and reports it. It returns false when the plane did
 // not accept the result and further orders will follow.
-func (t *trainer) restore(ctx context.Context, fault leyline.Step, began time.Time, o *leyline.RestoreOrder) (bool, error) {
+func (t *trainer) restore(ctx context.Context, began time.Time, o *leyline.RestoreOrder) (bool, error) {
 	start := time.Now()
 	b, digest, err := readSnapshot(t.opts.SnapshotDir, o.From)
 	if err == nil {
@@ -124,11 +124,11 @@ func (t *trainer) restore(ctx context.Context, fault leyline.Step, began time.Ti
 		return false, nil
 	}
 	t.result.Recoveries = append(t.result.Recoveries, Recovery{
-		Rollback: o.Rollback, Cause: o.Cause, FaultStep: fault, ToStep: o.From.Step, Restore: took, Digest: digest,
+		Rollback: o.Rollback, Cause: o.Cause, FaultStep: o.Fault, ToStep: o.From.Step, Restore: took, Digest: digest,
 	})
 	t.unproven = append(t.unproven, began)
 	t.step = o.From.Step
-	t.faulted = append(t.faulted, fault)
+	t.faulted = append(t.faulted, o.Fault)
 	return true, t.settle(ctx)
 }
 
@@ -187,8 +187,8 @@ func (t *trainer) ack(ctx context.Context, in leyline.CommandAcked) error {
 func (t *trainer) obey(c *leyline.VerifiedCommand) error {
 	slot := string(c.Seed.Seed)
 	switch c.Seed.Operation {
-	case leyline.OpGerminate, leyline.OpStabilize:
-		return nil // nothing in the net changes: the kernel is not attached yet; alpha comes with the answer
+	case leyline.OpGerminate, leyline.OpStabilize, leyline.OpEvaluate, leyline.OpFossilize:
+		return nil // nothing in the net changes: the kernel is not attached yet, or goes on learning at the alpha of the answer
 	case leyline.OpStartTraining:
 		return t.attach(slot, c)
 	case leyline.OpStartGrafting:

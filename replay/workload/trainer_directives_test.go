@@ -115,7 +115,7 @@ func TestCommandsThatFail(t *testing.T) {
 	onStep(p, func(s leyline.Step) {
 		switch s {
 		case 1:
-			p.command(leyline.OpEvaluate)
+			p.command(leyline.OpFineTune)
 		case 2:
 			p.command(leyline.OpStartTraining).KernelDigest[0] ^= 1
 		case 3:
@@ -128,7 +128,7 @@ func TestCommandsThatFail(t *testing.T) {
 	})
 	r := train(t, p, p.options(6))
 	got := strings.Join(acks(p), "\n")
-	for i, want := range []string{"failed unsupported operation EVALUATE", "failed kernel_digest_mismatch", "failed kernel_missing", "failed", "ok "} {
+	for i, want := range []string{"failed unsupported operation FINE_TUNE", "failed kernel_digest_mismatch", "failed kernel_missing", "failed", "ok "} {
 		if a := acks(p); !strings.Contains(a[i], want) {
 			t.Errorf("command %d: %q, want %q; all:\n%s", i, a[i], want, got)
 		}
@@ -160,7 +160,7 @@ func TestDirectivesAreFollowedOnce(t *testing.T) {
 // what is reported then is the network that the plane believes in.
 func TestDirectivesOfEveryAnswer(t *testing.T) {
 	p := newFake(t)
-	p.every = 4 // a snapshot and an epoch at step 8
+	p.every = 3 // a snapshot and an epoch at step 6
 	acked := 0
 	p.script = func(in leyline.Input) {
 		switch in.(type) {
@@ -172,7 +172,7 @@ func TestDirectivesOfEveryAnswer(t *testing.T) {
 			p.command(leyline.OpStabilize)
 		}
 	}
-	train(t, p, p.options(8, Fault{FaultNaN, 7}))
+	train(t, p, p.options(6, Fault{FaultNaN, 5}))
 	var got []string
 	for _, in := range p.inputs {
 		k := in.InputKind().String()
@@ -183,9 +183,9 @@ func TestDirectivesOfEveryAnswer(t *testing.T) {
 	}
 	want := []string{
 		"run.opened", "command.acked", "command.acked", "snapshot.taken", "command.acked",
-		"step 1", "step 2", "step 3", "step 4", "snapshot.taken", "command.acked",
-		"step 5", "step 6", "step 7", "rollback.reported", "command.acked",
-		"step 5", "step 6", "step 7", "step 8", "epoch.observed", "command.acked", "snapshot.taken", "command.acked",
+		"step 1", "step 2", "step 3", "snapshot.taken", "command.acked",
+		"step 4", "step 5", "rollback.reported", "command.acked",
+		"step 4", "step 5", "step 6", "epoch.observed", "command.acked", "snapshot.taken", "command.acked",
 		"run.closed",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -13,6 +13,16 @@ import (
 	"github.com/esper-plane/esper/testdata"
 )
 
+// slotName is the slot of the penguins workload.
+const slotName = "seed-a"
+
+// penguins is the workload of the trainer's tests.
+func penguins(t testing.TB) Spec {
+	s, err := Lookup("penguins")
+	ok(t, err)
+	return s
+}
+
 // fakePlane is a plane with a memory and no rules: it holds a trainer to the
 // protocol (valid inputs, incarnation, order of steps, every command answered
 // once) and does beyond that what a test scripts.
@@ -35,8 +45,9 @@ type fakePlane struct {
 	open   leyline.RollbackID
 	asked  map[leyline.CommandID]bool
 
-	mute      bool // answers carry no weights
-	forgetful bool // every answer carries every directive of this life again
+	probes    []leyline.SeedID // named by every answer to a step
+	mute      bool             // answers carry no weights
+	forgetful bool             // every answer carries every directive of this life again
 }
 
 // life is what a rollback and a resume rewind, or count.
@@ -62,7 +73,7 @@ func newFake(t testing.TB) *fakePlane {
 
 func (p *fakePlane) options(steps leyline.Step, faults ...Fault) Options {
 	return Options{
-		Run: "run-1", Seed: 7, Steps: steps, Faults: faults, SnapshotDir: p.dir, Kernels: testdata.Kernels(),
+		Run: "run-1", Workload: penguins(p.t), Seed: 7, Steps: steps, Faults: faults, SnapshotDir: p.dir, Kernels: testdata.Kernels(),
 		Resume: p.plan.Run != "",
 	}
 }
@@ -137,7 +148,7 @@ func (p *fakePlane) rollback(fault leyline.Step) {
 	p.bad = append(p.bad, fault)
 	p.open = leyline.RollbackID(fmt.Sprintf("rb-%d", p.seq))
 	p.order(leyline.Directive{Kind: leyline.EffectRestore, Restore: &leyline.RestoreOrder{
-		Rollback: p.open, From: s.ref(), Cause: leyline.FaultNonFinite,
+		Rollback: p.open, From: s.ref(), Cause: leyline.FaultNonFinite, Fault: fault,
 	}})
 }
 
@@ -210,7 +221,7 @@ func (p *fakePlane) Step(ctx context.Context, in leyline.StepObserved, after ley
 	}
 	a := p.answer(in, after)
 	if !sick && !p.mute {
-		a.Weights, a.Snapshot = weightsOf(in.Seed), in.Step%p.every == 0
+		a.Weights, a.Snapshot, a.Probes = weightsOf(in.Seed), in.Step%p.every == 0, p.probes
 	}
 	return a, nil
 }
@@ -232,6 +243,16 @@ func (p *fakePlane) Snapshot(ctx context.Context, in leyline.SnapshotTaken, afte
 func (p *fakePlane) Epoch(ctx context.Context, in leyline.EpochObserved, after leyline.Seq) (leyline.Answer, error) {
 	if err := p.accept(ctx, in, in.Incarnation); err != nil {
 		return leyline.Answer{}, err
+	}
+	return p.answer(in, after), nil
+}
+
+func (p *fakePlane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error) {
+	if err := p.accept(ctx, in, in.Incarnation); err != nil {
+		return leyline.Answer{}, err
+	}
+	if in.Step != p.now.step || in.Alpha != p.now.seed.Alpha {
+		p.t.Errorf("probe of step %d at alpha %v; the seed is at step %d with %v", in.Step, in.Alpha, p.now.step, p.now.seed.Alpha)
 	}
 	return p.answer(in, after), nil
 }

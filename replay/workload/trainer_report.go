@@ -13,15 +13,16 @@ import (
 // an epoch, the snapshot that is due. Any answer may bring commands; they are
 // carried out before the next report, so that a snapshot holds the network that
 // the plane believes in. An order to restore makes the rest of it void.
-func (t *trainer) afterStep(ctx context.Context, snapshot bool) error {
+func (t *trainer) afterStep(ctx context.Context, a leyline.Answer) error {
 	epoch := uint64(t.step)%t.batches.PerEpoch() == 0
 	for _, x := range []struct {
 		due bool
 		do  func(context.Context) error
 	}{
 		{true, t.carryOut},
+		{len(a.Probes) > 0, func(ctx context.Context) error { return t.probe(ctx, a.Probes) }}, {len(a.Probes) > 0, t.carryOut},
 		{epoch, t.epoch}, {epoch, t.carryOut},
-		{snapshot, t.snapshot}, {snapshot, t.carryOut},
+		{a.Snapshot, t.snapshot}, {a.Snapshot, t.carryOut},
 	} {
 		if !x.due {
 			continue
@@ -36,9 +37,44 @@ func (t *trainer) afterStep(ctx context.Context, snapshot bool) error {
 	return t.reconcile()
 }
 
-// epoch judges the net by the held-out rows and reports it.
+// probe measures what seeds add: the net as it is against the net with one seed
+// at alpha 0, on rows that it does not learn from.
+func (t *trainer) probe(ctx context.Context, seeds []leyline.SeedID) error {
+	if err := t.reconcile(); err != nil {
+		return err
+	}
+	for _, id := range seeds {
+		s := t.net.find(string(id))
+		if s == nil {
+			continue // carried out in between: it was culled
+		}
+		began := time.Now()
+		with, err := t.net.Evaluate(t.data.Probe)
+		if err != nil {
+			return err
+		}
+		without, err := t.net.Evaluate(t.data.Probe, AlphaOverride{Slot: s.ID})
+		if err != nil {
+			return err
+		}
+		a, err := t.plane.Probe(ctx, leyline.SeedProbed{
+			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Seed: id, Alpha: s.Alpha,
+			Losses: with.Losses, Accuracies: with.Accuracy, LossesAt0: without.Losses, AccuracyAt0: without.Accuracy,
+			Samples: uint32(with.Rows), TookNs: uint64(time.Since(began)),
+		}, t.answer.Cursor)
+		if err != nil {
+			return fmt.Errorf("probe of %s at step %d: %w", id, t.step, err)
+		}
+		if err := t.hear(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch judges the net by the probe rows and reports it.
 func (t *trainer) epoch(ctx context.Context) error {
-	ev, err := t.net.Evaluate(t.data.HeldOut)
+	ev, err := t.net.Evaluate(t.data.Probe)
 	if err != nil {
 		return err
 	}

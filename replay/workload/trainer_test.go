@@ -44,7 +44,7 @@ func TestTrainAppliesTheAnswer(t *testing.T) {
 	if len(closed) != 1 || closed[0].Digest != r.Digest || closed[0].Step != 30 || closed[0].Outcome != leyline.OutcomeOK {
 		t.Errorf("closed with %+v", closed)
 	}
-	if got := seen[leyline.EpochObserved](p); len(got) != 3 || got[0].Step != 8 || got[0].Epoch != 1 || got[2].Epoch != 3 || got[0].Samples != 66 {
+	if got := seen[leyline.EpochObserved](p); len(got) != 5 || got[0].Step != 6 || got[0].Epoch != 1 || got[4].Epoch != 5 || got[0].Samples != 67 {
 		t.Errorf("epochs %+v", got)
 	}
 	if r.Run != "run-1" || r.Steps != 30 || r.Resumed || r.Elapsed <= 0 || len(r.Recoveries) != 0 {

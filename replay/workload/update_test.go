@@ -100,7 +100,7 @@ func TestCrossEntropy(t *testing.T) {
 func TestNetConfig(t *testing.T) {
 	d, err := Penguins()
 	ok(t, err)
-	for _, cfg := range []NetConfig{{Hidden: 65}, {Hidden: -1}, {Batch: 129}, {LearningRate: math.Inf(1)}, {LearningRate: -1}, {Momentum: 1}, {Momentum: math.NaN()}} {
+	for _, cfg := range []NetConfig{{Hidden: 257}, {Hidden: -1}, {Batch: 257}, {LearningRate: math.Inf(1)}, {LearningRate: -1}, {Momentum: 1}, {Momentum: math.NaN()}} {
 		if _, err := NewNet(d, cfg); err == nil {
 			t.Errorf("%+v was accepted", cfg)
 		}

@@ -123,6 +123,11 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 		return r
 	}
 	run := s.Tolaria.Run(x.Run)
+	for i, b := range x.Blueprints {
+		if s.Plane.Blueprint(b) == nil {
+			return refuse(leyline.RefusalUnknownBlueprint, fmt.Sprintf("blueprints[%d]", i), string(b), "is not registered", "register every blueprint before the run")
+		}
+	}
 	if !x.Resume {
 		if run != nil {
 			return refuse(leyline.RefusalRunExists, "run", string(x.Run), "exists already", "resume it, or choose another id")
@@ -176,6 +181,12 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return admitStep(f, x)
 	case leyline.EpochObserved:
 		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)), nextEpoch(s, x))
+	case leyline.SeedProbed:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)), probeDue(s, x))
+	case leyline.PolicyAnswered:
+		return first(guard.Open(f, x.Run), thisQuestion(s, x.Run, x.Request))
+	case leyline.PolicyFailed:
+		return first(guard.Open(f, x.Run), thisQuestion(s, x.Run, x.Request))
 	case leyline.RunClosed:
 		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
 	case leyline.SnapshotTaken:
@@ -225,6 +236,28 @@ func nextEpoch(s *projections.State, x leyline.EpochObserved) *leyline.Refusal {
 		return refuse(leyline.RefusalStepOrder, "epoch", fmt.Sprint(x.Epoch), fmt.Sprintf("is not after the last one, %d", last), "report every epoch once, in order")
 	}
 	return nil
+}
+
+// probeDue admits the measurements that were asked for, made at the alpha that
+// was answered.
+func probeDue(s *projections.State, x leyline.SeedProbed) *leyline.Refusal {
+	seed := s.Kasmina.Seed(x.Run, x.Seed)
+	switch {
+	case seed == nil:
+		return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not a slot of the run", "name a seed of run.opened")
+	case seed.Contribution.Due == 0 || x.Step < seed.Contribution.Due:
+		return refuse(leyline.RefusalInvalidField, "seed", string(x.Seed), "is not to be probed now", "probe the seeds that the answer to the step names")
+	case x.Alpha != seed.Alpha:
+		return refuse(leyline.RefusalInvalidField, "alpha", fmt.Sprint(x.Alpha), fmt.Sprintf("is not the alpha that was answered, %v", seed.Alpha), "set every seed's alpha from the latest answer")
+	}
+	return nil
+}
+
+func thisQuestion(s *projections.State, run leyline.RunID, req leyline.EffectID) *leyline.Refusal {
+	if p := s.Tamiyo.Run(run); p.Asked.Effect == req {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a question that was voided is not answered")
 }
 
 func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Refusal {

@@ -38,14 +38,17 @@ func (w *world) gates() []string {
 	return out
 }
 
-func TestSeedLivesThroughItsFirstGates(t *testing.T) {
+func TestSeedThatHelpsBecomesPermanent(t *testing.T) {
 	w := newWorld(t)
 	w.open()
-	w.steps(30)
-	if d := cmp.Diff([]string{"GERMINATED", "TRAINING", "BLENDING", "SHADOWING"}, w.moves()); d != "" {
+	w.steps(40)
+	if d := cmp.Diff([]string{"GERMINATED", "TRAINING", "BLENDING", "SHADOWING", "PROBATIONARY", "FOSSILIZED"}, w.moves()); d != "" {
 		t.Errorf("stages:\n%s", d)
 	}
-	want := []string{"G0_SANITY passed", "G1_GRADIENT_HEALTH passed", "G2_STABILITY passed", "G3_INTERFACE passed"}
+	want := []string{
+		"G0_SANITY passed", "G1_GRADIENT_HEALTH passed", "G2_STABILITY passed", "G3_INTERFACE passed",
+		"G4_SYSTEM_IMPACT passed", "G4_SYSTEM_IMPACT passed",
+	}
 	if d := cmp.Diff(want, w.gates()); d != "" {
 		t.Errorf("gates:\n%s", d)
 	}
@@ -65,7 +68,7 @@ func TestSeedLivesThroughItsFirstGates(t *testing.T) {
 	if len(alphas) != 8 || alphas[0] > 0.01 || alphas[7] != 1 {
 		t.Errorf("alphas %v, want one at the start, six of the schedule and 1 at the end", alphas)
 	}
-	if w.s.Audit.Accepted != 4 || w.s.Audit.Applied != 4 || w.s.Audit.RejectedTotal() != 0 {
+	if w.s.Audit.Accepted != 6 || w.s.Audit.Applied != 6 || w.s.Audit.RejectedTotal() != 0 {
 		t.Errorf("audit %+v", w.s.Audit)
 	}
 }

@@ -53,10 +53,11 @@ func signer(t *testing.T, n uint64) sign.Signer {
 // blueprint. change may alter the configuration first.
 func newWorld(t *testing.T, change ...func(*leyline.ExecutionConfig)) *world {
 	c := leyline.DefaultConfig()
-	c.Tolaria.SnapshotEvery = 5
+	c.Tolaria.SnapshotEvery, c.Tolaria.Stall = 5, 600_000
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
-	c.Kasmina.MinTrainSteps = 4
+	c.Tamiyo.ShadowSteps, c.Tamiyo.Probes = 4, 2
+	c.Kasmina.MinTrainSteps, c.Kasmina.MinObserveSteps, c.Kasmina.ProbeEvery, c.Kasmina.EmbargoSteps = 4, 2, 2, 5
 	for _, f := range change {
 		f(&c)
 	}
@@ -175,7 +176,7 @@ func kinds(events []leyline.Event) string {
 func plan() leyline.RunOpened {
 	return leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Tasks: []leyline.TaskID{"a", "b"},
-		Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Parameters: 10, Seed: 7, Steps: 100,
+		Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 10, Seed: 7, Steps: 100,
 	}
 }
 
@@ -209,6 +210,7 @@ func (w *world) steps(n int) {
 	for range n {
 		w.must(w.report())
 		w.serve()
+		w.measure(0.02)
 		if s := w.run().Track.Step; s%leyline.Step(w.config.Tolaria.SnapshotEvery) == 0 {
 			w.must(w.snapshot(fmt.Sprintf("s-%d-%d", w.inc, s)))
 		}
@@ -223,6 +225,21 @@ func (w *world) serve() {
 	}
 	for len(w.s.Kasmina.Pending) > 0 {
 		w.must(leyline.CommandAcked{Run: "run-1", Incarnation: w.inc, Command: w.s.Kasmina.Pending[0].Command, Outcome: leyline.OutcomeOK})
+	}
+}
+
+// measure reports the contributions that are due, each of a gain in accuracy.
+func (w *world) measure(gain float64) {
+	w.t.Helper()
+	for _, id := range w.s.Kasmina.Run("run-1").ProbesDue(w.run().Track.Step) {
+		w.must(w.probe(id, gain))
+	}
+}
+
+func (w *world) probe(id leyline.SeedID, gain float64) leyline.SeedProbed {
+	return leyline.SeedProbed{
+		Run: "run-1", Incarnation: w.inc, Step: w.run().Track.Step, Seed: id, Alpha: 1,
+		Losses: []float64{1, 1}, LossesAt0: []float64{1.25, 1}, Accuracies: []float64{0.5 + gain, 0.5 + gain}, AccuracyAt0: []float64{0.5, 0.5}, Samples: 100,
 	}
 }
 

@@ -10,7 +10,7 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); kernels, staged bytes and restore orders are issued again; evicted
+// false); a question to the policy is void, because its run has to be resumed; kernels, staged bytes and restore orders are issued again; evicted
 // bytes are swept away at the next start; the signal is set from the state; a
 // halted run refuses to be opened.
 package effect
@@ -33,7 +33,7 @@ type Effect struct {
 	File     string                 // STAGE, EVICT: file in the run's snapshot directory
 	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
 	Rollback leyline.RollbackID     // STAGE
-	Deadline leyline.Instant        // PREFETCH, STAGE
+	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
 	Reason   leyline.FaultReason    // SIGNAL
 	Order    *leyline.Directive     // COMMAND, RESTORE, HALT
@@ -42,7 +42,7 @@ type Effect struct {
 // Computation reports whether an effect of this kind touches nothing outside
 // the process, so that it may start before its record is durable.
 func Computation(k leyline.EffectKind) bool {
-	return k == leyline.EffectPrefetch || k == leyline.EffectStage
+	return k == leyline.EffectPrefetch || k == leyline.EffectStage || k == leyline.EffectPolicy
 }
 
 // Idempotent reports whether an effect of this kind may be carried out twice.
@@ -59,6 +59,8 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 			ID: id, Kind: leyline.EffectPrefetch, Run: x.Run, Seed: x.Seed,
 			Kernel: x.Kernel, Digest: x.Digest, Deadline: x.Deadline,
 		}, true
+	case leyline.PolicyAsked:
+		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
 		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true
 	case leyline.RollbackStarted:
@@ -114,7 +116,7 @@ func restore(s *projections.State, id leyline.EffectID, run leyline.RunID) Effec
 	o := &leyline.RestoreOrder{}
 	d := &leyline.Directive{ID: id, Kind: leyline.EffectRestore, Restore: o}
 	if r := s.Tolaria.Run(run); r != nil {
-		o.Rollback, o.Cause, d.Deadline = r.Rollback.ID, r.Rollback.Cause, r.Rollback.Deadline
+		o.Rollback, o.Cause, o.Fault, d.Deadline = r.Rollback.ID, r.Rollback.Cause, r.Rollback.FaultStep, r.Rollback.Deadline
 		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
 			o.From = Ref(snap)
 		}

@@ -77,6 +77,10 @@ func (d *dispatch) run() {
 		d.startGrafting()
 	case leyline.OpStabilize:
 		d.stabilize()
+	case leyline.OpEvaluate:
+		d.evaluate()
+	case leyline.OpFossilize:
+		d.fossilize()
 	case leyline.OpCull, leyline.OpCancel:
 		d.cull()
 	default:
@@ -189,7 +193,9 @@ func (d *dispatch) startGrafting() {
 		return
 	}
 	move(d.Turn, d.id(), d.seed, leyline.StageBlending, d.cause())
-	d.Emit(leyline.BlendConfigured{Run: d.id(), Seed: d.seed.ID, Plan: plan})
+	d.Emit(leyline.BlendConfigured{
+		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(),
+	})
 	d.Emit(leyline.BlendStepped{
 		Run: d.id(), Seed: d.seed.ID, Alpha: blend.Alpha(0, int(plan.TotalSteps), plan.Temperature),
 	})
@@ -213,8 +219,44 @@ func (d *dispatch) stabilize() {
 	})
 }
 
+// evaluate puts a seed that runs at full alpha on probation: from here on its
+// contribution is measured.
+func (d *dispatch) evaluate() {
+	if !d.stage(leyline.StageShadowing) {
+		return
+	}
+	if !d.pass(gates.SystemImpact(&d.Config().Kasmina, d.seed, d.loss())) {
+		return
+	}
+	c := &d.Config().Kasmina
+	step := d.State.Tolaria.Run(d.id()).Track.Step
+	d.Emit(leyline.SeedMoved{
+		Run: d.id(), Seed: d.seed.ID, From: d.seed.Stage, To: leyline.StageProbationary, Step: step,
+		Blueprint: d.seed.Blueprint, Mesh: d.seed.Mesh, ProbeFrom: step + leyline.Step(c.ProbeEvery), Cause: d.cause(),
+	})
+}
+
+// fossilize makes a seed a lasting part of its host. A seed that was never
+// measured is neither kept nor given up: the command is refused.
+func (d *dispatch) fossilize() {
+	if !d.stage(leyline.StageProbationary) {
+		return
+	}
+	c := &d.Config().Kasmina
+	if n := d.seed.Contribution.Probes; n < c.MinProbes {
+		d.reject(leyline.RejectUnmeasured, fmt.Sprintf("its contribution was measured %d times, %d are wanted", n, c.MinProbes))
+		return
+	}
+	if d.pass(gates.Permanence(c, d.seed, d.loss())) {
+		move(d.Turn, d.id(), d.seed, leyline.StageFossilized, d.cause())
+	}
+}
+
+// loss is the running loss of the run.
+func (d *dispatch) loss() float64 { return d.State.Tolaria.Run(d.id()).Track.LossEWMA.Mean }
+
 func (d *dispatch) cull() {
-	if !living(d.seed.Stage) {
+	if !leyline.OnTrial(d.seed.Stage) {
 		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, there is nothing to cull", d.seed.Stage))
 		return
 	}

@@ -23,6 +23,8 @@ func decide(t *projections.Turn, in leyline.Input) {
 		}
 	case leyline.StepObserved:
 		observe(t, x)
+	case leyline.SeedProbed:
+		probed(t, x)
 	case leyline.CommandReceived:
 		receive(t, x)
 	case leyline.CommandAcked:

@@ -17,15 +17,31 @@
 //	START_TRAINING   GERMINATED   G1_GRADIENT_HEALTH   TRAINING
 //	START_GRAFTING   TRAINING     G2_STABILITY         BLENDING, blend configured
 //	STABILIZE        BLENDING     G3_INTERFACE         SHADOWING, alpha 1
-//	CULL, CANCEL     any living   none                 CULLED, EMBARGOED
+//	EVALUATE         SHADOWING    G4_SYSTEM_IMPACT     PROBATIONARY, probes begin
+//	FOSSILIZE        PROBATIONARY G4_SYSTEM_IMPACT     FOSSILIZED, for good
+//	CULL, CANCEL     on trial     none                 CULLED, EMBARGOED
 //	embargo over     EMBARGOED    G5_RESET             RESETTING, DORMANT
 //
-// EVALUATE, FINE_TUNE and FOSSILIZE, and every command kind but SEED, are
-// refused by name. A gate that fails after germination culls the seed and
-// closes its slot for kasmina.embargo_ms of plane time; so do a kernel that
-// cannot be had and a command that the trainer could not carry out. The trainer
-// learns from the stages in every answer that a culled seed has to go.
+// FINE_TUNE, and every command kind but SEED, are refused by name. A gate that
+// fails after germination culls the seed and closes its slot; so do a kernel
+// that cannot be had and a command that the trainer could not carry out. The
+// trainer learns from the stages in every answer that a culled seed has to go.
+//
+// The embargo lasts kasmina.embargo_ms of plane time. In a lockstep run it lasts
+// kasmina.embargo_steps healthy steps instead, because there no decision may
+// depend on how fast the machine was.
 //
 // Alpha advances by one step of the schedule with every healthy step while
 // BLENDING; the new alpha holds from the next step on.
+//
+// # What a seed is worth
+//
+// While a seed is PROBATIONARY the answers ask for a probe every
+// kasmina.probe_every steps: the trainer judges its network on held-out rows
+// with the seed at its alpha and again at alpha 0, and reports both
+// (seed.probed). contribution.measured holds the difference and its mean over
+// the probes of this stage. On the way to FOSSILIZED gate G4 asks for at least
+// kasmina.min_probes of them and a mean of kasmina.min_contribution. A seed that
+// was never measured is not kept: the command is refused, and the seed stays
+// where it is.
 package kasmina

@@ -5,6 +5,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/kasmina/blend"
 	"github.com/esper-plane/esper/subsystems/kasmina/gates"
 )
@@ -16,6 +17,9 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 	if run.Rollback.Active() || run.Status != leyline.RunStatusOpen {
 		return
 	}
+	if run.Track.Suspect > 0 {
+		return // an anomalous step teaches nothing about a seed either
+	}
 	for _, o := range x.Seeds {
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
 		isolate(t, x.Run, s, o)
@@ -23,7 +27,38 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 			advance(t, x.Run, s)
 		}
 	}
+	release(t, run)
 }
+
+// release ends the embargoes that count steps.
+func release(t *projections.Turn, run *projections.Run) {
+	slots := t.State.Kasmina.Run(run.ID)
+	for i := range slots.Seeds {
+		s := &slots.Seeds[i]
+		if s.Stage == leyline.StageEmbargoed && s.UntilStep != 0 && run.Track.Step >= s.UntilStep {
+			reset(t, run.ID, s)
+		}
+	}
+}
+
+// probed records a measured contribution and says when the next is due.
+func probed(t *projections.Turn, x leyline.SeedProbed) {
+	s := t.State.Kasmina.Seed(x.Run, x.Seed)
+	n := float64(len(x.Losses))
+	e := leyline.ContributionMeasured{
+		Run: x.Run, Seed: x.Seed, Step: x.Step, Probes: s.Contribution.Probes + 1,
+		Accuracy: (detmath.Sum(x.Accuracies) - detmath.Sum(x.AccuracyAt0)) / n,
+		Loss:     (detmath.Sum(x.LossesAt0) - detmath.Sum(x.Losses)) / n,
+		Next:     x.Step + leyline.Step(t.Config().Kasmina.ProbeEvery),
+	}
+	e.MeanAccuracy = running(s.Contribution.Accuracy, e.Accuracy, e.Probes)
+	e.MeanLoss = running(s.Contribution.Loss, e.Loss, e.Probes)
+	t.Emit(e)
+}
+
+// running is the mean of n values, the last of which is x, from the mean of the
+// others.
+func running(mean, x float64, n uint32) float64 { return mean + (x-mean)/float64(n) }
 
 func isolate(t *projections.Turn, run leyline.RunID, s *projections.Seed, o leyline.SeedObserved) {
 	most := math.Max(s.Isolation.MaxLeak, o.Leak)
@@ -50,26 +85,23 @@ func move(t *projections.Turn, run leyline.RunID, s *projections.Seed, to leylin
 	})
 }
 
-// cull retires a seed and closes its slot for the embargo. A seed that is no
-// longer living is left alone.
+// cull retires a seed and closes its slot for the embargo. A seed that is not on
+// trial is left alone. In a lockstep run the embargo counts steps, because there
+// no decision may depend on time.
 func cull(t *projections.Turn, run leyline.RunID, s *projections.Seed, cause string) {
-	if !living(s.Stage) {
+	if !leyline.OnTrial(s.Stage) {
 		return
 	}
 	move(t, run, s, leyline.StageCulled, cause)
-	t.Emit(leyline.SeedMoved{
-		Run: run, Seed: s.ID, From: s.Stage, To: leyline.StageEmbargoed, Step: s.Since, Blueprint: s.Blueprint,
-		Until: t.Meta.At.Add(t.Config().Kasmina.Embargo.Duration()), Cause: cause,
-	})
-}
-
-func living(s leyline.Stage) bool {
-	switch s {
-	case leyline.StageGerminated, leyline.StageTraining, leyline.StageBlending, leyline.StageShadowing,
-		leyline.StageProbationary:
-		return true
+	e := leyline.SeedMoved{
+		Run: run, Seed: s.ID, From: s.Stage, To: leyline.StageEmbargoed, Step: s.Since, Blueprint: s.Blueprint, Cause: cause,
 	}
-	return false
+	if c := &t.Config().Kasmina; t.State.Tolaria.Run(run).Plan.Lockstep {
+		e.UntilStep = e.Step + leyline.Step(c.EmbargoSteps)
+	} else {
+		e.Until = t.Meta.At.Add(c.Embargo.Duration())
+	}
+	t.Emit(e)
 }
 
 // reset empties a slot whose embargo is over. A slot that gate G5 finds unclean

@@ -32,6 +32,7 @@ type chain struct {
 	first   leyline.Seq
 	last    leyline.Seq // Invariant: covers everything that the captured reply shows
 	weights []float64
+	suspect bool // the step is not trusted: no snapshot of it
 	refusal *leyline.Refusal
 	waits   int // computations outstanding
 	ready   *reply
@@ -52,6 +53,8 @@ func (c *chain) note(r leyline.Record) {
 			c.refusal = &v
 		case leyline.GradientsCombined:
 			c.weights = x.Weights
+		case leyline.TrainingAssessed:
+			c.suspect = x.Suspect > 0
 		}
 	}
 }
@@ -117,8 +120,10 @@ func (l *loop) capture(c *chain) {
 	switch x := c.request.in.(type) {
 	case leyline.StepObserved:
 		r.ans.Step = x.Step
-		every := leyline.Step(l.state.Plane.Config.Tolaria.SnapshotEvery)
-		r.ans.Snapshot = len(c.weights) > 0 && x.Step%every == 0
+		if len(c.weights) > 0 && !c.suspect {
+			r.ans.Snapshot = x.Step%leyline.Step(l.state.Plane.Config.Tolaria.SnapshotEvery) == 0
+			r.ans.Probes = l.state.Kasmina.Run(x.Run).ProbesDue(x.Step)
+		}
 	case leyline.RunOpened:
 		l.openAnswer(x, r)
 	}

@@ -89,24 +89,45 @@ func (b *bench) finish(log store, steps leyline.Step) (leyline.Digest, *projecti
 }
 
 // TestKillAtEveryRecord kills the process after every single record of a run
-// that germinates a seed, blends it and rolls back a fault; the record is
-// durable and nothing that follows from it has happened. The resumed run must
-// end with the weights of a run that was never killed, lose no record, and
-// re-decide identically.
+// that grows a seed, measures it and rolls back a fault; the record is durable
+// and nothing that follows from it has happened. The resumed run must end with
+// the weights of a run that was never killed, lose no record, and re-decide
+// identically.
 func TestKillAtEveryRecord(t *testing.T) {
-	const steps = 36
-	whole := newBench(t)
+	for _, x := range []struct {
+		name   string
+		change func(*leyline.ExecutionConfig)
+		stage  leyline.Stage
+	}{
+		{"kept", func(*leyline.ExecutionConfig) {}, leyline.StageFossilized},
+		{"given up, the policy on the worker", func(c *leyline.ExecutionConfig) {
+			c.Kasmina.MinContribution, c.Tamiyo.PolicyBudget = 1, 10_000
+		}, leyline.StageDormant},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			killAtEvery(t, func() *bench {
+				b := newBench(t)
+				x.change(&b.config)
+				return b
+			}, x.stage)
+		})
+	}
+}
+
+func killAtEvery(t *testing.T, fresh func() *bench, stage leyline.Stage) {
+	const steps = 42
+	whole := fresh()
 	log := whole.newLog()
 	want, end := whole.finish(log, steps)
 	mustRedecide(t, log)
-	checkStory(t, end)
+	checkStory(t, end, stage)
 	last := log.Next() - 1
 	stride := uint64(1)
 	if testing.Short() {
 		stride = 17
 	}
 	for n := uint64(2); n < last; n += stride {
-		b := newBench(t)
+		b := fresh()
 		survivor := b.runUntil(b.newLog(), n, steps)
 		before := records(t, survivor)
 		got, _ := b.finish(survivor, steps)
@@ -126,14 +147,14 @@ func TestKillAtEveryRecord(t *testing.T) {
 
 // checkStory makes sure that the run killed above contains what it should be
 // killed inside of.
-func checkStory(t *testing.T, s *projections.State) {
+func checkStory(t *testing.T, s *projections.State, stage leyline.Stage) {
 	t.Helper()
 	r := s.Tolaria.Run("run-1")
 	if r.Rollbacks != 1 || r.Lineage != 1 || len(r.Snapshots) == 0 {
 		t.Fatalf("the run has %d rollbacks, lineage %d, %d snapshots", r.Rollbacks, r.Lineage, len(r.Snapshots))
 	}
-	if seed := s.Kasmina.Seed("run-1", "seed-a"); seed.Stage != leyline.StageShadowing {
-		t.Fatalf("the seed came to %s", seed.Stage)
+	if seed := s.Kasmina.Seed("run-1", "seed-a"); seed.Stage != stage {
+		t.Fatalf("the seed came to %s, not %s", seed.Stage, stage)
 	}
 }
 

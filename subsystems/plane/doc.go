@@ -12,7 +12,7 @@
 //
 // While a group is being synced the loop decides the next one on the head
 // state; nothing of it is released before it is durable. Computations (fetch a
-// kernel, verify a snapshot) start at decide; actions (a directive, the
+// kernel, verify a snapshot, ask the policy) start at decide; actions (a directive, the
 // emergency signal, a deletion) start at release. Every completion comes back
 // through the door as an input.
 //

@@ -24,6 +24,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -104,17 +105,17 @@ func testKey(n uint64) sign.Signer {
 	return k
 }
 
-const kernelFile, blueprint = "residual-mlp-16.safetensors", "residual-mlp-16"
-
-// quick is a configuration under which a seed lives through its first gates
-// within forty steps.
+// quick is a configuration under which a seed lives its whole life within forty
+// steps. It is kept whatever it adds.
 func quick() leyline.ExecutionConfig {
 	c := leyline.DefaultConfig()
 	c.Tolaria.SnapshotEvery = 5
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
 	c.Tamiyo.LossMode, c.Tamiyo.HealthyWindows = leyline.RuleShadow, 4
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
-	c.Kasmina.MinTrainSteps = 4
+	c.Tamiyo.ShadowSteps, c.Tamiyo.Probes = 2, 2
+	c.Kasmina.MinTrainSteps, c.Kasmina.MinObserveSteps, c.Kasmina.ProbeEvery, c.Kasmina.EmbargoSteps = 4, 1, 2, 4
+	c.Kasmina.MinContribution = -1
 	c.Plane.ProjectionEvery = 16
 	return c
 }
@@ -133,6 +134,8 @@ type bench struct {
 	released  func(leyline.Record)
 	wall      func() time.Time
 	projected plane.Store
+	spec      workload.Spec // the zero value: penguins
+	policy    func(context.Context, policy.Question) (policy.Choice, error)
 	signal    *memSignal
 }
 
@@ -156,7 +159,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
 		Kernels: b.kernels, Process: b.config.Plane, Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}), Bootstrap: b.bootstrap,
-		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected,
+		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy,
 	})
 }
 
@@ -178,13 +181,16 @@ func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	if s.Plane.Digest != sha256.Sum256(body) {
 		in = append(in, leyline.ConfigApplied{Envelope: b.admin.Sign(leyline.PayloadConfig, body)})
 	}
-	if s.Plane.Blueprint(blueprint) == nil {
-		kernel, err := fs.ReadFile(testdata.Kernels(), kernelFile)
+	for _, id := range testdata.Blueprints() {
+		if s.Plane.Blueprint(leyline.BlueprintID(id)) != nil {
+			continue
+		}
+		kernel, err := testdata.Kernel(id)
 		if err != nil {
 			return nil, err
 		}
 		in = append(in, leyline.BlueprintRegistered{
-			Blueprint: blueprint, Kernel: kernelFile, Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
+			Blueprint: leyline.BlueprintID(id), Kernel: id + ".safetensors", Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
 		})
 	}
 	return in, nil
@@ -196,8 +202,15 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 	if err := p.View(ctx, func(s *projections.State) { resume = s.Tolaria.Run("run-1") != nil }); err != nil {
 		return workload.Result{}, err
 	}
+	spec := b.spec
+	if spec.Data == nil {
+		var err error
+		if spec, err = workload.Lookup("penguins"); err != nil {
+			return workload.Result{}, err
+		}
+	}
 	return workload.Train(ctx, p, workload.Options{
-		Run: "run-1", Seed: 7, Steps: steps, Faults: faults, Resume: resume,
+		Run: "run-1", Workload: spec, Seed: 7, Steps: steps, Faults: faults, Resume: resume,
 		SnapshotDir: b.snapshots + "/run-1", Kernels: b.kernels,
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 )
 
 // Entry is one record as the log stores it.
@@ -76,7 +77,7 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Store, Released, Wall and Probe is
+// Options configures a plane. Everything but Policy, Store, Released, Wall and Probe is
 // required.
 type Options struct {
 	Log       Log
@@ -96,10 +97,11 @@ type Options struct {
 	// keys, configuration, blueprints. It sees the state after plane.started.
 	Bootstrap func(s *projections.State) ([]leyline.Input, error)
 
-	Store    Store                       // nil: every start folds the whole log
-	Released func(leyline.Record)        // called in order for every durable record
-	Wall     func() time.Time            // nil: time.Now
-	Probe    func(Point, leyline.Record) // fault injection by tests
+	Policy   func(context.Context, policy.Question) (policy.Choice, error) // nil: policy.Next; asked when tamiyo.policy_budget_ms is set
+	Store    Store                                                         // nil: every start folds the whole log
+	Released func(leyline.Record)                                          // called in order for every durable record
+	Wall     func() time.Time                                              // nil: time.Now
+	Probe    func(Point, leyline.Record)                                   // fault injection by tests
 }
 
 // Recovery is what opening the log found; it goes into plane.started.

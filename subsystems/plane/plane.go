@@ -138,6 +138,25 @@ func (p *Plane) Epoch(ctx context.Context, in leyline.EpochObserved, after leyli
 	return p.report(ctx, in, after)
 }
 
+// Probe reports a measured contribution that an answer asked for.
+func (p *Plane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
+// Command hands in a signed command from outside: an operator's, an external
+// policy's, anyone's. It returns the record that holds the verdict; a command
+// that Kasmina rejects is no error of the call.
+func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
+	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
+		return 0, &leyline.Refusal{
+			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
+			Reason: "is the plane's own", Hint: "hand in a command as operator, policy or trainer, without a cause",
+		}
+	}
+	a, err := p.submit(ctx, in)
+	return a.Seq, err
+}
+
 // Ack reports what became of a command.
 func (p *Plane) Ack(ctx context.Context, in leyline.CommandAcked, after leyline.Seq) (leyline.Answer, error) {
 	return p.report(ctx, in, after)

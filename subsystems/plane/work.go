@@ -16,6 +16,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -28,6 +29,7 @@ type completion struct {
 	outcome worker.Outcome
 	digest  leyline.Digest
 	bytes   uint64
+	choice  policy.Choice
 }
 
 // compute starts a computation on the shared worker. Its deadline is plane
@@ -39,8 +41,11 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 		c.waits++
 	}
 	work := l.prefetch
-	if f.Kind == leyline.EffectStage {
+	switch f.Kind {
+	case leyline.EffectStage:
 		work = l.stage
+	case leyline.EffectPolicy:
+		work = l.ask(policy.Ask(l.state, f.Run).Clone())
 	}
 	l.submit(worker.Job{
 		Name: f.Kind.String() + " " + f.ID.String(), Timeout: l.budget(f),
@@ -89,6 +94,20 @@ func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error 
 		return err
 	}
 	return errors.Join(c.read(ctx, file), file.Close())
+}
+
+// ask puts a question to the policy. The question was copied: the loop goes on
+// changing the state.
+func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *completion) error {
+	answer := l.plane.opts.Policy
+	return func(ctx context.Context, _ effect.Effect, c *completion) (err error) {
+		if answer == nil {
+			c.choice = policy.Next(q)
+			return ctx.Err()
+		}
+		c.choice, err = answer(ctx, q)
+		return err
+	}
 }
 
 // snapshotFile opens a snapshot's file without ever leaving the run's
@@ -174,6 +193,8 @@ func (l *loop) input(c *completion) leyline.Input {
 		return l.kernelInput(c)
 	case leyline.EffectStage:
 		return l.stageInput(c)
+	case leyline.EffectPolicy:
+		return l.policyInput(c)
 	}
 	return nil
 }
@@ -191,6 +212,18 @@ func (l *loop) kernelInput(c *completion) leyline.Input {
 	return leyline.KernelFailed{
 		Request: f.ID, Run: f.Run, Seed: f.Seed, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took,
 	}
+}
+
+func (l *loop) policyInput(c *completion) leyline.Input {
+	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
+	if p := l.state.Tamiyo.Run(f.Run); p == nil || p.Asked.Effect != f.ID {
+		return nil
+	}
+	if c.outcome.State != worker.Done {
+		return leyline.PolicyFailed{Request: f.ID, Run: f.Run, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took}
+	}
+	x := c.choice
+	return leyline.PolicyAnswered{Request: f.ID, Run: f.Run, Command: x.Command, Reason: x.Reason, Why: x.Why, TookNs: took}
 }
 
 func (l *loop) stageInput(c *completion) leyline.Input {

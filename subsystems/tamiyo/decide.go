@@ -12,10 +12,19 @@ import (
 // Decide emits Tamiyo's events for an input that the guard admitted. It runs
 // after Tolaria, so it sees what Tolaria decided about the same input.
 func Decide(t *projections.Turn, in leyline.Input) {
-	x, ok := in.(leyline.StepObserved)
-	if !ok || !t.Config().Tamiyo.Enabled {
-		return
+	switch x := in.(type) {
+	case leyline.StepObserved:
+		if t.Config().Tamiyo.Enabled {
+			step(t, x)
+		}
+	case leyline.PolicyAnswered:
+		answered(t, x)
+	case leyline.PolicyFailed:
+		missed(t, x)
 	}
+}
+
+func step(t *projections.Turn, x leyline.StepObserved) {
 	run, p := t.State.Tolaria.Run(x.Run), t.State.Tamiyo.Run(x.Run)
 	if run.Status != leyline.RunStatusOpen {
 		return
@@ -25,8 +34,17 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		return
 	}
 	c := &t.Config().Tamiyo
-	if x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps) {
-		window(t, c, run, p)
+	due := x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps)
+	if !due || run.Track.Suspect > 0 {
+		return
+	}
+	switch {
+	case c.PolicyBudget == 0:
+		window(t, run, p, policy.Next(policy.Ask(t.State, run.ID)))
+	case !p.Asked.Effect.IsZero():
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
+	default:
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration())})
 	}
 }
 
@@ -36,14 +54,39 @@ func enter(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyl
 	}
 }
 
-// window evaluates the policy once.
-func window(t *projections.Turn, c *leyline.TamiyoConfig, run *projections.Run, p *projections.Policy) {
-	slots := t.State.Kasmina.Run(run.ID)
-	choice := policy.Next(c, &run.Plan, slots.Seeds, t.State.Plane.Blueprints)
-	if pending(t.State, run.ID) {
+// answered takes the policy's answer. The rules are pure, so they are asked
+// again here: an answer that is not theirs for the present state is stale, or
+// not the policy's, and nothing is proposed.
+func answered(t *projections.Turn, x leyline.PolicyAnswered) {
+	choice := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}
+	if now := policy.Next(policy.Ask(t.State, x.Run)); projections.DigestOf(now) != projections.DigestOf(choice) {
+		choice = policy.Choice{Reason: leyline.RiskPolicyStale}
+	}
+	window(t, t.State.Tolaria.Run(x.Run), t.State.Tamiyo.Run(x.Run), choice)
+}
+
+// missed closes a question without an answer. Nothing takes the policy's place.
+func missed(t *projections.Turn, x leyline.PolicyFailed) {
+	p := t.State.Tamiyo.Run(x.Run)
+	at, why := p.Asked.Step, leyline.RiskPolicyFailed
+	if x.Outcome == leyline.OutcomeDeadline {
+		why = leyline.RiskPolicyTimeout
+	}
+	t.Emit(leyline.PolicyMissed{Run: x.Run, Step: at, Request: x.Request, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs})
+	enter(t, p, at, why)
+	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})
+}
+
+// window weighs what the policy would do, once.
+func window(t *projections.Turn, run *projections.Run, p *projections.Policy, choice policy.Choice) {
+	c := &t.Config().Tamiyo
+	switch {
+	case run.Rollback.Active():
+		choice = policy.Choice{Reason: leyline.RiskRollback}
+	case pending(t.State, run.ID):
 		choice = policy.Choice{Reason: leyline.RiskCommandPending}
 	}
-	v := risk.Assess(c, facts(t.State, run, p, slots, choice.Command))
+	v := risk.Assess(c, facts(t.State, run, p, choice.Command))
 	healthy := uint32(0)
 	if v.Healthy {
 		healthy = p.Caution.Healthy + 1
@@ -80,7 +123,7 @@ func pending(s *projections.State, run leyline.RunID) bool {
 	return false
 }
 
-func facts(s *projections.State, run *projections.Run, p *projections.Policy, slots *projections.Slots, cmd leyline.SeedCommand) risk.Facts {
+func facts(s *projections.State, run *projections.Run, p *projections.Policy, cmd leyline.SeedCommand) risk.Facts {
 	f := risk.Facts{
 		Conservative: p.Caution.Conservative,
 		Operation:    cmd.Operation,
@@ -92,8 +135,9 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, sl
 	if cmd.Operation == leyline.OpGerminate {
 		f.Blueprint = s.Plane.Blueprint(cmd.Blueprint)
 	}
-	for i := range slots.Seeds {
-		if slots.Seeds[i].Isolation.Violated {
+	seeds := s.Kasmina.Run(run.ID).Seeds
+	for i := range seeds {
+		if seeds[i].Isolation.Violated {
 			f.Violations++
 		}
 	}

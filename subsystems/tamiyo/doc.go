@@ -1,17 +1,30 @@
 // Package tamiyo decides about adaptation: what the rules policy would do next,
 // whether the risk evaluators allow it, and when to be conservative.
 //
-// Tamiyo looks once per window (tamiyo.window_steps healthy steps). Every
-// window past the warm-up leaves risk.assessed, the trace of every evaluator, and then either
+// Tamiyo looks once per window: at every step that is a multiple of
+// tamiyo.window_steps, unless Tolaria suspects that step. Every window past the
+// warm-up leaves risk.assessed, the trace of every evaluator, and then either
 // command.proposed or action.none with its reason. Doing nothing is an event,
 // never a command.
+//
+// # Where the policy runs
+//
+// With tamiyo.policy_budget_ms at 0 the rules (package policy) run inside the
+// decider, in the record of the step. Otherwise the window leaves policy.asked,
+// the shared worker runs them, and the rest of the window is decided in the
+// record of policy.answered. The rules are pure, so they are asked again there:
+// an answer that is not theirs for the present state proposes nothing
+// (policy_stale). A policy that is late or fails leaves policy.missed, CRITICAL,
+// and conservative mode. Nothing is proposed in its place.
+//
+// # Proposals
 //
 // A proposal has no force. The plane's loop signs it and the command arrives as
 // the next record, where Kasmina verifies it like anyone else's.
 //
-// Conservative mode stops proposals. It is entered by a rollback and by an
-// enforced loss spike, and left only after tamiyo.healthy_windows consecutive
-// healthy windows; the window that completes them still proposes nothing, so
+// Conservative mode stops proposals. It is entered by a rollback, by an enforced
+// loss spike and by a policy without an answer, and left only after
+// tamiyo.healthy_windows consecutive healthy windows; the window that completes them still proposes nothing, so
 // the mode is never left in the evaluation that entered it. It survives a
 // rollback; a resume returns it to what it was at the snapshot, because the
 // windows since then are seen once more.

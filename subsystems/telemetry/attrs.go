@@ -20,6 +20,7 @@ const (
 
 // The attribute keys. Where SPEC.md names a key, it is that name.
 const (
+	keyAge         = "age_ms"
 	keyBlueprint   = "blueprint_id"
 	keyBoot        = "boot"
 	keyBoots       = "boots"
@@ -32,6 +33,7 @@ const (
 	keyDetails     = "details"
 	keyDigest      = "digest"
 	keyFaultStep   = "fault_step"
+	keyFigure      = "figure"
 	keyField       = "field"
 	keyFrom        = "from"
 	keyGate        = "gate"
@@ -47,6 +49,7 @@ const (
 	keyLevel       = "level"
 	keyLimit       = "limit"
 	keyLineage     = "lineage"
+	keyLoss        = "loss"
 	keyLost        = "lost_step"
 	keyMode        = "mode"
 	keyOperation   = "operation"
@@ -64,6 +67,7 @@ const (
 	keyStatus      = "status"
 	keyStep        = "step"
 	keySubsystem   = "subsystem"
+	keySuspect     = "suspect_steps"
 	keyTask        = "task"
 	keyTemperature = "temperature"
 	keyTier        = "tier"

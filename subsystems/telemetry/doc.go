@@ -35,18 +35,21 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Seven kinds of event say nothing here, because other events or the audit say
+// Eight kinds of event say nothing here, because other events or the audit say
 // it: config.adopted, key.enrolled, blueprint.admitted, action.none,
+// policy.asked (the answer's latency is reported, and its absence),
 // isolation.assessed (the step's measurements are reported), snapshot.evicted
 // and rollback.advanced. An effect that was issued again after a restart is not
 // reported either, only one whose fate is unknown. A prefetch that a resume or
 // a rollback made void is counted, without an event. Settled commands are
-// reported when they failed.
+// reported when they failed. On a step whose loss is over its limit, as on one
+// that is not finite, the loss is reported and the running figures, which are
+// those of the last healthy step, are not.
 //
 // Gauges show what the record decided; where one occurs twice in a packet the
-// last one holds. A rollback or a resume rewinds seeds to
-// stages and alphas that its record does not repeat; a reader that keeps gauges
-// per run forgets kasmina.seed.* when it sees tolaria.rollback.restored or
+// last one holds. A rollback or a resume rewinds seeds to stages, alphas and
+// contributions that its record does not repeat; a reader that keeps gauges per
+// run forgets kasmina.seed.* when it sees tolaria.rollback.restored or
 // tolaria.run.resumed.
 //
 // # Counters

@@ -57,7 +57,7 @@ func (b *builder) seeds(e leyline.Event) {
 	case leyline.BlendConfigured:
 		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameBlendConfig, leyline.LevelInfo,
 			text(keyRun, x.Run), text(keySeed, x.Seed), name(keyMode, x.Plan.Mode),
-			whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature))
+			whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature), number(keyLoss, x.Loss))
 	case leyline.BlendStepped:
 		b.at(leyline.SubsystemKasmina, x.Run).alpha(x.Run, x.Seed, x.Alpha, x.AlphaStep)
 	}
@@ -109,6 +109,28 @@ func (s *section) alpha(run leyline.RunID, seed leyline.SeedID, alpha float64, s
 	attrs := []leyline.Attr{text(keyRun, run), text(keySeed, seed)}
 	s.metric(leyline.MetricSeedAlpha, alpha, unitRatio, attrs...)
 	s.metric(leyline.MetricSeedAlphaSteps, float64(steps), unitCount, attrs...)
+}
+
+// The figures of a contribution: one probe, and the mean over those of the
+// seed's stage.
+const (
+	figureProbe = "probe"
+	figureMean  = "mean"
+)
+
+// contribution reports what a seed was measured to add.
+func (b *builder) contribution(e leyline.Event) {
+	x, ok := e.(leyline.ContributionMeasured)
+	if !ok {
+		return
+	}
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
+	probe, all := text(keyFigure, figureProbe), text(keyFigure, figureMean)
+	s.metric(leyline.MetricContribution, x.Accuracy, unitRatio, run, seed, probe)
+	s.metric(leyline.MetricContribution, x.MeanAccuracy, unitRatio, run, seed, all)
+	s.metric(leyline.MetricContributionLoss, x.Loss, unitLoss, run, seed, probe)
+	s.metric(leyline.MetricContributionLoss, x.MeanLoss, unitLoss, run, seed, all)
 }
 
 func (b *builder) prefetch(id leyline.EffectID, e leyline.Event) {

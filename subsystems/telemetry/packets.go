@@ -4,43 +4,48 @@ import "github.com/esper-plane/esper/leyline"
 
 // sources says whose decision an event is. A refusal names its own subsystem.
 var sources = [...]leyline.Subsystem{
-	leyline.EventPlaneBooted:         leyline.SubsystemPlane,
-	leyline.EventEffectRecovered:     leyline.SubsystemPlane,
-	leyline.EventConfigAdopted:       leyline.SubsystemPlane,
-	leyline.EventKeyEnrolled:         leyline.SubsystemPlane,
-	leyline.EventBlueprintAdmitted:   leyline.SubsystemPlane,
-	leyline.EventRunStarted:          leyline.SubsystemTolaria,
-	leyline.EventRunResumed:          leyline.SubsystemTolaria,
-	leyline.EventRunEnded:            leyline.SubsystemTolaria,
-	leyline.EventRunHalted:           leyline.SubsystemTolaria,
-	leyline.EventGradientsCombined:   leyline.SubsystemTolaria,
-	leyline.EventTrainingAssessed:    leyline.SubsystemTolaria,
-	leyline.EventEpochAssessed:       leyline.SubsystemTolaria,
-	leyline.EventConservativeEntered: leyline.SubsystemTamiyo,
-	leyline.EventConservativeLeft:    leyline.SubsystemTamiyo,
-	leyline.EventRiskAssessed:        leyline.SubsystemTamiyo,
-	leyline.EventActionNone:          leyline.SubsystemTamiyo,
-	leyline.EventCommandProposed:     leyline.SubsystemTamiyo,
-	leyline.EventCommandVerified:     leyline.SubsystemKasmina,
-	leyline.EventCommandRejected:     leyline.SubsystemKasmina,
-	leyline.EventCommandSettled:      leyline.SubsystemKasmina,
-	leyline.EventCommandExpired:      leyline.SubsystemKasmina,
-	leyline.EventGateEvaluated:       leyline.SubsystemKasmina,
-	leyline.EventSeedMoved:           leyline.SubsystemKasmina,
-	leyline.EventBlendConfigured:     leyline.SubsystemKasmina,
-	leyline.EventBlendStepped:        leyline.SubsystemKasmina,
-	leyline.EventIsolationAssessed:   leyline.SubsystemKasmina,
-	leyline.EventPrefetchRequested:   leyline.SubsystemKasmina,
-	leyline.EventPrefetchSettled:     leyline.SubsystemKasmina,
-	leyline.EventSnapshotRegistered:  leyline.SubsystemTolaria,
-	leyline.EventSnapshotRefused:     leyline.SubsystemTolaria,
-	leyline.EventSnapshotEvicted:     leyline.SubsystemTolaria,
-	leyline.EventRollbackStarted:     leyline.SubsystemTolaria,
-	leyline.EventRollbackAdvanced:    leyline.SubsystemTolaria,
-	leyline.EventRollbackFinished:    leyline.SubsystemTolaria,
-	leyline.EventEmergencyEscalated:  leyline.SubsystemTolaria,
-	leyline.EventEmergencyCleared:    leyline.SubsystemTolaria,
-	leyline.EventEmergencyPublished:  leyline.SubsystemTolaria,
+	leyline.EventPlaneBooted:          leyline.SubsystemPlane,
+	leyline.EventEffectRecovered:      leyline.SubsystemPlane,
+	leyline.EventConfigAdopted:        leyline.SubsystemPlane,
+	leyline.EventKeyEnrolled:          leyline.SubsystemPlane,
+	leyline.EventBlueprintAdmitted:    leyline.SubsystemPlane,
+	leyline.EventRunStarted:           leyline.SubsystemTolaria,
+	leyline.EventRunResumed:           leyline.SubsystemTolaria,
+	leyline.EventRunEnded:             leyline.SubsystemTolaria,
+	leyline.EventRunHalted:            leyline.SubsystemTolaria,
+	leyline.EventGradientsCombined:    leyline.SubsystemTolaria,
+	leyline.EventTrainingAssessed:     leyline.SubsystemTolaria,
+	leyline.EventEpochAssessed:        leyline.SubsystemTolaria,
+	leyline.EventConservativeEntered:  leyline.SubsystemTamiyo,
+	leyline.EventConservativeLeft:     leyline.SubsystemTamiyo,
+	leyline.EventRiskAssessed:         leyline.SubsystemTamiyo,
+	leyline.EventActionNone:           leyline.SubsystemTamiyo,
+	leyline.EventCommandProposed:      leyline.SubsystemTamiyo,
+	leyline.EventCommandVerified:      leyline.SubsystemKasmina,
+	leyline.EventCommandRejected:      leyline.SubsystemKasmina,
+	leyline.EventCommandSettled:       leyline.SubsystemKasmina,
+	leyline.EventCommandExpired:       leyline.SubsystemKasmina,
+	leyline.EventGateEvaluated:        leyline.SubsystemKasmina,
+	leyline.EventSeedMoved:            leyline.SubsystemKasmina,
+	leyline.EventBlendConfigured:      leyline.SubsystemKasmina,
+	leyline.EventBlendStepped:         leyline.SubsystemKasmina,
+	leyline.EventIsolationAssessed:    leyline.SubsystemKasmina,
+	leyline.EventPrefetchRequested:    leyline.SubsystemKasmina,
+	leyline.EventPrefetchSettled:      leyline.SubsystemKasmina,
+	leyline.EventSnapshotRegistered:   leyline.SubsystemTolaria,
+	leyline.EventSnapshotRefused:      leyline.SubsystemTolaria,
+	leyline.EventSnapshotEvicted:      leyline.SubsystemTolaria,
+	leyline.EventRollbackStarted:      leyline.SubsystemTolaria,
+	leyline.EventRollbackAdvanced:     leyline.SubsystemTolaria,
+	leyline.EventRollbackFinished:     leyline.SubsystemTolaria,
+	leyline.EventEmergencyEscalated:   leyline.SubsystemTolaria,
+	leyline.EventEmergencyCleared:     leyline.SubsystemTolaria,
+	leyline.EventEmergencyPublished:   leyline.SubsystemTolaria,
+	leyline.EventContributionMeasured: leyline.SubsystemKasmina,
+	leyline.EventPolicyAsked:          leyline.SubsystemTamiyo,
+	leyline.EventPolicyMissed:         leyline.SubsystemTamiyo,
+	leyline.EventTrainerStalled:       leyline.SubsystemTolaria,
+	leyline.EventTrainerReturned:      leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -63,8 +68,8 @@ func Source(e leyline.Event) leyline.Subsystem {
 // strings. The package comment says what is promised of them.
 func Packets(r leyline.Record) []leyline.Packet {
 	b := builder{in: r.Input}
-	if x, ok := r.Input.(leyline.StepObserved); ok && !refused(r.Events) {
-		b.measured(x)
+	if !refused(r.Events) {
+		b.measured(r.Input)
 	}
 	for i, e := range r.Events {
 		b.event(leyline.EffectID{Seq: r.Seq, Index: uint16(i)}, e)
@@ -139,6 +144,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 	switch Source(e) {
 	case leyline.SubsystemTolaria:
 		b.training(e)
+		b.trainer(e)
 		b.snapshots(e)
 		b.rollback(e)
 		b.emergency(e)
@@ -147,6 +153,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 	case leyline.SubsystemKasmina:
 		b.commands(e)
 		b.seeds(e)
+		b.contribution(e)
 		b.prefetch(id, e)
 	case leyline.SubsystemPlane:
 		b.plane(e)

@@ -31,6 +31,7 @@ var dependencies = [...]string{
 	leyline.RefusalSnapshotExists:   "snapshot",
 	leyline.RefusalNotConfigured:    "config",
 	leyline.RefusalUnknownTimer:     "timer",
+	leyline.RefusalUnknownBlueprint: "blueprint",
 }
 
 func dependency(k leyline.RefusalKind) string {

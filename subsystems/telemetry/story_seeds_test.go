@@ -30,6 +30,27 @@ var policyStory = []scene{
 	{"two healthy windows later", "r1", l.StepObserved{Run: "r1", Step: 70}, []l.Event{
 		l.ConservativeLeft{Run: "r1", Step: 70, Healthy: 2},
 	}},
+	{"the question goes to the worker: nothing to say yet", "r1", l.StepObserved{Run: "r1", Step: 80}, []l.Event{
+		l.PolicyAsked{Run: "r1", Step: 80, Deadline: 9e9},
+	}},
+	{"the policy answers", "r1", l.PolicyAnswered{Run: "r1", TookNs: 1_500_000, Reason: l.RiskNothingToDo}, []l.Event{
+		l.RiskAssessed{Run: "r1", Step: 80, Allowed: true, Reason: l.RiskPolicy},
+		l.ActionNone{Run: "r1", Step: 80, Reason: l.RiskNothingToDo},
+	}},
+	{"an answer that nobody waits for: refused, and not measured", "r1", l.PolicyAnswered{Run: "r1", TookNs: 9_000_000}, []l.Event{
+		l.DependencyViolated{Refusal: l.Refusal{Kind: l.RefusalUnknownRequest, Field: "request", Identifier: "7.0"}},
+	}},
+	{"the policy is too late", "r1", l.PolicyFailed{Run: "r1", Outcome: l.OutcomeDeadline, Reason: "no answer in time", TookNs: 25_000_000}, []l.Event{
+		l.PolicyMissed{
+			Run: "r1", Step: 90, Request: l.EffectID{Seq: 9, Index: 2}, Outcome: l.OutcomeDeadline, Reason: "no answer in time", TookNs: 25_000_000,
+		},
+		l.ConservativeEntered{Run: "r1", Step: 90, Reason: l.RiskPolicyTimeout},
+		l.ActionNone{Run: "r1", Step: 90, Reason: l.RiskPolicyTimeout},
+	}},
+	{"the policy fails at once: no time was measured", "r1", l.PolicyFailed{Run: "r1", Outcome: l.OutcomeFailed, Reason: "it panicked"}, []l.Event{
+		l.PolicyMissed{Run: "r1", Step: 100, Request: l.EffectID{Seq: 10, Index: 2}, Outcome: l.OutcomeFailed, Reason: "it panicked"},
+		l.ActionNone{Run: "r1", Step: 100, Reason: l.RiskPolicyFailed},
+	}},
 }
 
 var commandStory = []scene{
@@ -75,7 +96,7 @@ var seedStory = []scene{
 		l.PrefetchSettled{Run: "r1", Seed: "s1", Request: l.EffectID{Seq: 2, Index: 2}, Outcome: l.OutcomeOK, TookNs: 4_500_000},
 	}},
 	{"a blend is configured and steps once", "r1", l.StepObserved{Run: "r1"}, []l.Event{
-		l.BlendConfigured{Run: "r1", Seed: "s1", Plan: l.BlendPlan{Mode: l.BlendConvex, TotalSteps: 20, Temperature: 2}},
+		l.BlendConfigured{Run: "r1", Seed: "s1", Plan: l.BlendPlan{Mode: l.BlendConvex, TotalSteps: 20, Temperature: 2}, Loss: 0.75},
 		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageTraining, To: l.StageBlending, Step: 100, Blueprint: "mlp-8", Cause: "cmd-3"},
 		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 1, Alpha: 0.0109375},
 	}},
@@ -104,5 +125,13 @@ var seedStory = []scene{
 	}},
 	{"a rollback makes a prefetch void: counted only", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
 		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 11}, Outcome: l.OutcomeSuperseded},
+	}},
+	{"a seed is put on probation", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
+		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageShadowing, To: l.StageProbationary, Step: 200, Blueprint: "mlp-8", ProbeFrom: 210, Cause: "cmd-7"},
+	}},
+	{"its contribution is measured the second time", "r1", l.SeedProbed{Run: "r1", Seed: "s1", Step: 220}, []l.Event{
+		l.ContributionMeasured{
+			Run: "r1", Seed: "s1", Step: 220, Probes: 2, Accuracy: 0.03125, Loss: 0.0625, MeanAccuracy: 0.015625, MeanLoss: -0.125, Next: 230,
+		},
 	}},
 }

@@ -18,11 +18,31 @@ func (b *builder) policy(e leyline.Event) {
 			run, whole(keyStep, x.Step), whole(keyHealthy, x.Healthy))
 	case leyline.RiskAssessed:
 		b.risk(x)
+	case leyline.PolicyMissed:
+		b.missed(x)
 	case leyline.CommandProposed:
 		b.at(leyline.SubsystemTamiyo, x.Run).event(leyline.NameCommandProposed, leyline.LevelInfo,
 			text(keyRun, x.Run), whole(keyStep, x.Step), name(keyKind, x.Kind), name(keyOperation, x.Seed.Operation),
 			text(keySeed, x.Seed.Seed), text(keyBlueprint, x.Seed.Blueprint), text(keyDetails, x.Why))
 	}
+}
+
+// inferred reports how long the policy took over an answer, or until it was
+// given up.
+func (b *builder) inferred(run leyline.RunID, ns uint64) {
+	b.at(leyline.SubsystemTamiyo, run).duration(leyline.MetricInferenceMs, ns, text(keyRun, run))
+}
+
+// missed reports a question that the policy did not answer: too late, or not at
+// all.
+func (b *builder) missed(x leyline.PolicyMissed) {
+	what := leyline.NamePolicyFailed
+	if x.Outcome == leyline.OutcomeDeadline {
+		what = leyline.NamePolicyTimeout
+	}
+	b.at(leyline.SubsystemTamiyo, x.Run).event(what, leyline.LevelCritical,
+		text(keyRun, x.Run), whole(keyStep, x.Step), name(keyRequest, x.Request), name(keyOutcome, x.Outcome),
+		text(keyReason, x.Reason), took(x.TookNs))
 }
 
 // risk reports a proposal that the evaluators held back, and a conflict rate

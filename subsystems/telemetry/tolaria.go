@@ -10,8 +10,20 @@ import (
 // taskAll is the task attribute of a mean over all tasks.
 const taskAll = "all"
 
-// measured reports what the trainer measured in a step.
-func (b *builder) measured(x leyline.StepObserved) {
+// measured reports what an admitted input measured.
+func (b *builder) measured(in leyline.Input) {
+	switch x := in.(type) {
+	case leyline.StepObserved:
+		b.step(x)
+	case leyline.PolicyAnswered:
+		b.inferred(x.Run, x.TookNs)
+	case leyline.PolicyFailed:
+		b.inferred(x.Run, x.TookNs)
+	}
+}
+
+// step reports what the trainer measured in a step.
+func (b *builder) step(x leyline.StepObserved) {
 	run := text(keyRun, x.Run)
 	if x.ForwardNs > 0 || x.PreviousNs > 0 {
 		s := b.at(leyline.SubsystemTolaria, x.Run)
@@ -60,7 +72,7 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
 		text("framework", x.Plan.Framework), whole("parameters", x.Plan.Parameters),
 		whole("steps", x.Plan.Steps), whole("tasks", uint64(len(x.Plan.Tasks))),
-		whole("seeds", uint64(len(x.Plan.Seeds))), whole("drills", uint64(len(x.Plan.Drills))))
+		whole("seeds", uint64(len(x.Plan.Seeds))), whole("blueprints", uint64(len(x.Plan.Blueprints))), whole("drills", uint64(len(x.Plan.Drills))))
 }
 
 func (b *builder) runResumed(x leyline.RunResumed) {
@@ -85,19 +97,52 @@ func (b *builder) combined(x leyline.GradientsCombined) {
 }
 
 // assessed reports a step's verdict. On an unhealthy step the running figures
-// are those of the step before it and are not reported again.
+// are those of the last healthy one and are not reported again.
 func (b *builder) assessed(x leyline.TrainingAssessed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := []leyline.Attr{text(keyRun, x.Run)}
 	s.metric(leyline.MetricTrainingLoss, x.Loss, unitLoss, run...)
-	if x.Health == leyline.HealthNonFinite {
-		s.event(leyline.NameNonFinite, leyline.LevelCritical,
-			text(keyRun, x.Run), whole(keyStep, x.Step), number(keyValue, x.Loss))
+	if x.Limit > 0 {
+		s.metric(leyline.MetricTrainingLossLimit, x.Limit, unitLoss, run...)
+	}
+	s.anomaly(x)
+	if x.Health != leyline.HealthHealthy {
 		return
 	}
 	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, unitLoss, run...)
 	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), unitLoss, run...)
 	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, unitLoss, run...)
+}
+
+// anomaly reports a step whose numbers are not finite or whose loss is over its
+// limit. In shadow mode such a step stays healthy and is only counted.
+func (s *section) anomaly(x leyline.TrainingAssessed) {
+	run, step, loss := text(keyRun, x.Run), whole(keyStep, x.Step), number(keyValue, x.Loss)
+	limit, row := number(keyLimit, x.Limit), whole(keySuspect, x.Suspect)
+	switch {
+	case x.Health == leyline.HealthNonFinite:
+		s.event(leyline.NameNonFinite, leyline.LevelCritical, run, step, loss)
+	case x.Health == leyline.HealthDiverged:
+		s.event(leyline.NameDiverged, leyline.LevelCritical, run, step, loss, limit, row)
+	case x.Suspect > 0:
+		mode := leyline.RuleEnforce
+		if x.Health == leyline.HealthHealthy {
+			mode = leyline.RuleShadow
+		}
+		s.event(leyline.NameLossSuspect, leyline.LevelWarning, run, step, loss, limit, row, name(keyMode, mode))
+	}
+}
+
+// trainer reports a silence and its end.
+func (b *builder) trainer(e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.TrainerStalled:
+		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameTrainerStalled, leyline.LevelWarning,
+			text(keyRun, x.Run), whole(keyStep, x.Step), number(keyAge, millis(x.AgeNs)))
+	case leyline.TrainerReturned:
+		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameTrainerReturned, leyline.LevelInfo,
+			text(keyRun, x.Run), whole(keyStep, x.Step), number(keyAge, millis(x.AgeNs)))
+	}
 }
 
 // epoch reports the accuracy of each task, by its position in the run's plan,

@@ -1,6 +1,8 @@
 package tolaria
 
 import (
+	"fmt"
+
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
@@ -22,8 +24,11 @@ func Decide(t *projections.Turn, in leyline.Input) {
 	case leyline.RollbackReported:
 		report(t, x)
 	case leyline.TimerFired:
-		if x.Timer == leyline.TimerRollback {
+		switch x.Timer {
+		case leyline.TimerRollback:
 			overdue(t, t.State.Tolaria.Run(x.Run))
+		case leyline.TimerSilence:
+			silent(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
 		t.Emit(leyline.EmergencyPublished{
@@ -86,7 +91,7 @@ func epoch(t *projections.Turn, x leyline.EpochObserved) {
 }
 
 func snapshot(t *projections.Turn, x leyline.SnapshotTaken) {
-	if reason := unfit(x); reason != "" {
+	if reason := unfit(t.State.Tolaria.Run(x.Run), x); reason != "" {
 		t.Emit(leyline.SnapshotRefused{Run: x.Run, Step: x.Step, Snapshot: x.Snapshot, Reason: reason})
 		return
 	}
@@ -98,7 +103,12 @@ func snapshot(t *projections.Turn, x leyline.SnapshotTaken) {
 	evict(t, x.Run, rollback.Surplus(r, t.Config().Tolaria.SnapshotKeep))
 }
 
-func unfit(x leyline.SnapshotTaken) string {
+// unfit says why a snapshot is not registered: its bytes are in doubt, or the
+// state that they hold is.
+func unfit(r *projections.Run, x leyline.SnapshotTaken) string {
+	if r.Track.Suspect > 0 {
+		return fmt.Sprintf("the loss is anomalous since step %d", r.Track.SuspectFrom)
+	}
 	if x.Problem != "" {
 		return x.Problem
 	}

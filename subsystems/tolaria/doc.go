@@ -8,6 +8,21 @@
 // training.assessed (running means). A step with a NaN or an infinity among
 // its losses or inner products is a fault: no weights, a rollback.
 //
+// A step whose loss is over its limit is anomalous. The limit is the largest of
+// an absolute loss, so many standard deviations above the running mean, and a
+// multiple of that mean; it needs a history first. An anomalous step is trained
+// on, but teaches nothing: the running means, blends and isolation stand still,
+// no snapshot is proven by it or taken of it, and no policy is asked. After
+// tolaria.diverge_steps of them in a row training has diverged: a rollback to
+// before the first of them.
+//
+// # Silence
+//
+// A trainer that reports no step for longer than tolaria.stall_ms and
+// tolaria.stall_factor mean steps is stalled (trainer.stalled); its next step
+// ends that (trainer.returned). Whether it is slow, hung or dead is not guessed,
+// and nothing else is decided for it.
+//
 // # A rollback
 //
 // The target is the newest snapshot at or before the last healthy step that a

@@ -8,21 +8,29 @@ import (
 	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
 )
 
-// begin starts a rollback to a snapshot taken before a step, or halts the run
-// when there is nowhere to go. since is when the fault was first seen: the
-// budget runs from there, over every attempt, unless the clock stands still.
-func begin(t *projections.Turn, r *projections.Run, why leyline.FaultReason, fault, before leyline.Step, since leyline.Instant, still bool) {
-	plan, none := rollback.Choose(r, before, &t.Config().Tolaria)
+// fall is why and from where a run is rolled back.
+type fall struct {
+	cause  leyline.FaultReason
+	step   leyline.Step    // the first that showed the fault
+	before leyline.Step    // the snapshot must have been taken before it
+	seen   leyline.Instant // when that step was reported
+	since  leyline.Instant // the budget runs from here, over every attempt
+	still  bool            // unless the clock stands still
+}
+
+// begin starts a rollback, or halts the run when there is nowhere to go.
+func begin(t *projections.Turn, r *projections.Run, f fall) {
+	plan, none := rollback.Choose(r, f.before, &t.Config().Tolaria)
 	if none != leyline.FaultNone {
-		halt(t, r, none, fmt.Sprintf("step %d: %s, and no snapshot to return to (%s)", fault, why, none))
+		halt(t, r, none, fmt.Sprintf("step %d: %s, and no snapshot to return to (%s)", f.step, f.cause, none))
 		return
 	}
 	e := leyline.RollbackStarted{
-		Run: r.ID, Rollback: leyline.RollbackID(fmt.Sprintf("rb-%d", t.Meta.Seq)), Cause: why, FaultStep: fault,
-		Snapshot: plan.Snapshot, ToStep: plan.Step, Tier: plan.Tier, Since: since,
+		Run: r.ID, Rollback: leyline.RollbackID(fmt.Sprintf("rb-%d", t.Meta.Seq)), Cause: f.cause, FaultStep: f.step,
+		Snapshot: plan.Snapshot, ToStep: plan.Step, Tier: plan.Tier, Seen: f.seen, Since: f.since,
 	}
-	if !still {
-		e.Deadline = since.Add(plan.Budget)
+	if !f.still {
+		e.Deadline = f.since.Add(plan.Budget)
 	}
 	t.Emit(e)
 }
@@ -49,7 +57,9 @@ func prepared(t *projections.Turn, r *projections.Run, x leyline.RollbackReporte
 	}
 	old := r.Rollback
 	finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeFailed, Reason: why, Digest: x.Digest})
-	begin(t, r, old.Cause, old.FaultStep, old.ToStep, old.Started, old.Deadline == 0)
+	begin(t, r, fall{
+		cause: old.Cause, step: old.FaultStep, before: old.ToStep, seen: old.Seen, since: old.Started, still: old.Deadline == 0,
+	})
 }
 
 func committed(t *projections.Turn, r *projections.Run, x leyline.RollbackReported) {

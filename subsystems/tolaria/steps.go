@@ -13,35 +13,57 @@ import (
 
 func step(t *projections.Turn, x leyline.StepObserved) {
 	r := t.State.Tolaria.Run(x.Run)
+	heard(t, r)
 	if !finite(x.Losses) || !finite(x.Gram) {
-		fault(t, r, x.Step)
+		fault(t, r, x)
 		return
 	}
+	c := &t.Config().Tolaria
 	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
 	combined := combine(t.Config(), x, g)
-	assessed := assess(&t.Config().Tolaria, r, x, g, combined)
-	if !finite(combined.Weights) || !bounded(assessed) {
-		fault(t, r, x.Step) // finite reports whose sums are not: as bad as a NaN
+	a := assess(c, r, x, g, combined)
+	if !finite(combined.Weights) || !bounded(a) {
+		fault(t, r, x) // finite reports whose sums are not: as bad as a NaN
+		return
+	}
+	judge(c, r, &a)
+	a.QuietBy = t.Meta.At.Add(patience(c, a.StepEWMA))
+	if a.Health == leyline.HealthDiverged {
+		a.QuietBy = 0
+		t.Emit(a)
+		abandon(t, r, leyline.FaultDiverged, x.Step)
 		return
 	}
 	t.Emit(combined)
-	t.Emit(assessed)
+	t.Emit(a)
 }
 
 // fault is a step whose numbers are not finite: no weights, a rollback.
-func fault(t *projections.Turn, r *projections.Run, at leyline.Step) {
+func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 	t.Emit(leyline.TrainingAssessed{
-		Run: r.ID, Step: at, Health: leyline.HealthNonFinite, Loss: r.Track.Loss,
-		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
+		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
+		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA, StepEWMA: r.Track.StepEWMA,
 	})
-	escalate(t, r, leyline.EmergencyElevated, leyline.FaultNonFinite)
-	begin(t, r, leyline.FaultNonFinite, at, at, t.Meta.At, false)
+	abandon(t, r, leyline.FaultNonFinite, x.Step)
+}
+
+// abandon rolls back to before the fault showed. When anomalous steps led up to
+// it, that is before the first of them.
+func abandon(t *projections.Turn, r *projections.Run, why leyline.FaultReason, at leyline.Step) {
+	f := fall{cause: why, step: at, seen: t.Meta.At, since: t.Meta.At}
+	if r.Track.Suspect > 0 {
+		f.step, f.seen = r.Track.SuspectFrom, r.Track.SuspectAt
+	}
+	f.before = f.step
+	escalate(t, r, leyline.EmergencyElevated, why)
+	begin(t, r, f)
 }
 
 // bounded reports whether everything that an assessment derived is finite.
 func bounded(a leyline.TrainingAssessed) bool {
 	return finite([]float64{
 		a.Loss, a.Delta, a.LossEWMA.Mean, a.LossEWMA.Var, a.GradEWMA.Mean, a.GradEWMA.Var, a.ConflictEWMA.Mean, a.ConflictEWMA.Var,
+		a.StepEWMA.Mean, a.StepEWMA.Var,
 	})
 }
 
@@ -86,14 +108,22 @@ func combine(c *leyline.ExecutionConfig, x leyline.StepObserved, g aggregate.Gra
 	return e
 }
 
+// meanLoss is the loss of a step, mean over tasks.
+func meanLoss(x leyline.StepObserved) float64 { return detmath.Sum(x.Losses) / float64(len(x.Losses)) }
+
+// assess is the verdict on a step that is healthy as far as its numbers go.
 func assess(c *leyline.TolariaConfig, r *projections.Run, x leyline.StepObserved, g aggregate.Gram, w leyline.GradientsCombined) leyline.TrainingAssessed {
-	loss := detmath.Sum(x.Losses) / float64(len(x.Losses))
+	loss := meanLoss(x)
 	e := leyline.TrainingAssessed{
 		Run: x.Run, Step: x.Step, Health: leyline.HealthHealthy, Loss: loss,
 		LossEWMA:     next(c, r.Track.LossEWMA, loss),
 		GradEWMA:     next(c, r.Track.GradEWMA, math.Sqrt(aggregate.CombinedNormSq(g, w.Weights))),
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
+		StepEWMA:     r.Track.StepEWMA,
 		FirstGood:    r.AwaitGood,
+	}
+	if x.PreviousNs > 0 {
+		e.StepEWMA = next(c, r.Track.StepEWMA, float64(x.PreviousNs))
 	}
 	if r.Track.LossEWMA.N > 0 {
 		e.Delta = loss - r.Track.LossEWMA.Mean

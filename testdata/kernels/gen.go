@@ -23,6 +23,8 @@ var kernels = []struct {
 	seed          uint64
 }{
 	{"residual-mlp-16", 32, 16, 16},
+	{"residual-mlp-h12-w1", 12, 1, 1},
+	{"residual-mlp-h12-w64", 12, 64, 64},
 }
 
 func main() {

@@ -81,13 +81,14 @@ var Table = []Rule{
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}},
 
 	{Package: "replay", Own: replayImports},
-	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/detmath", "testdata"), Third: []string{gonum}},
+	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
 	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server"), Third: []string{gonum}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
 	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{
-		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/pelletier/go-toml/v2", "golang.org/x/term", xsys, hclog,
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/pelletier/go-toml/v2", "golang.org/x/term",
+		"github.com/guptarohit/asciigraph", xsys, hclog,
 	}},
 	{Package: "cmd/internal/datadir", Own: []string{"..."}, Third: []string{hclog, xsys}},
 	{Package: "cmd/internal/console", Own: []string{"..."}},

@@ -3,11 +3,13 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay/workload"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -19,22 +21,33 @@ func newConfig(a *app) *cobra.Command {
 
 func newConfigShow(a *app) *cobra.Command {
 	var s settings
-	var data string
+	var data, name string
 	c := &cobra.Command{
 		Use: "show", Short: "Print the effective configuration with the meaning of every key",
-		Long: "Print the effective configuration with the meaning of every key: defaults, then\n--config, then the environment (ESPER_SECTION_KEY), then --set. With --data, the\n" +
+		Long: "Print the effective configuration with the meaning of every key: defaults, with\n--workload those of a workload, then --config, then the environment (ESPER_SECTION_KEY), then --set. With --data, the\n" +
 			"configuration that was last in force in a data directory, with --set on top.",
 		Example: "  esper config show >esper.toml\n  esper config show --set tolaria.snapshot_every=25\n  esper config show --data data/demo >recorded.toml",
 		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.showConfig(s, data) },
+		RunE:    func(*cobra.Command, []string) error { return a.showConfig(s, data, name) },
 	}
 	s.flags(c.Flags())
 	c.Flags().StringVar(&data, "data", "", "show what is in force in this data directory or bundle")
+	c.Flags().StringVar(&name, "workload", "", "start from the defaults of this workload: "+strings.Join(workload.Names(), ", "))
 	return c
 }
 
-func (a *app) showConfig(s settings, data string) error {
+func (a *app) showConfig(s settings, data, name string) error {
 	base, environ := leyline.DefaultConfig(), os.Environ()
+	if name != "" {
+		if data != "" {
+			return usagef("--data and --workload exclude each other: what a run was given is in its data directory")
+		}
+		spec, err := workload.Lookup(name)
+		if err != nil {
+			return usageError{err}
+		}
+		base = spec.Config()
+	}
 	if data != "" {
 		o, err := openSource(data)
 		if err != nil {

@@ -10,12 +10,13 @@ import (
 	"github.com/esper-plane/esper/replay/workload"
 )
 
-// display shows a run while it goes on. record is called by the plane's loop,
-// the rest by the trainer.
+// display shows a run while it goes on. record is called by the plane's loop, say
+// by anyone, the rest by the trainer.
 type display interface {
 	begin(run leyline.RunID, steps leyline.Step)
 	record(r leyline.Record)
 	progress(p workload.Progress)
+	say(format string, args ...any)
 	done()
 }
 
@@ -62,7 +63,7 @@ func (d *textDisplay) record(r leyline.Record) {
 	}
 	for _, b := range d.story.add(r) {
 		d.clear()
-		fmt.Fprintf(d.app.err, "step %4d  %s\n", b.Step, b.Text)
+		fmt.Fprintf(d.app.err, "step %4d  %s\n", b.Step, printable(b.Text))
 	}
 }
 
@@ -94,6 +95,14 @@ func (d *textDisplay) ratio() float64 {
 		return 0
 	}
 	return d.story.ratio
+}
+
+// say writes a notice between the lines.
+func (d *textDisplay) say(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clear()
+	d.app.notice(format, args...)
 }
 
 func (d *textDisplay) done() {
@@ -167,6 +176,12 @@ func (d *jsonDisplay) line(v any) {
 	if err := d.app.line(v); err != nil {
 		d.app.notice("esper: stdout cannot be written: %v", err)
 	}
+}
+
+func (d *jsonDisplay) say(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.app.notice(format, args...)
 }
 
 func (d *jsonDisplay) done() {}

@@ -12,6 +12,7 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/subsystems/plane"
 )
 
 // exitOf is the exit code of a process; -1 for one that was killed.
@@ -89,3 +90,15 @@ func records(t *testing.T, dir string) []leyline.Record {
 	}
 	return out
 }
+
+// blockReport puts a directory in the place of a report while the run is on.
+func blockReport(path string, done *bool) func(plane.Point, leyline.Record) {
+	return func(plane.Point, leyline.Record) {
+		if !*done {
+			*done = os.Mkdir(path, 0o700) == nil
+		}
+	}
+}
+
+// dirAt is a data directory that is never opened.
+func dirAt(path string) *datadir.Dir { return &datadir.Dir{Path: path} }

@@ -21,7 +21,7 @@ type replayFlags struct {
 	settings
 	mode     string
 	from, to uint64
-	explain  uint64
+	explain  string
 }
 
 func newReplay(a *app) *cobra.Command {
@@ -33,15 +33,17 @@ func newReplay(a *app) *cobra.Command {
 			"  fold      apply the recorded events, digest every projection\n" +
 			"  redecide  decide every recorded input again and compare bit for bit (default)\n" +
 			"  whatif    keep history as it was and count what would have been decided otherwise\n\n" +
-			"With --config or --set the given configuration decides instead of the recorded\none; the first difference is then where history would have parted.",
-		Example: "  esper replay data/demo\n  esper replay --set tamiyo.train_steps=40 data/demo\n  esper replay --explain 142 data/demo",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.replay(cmd.Context(), args[0], f) },
+			"With --config or --set the recorded configuration with these changes decides\ninstead; the first difference is then where history would have parted.\n\n" +
+			explainHelp,
+		Example: "  esper replay data/demo\n  esper replay --set tamiyo.train_steps=40 data/demo\n  esper replay --explain 142 data/demo\n" +
+			"  esper replay --explain rollback incident.esper",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.replay(cmd.Context(), args[0], f) },
 	}
 	c.Flags().StringVar(&f.mode, "mode", "redecide", "fold, redecide or whatif")
 	c.Flags().Uint64Var(&f.from, "from", 0, "first record to check; earlier ones are folded")
 	c.Flags().Uint64Var(&f.to, "to", 0, "last record to read")
-	c.Flags().Uint64Var(&f.explain, "explain", 0, "say in words what was decided in one record, and stop")
+	c.Flags().StringVar(&f.explain, "explain", "", "say why one record was decided as it was: its number, rollback or last-critical")
 	f.flags(c.Flags())
 	c.AddCommand(newBundle(a))
 	return c
@@ -124,8 +126,8 @@ func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
 		return err
 	}
 	defer o.close() // a reader; nothing is lost when closing it fails
-	if f.explain != 0 {
-		return a.explain(o.source, leyline.Seq(f.explain))
+	if f.explain != "" {
+		return a.explain(ctx, path, f.explain, o)
 	}
 	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start}
 	if f.given() {
@@ -154,22 +156,21 @@ func (f *replayFlags) check() (replay.Mode, error) {
 		return mode, usageError{err}
 	case f.to != 0 && f.from > f.to:
 		return mode, usagef("--from %d is after --to %d", f.from, f.to)
+	case f.explain != "":
+		return mode, f.checkExplain(mode)
 	case f.given() && mode == replay.Fold:
 		return mode, usagef("--config and --set change nothing in --mode fold, which decides nothing; use redecide or whatif")
 	}
 	return mode, nil
 }
 
-// other is the configuration that decides instead of the recorded one: a whole
-// file, or the recorded one with some settings changed. The environment of
-// today says nothing about history and is not asked.
+// other is the configuration that decides instead of the recorded one: the
+// recorded one with some settings changed, by a file or by flags. The
+// environment of today says nothing about history and is not asked.
 func (f *replayFlags) other(o opened) (*leyline.ExecutionConfig, error) {
-	base := leyline.DefaultConfig()
-	if f.file == "" {
-		var err error
-		if base, err = recorded(o); err != nil {
-			return nil, err
-		}
+	base, err := recorded(o)
+	if err != nil {
+		return nil, err
 	}
 	c, err := f.load(base, nil)
 	return &c, err
@@ -235,32 +236,4 @@ func (a *app) printReplay(path, note string, r replay.Report) error {
 		}
 	}
 	return nil
-}
-
-func (a *app) explain(src replay.Source, seq leyline.Seq) error {
-	for e, err := range src.All(seq) {
-		if err != nil {
-			return err
-		}
-		if e.Seq != seq {
-			break
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
-		if err != nil {
-			return fmt.Errorf("record %d: %w", seq, err)
-		}
-		if a.json {
-			return a.document(struct {
-				leyline.Record
-				Kind  string
-				Words []string
-			}{r, r.Input.InputKind().String(), replay.Explain(r)})
-		}
-		fmt.Fprintf(a.out, "record %d at %s: %s\n", r.Seq, r.At, r.Input.InputKind())
-		for _, line := range replay.Explain(r) {
-			fmt.Fprintf(a.out, "  %s\n", line)
-		}
-		return nil
-	}
-	return fmt.Errorf("there is no record %d", seq)
 }

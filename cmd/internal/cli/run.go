@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,18 +14,13 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
-	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
-	"github.com/esper-plane/esper/testdata"
 )
 
-// defaultSteps is the planned length of a run that is not told otherwise.
-const defaultSteps = 300
-
-// blueprint is the one kind of seed that the built-in workload can grow.
-const blueprint = "residual-mlp-16"
+// defaultWorkload is what is trained when nothing else is asked for: it takes
+// less than a second.
+const defaultWorkload = "penguins"
 
 // runFlags are the flags of `esper run`.
 type runFlags struct {
@@ -39,6 +31,8 @@ type runFlags struct {
 	workload string
 	faults   []string
 	stepsSet bool
+	compare  bool
+	report   string
 }
 
 func newRun(a *app) *cobra.Command {
@@ -48,7 +42,7 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run a plane and the built-in trainer on real data",
 		Long: "Run a plane and the built-in trainer on real data.\n\nOn existing data an unfinished run is resumed and a finished one is followed by\n" +
 			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.",
-		Example: "  esper run --data data/demo --fault nan@120\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json",
+		Example: "  esper run --data data/demo --workload multimnist --fault loss-spike@600 --compare\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.stepsSet = cmd.Flags().Changed("steps")
@@ -56,10 +50,12 @@ func newRun(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&f.data, "data", "data", "data directory, created when missing")
-	c.Flags().Uint64Var(&f.steps, "steps", defaultSteps, "length of the run in optimizer steps")
+	c.Flags().Uint64Var(&f.steps, "steps", 0, "length of the run in optimizer steps (default: the workload's own)")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of weights, batches and the plane's random choices")
-	c.Flags().StringVar(&f.workload, "workload", workload.Workload, "what to train")
-	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: nan; may be repeated")
+	c.Flags().StringVar(&f.workload, "workload", defaultWorkload, "what to train: "+strings.Join(workload.Names(), ", "))
+	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: "+strings.Join(workload.FaultNames(), ", ")+"; may be repeated")
+	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
+	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
 	f.flags(c.Flags())
 	return c
 }
@@ -68,6 +64,7 @@ func newRun(a *app) *cobra.Command {
 type job struct {
 	app    *app
 	flags  runFlags
+	spec   workload.Spec
 	faults []workload.Fault
 	config leyline.ExecutionConfig
 	dir    *datadir.Dir
@@ -75,6 +72,7 @@ type job struct {
 	run    leyline.RunID
 	resume bool
 	show   display
+	sink   *sink
 }
 
 func (a *app) runWorkload(ctx context.Context, f runFlags) error {
@@ -82,22 +80,43 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 	if err := j.check(); err != nil {
 		return err
 	}
-	log, err := a.logger()
+	res, err := j.perform(ctx)
 	if err != nil {
 		return err
 	}
-	j.dir, err = datadir.Open(f.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log})
+	var c *comparison
+	if f.compare {
+		if c, err = j.compare(ctx, res); err != nil {
+			return err
+		}
+	}
+	doc, err := j.tell(res, c)
 	if err != nil {
 		return err
 	}
-	doc, err := j.train(ctx)
-	if err = andThen(err, j.dir.Close()); err != nil {
-		return err // nothing is printed before everything is closed: a reader that leaves early ends the process
+	var failed error // said after the summary, which it does not touch
+	if f.report != "" {
+		failed = doc.writeReport(f.report)
 	}
-	if a.json {
-		return a.line(map[string]any{"summary": doc})
+	if a.json { // nothing is printed before everything is closed: a reader that leaves early ends the process
+		return errors.Join(a.line(map[string]any{"summary": doc}), failed)
 	}
-	return doc.print(a.out, j.dir.Path)
+	return errors.Join(doc.print(a.out), failed)
+}
+
+// perform opens the data directory, trains the run to its end and closes
+// everything again.
+func (j *job) perform(ctx context.Context) (workload.Result, error) {
+	log, err := j.app.logger()
+	if err != nil {
+		return workload.Result{}, err
+	}
+	j.dir, err = datadir.Open(j.flags.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log})
+	if err != nil {
+		return workload.Result{}, err
+	}
+	res, err := j.train(ctx)
+	return res, andThen(err, j.dir.Close())
 }
 
 // andThen adds what went wrong while stopping, unless that is the log saying
@@ -110,10 +129,17 @@ func andThen(err, stopping error) error {
 }
 
 func (j *job) check() error {
-	if j.flags.workload != workload.Workload {
-		return usagef("unknown workload %q; known: %s", j.flags.workload, workload.Workload)
+	var err error
+	if j.spec, err = workload.Lookup(j.flags.workload); err != nil {
+		return usageError{err}
 	}
-	if j.flags.steps == 0 {
+	if err := checkReport(j.flags.report); err != nil {
+		return err
+	}
+	switch {
+	case !j.flags.stepsSet:
+		j.flags.steps = uint64(j.spec.Steps)
+	case j.flags.steps == 0:
 		return usagef("--steps is 0; plan one step or more")
 	}
 	for _, s := range j.flags.faults {
@@ -128,15 +154,31 @@ func (j *job) check() error {
 			return err
 		}
 	}
-	var err error
-	j.config, err = j.flags.load(leyline.DefaultConfig(), os.Environ())
-	return err
+	if j.config, err = j.flags.load(j.spec.Config(), os.Environ()); err != nil {
+		return err
+	}
+	if len(j.named(workload.FaultPolicy)) > 0 && j.config.Tamiyo.PolicyBudget == 0 {
+		return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_budget_ms=250", workload.FaultPolicy)
+	}
+	return nil
 }
 
-func (j *job) train(ctx context.Context) (summaryDoc, error) {
+// named returns the faults of one name.
+func (j *job) named(name string) []workload.Fault {
+	var out []workload.Fault
+	for _, f := range j.faults {
+		if f.Name == name {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (j *job) train(ctx context.Context) (workload.Result, error) {
 	j.announce()
+	defer func() { j.sink.stop() }()
 	if err := j.start(ctx); err != nil {
-		return summaryDoc{}, err
+		return workload.Result{}, err
 	}
 	res, err := j.work(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -144,12 +186,9 @@ func (j *job) train(ctx context.Context) (summaryDoc, error) {
 	j.show.done()
 	serr := j.plane.Shutdown(stop)
 	if err != nil {
-		return summaryDoc{}, andThen(j.explain(err), serr)
+		return res, andThen(j.explain(err), serr)
 	}
-	if serr != nil {
-		return summaryDoc{}, serr
-	}
-	return j.summary(res)
+	return res, serr
 }
 
 // announce says what opening the directory found.
@@ -164,79 +203,6 @@ func (j *job) announce() {
 	} else if !r.Clean && !j.dir.Created {
 		j.app.notice("the last process did not stop cleanly; all %d records are intact", r.LastSeq)
 	}
-}
-
-func (j *job) start(ctx context.Context) error {
-	var boot [8]byte
-	if _, err := rand.Read(boot[:]); err != nil {
-		return err
-	}
-	log, err := j.app.logger()
-	if err != nil {
-		return err
-	}
-	o, r := j.dir.Origin(), j.dir.Recovery()
-	j.show = newDisplay(j.app)
-	j.plane, err = plane.Start(ctx, plane.Options{
-		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
-		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
-		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
-		Snapshots: j.dir.Snapshots(), Kernels: testdata.Kernels(), Process: j.config.Plane, Logger: log,
-		Bootstrap: j.bootstrap, Released: j.show.record, Probe: j.app.probe,
-	})
-	return err
-}
-
-// bootstrap returns what must be in the log before the run: Tamiyo's key, the
-// configuration if it changed, the blueprint. A run that cannot go on as the
-// flags say ends here, before anything is changed for it.
-func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
-	if err := j.choose(s); err != nil {
-		return nil, err
-	}
-	var in []leyline.Input
-	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
-	for _, k := range s.Plane.Keys {
-		if k.Issuer == "tamiyo" && k.ID != tamiyo.KeyID() {
-			return nil, fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
-		}
-	}
-	if s.Plane.Key(tamiyo.KeyID()) == nil {
-		body, err := wire.EncodeKey(leyline.Key{
-			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
-		})
-		if err != nil {
-			return nil, err
-		}
-		in = append(in, leyline.KeyAdded{Envelope: admin.Sign(leyline.PayloadKey, body)})
-	}
-	body, err := wire.EncodeConfig(j.config)
-	if err != nil {
-		return nil, err
-	}
-	if s.Plane.Digest != sha256.Sum256(body) {
-		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
-	}
-	if s.Plane.Blueprint(blueprint) == nil {
-		name := blueprint + ".safetensors"
-		kernel, err := fs.ReadFile(testdata.Kernels(), name)
-		if err != nil {
-			return nil, err
-		}
-		in = append(in, leyline.BlueprintRegistered{
-			Blueprint: blueprint, Kernel: name, Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
-		})
-	}
-	return in, nil
-}
-
-// work opens or resumes the run and trains it to its end.
-func (j *job) work(ctx context.Context) (workload.Result, error) {
-	j.show.begin(j.run, leyline.Step(j.flags.steps))
-	return workload.Train(ctx, j.plane, workload.Options{
-		Run: j.run, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
-		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), Kernels: testdata.Kernels(), Observe: j.show.progress,
-	})
 }
 
 // explain adds to an error what the person can do now.

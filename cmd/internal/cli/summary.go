@@ -2,11 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"io"
+	"math"
 	"path/filepath"
-	"strings"
-	"text/tabwriter"
+	"reflect"
 
+	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay/workload"
@@ -15,36 +15,77 @@ import (
 // summaryDoc is the end of a run for machines.
 type summaryDoc struct {
 	Run        leyline.RunID         `json:"run"`
+	Workload   string                `json:"workload"`
+	Seed       uint64                `json:"seed"`
+	Faults     []string              `json:"faults"`
 	Resumed    bool                  `json:"resumed"`
 	Steps      leyline.Step          `json:"steps"`
 	Digest     leyline.Digest        `json:"digest"`
 	Tasks      []workload.TaskResult `json:"tasks"`
+	Grown      []workload.SeedResult `json:"seeds_in_network"`
 	Conflicted uint64                `json:"steps_in_conflict"`
 	Combined   uint64                `json:"steps_combined"`
 	Method     leyline.Aggregation   `json:"aggregation"`
 	Ratio      float64               `json:"conflict_ratio_mean"`
+	Seeds      []seedLife            `json:"seeds"`
 	Timeline   []beat                `json:"timeline"`
-	Accepted   uint64                `json:"commands_accepted"`
-	Rejected   uint64                `json:"commands_rejected"`
-	Answered   uint64                `json:"commands_answered"`
-	Failed     uint64                `json:"commands_failed"`
+	Commands   commandStory          `json:"commands"`
 	Rollbacks  []rollbackStory       `json:"rollbacks"`
 	Snapshots  int                   `json:"snapshots"`
 	Kept       []leyline.Step        `json:"snapshots_kept"`
-	Packets    map[string]uint64     `json:"telemetry_packets"`
-	Critical   []named               `json:"critical_events"`
+	Telemetry  telemetryStory        `json:"telemetry_packets"`
+	Sink       sinkReport            `json:"emergency_stream"`
+	Cost       costDoc               `json:"cost"`
+	Config     []changedSetting      `json:"config_changed"`
 	Log        string                `json:"log"`
 	Records    uint64                `json:"records"`
 	Last       leyline.Seq           `json:"last_seq"`
 	Seconds    float64               `json:"seconds"`
+	Series     seriesDoc             `json:"series"`
+	Comparison *comparison           `json:"comparison,omitempty"`
+	Next       []nextStep            `json:"next"`
+	Report     string                `json:"report,omitempty"` // the HTML file
+	observed   observed
 }
 
-// summary tells the whole story of the run from its log.
-func (j *job) summary(res workload.Result) (summaryDoc, error) {
+// costDoc is what the plane cost the run.
+type costDoc struct {
+	WaitedSeconds float64 `json:"waited_seconds"` // by the trainer, since the run began or was resumed
+	WaitedShare   float64 `json:"waited_share"`   // of the time since then
+	LogBytes      uint64  `json:"log_bytes"`      // of this run's records, as stored
+	BytesPerStep  float64 `json:"log_bytes_per_step"`
+	Observed      int     `json:"steps_observed"` // repeated ones counted again
+}
+
+// changedSetting is a setting that is not the default.
+type changedSetting struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Default string `json:"default"`
+}
+
+// seriesDoc is a few figures over the run, in the order in which steps were
+// observed.
+type seriesDoc struct {
+	Steps  []float64   `json:"steps"`
+	Loss   []float64   `json:"loss"`   // mean over tasks
+	Alphas [][]float64 `json:"alphas"` // per slot
+}
+
+// maxSeries is how many points of a series go into a summary.
+const maxSeries = 200
+
+// tell tells the whole story of the run from its log, which is closed.
+func (j *job) tell(res workload.Result, c *comparison) (summaryDoc, error) {
+	d, err := datadir.OpenReadOnly(j.dir.Path)
+	if err != nil {
+		return summaryDoc{}, err
+	}
+	defer d.Close() // a reader; nothing is lost when closing it fails
 	s := newStory(j.run)
 	var last leyline.Seq
 	mine := false
-	for e, err := range j.dir.Source().All(1) {
+	for e, err := range d.Source().All(1) {
 		if err != nil {
 			return summaryDoc{}, err
 		}
@@ -54,82 +95,51 @@ func (j *job) summary(res workload.Result) (summaryDoc, error) {
 		}
 		last = r.Seq
 		if mine = mine || r.Run == j.run; mine {
+			s.bytes += uint64(len(e.Payload))
 			s.add(r)
 		}
 	}
-	return summaryDoc{
-		Run: j.run, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest, Tasks: res.Tasks,
-		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method, Timeline: s.Timeline,
-		Accepted: s.Accepted, Rejected: s.Rejected, Answered: s.Answered, Failed: s.Failed, Rollbacks: s.Rollbacks, Snapshots: s.Snapshots, Kept: s.Kept,
-		Packets: s.Packets, Critical: s.Critical, Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Last: last,
-		Seconds: res.Elapsed.Seconds(),
-	}, nil
+	doc := j.document(s, res)
+	doc.Last, doc.Comparison = last, c
+	doc.Next = doc.next(j.dir.Path)
+	return doc, nil
 }
 
-func (d summaryDoc) print(out io.Writer, dir string) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	d.head(w)
-	d.tasks(w)
-	d.timeline(w)
-	d.rollbacks(w)
-	d.tail(w, dir)
-	return w.Flush()
-}
-
-func (d summaryDoc) head(w io.Writer) {
-	fmt.Fprintf(w, "\n%s finished: %d steps in %.1f s", d.Run, d.Steps, d.Seconds)
-	if d.Resumed {
-		fmt.Fprint(w, " since it was resumed")
+// document brings together what the log tells and what the trainer measured.
+func (j *job) document(s *story, res workload.Result) summaryDoc {
+	d := summaryDoc{
+		Run: j.run, Workload: s.plan.Workload, Seed: s.plan.Seed, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest,
+		Tasks: res.Tasks, Grown: res.Seeds,
+		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method,
+		Seeds: s.Seeds, Timeline: s.Timeline, Commands: s.Commands, Rollbacks: s.Rollbacks,
+		Snapshots: s.Snapshots, Kept: s.Kept, Telemetry: s.Telemetry, Sink: j.sink.report(), Config: changedSettings(j.config),
+		Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Seconds: res.Elapsed.Seconds(), observed: s.Series,
+		Cost: costDoc{
+			WaitedSeconds: res.Waited.Seconds(), WaitedShare: res.Waited.Seconds() / math.Max(res.Elapsed.Seconds(), 1e-9),
+			LogBytes: s.bytes, BytesPerStep: float64(s.bytes) / float64(max(s.Series.count, 1)), Observed: s.Series.count,
+		},
+		Series: seriesDoc{Steps: s.Series.steps.lasts(maxSeries), Loss: s.Series.loss.means(maxSeries)},
 	}
-	fmt.Fprintf(w, "\nweights\t%s\n", d.Digest.Short())
-	fmt.Fprintf(w, "conflicts\t%d of %d steps had conflicting task gradients, %.0f%% of pairs on average; combined by %s through the Gram matrix\n",
-		d.Conflicted, d.Combined, 100*d.Ratio, d.Method)
-}
-
-func (d summaryDoc) tasks(w io.Writer) {
-	fmt.Fprint(w, "\nheld-out\taccuracy\tloss\tseed at alpha 0\n")
-	for _, t := range d.Tasks {
-		fmt.Fprintf(w, "  %s\t%.1f%%\t%.3f\t%.1f%%, %.3f\n", t.Task, 100*t.Accuracy, t.Loss, 100*t.AccuracyAt0, t.LossAt0)
+	for i := range s.Series.alphas {
+		d.Series.Alphas = append(d.Series.Alphas, s.Series.alphas[i].lasts(maxSeries))
 	}
-}
-
-func (d summaryDoc) timeline(w io.Writer) {
-	fmt.Fprint(w, "\nrecord\tstep\twhat happened\n")
-	for _, b := range d.Timeline {
-		fmt.Fprintf(w, "  %d\t%d\t%s\n", b.Seq, b.Step, b.Text)
+	for _, x := range s.plan.Drills {
+		d.Faults = append(d.Faults, faultsOf([]workload.Fault{{Name: x.Name, Step: x.Step}}))
 	}
+	return d
 }
 
-func (d summaryDoc) rollbacks(w io.Writer) {
-	for _, b := range d.Rollbacks {
-		if b.Resumed {
-			fmt.Fprintf(w, "\nrollback\t%s: %s at step %d, back to step %d: the process died within it, the resume completed it\n",
-				b.ID, b.Cause, b.FaultStep, b.ToStep)
-			continue
+// changedSettings lists the settings that are not their defaults.
+func changedSettings(c leyline.ExecutionConfig) []changedSetting {
+	is, was := loader{config: c}, loader{config: leyline.DefaultConfig()}
+	var out []changedSetting
+	for _, key := range keys() {
+		a, b := is.field(key), was.field(key)
+		if !reflect.DeepEqual(a.Interface(), b.Interface()) {
+			out = append(out, changedSetting{key, settingText(a), settingText(b)})
 		}
-		fmt.Fprintf(w, "\nrollback\t%s: %s at step %d, back to step %d: %s\n", b.ID, b.Cause, b.FaultStep, b.ToStep, b.Outcome)
-		same := "DIFFERS from"
-		if b.Saved == b.Restored {
-			same = "equals"
-		}
-		fmt.Fprintf(w, "  bytes\tdigest restored %s %s digest saved %s\n", b.Restored.Short(), same, b.Saved.Short())
-		within := "MISSED"
-		if b.WithinSLA {
-			within = "met"
-		}
-		fmt.Fprintf(w, "  time\tprepare %.2f ms, commit %.2f ms, total %.2f ms of %.0f ms (SLA %s), first good step after %.2f ms\n",
-			b.PrepareMs, b.CommitMs, b.TotalMs, b.SLAMs, within, b.GoodMs)
 	}
+	return out
 }
 
-func (d summaryDoc) tail(w io.Writer, dir string) {
-	fmt.Fprintf(w, "\ncommands\t%d accepted, %d rejected, %d answered by the trainer, %d of them could not be carried out\n", d.Accepted, d.Rejected, d.Answered, d.Failed)
-	fmt.Fprintf(w, "snapshots\t%d taken, %d kept, of steps %s\n", d.Snapshots, len(d.Kept), strings.Trim(fmt.Sprint(d.Kept), "[]"))
-	fmt.Fprintf(w, "telemetry\t%d packets: %d normal; emergency stream: %d high, %d critical\n",
-		d.Packets["NORMAL"]+d.Packets["HIGH"]+d.Packets["CRITICAL"], d.Packets["NORMAL"], d.Packets["HIGH"], d.Packets["CRITICAL"])
-	for _, c := range d.Critical {
-		fmt.Fprintf(w, "  CRITICAL\t%s x%d\n", c.Name, c.Count)
-	}
-	fmt.Fprintf(w, "log\t%s, %d records, this run's %d among them\n", d.Log, d.Last, d.Records)
-	fmt.Fprintf(w, "\nnext\tesper replay %s\n\tesper audit %s\n\tesper replay bundle --rollback -o incident.esper %s\n", dir, dir, dir)
-}
+func settingText(v reflect.Value) string { return fmt.Sprint(v.Interface()) }

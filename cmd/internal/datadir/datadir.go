@@ -39,6 +39,9 @@ const (
 	asidePrefix   = projectedName + ".damaged-"
 	snapshotsName = "snapshots"
 	signalName    = "signal"
+	kernelsName   = "kernels"
+	controlsName  = "controls"
+	telemetryName = "telemetry"
 )
 
 // Options says how a data directory is opened. All fields are required.
@@ -55,9 +58,10 @@ type Dir struct {
 	Keys    Keys
 	Signal  *plane.FileSignal
 
-	log   *eventlog.Log
-	store *store
-	lock  *os.File
+	log     *eventlog.Log
+	kernels *os.Root
+	store   *store
+	lock    *os.File
 }
 
 // Open opens a data directory for writing, and makes it where there is nothing.
@@ -101,6 +105,9 @@ func (d *Dir) open(o Options) error {
 	if err := makeDir(d.Snapshots()); err != nil {
 		return err
 	}
+	if err := d.openKernels(); err != nil {
+		return err
+	}
 	d.Signal, err = plane.OpenSignal(d.path(signalName))
 	return err
 }
@@ -133,6 +140,13 @@ func (d *Dir) path(name string) string { return filepath.Join(d.Path, name) }
 // Snapshots returns the directory that holds one directory per run.
 func (d *Dir) Snapshots() string { return d.path(snapshotsName) }
 
+// ControlsPath returns where the runs that a run is compared with have their own
+// data directories.
+func (d *Dir) ControlsPath() string { return d.path(controlsName) }
+
+// TelemetryPath returns the directory of what telemetry was written.
+func (d *Dir) TelemetryPath() string { return d.path(telemetryName) }
+
 // KeysPath returns the directory of the private keys.
 func (d *Dir) KeysPath() string { return d.path(keysName) }
 
@@ -160,6 +174,9 @@ func (d *Dir) Close() error {
 	var errs []error
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
+	}
+	if d.kernels != nil {
+		errs = append(errs, d.kernels.Close())
 	}
 	if d.Signal != nil {
 		errs = append(errs, d.Signal.Close())

@@ -42,9 +42,12 @@ func inspect(path string) error {
 	return inspectKeys(filepath.Join(path, keysName))
 }
 
+// late are the names that are made only after the log.
+var late = []string{projectedName, snapshotsName, signalName, kernelsName, controlsName, telemetryName}
+
 // isLate reports whether a name is made only after the log.
 func isLate(name string) bool {
-	return name == projectedName || name == snapshotsName || name == signalName || strings.HasPrefix(name, asidePrefix)
+	return slices.Contains(late, name) || strings.HasPrefix(name, asidePrefix)
 }
 
 func hasName(entries []fs.DirEntry, name string) bool {

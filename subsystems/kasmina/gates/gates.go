@@ -94,6 +94,37 @@ func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
 	v.add("isolation_leak", s.Isolation.MaxLeak, c.MaxLeak, ok, leyline.RuleEnforce)
 }
 
+// SystemImpact is G4: the seed has run at full alpha for long enough, isolation
+// held, and the host's running loss is no worse than it was before the seed
+// changed anything. loss is the running loss now.
+func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Verdict {
+	v := begin(leyline.GateSystemImpact)
+	v.add("observed_steps", float64(s.Isolation.Steps), float64(c.MinObserveSteps), s.Isolation.Steps >= c.MinObserveSteps, leyline.RuleEnforce)
+	leak(v, c, s)
+	impact(v, c, s, loss)
+	return *v
+}
+
+// Permanence is G4 on the way to FOSSILIZED: as SystemImpact, and what the seed
+// adds was measured and is enough.
+func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Verdict {
+	v := begin(leyline.GateSystemImpact)
+	leak(v, c, s)
+	impact(v, c, s, loss)
+	m := s.Contribution
+	v.add("probes", float64(m.Probes), float64(c.MinProbes), m.Probes >= c.MinProbes, leyline.RuleEnforce)
+	v.add("contribution", m.Accuracy, c.MinContribution, m.Probes > 0 && m.Accuracy >= c.MinContribution, c.ContributionMode)
+	return *v
+}
+
+func impact(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed, loss float64) {
+	ratio := math.Inf(1) // never measured
+	if s.LossBefore > 0 {
+		ratio = loss / s.LossBefore
+	}
+	v.add("loss_ratio", ratio, c.MaxLossRatio, ratio <= c.MaxLossRatio, leyline.RuleEnforce)
+}
+
 // Reset is G5: nothing of the former seed is left in the slot.
 func Reset(s *projections.Seed) Verdict {
 	v := begin(leyline.GateReset)

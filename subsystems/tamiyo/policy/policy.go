@@ -1,13 +1,50 @@
 // Package policy holds the rules policy: from the state of a run's seeds to the
 // next operation worth proposing. Pure; it knows nothing about risk.
+//
+// One seed is on trial at a time, so that what is measured of it is its own
+// doing: it is germinated, trained beside the host, blended in, run at full
+// alpha, evaluated, and then kept or given up by what its probes measured. A
+// kind of seed that failed in this run is not tried in it again.
 package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 )
+
+// Question is everything the rules look at.
+type Question struct {
+	Step       leyline.Step // of the window
+	Config     leyline.ExecutionConfig
+	Plan       leyline.RunOpened
+	Seeds      []projections.Seed // in slot order
+	Trials     []projections.Trial
+	Blueprints []leyline.BlueprintRegistered
+}
+
+// Ask is the question that the state puts for a run that it knows. It shares
+// memory with the state; see Clone.
+func Ask(s *projections.State, run leyline.RunID) Question {
+	r, slots := s.Tolaria.Run(run), s.Kasmina.Run(run)
+	return Question{
+		Step: r.Track.Step, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
+		Blueprints: s.Plane.Blueprints,
+	}
+}
+
+// Clone returns a question that the state can change under without harm.
+func (q Question) Clone() Question {
+	q.Seeds, q.Trials, q.Blueprints = slices.Clone(q.Seeds), slices.Clone(q.Trials), slices.Clone(q.Blueprints)
+	return q
+}
+
+func (q *Question) trial(id leyline.BlueprintID) projections.Trial {
+	slots := projections.Slots{Trials: q.Trials}
+	return slots.Trial(id)
+}
 
 // Choice is what the policy would do. Operation is unset when it would do
 // nothing; Reason then says why.
@@ -18,15 +55,14 @@ type Choice struct {
 }
 
 // Next looks at the seeds in slot order and returns the first operation that
-// one of them is ready for. One seed is raised at a time: a slot germinates
-// only when no other slot is between GERMINATED and BLENDING.
-func Next(c *leyline.TamiyoConfig, plan *leyline.RunOpened, seeds []projections.Seed, blueprints []leyline.BlueprintRegistered) Choice {
+// one of them is ready for. A slot germinates only when no seed is on trial.
+func Next(q Question) Choice {
 	busy := false
 	reason := leyline.RiskNothingToDo
-	for i := range seeds {
-		s := &seeds[i]
-		busy = busy || inProgress(s.Stage)
-		choice := ready(c, s)
+	for i := range q.Seeds {
+		s := &q.Seeds[i]
+		busy = busy || leyline.OnTrial(s.Stage)
+		choice := ready(&q.Config, s)
 		if choice.Command.Operation != leyline.OpUnknown {
 			return choice
 		}
@@ -37,69 +73,90 @@ func Next(c *leyline.TamiyoConfig, plan *leyline.RunOpened, seeds []projections.
 	if busy {
 		return Choice{Reason: reason}
 	}
-	return germinate(plan, seeds, blueprints)
+	return germinate(&q)
 }
 
-func inProgress(s leyline.Stage) bool {
-	return s == leyline.StageGerminated || s == leyline.StageTraining || s == leyline.StageBlending
-}
-
-// ready returns the next operation of a living seed.
-func ready(c *leyline.TamiyoConfig, s *projections.Seed) Choice {
+// ready returns the next operation of a seed on trial.
+func ready(c *leyline.ExecutionConfig, s *projections.Seed) Choice {
 	switch s.Stage {
 	case leyline.StageGerminated:
 		if !s.Kernel.Ready {
 			return Choice{Reason: leyline.RiskKernelPending}
 		}
-		return Choice{
-			Command: leyline.SeedCommand{Operation: leyline.OpStartTraining, Seed: s.ID},
-			Why:     "its kernel is verified",
-		}
+		return propose(leyline.OpStartTraining, s, "its kernel is verified")
 	case leyline.StageTraining:
-		if s.Isolation.Steps < c.TrainSteps {
-			return Choice{}
-		}
-		return Choice{
-			Command: leyline.SeedCommand{
-				Operation: leyline.OpStartGrafting, Seed: s.ID,
-				Blend: leyline.BlendPlan{
-					Mode: leyline.BlendResidual, TotalSteps: c.BlendSteps, Temperature: c.BlendTemperature,
-				},
-			},
-			Why: fmt.Sprintf("it has trained %d steps beside the host", s.Isolation.Steps),
-		}
+		return graft(&c.Tamiyo, s)
 	case leyline.StageBlending:
 		if s.Complete {
-			return Choice{
-				Command: leyline.SeedCommand{Operation: leyline.OpStabilize, Seed: s.ID},
-				Why:     "its alpha schedule has ended",
-			}
+			return propose(leyline.OpStabilize, s, "its alpha schedule has ended")
+		}
+	case leyline.StageShadowing:
+		if s.Isolation.Steps >= c.Tamiyo.ShadowSteps {
+			return propose(leyline.OpEvaluate, s, fmt.Sprintf("it has run %d steps at full alpha", s.Isolation.Steps))
+		}
+	case leyline.StageProbationary:
+		if s.Contribution.Probes >= c.Tamiyo.Probes {
+			return verdict(&c.Kasmina, s)
 		}
 	}
 	return Choice{}
 }
 
-// germinate fills the first empty slot with the blueprint of the lowest risk
-// that is not in quarantine.
-func germinate(plan *leyline.RunOpened, seeds []projections.Seed, blueprints []leyline.BlueprintRegistered) Choice {
-	best := -1
-	for i := range blueprints {
-		if !blueprints[i].Quarantine && (best < 0 || blueprints[i].Risk < blueprints[best].Risk) {
-			best = i
+func propose(op leyline.SeedOperation, s *projections.Seed, why string) Choice {
+	return Choice{Command: leyline.SeedCommand{Operation: op, Seed: s.ID}, Why: why}
+}
+
+func graft(c *leyline.TamiyoConfig, s *projections.Seed) Choice {
+	if s.Isolation.Steps < c.TrainSteps {
+		return Choice{}
+	}
+	p := propose(leyline.OpStartGrafting, s, fmt.Sprintf("it has trained %d steps beside the host", s.Isolation.Steps))
+	p.Command.Blend = leyline.BlendPlan{
+		Mode: leyline.BlendResidual, TotalSteps: c.BlendSteps, Temperature: c.BlendTemperature,
+	}
+	return p
+}
+
+// verdict keeps a seed that helped and gives up one that did not. Unless the
+// contribution is enforced, every seed that got this far is kept.
+func verdict(c *leyline.KasminaConfig, s *projections.Seed) Choice {
+	m := s.Contribution
+	measured := fmt.Sprintf("%d probes measured a gain of %.2f points of accuracy", m.Probes, 100*m.Accuracy)
+	if m.Accuracy >= c.MinContribution || c.ContributionMode != leyline.RuleEnforce {
+		return propose(leyline.OpFossilize, s, measured)
+	}
+	p := propose(leyline.OpCull, s, fmt.Sprintf("%s, less than the %.2f that a seed must add", measured, 100*c.MinContribution))
+	p.Command.Reason = "it did not help"
+	return p
+}
+
+// germinate fills the first empty slot. Among the blueprints that fit the host,
+// are not in quarantine and have not failed in this run it takes the one that
+// was germinated least, then the one of the lowest risk.
+func germinate(q *Question) Choice {
+	best, tried := -1, uint32(0)
+	for i := range q.Blueprints {
+		b := &q.Blueprints[i]
+		t := q.trial(b.Blueprint)
+		if b.Quarantine || t.Culled > 0 || !slices.Contains(q.Plan.Blueprints, b.Blueprint) {
+			continue
+		}
+		if best < 0 || t.Germinated < tried || t.Germinated == tried && b.Risk < q.Blueprints[best].Risk {
+			best, tried = i, t.Germinated
 		}
 	}
-	if best < 0 || len(plan.Layers) == 0 {
+	if best < 0 || len(q.Plan.Layers) == 0 {
 		return Choice{Reason: leyline.RiskNothingToDo}
 	}
-	for i := range seeds {
-		if seeds[i].Stage != leyline.StageDormant {
+	for i := range q.Seeds {
+		if q.Seeds[i].Stage != leyline.StageDormant {
 			continue
 		}
 		return Choice{
 			Command: leyline.SeedCommand{
-				Operation: leyline.OpGerminate, Seed: seeds[i].ID, Blueprint: blueprints[best].Blueprint, Mesh: plan.Layers,
+				Operation: leyline.OpGerminate, Seed: q.Seeds[i].ID, Blueprint: q.Blueprints[best].Blueprint, Mesh: q.Plan.Layers,
 			},
-			Why: "the slot is empty and training is past its warm-up",
+			Why: "the slot is empty, no seed is on trial and training is past its warm-up",
 		}
 	}
 	return Choice{Reason: leyline.RiskNothingToDo}

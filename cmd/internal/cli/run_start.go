@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/testdata"
+)
+
+func (j *job) start(ctx context.Context) error {
+	var boot [8]byte
+	if _, err := rand.Read(boot[:]); err != nil {
+		return err
+	}
+	log, err := j.app.logger()
+	if err != nil {
+		return err
+	}
+	var kernels []string
+	for _, b := range j.spec.Blueprints {
+		kernels = append(kernels, kernelFile(b.ID))
+	}
+	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
+	if err != nil {
+		return err
+	}
+	if len(installed) > 0 && !j.dir.Created {
+		j.app.notice("kernels that were missing from %s were installed again: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
+	}
+	o, r := j.dir.Origin(), j.dir.Recovery()
+	j.show = newDisplay(j.app)
+	if j.sink, err = startSink(j.dir, j.show.say); err != nil {
+		return err
+	}
+	j.plane, err = plane.Start(ctx, plane.Options{
+		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
+		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
+		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
+		Snapshots: j.dir.Snapshots(), Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
+		Policy:    workload.LatePolicy(j.faults),
+		Bootstrap: j.bootstrap, Released: j.released, Probe: j.app.probe,
+	})
+	return err
+}
+
+// released hands a durable record to everyone who follows the run. It is called
+// by the plane's loop and waits for nobody.
+func (j *job) released(r leyline.Record) {
+	j.show.record(r)
+	j.sink.record(r)
+}
+
+// bootstrap returns what must be in the log before the run: Tamiyo's key, the
+// configuration if it changed, the blueprint. A run that cannot go on as the
+// flags say ends here, before anything is changed for it.
+func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+	if err := j.choose(s); err != nil {
+		return nil, err
+	}
+	var in []leyline.Input
+	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
+	for _, k := range s.Plane.Keys {
+		if k.Issuer == "tamiyo" && k.ID != tamiyo.KeyID() {
+			return nil, fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
+		}
+	}
+	if s.Plane.Key(tamiyo.KeyID()) == nil {
+		body, err := wire.EncodeKey(leyline.Key{
+			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+		})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.KeyAdded{Envelope: admin.Sign(leyline.PayloadKey, body)})
+	}
+	body, err := wire.EncodeConfig(j.config)
+	if err != nil {
+		return nil, err
+	}
+	if s.Plane.Digest != sha256.Sum256(body) {
+		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
+	}
+	bs, err := j.blueprints(s)
+	return append(in, bs...), err
+}
+
+// blueprints registers the kinds of seed that the workload can grow. Their
+// digests are those of the shipped kernels, not of what lies in the store.
+func (j *job) blueprints(s *projections.State) ([]leyline.Input, error) {
+	var in []leyline.Input
+	for _, b := range j.spec.Blueprints {
+		if s.Plane.Blueprint(leyline.BlueprintID(b.ID)) != nil {
+			continue
+		}
+		kernel, err := testdata.Kernel(b.ID)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.BlueprintRegistered{
+			Blueprint: leyline.BlueprintID(b.ID), Kernel: kernelFile(b.ID), Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: b.Risk,
+		})
+	}
+	return in, nil
+}
+
+func kernelFile(blueprint string) string { return blueprint + ".safetensors" }
+
+// work opens or resumes the run and trains it to its end.
+func (j *job) work(ctx context.Context) (workload.Result, error) {
+	j.show.begin(j.run, leyline.Step(j.flags.steps))
+	return workload.Train(ctx, j.plane, workload.Options{
+		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
+		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), Kernels: j.dir.Kernels(), Observe: j.show.progress,
+		Levers: workload.Levers{
+			Stall: j.config.Tolaria.Stall.Duration() * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
+			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,
+		},
+	})
+}
+
+// replayCommand sends the newest accepted command of the run once more, byte for
+// byte, as someone who has seen it go by would.
+func (j *job) replayCommand(ctx context.Context) error {
+	var stolen *leyline.Envelope
+	for e, err := range j.dir.Source().All(1) {
+		if err != nil {
+			return err
+		}
+		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil {
+			return err
+		}
+		if x, ok := r.Input.(leyline.CommandReceived); ok && accepted(r, j.run) {
+			stolen = &x.Envelope
+		}
+	}
+	if stolen == nil {
+		return fmt.Errorf("no command was accepted yet; choose a later step")
+	}
+	_, err := j.plane.Command(ctx, leyline.CommandReceived{Envelope: *stolen, Peer: leyline.PeerTrainer, PeerName: "drill:" + workload.FaultReplay})
+	return err
+}
+
+// accepted reports whether a record accepts a command for a run.
+func accepted(r leyline.Record, run leyline.RunID) bool {
+	for _, e := range r.Events {
+		if x, ok := e.(leyline.CommandVerified); ok && x.Run == run {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// packetLine is a packet as one JSON line.
+func packetLine(p *leyline.Packet) []byte {
+	events := make([]any, len(p.Events))
+	for i, e := range p.Events {
+		events[i] = object{{"name", e.Name}, {"level", e.Level}, {"attrs", attrsObject(e.Attrs)}}
+	}
+	metrics := make([]any, len(p.Metrics))
+	for i, m := range p.Metrics {
+		metrics[i] = object{{"name", m.Name}, {"value", jsonNumber(m.Value)}, {"unit", m.Unit}, {"attrs", attrsObject(m.Attrs)}}
+	}
+	line, err := object{
+		{"seq", p.Seq}, {"source", p.Source}, {"at", p.At.String()}, {"run", p.Run}, {"priority", p.Priority},
+		{"events", events}, {"metrics", metrics},
+	}.MarshalJSON()
+	if err != nil {
+		panic(fmt.Sprintf("cli: a packet cannot be written as JSON: %v", err)) // Invariant: it holds texts, enums and numbers that jsonNumber has seen
+	}
+	return append(line, '\n')
+}
+
+func attrsObject(attrs []leyline.Attr) object {
+	out := object{}
+	for _, a := range attrs {
+		out = append(out, member{a.Key, a.Value})
+	}
+	return out
+}
+
+// maxLine bounds a line: a packet holds a few events with texts of at most
+// leyline.MaxText bytes for each of at most leyline.MaxSeeds seeds.
+const maxLine = 1 << 22
+
+// lastLine returns which packet the last whole line holds and where that line
+// ends. A file without any, or one whose last line is not ours, is written from
+// the beginning.
+func lastLine(f *os.File) (packetID, int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return packetID{}, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return packetID{}, 0, errors.New("it is not a regular file")
+	}
+	from := max(info.Size()-maxLine, 0)
+	tail := make([]byte, info.Size()-from)
+	if _, err := f.ReadAt(tail, from); err != nil && !errors.Is(err, io.EOF) {
+		return packetID{}, 0, err
+	}
+	end := bytes.LastIndexByte(tail, '\n') + 1
+	if end == 0 {
+		return packetID{}, 0, nil
+	}
+	begin := bytes.LastIndexByte(tail[:end-1], '\n') + 1
+	var line struct {
+		Seq    leyline.Seq
+		Source leyline.Subsystem
+	}
+	if json.Unmarshal(tail[begin:end], &line) != nil || line.Seq == 0 || line.Seq > math.MaxInt64 {
+		return packetID{}, 0, nil
+	}
+	return packetID{line.Seq, line.Source}, from + int64(end), nil
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// nextStep is a command worth trying after a run.
+type nextStep struct {
+	Command string `json:"command"`
+	What    string `json:"what"`
+}
+
+// next lists what to try, with the positions of this very run.
+func (d *summaryDoc) next(dir string) []nextStep {
+	dir = shell(dir)
+	out := []nextStep{
+		{"esper replay " + dir, "decide everything again and compare"},
+		{"esper audit " + dir, "who commanded what"},
+	}
+	if seq, what := d.telling(); seq != 0 {
+		out = append(out, nextStep{fmt.Sprintf("esper replay --explain %d %s", seq, dir), what})
+	}
+	if len(d.Rollbacks) > 0 {
+		out = append(out, nextStep{"esper replay bundle --rollback -o incident.esper " + dir, "the incident as one file"})
+	}
+	if d.Comparison != nil && len(d.Comparison.Runs) > 1 {
+		r := d.Comparison.Runs[len(d.Comparison.Runs)-1]
+		out = append(out, nextStep{"esper replay " + shell(r.Data), "a run it was compared with: " + r.Name})
+	}
+	return out
+}
+
+// telling is the record most worth explaining: that of the newest rollback, else
+// of the newest verdict on a seed.
+func (d *summaryDoc) telling() (leyline.Seq, string) {
+	if n := len(d.Rollbacks); n > 0 {
+		return d.Rollbacks[n-1].records.started, "why it was rolled back"
+	}
+	var seq leyline.Seq
+	what := ""
+	for _, l := range d.Seeds {
+		if l.Verdict != nil && l.Verdict.Seq > seq {
+			seq, what = l.Verdict.Seq, fmt.Sprintf("why %s of %s", l.Verdict.Operation, l.Seed)
+		}
+	}
+	return seq, what
+}
+
+// shell quotes a path for a shell where it needs that.
+func shell(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

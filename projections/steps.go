@@ -1,0 +1,42 @@
+package projections
+
+import "github.com/esper-plane/esper/leyline"
+
+// assess takes over the figures of a step. A suspect step was trained on but
+// leaves the running figures alone; a faulty one leaves everything alone.
+func (r *Run) assess(m leyline.Meta, x leyline.TrainingAssessed) {
+	if x.Health != leyline.HealthHealthy && x.Health != leyline.HealthSuspect {
+		return
+	}
+	t := &r.Track
+	if x.Suspect == 1 {
+		t.SuspectFrom, t.SuspectAt = x.Step, m.At
+	}
+	t.Step, t.Loss, t.Suspect, t.StepEWMA = x.Step, x.Loss, x.Suspect, x.StepEWMA
+	if x.Health != leyline.HealthHealthy {
+		return
+	}
+	r.Steps++
+	t.LossEWMA, t.GradEWMA, t.ConflictEWMA = x.LossEWMA, x.GradEWMA, x.ConflictEWMA
+	for _, id := range x.Confirms {
+		r.Snapshot(id).Confirmed = true
+	}
+	if x.FirstGood != "" {
+		r.AwaitGood = ""
+	}
+}
+
+// applySilence follows what is heard of the trainer. While the plane itself owes
+// it something, or nothing more is expected, its silence means nothing.
+func (r *Run) applySilence(m leyline.Meta, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.TrainingAssessed:
+		r.Heard, r.QuietBy = m.At, x.QuietBy
+	case leyline.TrainerStalled:
+		r.Stalled, r.QuietBy = true, 0
+	case leyline.TrainerReturned:
+		r.Stalled = false
+	case leyline.RunResumed, leyline.RollbackStarted, leyline.RollbackFinished, leyline.RunEnded, leyline.RunHalted:
+		r.Stalled, r.QuietBy = false, 0
+	}
+}

@@ -1,0 +1,106 @@
+package replay
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// TestWordsSayTheFigures holds the words to what a person looks for first.
+func TestWordsSayTheFigures(t *testing.T) {
+	const second = 1_000_000_000
+	plan := leyline.RunOpened{Workload: "w", Steps: 9, Seeds: []leyline.SeedID{"seed-a"}, Blueprints: []leyline.BlueprintID{"bp-1", "bp-2"}}
+	for _, c := range []struct {
+		event leyline.Event
+		want  string
+	}{
+		{leyline.TrainingAssessed{Step: 8, Health: leyline.HealthSuspect, Loss: 4.1, Limit: 3, Suspect: 2, LossEWMA: leyline.Moments{Mean: 1}},
+			"step 8 is suspect: loss 4.1 is over its limit 3, 2 in a row, running mean 1"},
+		{leyline.TrainingAssessed{Step: 9, Health: leyline.HealthDiverged, Loss: 4.5, Limit: 3, Suspect: 3, LossEWMA: leyline.Moments{Mean: 1}},
+			"step 9 is diverged: loss 4.5 is over its limit 3, 3 in a row, running mean 1"},
+		{leyline.TrainingAssessed{Step: 8, Health: leyline.HealthHealthy, Loss: 4.1, Limit: 3, Suspect: 1, LossEWMA: leyline.Moments{Mean: 2}},
+			"step 8 is healthy: loss 4.1 is over its limit 3, 1 in a row (only watched), running mean 2"},
+		{leyline.TrainingAssessed{Step: 9, Health: leyline.HealthNonFinite, Loss: math.Inf(1), LossEWMA: leyline.Moments{Mean: 2}},
+			"step 9 is non_finite: loss +Inf, running mean 2"},
+		{leyline.TrainingAssessed{Step: 7, Health: leyline.HealthHealthy, Loss: 1, Limit: 3, LossEWMA: leyline.Moments{Mean: 1}},
+			"step 7 is healthy: loss 1, running mean 1"},
+		{leyline.ContributionMeasured{Seed: "seed-a", Step: 70, Probes: 3, Accuracy: 0.125, Loss: 0.25, MeanAccuracy: 0.0625, MeanLoss: -0.5, Next: 80},
+			"seed seed-a at step 70: this probe adds 0.125 to accuracy and takes 0.25 off the loss, the mean over 3 is 0.0625 and -0.5; next from step 80"},
+		{leyline.PolicyAsked{Step: 40, Deadline: second}, "step 40: the policy is asked, to answer by 1970-01-01T00:00:01.000000Z"},
+		{leyline.PolicyMissed{Step: 40, Request: leyline.EffectID{Seq: 9, Index: 2}, Outcome: leyline.OutcomeDeadline, Reason: "late", TookNs: 25_000_000},
+			`step 40: the policy did not answer question 9.2: deadline_exceeded after 25ms: "late"`},
+		{leyline.TrainerStalled{Step: 12, AgeNs: 2 * second}, "nothing was heard of the trainer for 2s; its last step was 12"},
+		{leyline.TrainerReturned{Step: 12, AgeNs: 3 * second}, "the trainer reports again after 3s; its last step was 12"},
+		{leyline.SeedMoved{Seed: "seed-a", From: leyline.StageCulled, To: leyline.StageEmbargoed, Step: 12, UntilStep: 112, Cause: "c"},
+			`seed seed-a moves from CULLED to EMBARGOED at step 12 by "c", closed until step 112`},
+		{leyline.SeedMoved{Seed: "seed-a", From: leyline.StageCulled, To: leyline.StageEmbargoed, Step: 12, Until: second, Cause: "c"},
+			`seed seed-a moves from CULLED to EMBARGOED at step 12 by "c", closed until 1970-01-01T00:00:01.000000Z`},
+		{leyline.SeedMoved{Seed: "seed-a", From: leyline.StageShadowing, To: leyline.StageProbationary, Step: 60, ProbeFrom: 70, Cause: "c"},
+			`seed seed-a moves from SHADOWING to PROBATIONARY at step 60 by "c", to be probed from step 70`},
+		{leyline.BlendConfigured{Seed: "seed-a", Plan: leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 6, Temperature: 2}, Loss: 0.5},
+			"seed seed-a will blend RESIDUAL in 6 steps at temperature 2; the running loss before it is 0.5"},
+		{leyline.RollbackStarted{
+			Rollback: "rb-4", Cause: leyline.FaultDiverged, FaultStep: 9, Snapshot: "s-5", ToStep: 5, Tier: leyline.TierFull, Seen: second, Since: 3 * second,
+			Deadline: 4 * second,
+		}, "rollback rb-4 starts: step 9 showed diverged, back to step 5 of snapshot s-5 (full), 2s after it was seen, by 1970-01-01T00:00:04.000000Z"},
+		{leyline.RollbackStarted{
+			Rollback: "rb-4", Cause: leyline.FaultNonFinite, FaultStep: 9, Snapshot: "s-5", ToStep: 5, Tier: leyline.TierFull, Seen: second, Since: second,
+		}, "rollback rb-4 starts: step 9 showed non_finite, back to step 5 of snapshot s-5 (full), without a deadline"},
+		{leyline.RunStarted{Run: "r", Incarnation: 1, Plan: plan}, `run r starts in incarnation 1: "w" for 9 steps; seed slots [seed-a], blueprints [bp-1 bp-2]`},
+	} {
+		if got := eventWords(c.event); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.event.EventKind(), got, c.want)
+		}
+	}
+}
+
+// TestEveryKindHasWords fails when a kind of event is told by its Go fields.
+func TestEveryKindHasWords(t *testing.T) {
+	for _, e := range everyEvent() {
+		if got := eventWords(e); strings.HasPrefix(got, "{") {
+			t.Errorf("%s is told as %q", e.EventKind(), got)
+		}
+	}
+	for i, k := range leyline.EventUnspecified.Members() {
+		if i >= len(everyEvent()) || everyEvent()[i].EventKind() != k {
+			t.Errorf("%s is not tried", k)
+		}
+	}
+}
+
+// everyEvent lists one event of every kind, in the order of kinds.
+func everyEvent() []leyline.Event {
+	return []leyline.Event{
+		leyline.DependencyViolated{}, leyline.PlaneBooted{}, leyline.EffectRecovered{}, leyline.ConfigAdopted{}, leyline.KeyEnrolled{},
+		leyline.BlueprintAdmitted{}, leyline.RunStarted{}, leyline.RunResumed{}, leyline.RunEnded{}, leyline.RunHalted{},
+		leyline.GradientsCombined{}, leyline.TrainingAssessed{}, leyline.EpochAssessed{}, leyline.ConservativeEntered{},
+		leyline.ConservativeLeft{}, leyline.RiskAssessed{}, leyline.ActionNone{}, leyline.CommandProposed{}, leyline.CommandVerified{},
+		leyline.CommandRejected{}, leyline.CommandSettled{}, leyline.CommandExpired{}, leyline.GateEvaluated{}, leyline.SeedMoved{},
+		leyline.BlendConfigured{}, leyline.BlendStepped{}, leyline.IsolationAssessed{}, leyline.PrefetchRequested{},
+		leyline.PrefetchSettled{}, leyline.SnapshotRegistered{}, leyline.SnapshotRefused{}, leyline.SnapshotEvicted{},
+		leyline.RollbackStarted{}, leyline.RollbackAdvanced{}, leyline.RollbackFinished{}, leyline.EmergencyEscalated{},
+		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
+		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{},
+	}
+}
+
+func TestInputsAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		in   leyline.Input
+		want string
+	}{
+		{leyline.SeedProbed{Run: "r", Step: 70, Seed: "seed-a", Alpha: 1}, "seed.probed of run r, step 70, seed seed-a at alpha 1"},
+		{leyline.PolicyAnswered{Run: "r", Request: leyline.EffectID{Seq: 9, Index: 2}, Reason: leyline.RiskNothingToDo},
+			"policy.answered of run r, question 9.2: nothing for nothing_to_do"},
+		{leyline.PolicyAnswered{Run: "r", Request: leyline.EffectID{Seq: 9}, Command: leyline.SeedCommand{Operation: leyline.OpEvaluate, Seed: "seed-a"}},
+			"policy.answered of run r, question 9.0: EVALUATE of seed seed-a"},
+		{leyline.PolicyFailed{Run: "r", Request: leyline.EffectID{Seq: 9}, Outcome: leyline.OutcomeDeadline},
+			"policy.failed of run r, question 9.0: deadline_exceeded"},
+	} {
+		if got := inWords(c.in); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package replay
+
+import (
+	"fmt"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+)
+
+// figures lists the key figures of a record's input, in a fixed order for each
+// kind. A kind whose words or events say everything has none.
+func figures(r leyline.Record) []Figure {
+	for _, of := range []func(leyline.Record) []Figure{planeFigures, trainerFigures, workFigures} {
+		if f := of(r); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func fig(name, format string, args ...any) Figure { return Figure{name, fmt.Sprintf(format, args...)} }
+
+// problem appends a reason when there is one.
+func problem(f []Figure, reason string) []Figure {
+	if reason == "" {
+		return f
+	}
+	return append(f, fig("reason", "%s", reason))
+}
+
+func planeFigures(r leyline.Record) []Figure {
+	switch x := r.Input.(type) {
+	case leyline.PlaneStarted:
+		return []Figure{
+			fig("process", "%s, esper %s, rules of version %d", x.Boot, x.Build.Version, x.Decider),
+			fig("before it", "%s, %d bytes cut off", when(x.Clean, "an orderly stop", "an unclean stop"), x.TornBytes),
+		}
+	case leyline.RunOpened:
+		return []Figure{
+			fig("plan", "%s on %s, %d steps, seed %d%s", x.Workload, x.Framework, x.Steps, x.Seed, when(x.Lockstep, ", lockstep", "")),
+			fig("tasks", "%v", x.Tasks),
+			fig("drills", "%d", len(x.Drills)),
+		}
+	case leyline.RunClosed:
+		return problem([]Figure{fig("end", "step %d: %s", x.Step, x.Outcome)}, x.Reason)
+	case leyline.CommandReceived:
+		return commandFigures(x, r.At)
+	case leyline.TimerFired:
+		return []Figure{fig("due", "%s, %s before it fired", x.Due, r.At.Sub(x.Due))}
+	}
+	return nil
+}
+
+// commandFigures says who commands what. Unless the record accepts it, that is
+// only what the sender claims.
+func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
+	f := []Figure{fig("sender", "%s %s, key %s", x.Peer, x.PeerName, x.Envelope.KeyID)}
+	c, err := wire.DecodeCommand(x.Envelope.Payload)
+	if err != nil {
+		return append(f, fig("command", "cannot be read: %v", err))
+	}
+	return append(f,
+		fig("command", "%s of %q: %s %s of seed %s", c.ID, c.Issuer, c.Kind, c.Seed.Operation, c.Seed.Seed),
+		fig("age", "%s, sequence %d", at.Sub(c.IssuedAt), c.Sequence))
+}
+
+func trainerFigures(r leyline.Record) []Figure {
+	switch x := r.Input.(type) {
+	case leyline.StepObserved:
+		return stepFigures(x)
+	case leyline.EpochObserved:
+		return []Figure{fig("losses", "%s", list(x.Losses)), fig("accuracies", "%s over %d samples", list(x.Accuracies), x.Samples)}
+	case leyline.SeedProbed:
+		return []Figure{
+			fig("with it", "losses %s, accuracies %s", list(x.Losses), list(x.Accuracies)),
+			fig("without", "losses %s, accuracies %s", list(x.LossesAt0), list(x.AccuracyAt0)),
+			fig("measured", "over %d samples in %s", x.Samples, took(x.TookNs)),
+		}
+	case leyline.SnapshotTaken:
+		return problem([]Figure{
+			fig("snapshot", "step %d, %s, %d bytes, written in %s", x.Step, x.Tier, x.Bytes, took(x.WriteNs)),
+			fig("digest", "%s reported, %s measured in %s", x.Digest.Short(), x.Measured.Short(), took(x.VerifyNs)),
+		}, x.Problem)
+	}
+	return nil
+}
+
+func stepFigures(x leyline.StepObserved) []Figure {
+	f := []Figure{
+		fig("losses", "%s over %d samples", list(x.Losses), x.Samples),
+		fig("times", "forward and backward %s, the step before %s", measured(x.ForwardNs), measured(x.PreviousNs)),
+	}
+	for _, s := range x.Seeds {
+		f = append(f, fig(string(s.Seed), "alpha %s, gradient %s against %s of the host, leak %s", short(s.Alpha), short(s.GradNorm),
+			short(s.HostNorm), short(s.Leak)))
+	}
+	return f
+}
+
+// measured renders a duration that the trainer may not have measured.
+func measured(ns uint64) string {
+	if ns == 0 {
+		return "not measured"
+	}
+	return took(ns)
+}
+
+// workFigures are those of answers: what was asked for is done, or is not.
+func workFigures(r leyline.Record) []Figure {
+	switch x := r.Input.(type) {
+	case leyline.CommandAcked:
+		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Reason)
+	case leyline.KernelReady:
+		return []Figure{fig("kernel", "for seed %s: %d bytes, %s", x.Seed, x.Bytes, x.Digest.Short()), fig("took", "%s", took(x.TookNs))}
+	case leyline.KernelFailed:
+		return problem([]Figure{fig("kernel", "for seed %s: %s", x.Seed, x.Outcome), fig("took", "%s", took(x.TookNs))}, x.Reason)
+	case leyline.RollbackReported:
+		return problem([]Figure{fig("digest", "%s", x.Digest.Short()), fig("took", "%s", took(x.TookNs))}, x.Reason)
+	case leyline.PolicyAnswered:
+		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Why)
+	case leyline.PolicyFailed:
+		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Reason)
+	case leyline.EmergencyDelivered:
+		return []Figure{fig("level", "%s", x.Level), fig("took", "%s", took(x.TookNs))}
+	case leyline.EmergencyUndelivered:
+		return problem([]Figure{fig("level", "%s", x.Level)}, x.Reason)
+	}
+	return nil
+}
+
+// list renders figures for people.
+func list(xs []float64) string {
+	s := "["
+	for i, x := range xs {
+		if i > 0 {
+			s += " "
+		}
+		s += short(x)
+	}
+	return s + "]"
+}

@@ -1,0 +1,31 @@
+package workload
+
+import "github.com/esper-plane/esper/leyline"
+
+// Config returns the configuration that a run of this workload starts from:
+// esper's defaults, and for a longer run what fits its length. What a user sets
+// goes on top; what was in force is in the log.
+func (s Spec) Config() leyline.ExecutionConfig {
+	c := leyline.DefaultConfig()
+	if s.tune != nil {
+		s.tune(&c)
+	}
+	return c
+}
+
+// tunePenguins says what loss is out of the question for three easy tasks:
+// guessing costs (2 ln 3 + ln 2)/3 = 0.963.
+func tunePenguins(c *leyline.ExecutionConfig) { c.Tolaria.DivergeLoss = 2 }
+
+// tuneMultiMNIST stretches a seed's life over hundreds of steps, judges a seed
+// by what it adds on 2,000 probe images, and asks the policy on the shared
+// worker, so that it can be late.
+func tuneMultiMNIST(c *leyline.ExecutionConfig) {
+	c.Tolaria.DivergeLoss = 2.5 // guessing among ten digits costs ln 10 = 2.303
+	t := &c.Tamiyo
+	t.WindowSteps, t.WarmupSteps, t.TrainSteps = 25, 200, 150
+	t.BlendSteps, t.BlendTemperature = 100, 10
+	t.ShadowSteps, t.Probes, t.PolicyBudget = 50, 4, 1_000
+	k := &c.Kasmina
+	k.MinTrainSteps, k.MinObserveSteps, k.ProbeEvery, k.EmbargoSteps = 50, 25, 50, 200
+}

@@ -1,0 +1,122 @@
+package decider_test
+
+import (
+	"testing"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
+)
+
+func onWorker(c *leyline.ExecutionConfig) { c.Tamiyo.PolicyBudget = 5 }
+
+// ask reports steps until the policy is asked.
+func (w *world) ask() leyline.EffectID {
+	w.t.Helper()
+	for range 20 {
+		w.must(w.report())
+		if q := w.s.Tamiyo.Run("run-1").Asked; !q.Effect.IsZero() {
+			return q.Effect
+		}
+	}
+	w.t.Fatal("the policy is never asked")
+	return leyline.EffectID{}
+}
+
+// honest is what the rules answer now.
+func (w *world) honest(q leyline.EffectID) leyline.PolicyAnswered {
+	c := policy.Next(policy.Ask(w.s, "run-1"))
+	return leyline.PolicyAnswered{Request: q, Run: "run-1", Command: c.Command, Reason: c.Reason, Why: c.Why, TookNs: 1e6}
+}
+
+func TestPolicyOnTheWorkerProposes(t *testing.T) {
+	w := newWorld(t, onWorker)
+	w.open()
+	q := w.ask()
+	if _, ok := first[leyline.CommandProposed](w.last); ok {
+		t.Error("something was proposed before the answer")
+	}
+	p := one[leyline.CommandProposed](w, w.must(w.honest(q)))
+	if p.Seed.Operation != leyline.OpGerminate || !w.s.Tamiyo.Run("run-1").Asked.Effect.IsZero() {
+		t.Errorf("proposes %+v", p)
+	}
+	if r := w.refused(w.honest(q)); r.Kind != leyline.RefusalUnknownRequest {
+		t.Errorf("a second answer is refused as %s", r.Kind)
+	}
+}
+
+func TestLatePolicyProposesNothing(t *testing.T) {
+	for _, x := range []struct {
+		outcome leyline.Outcome
+		why     leyline.RiskReason
+	}{{leyline.OutcomeDeadline, leyline.RiskPolicyTimeout}, {leyline.OutcomeFailed, leyline.RiskPolicyFailed}} {
+		w := newWorld(t, onWorker)
+		w.open()
+		q := w.ask()
+		ev := w.must(leyline.PolicyFailed{Request: q, Run: "run-1", Outcome: x.outcome, Reason: "context deadline exceeded", TookNs: 5e6})
+		if e := one[leyline.PolicyMissed](w, ev); e.Outcome != x.outcome || e.Request != q || e.Step != w.run().Track.Step {
+			t.Errorf("missed as %+v", e)
+		}
+		if e := one[leyline.ConservativeEntered](w, ev); e.Reason != x.why {
+			t.Errorf("conservative for %s, want %s", e.Reason, x.why)
+		}
+		if e := one[leyline.ActionNone](w, ev); e.Reason != x.why {
+			t.Errorf("nothing is done for %s, want %s", e.Reason, x.why)
+		}
+		if _, ok := first[leyline.CommandProposed](ev); ok {
+			t.Error("a command took the place of the policy's answer")
+		}
+		if r := w.refused(w.honest(q)); r.Kind != leyline.RefusalUnknownRequest {
+			t.Errorf("the late answer is refused as %s", r.Kind)
+		}
+	}
+}
+
+func TestAnswerThatIsNotTheRulesIsStale(t *testing.T) {
+	w := newWorld(t, onWorker)
+	w.open()
+	forged := w.honest(w.ask())
+	forged.Command.Seed = "seed-z"
+	ev := w.must(forged)
+	if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskPolicyStale {
+		t.Errorf("nothing is done for %s", e.Reason)
+	}
+	if _, ok := first[leyline.CommandProposed](ev); ok {
+		t.Error("a forged answer was proposed")
+	}
+}
+
+func TestQuestionIsVoidAfterARewind(t *testing.T) {
+	w := newWorld(t, onWorker)
+	w.open()
+	for w.run().Track.Step < 11 {
+		w.must(w.report())
+		if q := w.s.Tamiyo.Run("run-1").Asked.Effect; !q.IsZero() && w.run().Track.Step < 10 {
+			w.must(w.honest(q))
+			w.serve()
+		}
+		if s := w.run().Track.Step; s%5 == 0 {
+			w.must(w.snapshot("s-1-" + itoa(s)))
+		}
+	}
+	q := w.s.Tamiyo.Run("run-1").Asked.Effect
+	if q.IsZero() {
+		t.Fatal("nothing is asked at step 10")
+	}
+	w.fault()
+	id := digest(string(w.run().Rollback.Snapshot))
+	w.must(w.rollback(leyline.PhasePrepare, id))
+	w.inc = one[leyline.RollbackFinished](w, w.must(w.rollback(leyline.PhaseCommit, id))).Incarnation
+	if r := w.refused(leyline.PolicyFailed{Request: q, Run: "run-1", Outcome: leyline.OutcomeDeadline, Reason: "late"}); r.Kind != leyline.RefusalUnknownRequest {
+		t.Errorf("the answer of a void question is refused as %s", r.Kind)
+	}
+}
+
+func TestSecondWindowWaitsForTheFirst(t *testing.T) {
+	w := newWorld(t, onWorker)
+	w.open()
+	w.ask()
+	w.must(w.report())
+	if e := one[leyline.ActionNone](w, w.must(w.report())); e.Reason != leyline.RiskPolicyPending {
+		t.Errorf("nothing is done for %s", e.Reason)
+	}
+}

@@ -1,0 +1,66 @@
+package tolaria
+
+import (
+	"math"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// judge holds a healthy step's loss against its limit. An anomalous step stays
+// out of the running figures and proves no snapshot; when it is the last of
+// tolaria.diverge_steps in a row, training has diverged. In shadow mode the row
+// is counted and nothing else changes.
+func judge(c *leyline.TolariaConfig, r *projections.Run, a *leyline.TrainingAssessed) {
+	a.Limit = limit(c, r.Track.LossEWMA)
+	if a.Limit == 0 || a.Loss <= a.Limit {
+		return
+	}
+	a.Suspect = r.Track.Suspect + 1
+	if c.DivergeMode != leyline.RuleEnforce {
+		return
+	}
+	a.Health = leyline.HealthSuspect
+	if a.Suspect >= c.DivergeSteps {
+		a.Health = leyline.HealthDiverged
+	}
+	t := &r.Track
+	a.LossEWMA, a.GradEWMA, a.ConflictEWMA, a.Confirms, a.FirstGood = t.LossEWMA, t.GradEWMA, t.ConflictEWMA, nil, ""
+}
+
+// limit is the loss above which a step is anomalous: the largest of an absolute
+// one, so many standard deviations above the running mean, and a multiple of
+// that mean (the governor of the prototype's later versions, RESEARCH J.3). It
+// is 0 while the rule is off or has seen too little.
+func limit(c *leyline.TolariaConfig, m leyline.Moments) float64 {
+	if c.DivergeMode == leyline.RuleOff || m.N < uint64(c.DivergeWarmup) {
+		return 0
+	}
+	spread := m.Mean + float64(c.DivergeSigma*math.Sqrt(m.Var))
+	return math.Max(c.DivergeLoss, math.Max(spread, float64(c.DivergeFactor*m.Mean)))
+}
+
+// longest keeps a silence that is expected within what an Instant can hold.
+const longest = 365 * 24 * time.Hour
+
+// patience is how long a trainer with such steps may be silent.
+func patience(c *leyline.TolariaConfig, step leyline.Moments) time.Duration {
+	d := c.Stall.Duration()
+	if learned := float64(c.StallFactor * step.Mean); learned > float64(d) {
+		d = time.Duration(math.Min(learned, float64(longest)))
+	}
+	return d
+}
+
+// silent records that nothing was heard for too long.
+func silent(t *projections.Turn, r *projections.Run) {
+	t.Emit(leyline.TrainerStalled{Run: r.ID, Step: r.Track.Step, AgeNs: uint64(t.Meta.At.Sub(r.Heard))})
+}
+
+// heard ends a stall.
+func heard(t *projections.Turn, r *projections.Run) {
+	if r.Stalled {
+		t.Emit(leyline.TrainerReturned{Run: r.ID, Step: r.Track.Step, AgeNs: uint64(t.Meta.At.Sub(r.Heard))})
+	}
+}
