@@ -30,6 +30,9 @@ var moments = []string{
 	"durable snapshot.registered 2", "durable rollback.started 1",
 	"durable rollback.finished 1", "durable step.observed 15", // still cautious after the rollback
 	"decided snapshot.taken 3", "durable blend.stepped 5",
+	"durable policy.asked 2", "decided policy.asked 5",
+	"durable contribution.measured 1", "released policy.answered 3",
+	"decided seed.probed 2", "durable rollback.started 2",
 	"durable rollback.advanced 1", "durable snapshot.taken 4",
 	"released rollback.started 1", "released rollback.finished 1",
 	"decided rollback.started 1", "decided blend.configured 1",
@@ -52,7 +55,8 @@ var moments = []string{
 
 // jobArgs is what every run of the loop is asked to do.
 func jobArgs(dir string) []string {
-	return []string{"run", "--json", "--data", dir, "--steps", "260", "--fault", "nan@120"}
+	return []string{"run", "--json", "--data", dir, "--steps", "300", "--fault", "nan@120", "--fault", "loss-spike@210",
+		"--set", "tamiyo.policy_budget_ms=5000"}
 }
 
 // TestKillLoop kills -9 a real process at chosen and at random moments and
