@@ -31,7 +31,9 @@
 //
 // The answer to a lockstep run waits until the computations that its record
 // caused are recorded too. Then no decision depends on how fast a worker was,
-// and a run is reproducible. Other runs get such results with a later answer.
+// and a run is reproducible. What remains of time are deadlines (of a rollback, a
+// kernel, the policy, a command): one that is missed decides something, and is in
+// the log. Other runs get such results with a later answer.
 //
 // # If storage fails
 //
