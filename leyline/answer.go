@@ -23,7 +23,7 @@ type OpenAnswer struct {
 	Answer
 	From    SnapshotRef // where to start from; zero: from the initial state
 	Resumed bool
-	Faulted []Step // steps at which this run has already been rolled back
+	Faulted []Step // steps that had been reached when this run was rolled back
 }
 
 // SeedView is what a trainer must know of a seed. A trainer that has a seed
@@ -69,6 +69,7 @@ type RestoreOrder struct {
 	From     SnapshotRef
 	Cause    FaultReason
 	Fault    Step // the first step that showed it
+	Reached  Step // the step that had been reached
 }
 
 // HaltOrder tells the trainer to stop.

@@ -123,6 +123,17 @@ func DefaultConfig() ExecutionConfig {
 	}
 }
 
+// Silence is the shortest time without a report after which a trainer counts as
+// stalled. In a lockstep run its answer may be held for the policy and for a
+// kernel; that time is not its own.
+func (c *ExecutionConfig) Silence(lockstep bool) time.Duration {
+	d := c.Tolaria.Stall.Duration()
+	if lockstep {
+		d += c.Tamiyo.PolicyBudget.Duration() + c.Kasmina.PrefetchTimeout.Duration()
+	}
+	return d
+}
+
 // ConfigProblem is one mistake in a configuration.
 type ConfigProblem struct {
 	Key    string // TOML key, dotted

@@ -37,9 +37,10 @@ type RiskAssessed struct {
 
 // ActionNone records that Tamiyo decided to do nothing, and why.
 type ActionNone struct {
-	Run    RunID
-	Step   Step
-	Reason RiskReason
+	Run     RunID
+	Step    Step
+	Reason  RiskReason
+	Request EffectID // the question to the policy that this closes; zero when it closes none
 }
 
 // CommandProposed is a command that Tamiyo wants signed. It has no force of

@@ -13,6 +13,7 @@ type RunStarted struct {
 	Run         RunID
 	Incarnation Incarnation
 	Plan        RunOpened
+	QuietBy     Instant // after this without a step the trainer is stalled
 }
 
 // RunResumed opens a new incarnation after the trainer stopped. State returns
@@ -24,6 +25,7 @@ type RunResumed struct {
 	Snapshot    SnapshotID
 	Step        Step       // of the snapshot; training goes on with Step+1
 	Lost        Step       // last step reported before the stop
+	QuietBy     Instant    // after this without a step the trainer is stalled
 	Rollback    RollbackID // set when the resume completes a rollback that was under way
 }
 
@@ -68,7 +70,7 @@ type TrainingAssessed struct {
 	Confirms     []SnapshotID // snapshots that this healthy step proves good
 	FirstGood    RollbackID   // the rollback after which this is the first healthy step
 	Limit        float64      // loss above which this step is anomalous; 0 while the rule is off or warming up
-	Suspect      uint32       // anomalous steps in a row, this one included
+	Suspect      uint32       // anomalous steps in a row, this one included; with Health healthy they were only watched
 	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
 	QuietBy      Instant      // after this without a further step the trainer is stalled
 }
@@ -118,6 +120,7 @@ type RollbackStarted struct {
 	Rollback  RollbackID
 	Cause     FaultReason
 	FaultStep Step // the first step that showed the fault
+	Reached   Step // the step whose report decided it; whatever a drill did up to there is undone
 	Snapshot  SnapshotID
 	ToStep    Step
 	Tier      Tier
@@ -149,6 +152,7 @@ type RollbackFinished struct {
 	CommitNs    uint64 // restore as measured by the trainer
 	TotalNs     uint64 // from started to this record, in plane time
 	WithinSLA   bool
+	QuietBy     Instant // when OK: after this without a step the trainer is stalled
 }
 
 // TrainerStalled says that a trainer has not reported a step for longer than it

@@ -26,7 +26,7 @@ func enums() map[string]enum {
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
-		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectUnmeasured,
+		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
 		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultDiverged,
 		"RefusalKind": leyline.RefusalUnknownBlueprint, "InputKind": leyline.InputPolicyFailed,
 		"EventKind": leyline.EventTrainerReturned,

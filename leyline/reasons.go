@@ -17,7 +17,7 @@ func (rejectReasons) list() []string {
 		// the command is authentic but cannot be carried out
 		"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 		"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
-		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured",
+		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect",
 	}
 }
 
@@ -55,6 +55,7 @@ const (
 	RejectCommandPending
 	RejectBlendIncomplete
 	RejectUnmeasured // no contribution was measured since the seed became PROBATIONARY
+	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 )
 
 // Authentic reports whether a rejection came after the command had proven who

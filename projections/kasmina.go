@@ -117,15 +117,26 @@ func (s *Slots) Trial(id leyline.BlueprintID) Trial {
 	return Trial{Blueprint: id}
 }
 
-// ProbesDue lists the seeds whose contribution is to be measured now.
-func (s *Slots) ProbesDue(now leyline.Step) []leyline.SeedID {
+// ProbesDue lists the seeds of a run whose contribution is to be measured after
+// step now. While a seed has a command outstanding nothing is asked of it: it may
+// be another seed once that is carried out.
+func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedID {
+	slots := k.Run(run)
+	if slots == nil {
+		return nil
+	}
 	var out []leyline.SeedID
-	for i := range s.Seeds {
-		if c := &s.Seeds[i].Contribution; c.Due != 0 && now >= c.Due {
-			out = append(out, s.Seeds[i].ID)
+	for i := range slots.Seeds {
+		s := &slots.Seeds[i]
+		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.commanded(run, s.ID) {
+			out = append(out, s.ID)
 		}
 	}
 	return out
+}
+
+func (k *Kasmina) commanded(run leyline.RunID, seed leyline.SeedID) bool {
+	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
 }
 
 func slotsRun(s *Slots) leyline.RunID           { return s.Run }

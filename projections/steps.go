@@ -9,13 +9,15 @@ func (r *Run) assess(m leyline.Meta, x leyline.TrainingAssessed) {
 		return
 	}
 	t := &r.Track
-	if x.Suspect == 1 {
-		t.SuspectFrom, t.SuspectAt = x.Step, m.At
-	}
-	t.Step, t.Loss, t.Suspect, t.StepEWMA = x.Step, x.Loss, x.Suspect, x.StepEWMA
-	if x.Health != leyline.HealthHealthy {
+	t.Step, t.Loss, t.StepEWMA = x.Step, x.Loss, x.StepEWMA
+	if x.Health == leyline.HealthSuspect {
+		if x.Suspect == 1 {
+			t.SuspectFrom, t.SuspectAt = x.Step, m.At
+		}
+		t.Suspect, t.Watched = x.Suspect, 0
 		return
 	}
+	t.Suspect, t.Watched = 0, x.Suspect
 	r.Steps++
 	t.LossEWMA, t.GradEWMA, t.ConflictEWMA = x.LossEWMA, x.GradEWMA, x.ConflictEWMA
 	for _, id := range x.Confirms {
@@ -36,7 +38,11 @@ func (r *Run) applySilence(m leyline.Meta, e leyline.Event) {
 		r.Stalled, r.QuietBy = true, 0
 	case leyline.TrainerReturned:
 		r.Stalled = false
-	case leyline.RunResumed, leyline.RollbackStarted, leyline.RollbackFinished, leyline.RunEnded, leyline.RunHalted:
+	case leyline.RunResumed:
+		r.Stalled, r.Heard, r.QuietBy = false, m.At, x.QuietBy
+	case leyline.RollbackFinished:
+		r.Stalled, r.Heard, r.QuietBy = false, m.At, x.QuietBy
+	case leyline.RollbackStarted, leyline.RunEnded, leyline.RunHalted:
 		r.Stalled, r.QuietBy = false, 0
 	}
 }

@@ -77,6 +77,14 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 	case leyline.PolicyMissed:
 		p := t.Run(x.Run)
 		p.Asked, p.Caution.Healthy = Question{}, 0
+	case leyline.ActionNone:
+		if p := t.Run(x.Run); x.Request == p.Asked.Effect {
+			p.Asked = Question{}
+		}
+	case leyline.PlaneBooted: // what the last process was asked it will never answer
+		for i := range t.Runs {
+			t.Runs[i].Asked = Question{}
+		}
 	case leyline.CommandProposed:
 		t.Run(x.Run).Proposals++
 	case leyline.RunEnded:

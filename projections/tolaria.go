@@ -22,13 +22,13 @@ type Run struct {
 	Track       Track
 	Snapshots   []Snapshot // ascending by step
 	Rollback    Rollback
-	Faulted     []leyline.Step     // steps that caused a rollback, in order
+	Faulted     []leyline.Step     // steps that had been reached when a rollback began, in order
 	AwaitGood   leyline.RollbackID // restored, and no healthy step seen since
 	Heard       leyline.Instant    // when the last step was reported
 	QuietBy     leyline.Instant    // after this the trainer is stalled; zero while nothing is expected of it
 	Stalled     bool
 	Steps       uint64 // healthy steps over all incarnations
-	Conflicted  uint64 // of these, steps with at least one conflict
+	Conflicted  uint64 // steps with at least one conflict, suspect ones included
 	Rollbacks   uint64
 	Outcome     leyline.Outcome // once ended
 	Final       leyline.Digest
@@ -44,6 +44,7 @@ type Track struct {
 	GradEWMA     leyline.Moments
 	ConflictEWMA leyline.Moments
 	StepEWMA     leyline.Moments // of the step time in nanoseconds
+	Watched      uint32          // anomalous steps in a row while the rule is in shadow
 	Suspect      uint32          // anomalous steps in a row
 	SuspectFrom  leyline.Step    // the first of them
 	SuspectAt    leyline.Instant // when it was reported
@@ -72,6 +73,7 @@ type Rollback struct {
 	Phase     leyline.RollbackPhase
 	Cause     leyline.FaultReason
 	FaultStep leyline.Step
+	Reached   leyline.Step
 	Seen      leyline.Instant // when the fault step was reported
 	Snapshot  leyline.SnapshotID
 	ToStep    leyline.Step
@@ -119,7 +121,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if x, ok := e.(leyline.RunStarted); ok {
 		t.Runs = put(t.Runs, Run{
 			ID: x.Run, Plan: x.Plan, Status: leyline.RunStatusOpen, Incarnation: x.Incarnation,
-			Emergency: leyline.EmergencyNotice,
+			Emergency: leyline.EmergencyNotice, Heard: m.At, QuietBy: x.QuietBy,
 		}, runID)
 		return
 	}
@@ -234,13 +236,13 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 	switch x := e.(type) {
 	case leyline.RollbackStarted:
 		r.Rollback = Rollback{
-			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep, Seen: x.Seen,
+			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep, Reached: x.Reached, Seen: x.Seen,
 			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: x.Since, Deadline: x.Deadline, Effect: id,
 		}
 		r.Rollbacks++
 		r.Snapshot(x.Snapshot).Rollbacks++
-		if !slices.Contains(r.Faulted, x.FaultStep) {
-			r.Faulted = append(r.Faulted, x.FaultStep)
+		if !slices.Contains(r.Faulted, x.Reached) {
+			r.Faulted = append(r.Faulted, x.Reached)
 		}
 	case leyline.RollbackAdvanced:
 		r.Rollback.Phase, r.Rollback.Effect = x.Phase, id

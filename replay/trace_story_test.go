@@ -71,7 +71,7 @@ func (h *history) grow(n int) {
 	for range n {
 		h.steps(1)
 		slots := h.state.Kasmina.Run(runID)
-		for _, id := range slots.ProbesDue(h.run().Track.Step) {
+		for _, id := range h.state.Kasmina.ProbesDue(runID, h.run().Track.Step) {
 			h.feed(leyline.SeedProbed{
 				Run: runID, Incarnation: h.inc, Step: h.run().Track.Step, Seed: id, Alpha: slots.Seed(id).Alpha, Samples: 10, TookNs: 5,
 				Losses: []float64{1, 1}, Accuracies: []float64{0.75, 0.5}, LossesAt0: []float64{1.5, 1}, AccuracyAt0: []float64{0.5, 0.5},

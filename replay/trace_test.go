@@ -129,7 +129,7 @@ func TestSituationIsThatBefore(t *testing.T) {
 		t.Errorf("the command that the record accepts is pending before it: %v", kept.Pending)
 	}
 	answered := traced(t, h, h.proposed(leyline.OpFossilize)+2).Before
-	if len(answered.Pending) != 1 || answered.Pending[0].Operation != leyline.OpFossilize || answered.Seeds[0].Stage != leyline.StageFossilized {
+	if len(answered.Pending) != 1 || answered.Pending[0].Operation != leyline.OpFossilize || answered.Seeds[0].Stage != leyline.StageProbationary {
 		t.Errorf("before the answer: %+v", answered)
 	}
 	rollback := h.of(leyline.EventRollbackStarted)
@@ -157,8 +157,8 @@ func TestTextOfAGateAndOfARollback(t *testing.T) {
 		h.proposed(leyline.OpFossilize) + 1: {
 			": command.received\n", "  sender   policy test, key ", `of "tamiyo": SEED FOSSILIZE of seed seed-a`,
 			"\nbefore it\n  run-1 ", "PROBATIONARY for 6 steps, bp-1 at alpha 1",
-			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 4 checks hold\n",
-			"      check           measured  limit  mode     holds\n", "      contribution    0.125     0.01   enforce  yes\n",
+			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 5 checks hold\n",
+			"      check                measured  limit  mode     holds\n", "      contribution         0.125     0.01   enforce  yes\n",
 			"\nbecause of\n", "\nset in motion, as far as record ", "\ndecided again by this program: identical\n",
 		},
 		h.of(leyline.EventRollbackStarted): {

@@ -243,6 +243,8 @@ func nextEpoch(s *projections.State, x leyline.EpochObserved) *leyline.Refusal {
 func probeDue(s *projections.State, x leyline.SeedProbed) *leyline.Refusal {
 	seed := s.Kasmina.Seed(x.Run, x.Seed)
 	switch {
+	case s.Tolaria.Run(x.Run).Track.Suspect > 0:
+		return refuse(leyline.RefusalInvalidField, "step", fmt.Sprint(x.Step), "has an anomalous loss, nothing is measured there", "probe the seeds that the answer to the step names")
 	case seed == nil:
 		return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not a slot of the run", "name a seed of run.opened")
 	case seed.Contribution.Due == 0 || x.Step < seed.Contribution.Due:

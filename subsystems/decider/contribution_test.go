@@ -62,7 +62,7 @@ func TestContributionIsTheMeanOverProbes(t *testing.T) {
 	entered := w.seed().Since
 	var got []leyline.ContributionMeasured
 	for _, gain := range []float64{0.03, -0.01, 0.01} {
-		for len(w.s.Kasmina.Run("run-1").ProbesDue(w.run().Track.Step)) == 0 {
+		for len(w.s.Kasmina.ProbesDue("run-1", w.run().Track.Step)) == 0 {
 			w.must(w.report())
 		}
 		got = append(got, one[leyline.ContributionMeasured](w, w.must(w.probe("seed-a", gain))))
@@ -222,5 +222,44 @@ func TestRunNamesItsBlueprints(t *testing.T) {
 	p.Blueprints = append(p.Blueprints, "bp-9")
 	if r := w.refused(p); r.Kind != leyline.RefusalUnknownBlueprint || !strings.Contains(r.Field, "blueprints[1]") {
 		t.Errorf("refused as %+v", r)
+	}
+}
+
+// A stage that nothing undoes is entered only when the trainer has answered.
+func TestSeedThatTheTrainerCouldNotKeepIsCulled(t *testing.T) {
+	for _, x := range []struct {
+		outcome leyline.Outcome
+		stage   leyline.Stage
+	}{{leyline.OutcomeOK, leyline.StageFossilized}, {leyline.OutcomeFailed, leyline.StageEmbargoed}} {
+		w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Tamiyo.Probes = 99; c.Kasmina.MinProbes = 1 })
+		w.open()
+		w.until(leyline.StageProbationary)
+		w.probation(2, 0.5)
+		if r := w.command(leyline.SeedCommand{Operation: leyline.OpFossilize, Seed: "seed-a"}); r != leyline.RejectNone {
+			t.Fatalf("rejected as %s", r)
+		}
+		if w.seed().Stage != leyline.StageProbationary {
+			t.Errorf("the seed is %s before the trainer has answered", w.seed().Stage)
+		}
+		w.must(leyline.CommandAcked{Run: "run-1", Incarnation: w.inc, Command: w.s.Kasmina.Pending[0].Command, Outcome: x.outcome, Reason: "no memory"})
+		if w.seed().Stage != x.stage {
+			t.Errorf("the seed is %s after the answer %s", w.seed().Stage, x.outcome)
+		}
+	}
+}
+
+func TestProbeThatIsNotFiniteSpeaksAgainstTheSeed(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.until(leyline.StageProbationary)
+	for len(w.s.Kasmina.ProbesDue("run-1", w.run().Track.Step)) == 0 {
+		w.must(w.report())
+	}
+	x := w.probe("seed-a", 0.5)
+	x.Losses[0] = math.NaN()
+	w.must(x)
+	w.probation(6, 0.5)
+	if g := w.gates(); g[len(g)-1] != "G4_SYSTEM_IMPACT failed probe_losses_finite" || w.seed().Stage != leyline.StageEmbargoed {
+		t.Errorf("gates %v, the seed is %s", g, w.seed().Stage)
 	}
 }

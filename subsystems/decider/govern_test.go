@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/esper-plane/esper/leyline"
 )
 
@@ -137,6 +140,39 @@ func TestLossLimit(t *testing.T) {
 	}
 }
 
+// TestShadowChangesNothing lives the same life twice, with the loss rule off and
+// watching, and compares everything that was decided.
+func TestShadowChangesNothing(t *testing.T) {
+	var lives [2][]leyline.Event
+	for i, mode := range []leyline.RuleMode{leyline.RuleOff, leyline.RuleShadow} {
+		w := newWorld(t, spiky, func(c *leyline.ExecutionConfig) { c.Tolaria.DivergeMode, c.Tamiyo.LossMode = mode, leyline.RuleShadow })
+		w.open()
+		w.steps(11)
+		for range 5 {
+			w.must(w.spike())
+			w.serve()
+			w.measure(0.02)
+		}
+		w.must(w.snapshot("s-1-x"))
+		w.steps(2)
+		w.fault()
+		for _, r := range w.log {
+			for _, e := range r.Events {
+				if a, ok := e.(leyline.TrainingAssessed); ok {
+					a.Limit, a.Suspect = 0, 0
+					e = a
+				}
+				if _, ok := e.(leyline.ConfigAdopted); !ok {
+					lives[i] = append(lives[i], e)
+				}
+			}
+		}
+	}
+	if d := cmp.Diff(lives[0], lives[1], cmpopts.EquateNaNs()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestShadowDivergenceOnlyCounts(t *testing.T) {
 	w := newWorld(t, spiky, func(c *leyline.ExecutionConfig) { c.Tolaria.DivergeMode = leyline.RuleShadow })
 	w.open()
@@ -179,6 +215,7 @@ func TestSilenceIsJudgedByTheStepsOfTheRun(t *testing.T) {
 	for range 30 {
 		x := w.report()
 		x.PreviousNs = 1e8
+		w.at = w.at.Add(100 * time.Millisecond)
 		w.must(x)
 	}
 	quiet := w.run().QuietBy.Sub(w.run().Heard)
@@ -189,4 +226,83 @@ func TestSilenceIsJudgedByTheStepsOfTheRun(t *testing.T) {
 	if w.run().QuietBy != 0 {
 		t.Error("a plane that was started again waits for the trainer of the last process")
 	}
+}
+
+func TestSilenceIsNoticedFromTheStart(t *testing.T) {
+	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Tolaria.Stall = 1_000 })
+	armed := func(when string) {
+		t.Helper()
+		if due, ok := w.s.NextTimer(); !ok || due.Timer != leyline.TimerSilence || due.Due != w.at.Add(time.Second) {
+			t.Errorf("%s the next timer is %+v", when, due)
+		}
+	}
+	w.open()
+	armed("after opening")
+	w.config.Tamiyo.Enabled = false
+	w.steps(3)
+	w.steps(3)
+	w.fault()
+	if w.run().QuietBy != 0 {
+		t.Error("a trainer that waits for the plane's rollback is expected to report steps")
+	}
+	w.must(w.rollback(leyline.PhasePrepare, digest("s-1-5")))
+	w.inc = one[leyline.RollbackFinished](w, w.must(w.rollback(leyline.PhaseCommit, digest("s-1-5")))).Incarnation
+	armed("after a rollback")
+	p := plan()
+	p.Resume = true
+	w.inc = one[leyline.RunResumed](w, w.must(p)).Incarnation
+	armed("after a resume")
+}
+
+// A trainer cannot buy itself patience by a step time that never passed.
+func TestStepTimeIsHeldAgainstTheClock(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	x := w.report()
+	w.must(x)
+	x = w.report()
+	x.PreviousNs = math.MaxUint64
+	w.must(x)
+	if m := w.run().Track.StepEWMA.Mean; m <= 0 || m > float64(time.Second) {
+		t.Errorf("the mean step takes %v ns", m)
+	}
+}
+
+func TestSuspicionStopsWhatGrows(t *testing.T) {
+	w := newWorld(t, spiky)
+	w.open()
+	w.until(leyline.StageProbationary)
+	w.must(w.report())
+	w.must(w.spike())
+	if r := w.refused(w.probe("seed-a", 0.5)); r.Field != "step" {
+		t.Errorf("a probe of a suspect network is refused for %s", r.Field)
+	}
+	if r := w.command(leyline.SeedCommand{Operation: leyline.OpFossilize, Seed: "seed-a"}); r != leyline.RejectSuspect {
+		t.Errorf("fossilizing is rejected as %s", r)
+	}
+	if r := w.command(leyline.SeedCommand{Operation: leyline.OpCull, Seed: "seed-a"}); r != leyline.RejectNone {
+		t.Errorf("culling is rejected as %s", r)
+	}
+}
+
+func TestEmergencyIsNotClearedWhileTheLossIsSuspect(t *testing.T) {
+	w := newWorld(t, spiky)
+	w.open()
+	w.steps(11)
+	w.fault()
+	w.must(w.rollback(leyline.PhasePrepare, digest("s-1-10")))
+	w.inc = one[leyline.RollbackFinished](w, w.must(w.rollback(leyline.PhaseCommit, digest("s-1-10")))).Incarnation
+	epoch := func(loss float64) leyline.EpochObserved {
+		return leyline.EpochObserved{Run: "run-1", Incarnation: w.inc, Step: w.run().Track.Step, Epoch: w.run().Track.Epoch + 1, Losses: []float64{loss, 1}, Accuracies: []float64{0.5, 0.5}, Samples: 10}
+	}
+	w.must(w.report())
+	w.must(w.spike())
+	if _, ok := first[leyline.EmergencyCleared](w.must(epoch(1))); ok {
+		t.Error("cleared while the loss is anomalous")
+	}
+	w.must(w.report())
+	if _, ok := first[leyline.EmergencyCleared](w.must(epoch(math.NaN()))); ok {
+		t.Error("cleared by an epoch whose loss is NaN")
+	}
+	one[leyline.EmergencyCleared](w, w.must(epoch(1)))
 }

@@ -120,3 +120,46 @@ func TestSecondWindowWaitsForTheFirst(t *testing.T) {
 		t.Errorf("nothing is done for %s", e.Reason)
 	}
 }
+
+// An answer that comes while the network is in doubt or being rolled back is
+// closed without looking at it.
+func TestAnswerIsVoidWhileTheNetworkIsInDoubt(t *testing.T) {
+	w := newWorld(t, onWorker, spiky, func(c *leyline.ExecutionConfig) { c.Tamiyo.HealthyWindows = 1 })
+	w.open()
+	for w.run().Track.Step < 11 {
+		w.must(w.report())
+		if q := w.s.Tamiyo.Run("run-1").Asked.Effect; !q.IsZero() {
+			w.must(w.honest(q))
+			w.serve()
+		}
+		if s := w.run().Track.Step; s%5 == 0 {
+			w.must(w.snapshot("s-1-" + itoa(s)))
+		}
+	}
+	q := w.ask()
+	w.must(w.spike())
+	ev := w.must(w.honest(q))
+	if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskLossWarning || len(ev) != 1 {
+		t.Errorf("while suspect: %s, %+v", kinds(ev), e)
+	}
+	w.must(w.report())
+	q = w.ask()
+	w.fault()
+	ev = w.must(w.honest(q))
+	if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskRollback || len(ev) != 1 {
+		t.Errorf("during a rollback: %s, %+v", kinds(ev), e)
+	}
+	if !w.s.Tamiyo.Run("run-1").Asked.Effect.IsZero() {
+		t.Error("the question is still open")
+	}
+}
+
+func TestQuestionDiesWithItsProcess(t *testing.T) {
+	w := newWorld(t, onWorker)
+	w.open()
+	w.ask()
+	w.must(leyline.PlaneStarted{Boot: "b2", Origin: "esper-test", AdminKey: w.admin.Public(), Decider: 1})
+	if q := w.s.Tamiyo.Run("run-1").Asked; !q.Effect.IsZero() {
+		t.Errorf("%+v waits for a process that is gone", q)
+	}
+}

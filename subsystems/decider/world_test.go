@@ -231,7 +231,7 @@ func (w *world) serve() {
 // measure reports the contributions that are due, each of a gain in accuracy.
 func (w *world) measure(gain float64) {
 	w.t.Helper()
-	for _, id := range w.s.Kasmina.Run("run-1").ProbesDue(w.run().Track.Step) {
+	for _, id := range w.s.Kasmina.ProbesDue("run-1", w.run().Track.Step) {
 		w.must(w.probe(id, gain))
 	}
 }

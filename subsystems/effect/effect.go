@@ -10,7 +10,7 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); a question to the policy is void, because its run has to be resumed; kernels, staged bytes and restore orders are issued again; evicted
+// false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes and restore orders are issued again; evicted
 // bytes are swept away at the next start; the signal is set from the state; a
 // halted run refuses to be opened.
 package effect
@@ -116,7 +116,8 @@ func restore(s *projections.State, id leyline.EffectID, run leyline.RunID) Effec
 	o := &leyline.RestoreOrder{}
 	d := &leyline.Directive{ID: id, Kind: leyline.EffectRestore, Restore: o}
 	if r := s.Tolaria.Run(run); r != nil {
-		o.Rollback, o.Cause, o.Fault, d.Deadline = r.Rollback.ID, r.Rollback.Cause, r.Rollback.FaultStep, r.Rollback.Deadline
+		o.Rollback, o.Cause, o.Fault, o.Reached = r.Rollback.ID, r.Rollback.Cause, r.Rollback.FaultStep, r.Rollback.Reached
+		d.Deadline = r.Rollback.Deadline
 		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
 			o.From = Ref(snap)
 		}

@@ -100,6 +100,9 @@ func (d *dispatch) possible() (leyline.RejectReason, string) {
 	case run.Rollback.Active():
 		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
 	}
+	if op := c.Seed.Operation; run.Track.Suspect > 0 && op != leyline.OpCull && op != leyline.OpCancel {
+		return leyline.RejectSuspect, fmt.Sprintf("the loss is anomalous since step %d", run.Track.SuspectFrom)
+	}
 	d.seed = d.State.Kasmina.Seed(run.ID, c.Seed.Seed)
 	if d.seed == nil {
 		return leyline.RejectUnknownSeed, fmt.Sprintf("the run has no seed %q", c.Seed.Seed)
@@ -236,8 +239,9 @@ func (d *dispatch) evaluate() {
 	})
 }
 
-// fossilize makes a seed a lasting part of its host. A seed that was never
-// measured is neither kept nor given up: the command is refused.
+// fossilize lets a seed become a lasting part of its host, which it is once the
+// trainer has said so: nothing undoes that stage. A seed that was never measured
+// is neither kept nor given up: the command is refused.
 func (d *dispatch) fossilize() {
 	if !d.stage(leyline.StageProbationary) {
 		return
@@ -247,9 +251,7 @@ func (d *dispatch) fossilize() {
 		d.reject(leyline.RejectUnmeasured, fmt.Sprintf("its contribution was measured %d times, %d are wanted", n, c.MinProbes))
 		return
 	}
-	if d.pass(gates.Permanence(c, d.seed, d.loss())) {
-		move(d.Turn, d.id(), d.seed, leyline.StageFossilized, d.cause())
-	}
+	d.pass(gates.Permanence(c, d.seed, d.loss()))
 }
 
 // loss is the running loss of the run.

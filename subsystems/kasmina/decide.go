@@ -109,8 +109,12 @@ func acked(t *projections.Turn, x leyline.CommandAcked) {
 	t.Emit(leyline.CommandSettled{
 		Run: x.Run, Command: x.Command, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs,
 	})
-	if x.Outcome != leyline.OutcomeOK {
-		cull(t, x.Run, t.State.Kasmina.Seed(x.Run, p.Seed.Seed), "command_failed")
+	s := t.State.Kasmina.Seed(x.Run, p.Seed.Seed)
+	switch {
+	case x.Outcome != leyline.OutcomeOK:
+		cull(t, x.Run, s, "command_failed")
+	case p.Seed.Operation == leyline.OpFossilize && s.Stage == leyline.StageProbationary:
+		move(t, x.Run, s, leyline.StageFossilized, string(p.Command))
 	}
 }
 

@@ -18,7 +18,7 @@
 //	START_GRAFTING   TRAINING     G2_STABILITY         BLENDING, blend configured
 //	STABILIZE        BLENDING     G3_INTERFACE         SHADOWING, alpha 1
 //	EVALUATE         SHADOWING    G4_SYSTEM_IMPACT     PROBATIONARY, probes begin
-//	FOSSILIZE        PROBATIONARY G4_SYSTEM_IMPACT     FOSSILIZED, for good
+//	FOSSILIZE        PROBATIONARY G4_SYSTEM_IMPACT     FOSSILIZED once the trainer has answered, for good
 //	CULL, CANCEL     on trial     none                 CULLED, EMBARGOED
 //	embargo over     EMBARGOED    G5_RESET             RESETTING, DORMANT
 //
@@ -28,8 +28,8 @@
 // trainer learns from the stages in every answer that a culled seed has to go.
 //
 // The embargo lasts kasmina.embargo_ms of plane time. In a lockstep run it lasts
-// kasmina.embargo_steps healthy steps instead, because there no decision may
-// depend on how fast the machine was.
+// kasmina.embargo_steps healthy steps instead: there time decides nothing but
+// deadlines that were missed.
 //
 // Alpha advances by one step of the schedule with every healthy step while
 // BLENDING; the new alpha holds from the next step on.

@@ -86,8 +86,8 @@ func move(t *projections.Turn, run leyline.RunID, s *projections.Seed, to leylin
 }
 
 // cull retires a seed and closes its slot for the embargo. A seed that is not on
-// trial is left alone. In a lockstep run the embargo counts steps, because there
-// no decision may depend on time.
+// trial is left alone. In a lockstep run the embargo counts steps, so that the
+// slot opens at the same step however fast the machine is.
 func cull(t *projections.Turn, run leyline.RunID, s *projections.Seed, cause string) {
 	if !leyline.OnTrial(s.Stage) {
 		return

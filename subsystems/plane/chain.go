@@ -54,7 +54,7 @@ func (c *chain) note(r leyline.Record) {
 		case leyline.GradientsCombined:
 			c.weights = x.Weights
 		case leyline.TrainingAssessed:
-			c.suspect = x.Suspect > 0
+			c.suspect = x.Health == leyline.HealthSuspect
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (l *loop) capture(c *chain) {
 		r.ans.Step = x.Step
 		if len(c.weights) > 0 && !c.suspect {
 			r.ans.Snapshot = x.Step%leyline.Step(l.state.Plane.Config.Tolaria.SnapshotEvery) == 0
-			r.ans.Probes = l.state.Kasmina.Run(x.Run).ProbesDue(x.Step)
+			r.ans.Probes = l.state.Kasmina.ProbesDue(x.Run, x.Step)
 		}
 	case leyline.RunOpened:
 		l.openAnswer(x, r)

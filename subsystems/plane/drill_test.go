@@ -143,3 +143,39 @@ func TestSpikeIsCaughtAndUndone(t *testing.T) {
 	}
 	mustRedecide(t, log)
 }
+
+// TestPolicyThatAnswersNonsenseIsMissed gives answers that cannot be recorded or
+// mean nothing.
+func TestPolicyThatAnswersNonsenseIsMissed(t *testing.T) {
+	for name, answer := range map[string]func() (policy.Choice, error){
+		"no reason": func() (policy.Choice, error) { return policy.Choice{}, nil },
+		"unknown operation": func() (policy.Choice, error) {
+			return policy.Choice{Command: leyline.SeedCommand{Operation: 99, Seed: "seed-a"}}, nil
+		},
+		"an empty error": func() (policy.Choice, error) { return policy.Choice{}, errors.New("") },
+	} {
+		b := newBench(t)
+		b.config.Tamiyo.PolicyBudget = 10_000
+		b.policy = func(context.Context, policy.Question) (policy.Choice, error) { return answer() }
+		log := b.newLog()
+		p, err := b.start(t.Context(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.train(t.Context(), p, 9); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rs := records(t, log)
+		missed := only[leyline.PolicyMissed](rs)
+		if len(missed) != 3 || missed[0].Outcome != leyline.OutcomeFailed || missed[0].Reason == "" {
+			t.Errorf("%s: missed %+v, want every question of steps 4, 6 and 8", name, missed)
+		}
+		if n := len(only[leyline.DependencyViolated](rs)); n != 0 {
+			t.Errorf("%s: %d refusals", name, n)
+		}
+		mustRedecide(t, log)
+	}
+}

@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -219,11 +220,20 @@ func (l *loop) policyInput(c *completion) leyline.Input {
 	if p := l.state.Tamiyo.Run(f.Run); p == nil || p.Asked.Effect != f.ID {
 		return nil
 	}
+	failed := leyline.PolicyFailed{Request: f.ID, Run: f.Run, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took}
 	if c.outcome.State != worker.Done {
-		return leyline.PolicyFailed{Request: f.ID, Run: f.Run, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took}
+		return failed
 	}
 	x := c.choice
-	return leyline.PolicyAnswered{Request: f.ID, Run: f.Run, Command: x.Command, Reason: x.Reason, Why: x.Why, TookNs: took}
+	in, err := storable(leyline.PolicyAnswered{Request: f.ID, Run: f.Run, Command: x.Command, Reason: x.Reason, Why: x.Why, TookNs: took})
+	if err == nil {
+		err = in.Validate()
+	}
+	if err != nil { // an answer that means nothing is none
+		failed.Outcome, failed.Reason = leyline.OutcomeFailed, clip(fmt.Errorf("the answer cannot be used: %w", err))
+		return failed
+	}
+	return in
 }
 
 func (l *loop) stageInput(c *completion) leyline.Input {
@@ -252,7 +262,7 @@ func outcomeOf(o worker.Outcome) leyline.Outcome {
 func clip(err error) string {
 	s := "cancelled"
 	if err != nil {
-		s = err.Error()
+		s = cmp.Or(err.Error(), "failed without a reason")
 	}
 	return s[:min(len(s), leyline.MaxText)]
 }

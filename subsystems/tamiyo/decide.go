@@ -58,11 +58,23 @@ func enter(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyl
 // again here: an answer that is not theirs for the present state is stale, or
 // not the policy's, and nothing is proposed.
 func answered(t *projections.Turn, x leyline.PolicyAnswered) {
+	run := t.State.Tolaria.Run(x.Run)
+	void := leyline.ActionNone{Run: x.Run, Step: run.Track.Step, Request: x.Request}
+	switch {
+	case run.Rollback.Active():
+		void.Reason = leyline.RiskRollback
+	case run.Track.Suspect > 0:
+		void.Reason = leyline.RiskLossWarning
+	}
+	if void.Reason != leyline.RiskNone { // the question was put to a network in better health
+		t.Emit(void)
+		return
+	}
 	choice := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}
 	if now := policy.Next(policy.Ask(t.State, x.Run)); projections.DigestOf(now) != projections.DigestOf(choice) {
 		choice = policy.Choice{Reason: leyline.RiskPolicyStale}
 	}
-	window(t, t.State.Tolaria.Run(x.Run), t.State.Tamiyo.Run(x.Run), choice)
+	window(t, run, t.State.Tamiyo.Run(x.Run), choice)
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.
@@ -80,10 +92,7 @@ func missed(t *projections.Turn, x leyline.PolicyFailed) {
 // window weighs what the policy would do, once.
 func window(t *projections.Turn, run *projections.Run, p *projections.Policy, choice policy.Choice) {
 	c := &t.Config().Tamiyo
-	switch {
-	case run.Rollback.Active():
-		choice = policy.Choice{Reason: leyline.RiskRollback}
-	case pending(t.State, run.ID):
+	if pending(t.State, run.ID) {
 		choice = policy.Choice{Reason: leyline.RiskCommandPending}
 	}
 	v := risk.Assess(c, facts(t.State, run, p, choice.Command))

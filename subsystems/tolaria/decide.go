@@ -43,12 +43,13 @@ func Decide(t *projections.Turn, in leyline.Input) {
 
 func open(t *projections.Turn, x leyline.RunOpened) {
 	if !x.Resume {
-		t.Emit(leyline.RunStarted{Run: x.Run, Incarnation: 1, Plan: x})
+		t.Emit(leyline.RunStarted{Run: x.Run, Incarnation: 1, Plan: x, QuietBy: quietBy(t, x.Lockstep, leyline.Moments{})})
 		return
 	}
 	r := t.State.Tolaria.Run(x.Run)
 	e := leyline.RunResumed{
 		Run: x.Run, Incarnation: r.Incarnation + 1, Lineage: r.Lineage, Lost: r.Track.Step,
+		QuietBy: quietBy(t, x.Lockstep, r.Track.StepEWMA),
 	}
 	lost(t, r, x.Damaged)
 	upto := r.Track.Step
@@ -83,7 +84,8 @@ func epoch(t *projections.Turn, x leyline.EpochObserved) {
 		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies,
 	})
 	r := t.State.Tolaria.Run(x.Run)
-	if r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt && r.AwaitGood == "" {
+	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)
+	if calm && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
 		t.Emit(leyline.EmergencyCleared{
 			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
 		})

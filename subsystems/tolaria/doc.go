@@ -18,8 +18,9 @@
 //
 // # Silence
 //
-// A trainer that reports no step for longer than tolaria.stall_ms and
-// tolaria.stall_factor mean steps is stalled (trainer.stalled); its next step
+// A trainer that reports no step for longer than tolaria.stall_ms (in a lockstep
+// run, where answers may be held, the policy's and a kernel's budget come on top)
+// and tolaria.stall_factor mean steps is stalled (trainer.stalled); its next step
 // ends that (trainer.returned). Whether it is slow, hung or dead is not guessed,
 // and nothing else is decided for it.
 //

@@ -17,10 +17,11 @@ func judge(c *leyline.TolariaConfig, r *projections.Run, a *leyline.TrainingAsse
 	if a.Limit == 0 || a.Loss <= a.Limit {
 		return
 	}
-	a.Suspect = r.Track.Suspect + 1
 	if c.DivergeMode != leyline.RuleEnforce {
+		a.Suspect = r.Track.Watched + 1
 		return
 	}
+	a.Suspect = r.Track.Suspect + 1
 	a.Health = leyline.HealthSuspect
 	if a.Suspect >= c.DivergeSteps {
 		a.Health = leyline.HealthDiverged
@@ -44,13 +45,25 @@ func limit(c *leyline.TolariaConfig, m leyline.Moments) float64 {
 // longest keeps a silence that is expected within what an Instant can hold.
 const longest = 365 * 24 * time.Hour
 
-// patience is how long a trainer with such steps may be silent.
-func patience(c *leyline.TolariaConfig, step leyline.Moments) time.Duration {
-	d := c.Stall.Duration()
-	if learned := float64(c.StallFactor * step.Mean); learned > float64(d) {
+// quietBy is when a trainer with such steps counts as stalled unless it reports
+// one.
+func quietBy(t *projections.Turn, lockstep bool, step leyline.Moments) leyline.Instant {
+	c := t.Config()
+	d := c.Silence(lockstep)
+	if learned := float64(c.Tolaria.StallFactor * step.Mean); learned > float64(d) {
 		d = time.Duration(math.Min(learned, float64(longest)))
 	}
-	return d
+	return t.Meta.At.Add(d)
+}
+
+// stepTime is how long the step before this report took. A trainer cannot have
+// spent longer on it than has passed since its last report.
+func stepTime(t *projections.Turn, r *projections.Run, x leyline.StepObserved) float64 {
+	ns := x.PreviousNs
+	if r.Heard != 0 {
+		ns = min(ns, uint64(max(t.Meta.At.Sub(r.Heard), 0)))
+	}
+	return float64(ns)
 }
 
 // silent records that nothing was heard for too long.

@@ -10,12 +10,13 @@ import (
 
 // fall is why and from where a run is rolled back.
 type fall struct {
-	cause  leyline.FaultReason
-	step   leyline.Step    // the first that showed the fault
-	before leyline.Step    // the snapshot must have been taken before it
-	seen   leyline.Instant // when that step was reported
-	since  leyline.Instant // the budget runs from here, over every attempt
-	still  bool            // unless the clock stands still
+	cause   leyline.FaultReason
+	step    leyline.Step    // the first that showed the fault
+	reached leyline.Step    // the one whose report decided it
+	before  leyline.Step    // the snapshot must have been taken before it
+	seen    leyline.Instant // when that step was reported
+	since   leyline.Instant // the budget runs from here, over every attempt
+	still   bool            // unless the clock stands still
 }
 
 // begin starts a rollback, or halts the run when there is nowhere to go.
@@ -26,7 +27,7 @@ func begin(t *projections.Turn, r *projections.Run, f fall) {
 		return
 	}
 	e := leyline.RollbackStarted{
-		Run: r.ID, Rollback: leyline.RollbackID(fmt.Sprintf("rb-%d", t.Meta.Seq)), Cause: f.cause, FaultStep: f.step,
+		Run: r.ID, Rollback: leyline.RollbackID(fmt.Sprintf("rb-%d", t.Meta.Seq)), Cause: f.cause, FaultStep: f.step, Reached: f.reached,
 		Snapshot: plan.Snapshot, ToStep: plan.Step, Tier: plan.Tier, Seen: f.seen, Since: f.since,
 	}
 	if !f.still {
@@ -58,7 +59,7 @@ func prepared(t *projections.Turn, r *projections.Run, x leyline.RollbackReporte
 	old := r.Rollback
 	finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeFailed, Reason: why, Digest: x.Digest})
 	begin(t, r, fall{
-		cause: old.Cause, step: old.FaultStep, before: old.ToStep, seen: old.Seen, since: old.Started, still: old.Deadline == 0,
+		cause: old.Cause, step: old.FaultStep, reached: old.Reached, before: old.ToStep, seen: old.Seen, since: old.Started, still: old.Deadline == 0,
 	})
 }
 
@@ -99,6 +100,7 @@ func finish(t *projections.Turn, r *projections.Run, e leyline.RollbackFinished)
 	if e.Outcome == leyline.OutcomeOK {
 		e.Incarnation++
 		e.Lineage++
+		e.QuietBy = quietBy(t, r.Plan.Lockstep, r.Track.StepEWMA)
 	}
 	e.TotalNs = uint64(t.Meta.At.Sub(b.Started))
 	e.WithinSLA = e.Outcome == leyline.OutcomeOK && b.Deadline != 0 && t.Meta.At <= b.Deadline

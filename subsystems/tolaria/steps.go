@@ -21,19 +21,18 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	c := &t.Config().Tolaria
 	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
 	combined := combine(t.Config(), x, g)
-	a := assess(c, r, x, g, combined)
+	a := assess(t, r, x, g, combined)
 	if !finite(combined.Weights) || !bounded(a) {
 		fault(t, r, x) // finite reports whose sums are not: as bad as a NaN
 		return
 	}
 	judge(c, r, &a)
-	a.QuietBy = t.Meta.At.Add(patience(c, a.StepEWMA))
 	if a.Health == leyline.HealthDiverged {
-		a.QuietBy = 0
 		t.Emit(a)
 		abandon(t, r, leyline.FaultDiverged, x.Step)
 		return
 	}
+	a.QuietBy = quietBy(t, r.Plan.Lockstep, a.StepEWMA)
 	t.Emit(combined)
 	t.Emit(a)
 }
@@ -50,7 +49,7 @@ func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 // abandon rolls back to before the fault showed. When anomalous steps led up to
 // it, that is before the first of them.
 func abandon(t *projections.Turn, r *projections.Run, why leyline.FaultReason, at leyline.Step) {
-	f := fall{cause: why, step: at, seen: t.Meta.At, since: t.Meta.At}
+	f := fall{cause: why, step: at, reached: at, seen: t.Meta.At, since: t.Meta.At}
 	if r.Track.Suspect > 0 {
 		f.step, f.seen = r.Track.SuspectFrom, r.Track.SuspectAt
 	}
@@ -112,8 +111,8 @@ func combine(c *leyline.ExecutionConfig, x leyline.StepObserved, g aggregate.Gra
 func meanLoss(x leyline.StepObserved) float64 { return detmath.Sum(x.Losses) / float64(len(x.Losses)) }
 
 // assess is the verdict on a step that is healthy as far as its numbers go.
-func assess(c *leyline.TolariaConfig, r *projections.Run, x leyline.StepObserved, g aggregate.Gram, w leyline.GradientsCombined) leyline.TrainingAssessed {
-	loss := meanLoss(x)
+func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g aggregate.Gram, w leyline.GradientsCombined) leyline.TrainingAssessed {
+	c, loss := &t.Config().Tolaria, meanLoss(x)
 	e := leyline.TrainingAssessed{
 		Run: x.Run, Step: x.Step, Health: leyline.HealthHealthy, Loss: loss,
 		LossEWMA:     next(c, r.Track.LossEWMA, loss),
@@ -123,7 +122,7 @@ func assess(c *leyline.TolariaConfig, r *projections.Run, x leyline.StepObserved
 		FirstGood:    r.AwaitGood,
 	}
 	if x.PreviousNs > 0 {
-		e.StepEWMA = next(c, r.Track.StepEWMA, float64(x.PreviousNs))
+		e.StepEWMA = next(c, r.Track.StepEWMA, stepTime(t, r, x))
 	}
 	if r.Track.LossEWMA.N > 0 {
 		e.Delta = loss - r.Track.LossEWMA.Mean

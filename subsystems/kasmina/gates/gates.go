@@ -112,6 +112,7 @@ func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Ver
 	leak(v, c, s)
 	impact(v, c, s, loss)
 	m := s.Contribution
+	v.must("probe_losses_finite", !math.IsNaN(m.Loss) && !math.IsInf(m.Loss, 0))
 	v.add("probes", float64(m.Probes), float64(c.MinProbes), m.Probes >= c.MinProbes, leyline.RuleEnforce)
 	v.add("contribution", m.Accuracy, c.MinContribution, m.Probes > 0 && m.Accuracy >= c.MinContribution, c.ContributionMode)
 	return *v
@@ -119,8 +120,11 @@ func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Ver
 
 func impact(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed, loss float64) {
 	ratio := math.Inf(1) // never measured
-	if s.LossBefore > 0 {
+	switch {
+	case s.LossBefore > 0:
 		ratio = loss / s.LossBefore
+	case loss == 0:
+		ratio = 1 // a host that makes no mistakes makes none with the seed either
 	}
 	v.add("loss_ratio", ratio, c.MaxLossRatio, ratio <= c.MaxLossRatio, leyline.RuleEnforce)
 }

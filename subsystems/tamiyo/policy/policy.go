@@ -17,7 +17,8 @@ import (
 
 // Question is everything the rules look at.
 type Question struct {
-	Step       leyline.Step // of the window
+	Step       leyline.Step   // of the window
+	Faulted    []leyline.Step // that had been reached when the run was rolled back
 	Config     leyline.ExecutionConfig
 	Plan       leyline.RunOpened
 	Seeds      []projections.Seed // in slot order
@@ -30,13 +31,14 @@ type Question struct {
 func Ask(s *projections.State, run leyline.RunID) Question {
 	r, slots := s.Tolaria.Run(run), s.Kasmina.Run(run)
 	return Question{
-		Step: r.Track.Step, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
+		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
 		Blueprints: s.Plane.Blueprints,
 	}
 }
 
 // Clone returns a question that the state can change under without harm.
 func (q Question) Clone() Question {
+	q.Faulted = slices.Clone(q.Faulted)
 	q.Seeds, q.Trials, q.Blueprints = slices.Clone(q.Seeds), slices.Clone(q.Trials), slices.Clone(q.Blueprints)
 	return q
 }
