@@ -40,18 +40,17 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// BenchmarkStepMultiMNIST is one batch of 64 on two hidden layers of a size,
-// with a blending seed of a width or none.
+// BenchmarkStepMultiMNIST is one batch of 64 on two hidden layers of 128, with a
+// blending seed or none.
 func BenchmarkStepMultiMNIST(b *testing.B) {
 	d, err := MultiMNIST()
 	ok(b, err)
-	for _, size := range [][2]int{{12, 0}, {12, 64}, {128, 0}, {128, 64}} {
-		hidden, width := size[0], size[1]
-		b.Run(fmt.Sprintf("hidden=%d/blending=%d", hidden, width), func(b *testing.B) {
-			n, err := NewNet(d, NetConfig{Hidden: hidden, Batch: 64, Seed: 1})
+	for _, shape := range []Block{{}, {Hidden: 128, Width: 2}, {Hidden: 128, Width: 2, Channels: 3, Side: multiSide}} {
+		b.Run(fmt.Sprintf("width=%d/channels=%d", shape.Width, shape.Channels), func(b *testing.B) {
+			n, err := NewNet(d, NetConfig{Hidden: 128, Batch: 64, Seed: 1})
 			ok(b, err)
-			if width > 0 {
-				kernel, err := NewKernel("bench", hidden, width, 1)
+			if shape.Width > 0 {
+				kernel, err := NewKernel("bench", shape, 1)
 				ok(b, err)
 				ok(b, n.Graft("s1", kernel))
 				ok(b, n.SetMode("s1", ModeBlending))
@@ -68,15 +67,11 @@ func BenchmarkStepMultiMNIST(b *testing.B) {
 func BenchmarkEvaluateMultiMNIST(b *testing.B) {
 	d, err := MultiMNIST()
 	ok(b, err)
-	for _, hidden := range []int{12, 128} {
-		b.Run(fmt.Sprintf("hidden=%d", hidden), func(b *testing.B) {
-			n, err := NewNet(d, NetConfig{Hidden: hidden, Batch: 64, Seed: 1})
-			ok(b, err)
-			for b.Loop() {
-				if _, err := n.Evaluate(d.HeldOut); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	n, err := NewNet(d, NetConfig{Hidden: 128, Batch: 64, Seed: 1})
+	ok(b, err)
+	for b.Loop() {
+		if _, err := n.Evaluate(d.HeldOut); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -28,8 +28,11 @@ type Data struct {
 	Name     string     // for example "penguins"
 	Features []string   // column names of X
 	X        *mat.Dense // rows x features, scaled as the function that made the data says
-	Tasks    []Task
-	Labels   [][]int // Labels[t][row] is the class of row in task t, in [0, Tasks[t].Classes)
+	// Side is set when the features are the pixels of a square image, row by row
+	// from the top left: its side in pixels, within 5 and 32. Else it is 0.
+	Side   int
+	Tasks  []Task
+	Labels [][]int // Labels[t][row] is the class of row in task t, in [0, Tasks[t].Classes)
 	// The parts of the split: ascending, none empty, no row in two of them,
 	// together all rows.
 	Train []int // rows to learn from

@@ -14,6 +14,9 @@ func (d *Data) validate() error {
 	if features < 1 || features > maxFeatures {
 		return fmt.Errorf("%d features, not within 1 and %d", features, maxFeatures)
 	}
+	if d.Side != 0 && (d.Side < patchSide || d.Side > maxImage || d.Side*d.Side != features) {
+		return fmt.Errorf("%d features are no image of side %d", features, d.Side)
+	}
 	seen := map[string]bool{}
 	for t, task := range d.Tasks {
 		if seen[task.Name] {

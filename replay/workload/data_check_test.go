@@ -32,6 +32,8 @@ func TestDataRefused(t *testing.T) {
 		{"no tasks", "at least one task", func(d *Data) { d.Tasks = nil }},
 		{"no features", "at least one task", func(d *Data) { d.X = nil }},
 		{"features", "1025 features", func(d *Data) { d.X = mat.NewDense(10, 1025, nil) }},
+		{"no square", "4 features are no image of side 3", func(d *Data) { d.Side = 3 }},
+		{"small image", "4 features are no image of side 2", func(d *Data) { d.Side = 2 }},
 		{"name twice", "used twice", func(d *Data) { d.Tasks[1].Name = "a" }},
 		{"no name", "no name", func(d *Data) { d.Tasks[1].Name = "" }},
 		{"classes", "257 classes", func(d *Data) { d.Tasks[0].Classes = 257 }},

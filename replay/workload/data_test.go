@@ -23,19 +23,23 @@ func TestEmbeddedFiles(t *testing.T) {
 	}
 	var ids []string
 	for _, want := range []struct { // as in testdata/kernels/gen.go
-		blueprint     string
-		hidden, width int
-		seed          uint64
-	}{{"residual-mlp-16", 32, 16, 16}, {"residual-mlp-h12-w1", 12, 1, 1}, {"residual-mlp-h12-w64", 12, 64, 64}} {
+		blueprint string
+		shape     Block
+		seed      uint64
+	}{
+		{"residual-conv-h128-c3", Block{Hidden: 128, Width: 2, Channels: 3, Side: 18}, 3},
+		{"residual-mlp-16", Block{Hidden: 32, Width: 16}, 16},
+		{"residual-mlp-h128-w2", Block{Hidden: 128, Width: 2}, 2},
+	} {
 		ids = append(ids, want.blueprint)
-		made, err := NewKernel(want.blueprint, want.hidden, want.width, want.seed)
+		made, err := NewKernel(want.blueprint, want.shape, want.seed)
 		ok(t, err)
 		if !bytes.Equal(made, kernelOf(t, want.blueprint)) {
 			t.Errorf("the kernel file of %s is not what gen.go makes", want.blueprint)
 		}
-		k, err := decodeKernel(made, want.hidden)
-		if err != nil || k.blueprint != want.blueprint || k.width != want.width {
-			t.Errorf("kernel is %q of width %d, error %v", k.blueprint, k.width, err)
+		k, err := decodeKernel(made, want.shape.Hidden, 18)
+		if err != nil || k.blueprint != want.blueprint || k.shape != want.shape {
+			t.Errorf("kernel is %q, a %+v, error %v", k.blueprint, k.shape, err)
 		}
 	}
 	if diff := cmp.Diff(ids, testdata.Blueprints()); diff != "" {

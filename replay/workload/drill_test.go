@@ -100,6 +100,60 @@ func TestMissingKernelsStayMissing(t *testing.T) {
 	}
 }
 
+// So it is when a rollback lies between the fault and the resume: nobody put the
+// kernels back for that.
+func TestMissingKernelsStayMissingBehindARollback(t *testing.T) {
+	p := newFake(t)
+	removed := 0
+	o := p.options(20, Fault{FaultKernel, 7}, Fault{FaultNaN, 9})
+	o.Levers.RemoveKernels = func() error { removed++; return nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Observe = func(x Progress) {
+		if x.Step == 6 && x.Lineage == 1 {
+			cancel()
+		}
+	}
+	if _, err := Train(ctx, p, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	o.Observe, o.Resume = nil, true
+	r, err := Train(t.Context(), p, o)
+	ok(t, err)
+	if r.From != 5 || removed != 2 {
+		t.Errorf("resumed from step %d, the store was emptied %d times", r.From, removed)
+	}
+}
+
+func TestFaultThatFindsNothingIsTold(t *testing.T) {
+	p := newFake(t)
+	o := p.options(20, Fault{FaultReplay, 3}, Fault{FaultReplay, 5})
+	calls := 0
+	o.Levers.ReplayCommand = func(context.Context) error {
+		if calls++; calls == 1 {
+			return ErrNothingYet
+		}
+		return nil
+	}
+	r, err := Train(t.Context(), p, o)
+	ok(t, err)
+	if !slices.Equal(r.Missed, []Fault{{FaultReplay, 3}}) || calls != 2 {
+		t.Errorf("missed %v of %d", r.Missed, calls)
+	}
+}
+
+// Two faults that one rollback undoes happen once each.
+func TestOverlappingFaultsHappenOnce(t *testing.T) {
+	p := newFake(t)
+	o := p.options(20, Fault{FaultReplay, 7}, Fault{FaultNaN, 9}, Fault{FaultReplay, 9})
+	calls := 0
+	o.Levers.ReplayCommand = func(context.Context) error { calls++; return nil }
+	r, err := Train(t.Context(), p, o)
+	ok(t, err)
+	if calls != 2 || len(r.Recoveries) != 1 {
+		t.Errorf("%d replays, %d recoveries", calls, len(r.Recoveries))
+	}
+}
+
 func TestLatePolicyIsLateOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := LatePolicy([]Fault{{FaultNaN, 10}, {FaultPolicy, 22}})
@@ -110,9 +164,13 @@ func TestLatePolicyIsLateOnce(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), q.Config.Tamiyo.PolicyBudget.Duration())
 			_, err := late(ctx, q)
 			cancel()
-			if got, want := errors.Is(err, context.DeadlineExceeded), step == 30; got != want {
+			if got, want := errors.Is(err, context.DeadlineExceeded), step == 40; got != want {
 				t.Errorf("the question of step %d: %v", step, err)
 			}
+		}
+		q.Step, q.Faulted = 40, []leyline.Step{44}
+		if _, err := late(t.Context(), q); err != nil {
+			t.Errorf("asked again behind a rollback: %v", err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,12 +36,16 @@ func FaultNames() []string {
 	return []string{FaultSpike, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay}
 }
 
+// ErrNothingYet is what a lever says that finds nothing to take hold of. The
+// fault then did not strike, which Result.Missed tells; training goes on.
+var ErrNothingYet = errors.New("there is nothing yet that this fault could strike")
+
 // Levers are what faults outside the network take hold of. A fault whose lever
 // is missing is refused before the run.
 type Levers struct {
 	Stall         time.Duration                   // length of a stall
 	RemoveKernels func() error                    // deletes the files of the kernel store; may be called again
-	ReplayCommand func(ctx context.Context) error // sends the newest accepted command once more
+	ReplayCommand func(ctx context.Context) error // sends the newest accepted command once more, or says ErrNothingYet
 	LatePolicy    bool                            // the plane was started with LatePolicy and a policy budget
 }
 
@@ -81,17 +86,27 @@ func (f Fault) check(steps leyline.Step, l Levers) error {
 	return nil
 }
 
-// inject does what is declared for a step. A fault that lies before one that
-// the run has been rolled back for has happened and does not happen again.
+// struck reports whether a fault of this step has happened in a history that was
+// rolled back since. It does not happen again.
+func struck(faulted []leyline.Step, s leyline.Step) bool {
+	return slices.ContainsFunc(faulted, func(reached leyline.Step) bool { return reached >= s })
+}
+
+// inject does what is declared for a step.
 func (t *trainer) inject(ctx context.Context, s leyline.Step) error {
-	if slices.ContainsFunc(t.faulted, func(f leyline.Step) bool { return f >= s }) {
+	if struck(t.faulted, s) {
 		return nil
 	}
 	for _, f := range t.opts.Faults {
 		if f.Step != s {
 			continue
 		}
-		if err := t.strike(ctx, f); err != nil {
+		err := t.strike(ctx, f)
+		if errors.Is(err, ErrNothingYet) {
+			t.result.Missed = append(t.result.Missed, f)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("fault %s@%d: %w", f.Name, f.Step, err)
 		}
 	}
@@ -121,21 +136,27 @@ func (t *trainer) strike(ctx context.Context, f Fault) error {
 // network and the log.
 func (t *trainer) reinject() error {
 	for _, f := range t.opts.Faults {
-		if f.Name == FaultKernel && f.Step <= t.step {
+		if f.Name == FaultKernel && (f.Step <= t.step || struck(t.faulted, f.Step)) {
 			return t.opts.Levers.RemoveKernels()
 		}
 	}
 	return nil
 }
 
+// FirstQuestion is the first step at or after s at which the policy is asked.
+func FirstQuestion(c *leyline.TamiyoConfig, s leyline.Step) leyline.Step {
+	w := leyline.Step(c.WindowSteps)
+	s = max(s, leyline.Step(c.WarmupSteps), 1)
+	return (s + w - 1) / w * w
+}
+
 // LatePolicy is the rules policy with FaultPolicy built in: the first question
-// at or after such a fault's step is thought about for too long. It honours its
-// deadline, as a policy should.
+// at or after such a fault's step is thought about for too long, once. It
+// honours its deadline, as a policy should.
 func LatePolicy(faults []Fault) func(context.Context, policy.Question) (policy.Choice, error) {
 	return func(ctx context.Context, q policy.Question) (policy.Choice, error) {
-		window := leyline.Step(q.Config.Tamiyo.WindowSteps)
 		for _, f := range faults {
-			if f.Name == FaultPolicy && q.Step >= f.Step && q.Step-f.Step < window {
+			if f.Name == FaultPolicy && q.Step == FirstQuestion(&q.Config.Tamiyo, f.Step) && !struck(q.Faulted, q.Step) {
 				select {
 				case <-time.After(10 * q.Config.Tamiyo.PolicyBudget.Duration()):
 				case <-ctx.Done():

@@ -2,7 +2,10 @@ package workload
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // slow is the twin of Net for one row and loops only: it reads the same
@@ -32,8 +35,30 @@ func slowTanh(v []float64) []float64 {
 	return v
 }
 
-func slowBlock(p []float64, in, mid, out int, x []float64) []float64 {
+func slowTrunk(p []float64, in, mid, out int, x []float64) []float64 {
 	return slowAffine(p[in*mid+mid:], mid, out, slowTanh(slowAffine(p, in, mid, x)))
+}
+
+// slowSeed is the block of a seed for one image x, if it reads one, and trunk u.
+func slowSeed(sd *seed, x, u []float64) []float64 {
+	b, p := sd.shape, sd.value
+	var mid []float64
+	if b.Channels > 0 {
+		for c := range b.Channels {
+			for top := 0; top+5 <= b.Side; top += 2 {
+				for left := 0; left+5 <= b.Side; left += 2 {
+					sum := p[25*b.Channels+c]
+					for i := range 25 {
+						sum += p[25*c+i] * x[(top+i/5)*b.Side+left+i%5]
+					}
+					mid = append(mid, sum)
+				}
+			}
+		}
+		p = p[26*b.Channels:]
+	}
+	mid = append(mid, slowAffine(p, b.Hidden, b.Width, u)...)
+	return slowAffine(p[b.Hidden*b.Width+b.Width:], len(mid), b.Hidden, slowTanh(mid))
 }
 
 func (s slow) headLoss(t, row int, h []float64) float64 {
@@ -50,7 +75,7 @@ func (s slow) headLoss(t, row int, h []float64) float64 {
 func (s slow) losses(batch []int, t int, aux *seed, record map[*seed][][]float64) (task, auxiliary float64) {
 	h, rows := s.n.cfg.Hidden, float64(len(batch))
 	for at, row := range batch {
-		cur := slowTanh(slowBlock(s.n.trunk.value, s.n.trunk.in, h, h, s.n.data.X.RawRowView(row)))
+		cur := slowTanh(slowTrunk(s.n.trunk.value, s.n.trunk.in, h, h, s.n.data.X.RawRowView(row)))
 		for _, sd := range s.n.seeds {
 			if record != nil {
 				record[sd] = append(record[sd], cur)
@@ -59,7 +84,7 @@ func (s slow) losses(batch []int, t int, aux *seed, record map[*seed][][]float64
 			if s.detached != nil {
 				u = s.detached[sd][at]
 			}
-			y := slowBlock(sd.value, h, sd.Width, h, u)
+			y := slowSeed(sd, s.n.data.X.RawRowView(row), u)
 			if sd == aux {
 				auxiliary += s.headLoss(t, row, slowSum(u, 1, y)) / rows
 			}
@@ -105,12 +130,53 @@ func slopes(t *testing.T, what string, p, got []float64, f func() float64) (wors
 func garden(t *testing.T) *story {
 	s := newStory(t, 7)
 	s.train(t, 1, 30)
+	plant(t, s, func(i int) Block { return Block{Hidden: 32, Width: 3 + i} })
+	return s
+}
+
+// gallery is a garden of small images in which all seeds but one have filters.
+func gallery(t *testing.T) *story {
+	s := newGallery(t)
+	s.train(t, 1, 30)
+	plant(t, s, func(i int) Block {
+		if i == 2 {
+			return Block{Hidden: 6, Width: 2}
+		}
+		return Block{Hidden: 6, Width: 1 + i, Channels: 1 + i%3, Side: 8}
+	})
+	return s
+}
+
+// newGallery returns a net of 6 hidden units on 40 random images of 8 x 8 pixels
+// and two tasks.
+func newGallery(t *testing.T) *story {
+	r := rand.New(rand.NewPCG(7, 7))
+	d := &Data{Name: "gallery", X: mat.NewDense(40, 64, nil), Side: 8, Labels: [][]int{make([]int, 40), make([]int, 40)}}
+	for i := range d.X.RawMatrix().Data {
+		d.X.RawMatrix().Data[i] = r.NormFloat64()
+	}
+	for i := range 40 {
+		d.Labels[0][i], d.Labels[1][i] = r.IntN(3), r.IntN(2)
+	}
+	d.Tasks = []Task{{"three", 3, []string{"a", "b", "c"}}, {"two", 2, []string{"a", "b"}}}
+	rows := ascending(40)
+	d.Train, d.Probe, d.HeldOut = rows[:32], rows[32:36], rows[36:]
+	n, err := NewNet(d, NetConfig{Hidden: 6, Seed: 7})
+	ok(t, err)
+	b, err := NewBatches(d.Train, n.Config().Batch, 7)
+	ok(t, err)
+	return &story{net: n, batches: b, weights: []float64{1, 1}}
+}
+
+// plant grafts five seeds.
+func plant(t *testing.T, s *story, shape func(i int) Block) {
+	t.Helper()
 	for i, g := range []struct {
 		slot  string
 		mode  Mode
 		alpha float64
 	}{{"a", ModeBlending, 0.7}, {"b", ModeTraining, 0.3}, {"c", ModeFrozen, 0.4}, {"d", ModeBlending, 0.2}, {"e", ModeIdle, 1}} {
-		kernel, err := NewKernel("test", 32, 3+i, uint64(i))
+		kernel, err := NewKernel("test", shape(i), uint64(i))
 		ok(t, err)
 		ok(t, s.net.Graft(g.slot, kernel))
 		for j := range s.net.find(g.slot).value { // away from the small initial weights
@@ -119,13 +185,17 @@ func garden(t *testing.T) *story {
 		ok(t, s.net.SetMode(g.slot, g.mode))
 		ok(t, s.net.SetAlpha(g.slot, g.alpha))
 	}
-	return s
 }
 
-// Every gradient agrees with finite differences of the slow twin in which the
-// input of every seed is a constant: that is what detach means.
+// Every gradient agrees with finite differences of the slow twin in which what
+// every seed reads is a constant: that is what detach means.
 func TestGradients(t *testing.T) {
-	n := garden(t).net
+	t.Run("trunk", func(t *testing.T) { checkGradients(t, garden(t).net) })
+	t.Run("input and trunk", func(t *testing.T) { checkGradients(t, gallery(t).net) })
+}
+
+func checkGradients(t *testing.T, n *Net) {
+	t.Helper()
 	batch := n.data.Train[:8]
 	twin := slow{n: n, detached: map[*seed][][]float64{}}
 	slow{n: n}.losses(batch, 0, nil, twin.detached)
@@ -164,7 +234,7 @@ func TestGradients(t *testing.T) {
 		return sum
 	}
 	for at, u := range twin.detached[n.find("d")] {
-		slopes(t, "input of blending seed d", u, n.find("d").sumDx.Data[at*len(u):(at+1)*len(u)], total)
+		slopes(t, "trunk as blending seed d reads it", u, n.find("d").sumDu.Data[at*len(u):(at+1)*len(u)], total)
 	}
 	slopes(t, "training seed", training.value, training.aux, auxSum)
 	if want := n.trunk.size() + n.find("a").size() + n.find("d").size(); n.SharedSize() != want {
@@ -176,14 +246,23 @@ func TestGradients(t *testing.T) {
 }
 
 // The leak drill does what it says: the host's gradient becomes that of a net
-// without detach, and the leak is seen.
+// without detach, and the leak is seen, also when the seed reads the input too.
 func TestLeakDrill(t *testing.T) {
-	s := newStory(t, 7)
+	t.Run("trunk", func(t *testing.T) { checkLeak(t, newStory(t, 7), kernelOf(t, "residual-mlp-16")) })
+	t.Run("input and trunk", func(t *testing.T) {
+		kernel, err := NewKernel("test", Block{Hidden: 6, Width: 2, Channels: 2, Side: 8}, 1)
+		ok(t, err)
+		checkLeak(t, newGallery(t), kernel)
+	})
+}
+
+func checkLeak(t *testing.T, s *story, kernel []byte) {
+	t.Helper()
 	n := s.net
 	if err := n.Corrupt(FaultLeak); err == nil {
 		t.Error("a leak without a seed was accepted")
 	}
-	ok(t, n.Graft("a", kernelOf(t, "residual-mlp-16")))
+	ok(t, n.Graft("a", kernel))
 	s.train(t, 1, 20)
 	ok(t, n.SetMode("a", ModeBlending))
 	ok(t, n.SetAlpha("a", 0.8))

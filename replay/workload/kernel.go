@@ -9,13 +9,18 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// A kernel is a safetensors file with four tensors and two metadata entries.
-// Weights are stored out x in, as most frameworks do:
+// A kernel is a safetensors file with four tensors, two more if it has filters,
+// and three metadata entries. Weights are stored out x in, as most frameworks do:
 //
-//	in.weight  [width, hidden]    in.bias  [width]
-//	out.weight [hidden, width]    out.bias [hidden]
-//	format = "esper-kernel/1"     blueprint = the blueprint's id
-const kernelFormat = "esper-kernel/1"
+//	filter.weight [channels, 25]      filter.bias [channels]
+//	in.weight     [width, hidden]     in.bias     [width]
+//	out.weight    [hidden, mid]       out.bias    [hidden]
+//	format = "esper-kernel/2"     blueprint = the blueprint's id
+//	reads = "trunk", or "input,trunk" of a kernel with filters
+//
+// A filter is a square of 5 x 5 pixels, row by row; mid is width and the number
+// of channels times that of the image's patches, see Block.
+const kernelFormat = "esper-kernel/2"
 
 // kernelOutScale keeps the last layer of a new kernel small, but not zero, so
 // that a graft hardly disturbs the host and yet passes a gradient inwards.
@@ -41,29 +46,24 @@ type ContentError struct {
 // Error implements error.
 func (e *ContentError) Error() string { return fmt.Sprintf("%q: %s", e.Name, e.Reason) }
 
-// NewKernel returns a kernel file for hidden units and a block of the given
-// width, both within 1 and 256. The bytes are a pure function of the arguments:
-// Glorot-uniform weights, those of the last layer times 0.1; biases zero.
-func NewKernel(blueprint string, hidden, width int, seed uint64) ([]byte, error) {
+// NewKernel returns a kernel file for a block of the given make-up. The bytes
+// are a pure function of the arguments: Glorot-uniform weights in the order
+// filter, in, out, those of the last layer times 0.1; biases zero.
+func NewKernel(blueprint string, shape Block, seed uint64) ([]byte, error) {
 	if blueprint == "" {
 		return nil, fmt.Errorf("cannot make a kernel: the blueprint has no id")
 	}
-	if min(hidden, width) < 1 || max(hidden, width) > maxWidth {
-		return nil, fmt.Errorf("cannot make a kernel: %d hidden units and width %d, not within 1 and %d", hidden, width, maxWidth)
+	if err := shape.validate(); err != nil {
+		return nil, fmt.Errorf("cannot make a kernel: %w", err)
 	}
-	m := newMLP(hidden, width, hidden, false)
-	first, second := m.over(m.value)
+	values := make([]float64, shape.size())
+	m := shape.over(values)
 	r := rand.NewPCG(seed, streamKernel)
-	fillUniform(first.w.Data, glorot(hidden, width), r)
-	fillUniform(second.w.Data, kernelOutScale*glorot(width, hidden), r)
-	meta := map[string]string{"format": kernelFormat, "blueprint": blueprint}
-	return EncodeTensors(meta, m.tensors("", m.value, "in", "out"))
-}
-
-// tensors returns views of flat, laid out like the parameters of m.
-func (m *mlp) tensors(prefix string, flat []float64, first, second string) []Tensor {
-	a, b := m.over(flat)
-	return append(a.tensors(prefix+first), b.tensors(prefix+second)...)
+	fillUniform(m.filter.w.Data, glorot(patchArea, shape.Channels), r)
+	fillUniform(m.in.w.Data, glorot(shape.Hidden, shape.Width), r)
+	fillUniform(m.out.w.Data, kernelOutScale*glorot(shape.mid(), shape.Hidden), r)
+	meta := map[string]string{"format": kernelFormat, "blueprint": blueprint, "reads": shape.Reads()}
+	return EncodeTensors(meta, shape.tensors("", values))
 }
 
 func (a affine) tensors(name string) []Tensor {
@@ -109,38 +109,60 @@ func fill(views, file []Tensor) error {
 
 type kernel struct {
 	blueprint string
-	width     int
-	values    []float64 // laid out like the parameters of an mlp
+	shape     Block
+	values    []float64 // laid out like the parameters of a block
 }
 
-// decodeKernel reads a kernel for a net of hidden units.
-func decodeKernel(b []byte, hidden int) (kernel, error) {
+// decodeKernel reads a kernel for a net of hidden units and images of a side, 0
+// when its features are no image.
+func decodeKernel(b []byte, hidden, side int) (kernel, error) {
 	meta, ts, err := DecodeTensors(b)
 	if err != nil {
 		return kernel{}, err
 	}
-	k := kernel{blueprint: meta["blueprint"]}
+	k := kernel{blueprint: meta["blueprint"], shape: Block{Hidden: hidden}}
 	switch {
 	case meta["format"] != kernelFormat:
 		return kernel{}, &ContentError{"format", fmt.Sprintf("is %q, want %q", meta["format"], kernelFormat)}
 	case k.blueprint == "":
 		return kernel{}, &ContentError{"blueprint", "is missing"}
 	}
-	i := slices.IndexFunc(ts, func(t Tensor) bool { return t.Name == "in.bias" })
-	if i < 0 {
-		return kernel{}, &ContentError{"in.bias", "tensor is missing"}
-	}
-	if k.width = len(ts[i].Data); k.width < 1 || k.width > maxWidth {
-		return kernel{}, &ContentError{"in.bias", fmt.Sprintf("width %d is not within 1 and %d", k.width, maxWidth)}
-	}
-	m := newMLP(hidden, k.width, hidden, false)
-	if err := fill(m.tensors("", m.value, "in", "out"), ts); err != nil {
+	if k.shape.Width, err = unitsOf(ts, "in.bias", maxWidth); err != nil {
 		return kernel{}, err
 	}
-	_, second := m.over(m.value)
-	if floats.Dot(second.w.Data, second.w.Data) == 0 {
+	switch meta["reads"] {
+	case readsTrunk:
+	case readsBoth:
+		if k.shape.Channels, err = unitsOf(ts, "filter.bias", maxChannels); err != nil {
+			return kernel{}, err
+		}
+		k.shape.Side = side
+	default:
+		return kernel{}, &ContentError{"reads", fmt.Sprintf("is %q, want %q or %q", meta["reads"], readsTrunk, readsBoth)}
+	}
+	if err := k.shape.validate(); err != nil {
+		return kernel{}, &ContentError{"reads", err.Error()}
+	}
+	k.values = make([]float64, k.shape.size())
+	if err := fill(k.shape.tensors("", k.values), ts); err != nil {
+		return kernel{}, err
+	}
+	out := k.shape.over(k.values).out.w.Data
+	if floats.Dot(out, out) == 0 {
 		return kernel{}, &ContentError{"out.weight", "is zero throughout: an identity stands in for a kernel"}
 	}
-	k.values = m.value
 	return k, nil
+}
+
+// unitsOf is the number of elements of a tensor, within 1 and most.
+func unitsOf(ts []Tensor, name string, most int) (int, error) {
+	i := slices.IndexFunc(ts, func(t Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return 0, &ContentError{name, "tensor is missing"}
+	}
+	n := len(ts[i].Data)
+	if n < 1 || n > most {
+		return 0, &ContentError{name, fmt.Sprintf("%d units, not within 1 and %d", n, most)}
+	}
+	return n, nil
 }

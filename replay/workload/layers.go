@@ -85,15 +85,14 @@ func (p params) descend(grad []float64, rate, momentum float64) {
 	}
 }
 
-// mlp is affine, tanh, affine and, when squash is set, tanh again.
+// mlp is affine, tanh, affine, tanh: the trunk.
 type mlp struct {
 	params
 	in, mid, out int
-	squash       bool
 }
 
-func newMLP(in, mid, out int, squash bool) mlp {
-	return mlp{params: newParams(affineSize(in, mid) + affineSize(mid, out)), in: in, mid: mid, out: out, squash: squash}
+func newMLP(in, mid, out int) mlp {
+	return mlp{params: newParams(affineSize(in, mid) + affineSize(mid, out)), in: in, mid: mid, out: out}
 }
 
 func (m *mlp) size() int { return len(m.value) }
@@ -104,8 +103,14 @@ func (m *mlp) over(flat []float64) (first, second affine) {
 	return affineOver(flat, m.in, m.mid), affineOver(flat[affineSize(m.in, m.mid):], m.mid, m.out)
 }
 
+// tensors returns views of flat, laid out like the parameters of m.
+func (m *mlp) tensors(prefix string, flat []float64) []Tensor {
+	first, second := m.over(flat)
+	return append(first.tensors(prefix+"1"), second.tensors(prefix+"2")...)
+}
+
 // trace holds what one forward pass of an mlp leaves for the backward pass, and
-// scratch for the latter. x is a copy: the mlp never shares memory with its input.
+// scratch for the latter.
 type trace struct {
 	x, mid, y  blas64.General
 	dMid, dOut blas64.General
@@ -125,32 +130,23 @@ func (m *mlp) forward(tr *trace, rows int) {
 	first.forward(mid, top(tr.x, rows))
 	squash(mid.Data)
 	second.forward(y, mid)
-	if m.squash {
-		squash(y.Data)
-	}
+	squash(y.Data)
 }
 
 // backward adds the gradient with respect to the parameters to grad, for the
-// upstream gradient dy, and overwrites dx, unless it is empty, with the gradient
-// with respect to the input. It reads tr as the last forward left it and leaves
-// dy alone.
-func (m *mlp) backward(tr *trace, dy blas64.General, grad []float64, dx blas64.General) {
+// upstream gradient dy. It reads tr as the last forward left it and leaves dy
+// alone.
+func (m *mlp) backward(tr *trace, dy blas64.General, grad []float64) {
 	rows := dy.Rows
 	_, second := m.over(m.value)
 	gFirst, gSecond := m.over(grad)
 	dOut, dMid := top(tr.dOut, rows), top(tr.dMid, rows)
 	copy(dOut.Data, dy.Data)
-	if m.squash {
-		unsquash(dOut.Data, tr.y.Data)
-	}
+	unsquash(dOut.Data, tr.y.Data)
 	gSecond.gradient(dOut, top(tr.mid, rows))
 	second.input(dMid, dOut)
 	unsquash(dMid.Data, tr.mid.Data)
 	gFirst.gradient(dMid, top(tr.x, rows))
-	if len(dx.Data) > 0 {
-		first, _ := m.over(m.value)
-		first.input(dx, dMid)
-	}
 }
 
 // squash replaces every number by its hyperbolic tangent.

@@ -88,6 +88,7 @@ func composeData(d digits) (*Data, error) {
 	out := &Data{
 		Name:    "multimnist",
 		X:       mat.NewDense(len(pairs), multiArea, nil),
+		Side:    multiSide,
 		Labels:  [][]int{make([]int, len(pairs)), make([]int, len(pairs))},
 		Train:   rows[:len(train):len(train)],
 		Probe:   rows[len(train) : len(train)+len(probe) : len(train)+len(probe)],

@@ -114,7 +114,7 @@ func blank(data *Data, cfg NetConfig) *Net {
 	h, rows := cfg.Hidden, cfg.Batch
 	n := &Net{
 		data: data, cfg: cfg,
-		trunk:   newMLP(features, h, h, true),
+		trunk:   newMLP(features, h, h),
 		current: matrix(rows, h), dHead: matrix(rows, h), dHost: matrix(rows, h),
 		before: matrix(rows, h), sumHost: matrix(rows, h),
 	}

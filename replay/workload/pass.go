@@ -42,19 +42,19 @@ type SeedPass struct {
 	Mode  Mode
 	Alpha float64
 	// AuxLosses is per task the mean cross-entropy, in nats, of the heads on
-	// h + s(h). In training mode only, else nil.
+	// h + s. In training mode only, else nil.
 	AuxLosses []float64
 	// GradNorm is the L2 norm of the seed's own gradient: of the auxiliary loss
 	// in training, of the summed task losses in blending, else 0.
 	GradNorm float64
 	// Leak is the L2 norm, over tasks, rows and hidden units, of the gradient
-	// that got into the host through the seed's input: the gradient handed to
-	// the trunk is compared before and after the seed's backward pass. The
-	// detach makes it exactly 0.
+	// that got into the host through what the seed reads of it: the gradient
+	// handed to the trunk is compared before and after the seed's backward pass.
+	// The detach makes it exactly 0.
 	Leak float64
 	// Cosine, in [-1,1], is between the gradient of the summed losses at the
-	// graft point and the gradient that the seed would send back through its
-	// input if it were not detached; 0 when either vanishes.
+	// graft point and the gradient that the seed would send back to the trunk if
+	// what it reads were not detached; 0 when either vanishes.
 	Cosine float64
 }
 
@@ -131,7 +131,7 @@ func (n *Net) forward(rows []int, overrides ...AlphaOverride) {
 		if alpha == 0 && !s.Mode.learns() {
 			continue
 		}
-		s.run(current)
+		s.run(top(n.tr.x, len(rows)), current)
 		if alpha != 0 {
 			floats.AddScaled(current.Data, alpha, s.tr.y.Data[:len(current.Data)])
 		}
@@ -147,7 +147,7 @@ func (n *Net) startBackward() {
 	for _, s := range n.seeds {
 		s.leak2 = 0
 		clear(s.aux)
-		clear(s.sumDx.Data)
+		clear(s.sumDu.Data)
 	}
 }
 
@@ -172,9 +172,7 @@ func (n *Net) backwardTask(t int, batch []int) {
 			n.backwardSeed(s, t, batch)
 		}
 	}
-	none := dHost
-	none.Data = nil
-	n.trunk.backward(&n.tr, dHost, n.pass.Gradients[t][:n.trunk.size()], none)
+	n.trunk.backward(&n.tr, dHost, n.pass.Gradients[t][:n.trunk.size()])
 }
 
 // measure fills the norms, leaks and cosines of the pass.
@@ -199,7 +197,7 @@ func (n *Net) measure(batch []int) {
 			}
 			used := len(batch) * n.cfg.Hidden
 			sp.GradNorm, sp.Leak = norm(grad), math.Sqrt(s.leak2)
-			sp.Cosine = cosine(n.sumHost.Data[:used], s.sumDx.Data[:used])
+			sp.Cosine = cosine(n.sumHost.Data[:used], s.sumDu.Data[:used])
 		}
 		total2 += sp.GradNorm * sp.GradNorm
 		p.IsolationLeak = max(p.IsolationLeak, sp.Leak) // max propagates NaN

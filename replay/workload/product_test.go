@@ -100,15 +100,17 @@ func TestStartsNoGoroutine(t *testing.T) {
 	}
 }
 
-// largestNet is a net at every limit of size, with a learning seed.
+// largestNet is a net at every limit of size, with a learning seed that has as
+// many filters as can be.
 func largestNet(t *testing.T) (n *Net, rows []int) {
 	t.Helper()
 	g := rand.NewPCG(2, 2)
 	d := blankData(maxRows+2, maxFeatures, maxWidth)
+	d.Side = maxImage
 	fillUniform(d.X.RawMatrix().Data, 1, g)
 	n, err := NewNet(d, NetConfig{Hidden: maxWidth, Batch: maxRows})
 	ok(t, err)
-	kernel, err := NewKernel("wide", maxWidth, maxWidth, 1)
+	kernel, err := NewKernel("wide", Block{Hidden: maxWidth, Width: maxWidth, Channels: maxChannels, Side: maxImage}, 1)
 	ok(t, err)
 	ok(t, n.Graft("s1", kernel))
 	ok(t, n.SetMode("s1", ModeBlending))

@@ -19,6 +19,7 @@ type Result struct {
 	Tasks      []TaskResult
 	Seeds      []SeedResult
 	Recoveries []Recovery
+	Missed     []Fault // that found nothing to strike, in this life of the run
 	Elapsed    time.Duration
 	Waited     time.Duration // of Elapsed, for answers of the plane
 }

@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-const netFormat = "esper-workload-net/1"
+const netFormat = "esper-workload-net/2"
 
 // Save returns all training state as a safetensors file: parameters and
 // velocities of trunk, heads and seeds as tensors; step, learning rate,
-// momentum and every seed's slot, blueprint, width, mode and alpha as metadata
-// (floats in hexadecimal, so exact). Equal state and step give equal bytes.
+// momentum and every seed's slot, blueprint, what it reads, channels, width, mode
+// and alpha as metadata (floats in hexadecimal, so exact). Equal state and step give equal bytes.
 // The step is the caller's count; the net keeps none. A net whose numbers are
 // not finite can be saved, to be looked at, but Load will refuse the file.
 // The error is a *FormatError: the name of the data or of a task that cannot be
@@ -79,6 +79,7 @@ func (n *Net) metadata(step uint64) map[string]string {
 	for i, s := range n.seeds {
 		p := seedPrefix(i)
 		meta[p+"slot"], meta[p+"blueprint"] = s.ID, s.Blueprint
+		meta[p+"reads"], meta[p+"channels"] = s.shape.Reads(), strconv.Itoa(s.shape.Channels)
 		meta[p+"width"] = strconv.Itoa(s.Width)
 		meta[p+"mode"], meta[p+"alpha"] = s.Mode.String(), hexFloat(s.Alpha)
 	}
@@ -92,16 +93,16 @@ func hexFloat(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }
 // tensors returns views of all parameters and velocities.
 func (n *Net) tensors() []Tensor {
 	const velocity = "velocity."
-	ts := append(n.trunk.tensors("trunk.", n.trunk.value, "1", "2"),
-		n.trunk.tensors(velocity+"trunk.", n.trunk.velocity, "1", "2")...)
+	ts := append(n.trunk.tensors("trunk.", n.trunk.value),
+		n.trunk.tensors(velocity+"trunk.", n.trunk.velocity)...)
 	for t, task := range n.data.Tasks {
 		h := n.heads[t]
 		ts = append(ts, affineOver(h.value, n.cfg.Hidden, task.Classes).tensors("head."+task.Name)...)
 		ts = append(ts, affineOver(h.velocity, n.cfg.Hidden, task.Classes).tensors(velocity+"head."+task.Name)...)
 	}
 	for i, s := range n.seeds {
-		ts = append(ts, s.tensors(seedPrefix(i), s.value, "in", "out")...)
-		ts = append(ts, s.tensors(velocity+seedPrefix(i), s.velocity, "in", "out")...)
+		ts = append(ts, s.shape.tensors(seedPrefix(i), s.value)...)
+		ts = append(ts, s.shape.tensors(velocity+seedPrefix(i), s.velocity)...)
 	}
 	return ts
 }
@@ -188,7 +189,11 @@ func (n *Net) stageSeeds(meta map[string]string) error {
 		if n.find(s.ID) != nil {
 			return &ContentError{seedPrefix(i) + "slot", fmt.Sprintf("%q is used twice", s.ID)}
 		}
-		n.seeds = append(n.seeds, newSeed(s, n.cfg.Hidden, n.cfg.Batch, len(n.data.Tasks)))
+		shape, err := n.metaShape(meta, seedPrefix(i), s.Width)
+		if err != nil {
+			return err
+		}
+		n.seeds = append(n.seeds, newSeed(s, shape, n.cfg.Batch, len(n.data.Tasks)))
 	}
 	return nil
 }
@@ -212,4 +217,24 @@ func metaSlot(meta map[string]string, prefix string) (Slot, error) {
 		return s, &ContentError{prefix + "width", fmt.Sprintf("%q is not within 1 and %d", meta[prefix+"width"], maxWidth)}
 	}
 	return s, nil
+}
+
+// metaShape returns the make-up of a seed's block and holds it against what the
+// file says that the seed reads, and against the layers of this net.
+func (n *Net) metaShape(meta map[string]string, prefix string, width int) (Block, error) {
+	b := Block{Hidden: n.cfg.Hidden, Width: width}
+	var err error
+	if b.Channels, err = strconv.Atoi(meta[prefix+"channels"]); err != nil {
+		return b, &ContentError{prefix + "channels", fmt.Sprintf("%q is not a number", meta[prefix+"channels"])}
+	}
+	if b.Channels > 0 {
+		b.Side = n.data.Side
+	}
+	if err := b.validate(); err != nil {
+		return b, &ContentError{prefix + "channels", err.Error()}
+	}
+	if got := meta[prefix+"reads"]; got != b.Reads() {
+		return b, &ContentError{prefix + "reads", fmt.Sprintf("is %q, a block of %d channels reads %q", got, b.Channels, b.Reads())}
+	}
+	return b, nil
 }

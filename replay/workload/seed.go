@@ -72,17 +72,17 @@ type Slot struct {
 	Blueprint string  // the kernel's blueprint id
 	Mode      Mode    //
 	Alpha     float64 // blend weight in [0,1]; has an effect in blending and frozen
-	Width     int     // hidden units of the kernel
+	Width     int     // units of the kernel that read the trunk
 }
 
 // seed is a kernel in its slot together with what one pass leaves behind.
 type seed struct {
 	Slot
-	mlp
-	tr        trace
-	joined    blas64.General // training: input + output, what the heads judge
-	up, dx    blas64.General // gradient at the output, and at the input (goes nowhere)
-	sumDx     blas64.General // dx summed over tasks
+	block
+	tr        blockTrace
+	joined    blas64.General // training: trunk + output, what the heads judge
+	up, du    blas64.General // gradient at the output, and at the trunk as it is read (goes nowhere)
+	sumDu     blas64.General // du summed over tasks
 	aux       []float64      // training: gradient of the auxiliary loss
 	auxLosses []float64      // training: auxiliary loss per task
 	offset    int            // blending: where its parameters begin in a shared gradient
@@ -90,20 +90,21 @@ type seed struct {
 	leaky     bool           // fault drill: the detach is broken
 }
 
-func newSeed(s Slot, hidden, rows, tasks int) *seed {
-	m := newMLP(hidden, s.Width, hidden, false)
+func newSeed(s Slot, shape Block, rows, tasks int) *seed {
+	b, hidden := newBlock(shape), shape.Hidden
 	return &seed{
-		Slot: s, mlp: m, tr: newTrace(rows, &m),
+		Slot: s, block: b, tr: newBlockTrace(rows, shape),
 		joined: matrix(rows, hidden), up: matrix(rows, hidden),
-		dx: matrix(rows, hidden), sumDx: matrix(rows, hidden),
-		aux: make([]float64, m.size()), auxLosses: make([]float64, tasks),
+		du: matrix(rows, hidden), sumDu: matrix(rows, hidden),
+		aux: make([]float64, b.size()), auxLosses: make([]float64, tasks),
 	}
 }
 
 // Graft attaches a kernel (safetensors bytes, see NewKernel) after the trunk
 // under a slot that is free, behind the seeds that are there, in ModeTraining
-// with alpha 0. The kernel must be of this net's hidden size: otherwise the
-// error is a *ShapeError that names the tensor. Other faults are *FormatError,
+// with alpha 0. The kernel must be of this net's hidden size and read layers
+// that this net has: otherwise the error is a *ShapeError that names the tensor,
+// or a *ContentError that names "reads". Other faults are *FormatError,
 // *ContentError, ErrSlotTaken and ErrNoSlotLeft. A refused kernel changes nothing.
 func (n *Net) Graft(slot string, kernel []byte) error {
 	if slot == "" || !utf8.ValidString(slot) {
@@ -115,11 +116,11 @@ func (n *Net) Graft(slot string, kernel []byte) error {
 	if len(n.seeds) == MaxSlots {
 		return fmt.Errorf("cannot graft %q: %w", slot, ErrNoSlotLeft)
 	}
-	k, err := decodeKernel(kernel, n.cfg.Hidden)
+	k, err := decodeKernel(kernel, n.cfg.Hidden, n.data.Side)
 	if err != nil {
 		return fmt.Errorf("cannot graft %q: %w", slot, err)
 	}
-	s := newSeed(Slot{ID: slot, Blueprint: k.blueprint, Width: k.width}, n.cfg.Hidden, n.cfg.Batch, len(n.data.Tasks))
+	s := newSeed(Slot{ID: slot, Blueprint: k.blueprint, Width: k.shape.Width}, k.shape, n.cfg.Batch, len(n.data.Tasks))
 	copy(s.value, k.values)
 	n.seeds = append(n.seeds, s)
 	n.relayout()
@@ -192,12 +193,11 @@ func (n *Net) find(slot string) *seed {
 
 func validAlpha(a float64) bool { return a >= 0 && a <= 1 } // false for NaN
 
-// run passes the current trunk output through the seed. The input is copied:
-// from here on the seed works on detached numbers.
-func (s *seed) run(current blas64.General) {
-	rows := current.Rows
-	copy(s.tr.x.Data, current.Data)
-	s.forward(&s.tr, rows)
+// run passes the features x and the current trunk output through the seed. Both
+// are copied: from here on the seed works on detached numbers.
+func (s *seed) run(x, current blas64.General) {
+	s.read(&s.tr, x, current)
+	s.forward(&s.tr, current.Rows)
 	if s.Mode == ModeTraining {
 		floats.AddTo(s.joined.Data[:len(current.Data)], current.Data, s.tr.y.Data[:len(current.Data)])
 	}
@@ -205,11 +205,12 @@ func (s *seed) run(current blas64.General) {
 
 // backwardSeed computes what task t owes to a learning seed. dHead is the
 // task's gradient at the head input; dHost is the gradient that the trunk will
-// be given. The seed's own input gradient ends in s.dx. What reaches dHost all
-// the same is measured by comparing it with itself before and after.
+// be given. What the seed itself would send back to the trunk ends in s.du. What
+// reaches dHost all the same is measured by comparing it with itself before and
+// after.
 func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 	rows := len(batch)
-	up, dx := top(s.up, rows), top(s.dx, rows)
+	up, du := top(s.up, rows), top(s.du, rows)
 	dHost, before := top(n.dHost, rows), top(n.before, rows)
 	copy(before.Data, dHost.Data)
 	grad := s.aux
@@ -224,10 +225,10 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 		s.auxLosses[t] = sum / float64(rows)
 		head.input(up, dLogits)
 	}
-	s.backward(&s.tr, up, grad, dx)
-	floats.Add(s.sumDx.Data[:len(dx.Data)], dx.Data)
+	s.backward(&s.tr, up, grad, du)
+	floats.Add(s.sumDu.Data[:len(du.Data)], du.Data)
 	if s.leaky {
-		floats.Add(dHost.Data, dx.Data)
+		floats.Add(dHost.Data, du.Data)
 	}
 	for i, v := range before.Data {
 		if w := dHost.Data[i]; math.Float64bits(w) != math.Float64bits(v) { // NaN untouched is no leak
@@ -237,7 +238,7 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 }
 
 // cosine of the gradients that meet at the graft: the host's own, and the one
-// the seed would send back through its input. 0 when either vanishes.
+// the seed would send back to the trunk. 0 when either vanishes.
 func cosine(a, b []float64) float64 {
 	norms := math.Sqrt(floats.Dot(a, a)) * math.Sqrt(floats.Dot(b, b))
 	if norms == 0 {

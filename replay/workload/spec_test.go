@@ -19,8 +19,8 @@ func TestSpecs(t *testing.T) {
 		ok(t, err)
 		d, err := s.Data()
 		ok(t, err)
-		if s.Name != name || d.Name != name || s.Layer == "" || s.Steps < 1 {
-			t.Errorf("%s: name %q, data %q, layer %q, %d steps", name, s.Name, d.Name, s.Layer, s.Steps)
+		if s.Name != name || d.Name != name || len(s.Layers) == 0 || s.Steps < 1 {
+			t.Errorf("%s: name %q, data %q, layers %q, %d steps", name, s.Name, d.Name, s.Layers, s.Steps)
 		}
 		n, err := NewNet(d, s.Net)
 		ok(t, err)
@@ -40,6 +40,13 @@ func TestSpecs(t *testing.T) {
 				}
 				ok(t, n.Remove(slot.ID))
 			}
+			k, err := decodeKernel(kernelOf(t, b.ID), s.Net.Hidden, d.Side)
+			ok(t, err)
+			for _, layer := range strings.Split(k.shape.Reads(), ",") {
+				if !slices.Contains(s.Layers, layer) {
+					t.Errorf("%s: %q reads layer %q, the mesh has %v", name, b.ID, layer, s.Layers)
+				}
+			}
 			if !(b.Risk >= 0 && b.Risk <= 1) {
 				t.Errorf("%s: risk of %q is %v", name, b.ID, b.Risk)
 			}
@@ -57,8 +64,8 @@ func TestLookup(t *testing.T) {
 	}
 	s, err := Lookup("penguins")
 	ok(t, err)
-	s.Slots[0], s.Blueprints[0].ID = "mine", "mine"
-	if again, err := Lookup("penguins"); err != nil || again.Slots[0] == "mine" || again.Blueprints[0].ID == "mine" {
+	s.Slots[0], s.Layers[0], s.Blueprints[0].ID = "mine", "mine", "mine"
+	if again, err := Lookup("penguins"); err != nil || again.Slots[0] == "mine" || again.Layers[0] == "mine" || again.Blueprints[0].ID == "mine" {
 		t.Errorf("the caller has changed the table (%v)", err)
 	}
 }

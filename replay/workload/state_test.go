@@ -93,6 +93,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"alpha", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.alpha"] = "0x1p+01"; return ts }, &ContentError{}},
 		{"mode", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.mode"] = "wild"; return ts }, &ContentError{}},
 		{"width", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.width"] = "257"; return ts }, &ContentError{}},
+		{"channels", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.channels"] = "x"; return ts }, &ContentError{}},
+		{"channels without an image", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.channels"] = "1"; return ts }, &ContentError{}},
+		{"reads", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.reads"] = "input,trunk"; return ts }, &ContentError{}},
 		{"slot twice", func(m map[string]string, ts []Tensor) []Tensor { m["seed.1.slot"] = "a"; return ts }, &ContentError{}},
 		{"no blueprint", func(m map[string]string, ts []Tensor) []Tensor { delete(m, "seed.0.blueprint"); return ts }, &ContentError{}},
 		{"seeds", func(m map[string]string, ts []Tensor) []Tensor { m["seeds"] = "17"; return ts }, &ContentError{}},
@@ -201,14 +204,14 @@ func TestSlotRules(t *testing.T) {
 	s := garden(t)
 	n := s.net
 	kernel := kernelOf(t, "residual-mlp-16")
-	wide, err := NewKernel("wide", 16, 16, 1)
+	wide, err := NewKernel("wide", Block{Hidden: 16, Width: 16}, 1)
 	ok(t, err)
 	var shape *ShapeError
 	before := n.Digest()
 	if err := n.Graft("f", wide); !errors.As(err, &shape) {
 		t.Errorf("kernel of another size: %v", err)
 	}
-	zero, err := EncodeTensors(map[string]string{"format": kernelFormat, "blueprint": "id"}, []Tensor{
+	zero, err := EncodeTensors(map[string]string{"format": kernelFormat, "blueprint": "id", "reads": "trunk"}, []Tensor{
 		{"in.weight", []int{1, 32}, make([]float64, 32)}, {"in.bias", []int{1}, []float64{0}},
 		{"out.weight", []int{32, 1}, make([]float64, 32)}, {"out.bias", []int{32}, make([]float64, 32)}})
 	ok(t, err)

@@ -83,7 +83,7 @@ type trainer struct {
 
 	step     leyline.Step // last step applied
 	answer   leyline.Answer
-	faulted  []leyline.Step             // steps that were rolled back
+	faulted  []leyline.Step             // steps that had been reached when the run was rolled back
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
 	restores []*leyline.RestoreOrder    // heard, not carried out
@@ -136,7 +136,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 func (t *trainer) plan() leyline.RunOpened {
 	in := leyline.RunOpened{
 		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
-		Layers:     []string{t.opts.Workload.Layer},
+		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
 	}
 	for _, s := range t.opts.Workload.Slots {

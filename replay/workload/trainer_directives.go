@@ -128,7 +128,7 @@ func (t *trainer) restore(ctx context.Context, began time.Time, o *leyline.Resto
 	})
 	t.unproven = append(t.unproven, began)
 	t.step = o.From.Step
-	t.faulted = append(t.faulted, o.Fault)
+	t.faulted = append(t.faulted, o.Reached)
 	return true, t.settle(ctx)
 }
 

@@ -148,7 +148,7 @@ func (p *fakePlane) rollback(fault leyline.Step) {
 	p.bad = append(p.bad, fault)
 	p.open = leyline.RollbackID(fmt.Sprintf("rb-%d", p.seq))
 	p.order(leyline.Directive{Kind: leyline.EffectRestore, Restore: &leyline.RestoreOrder{
-		Rollback: p.open, From: s.ref(), Cause: leyline.FaultNonFinite, Fault: fault,
+		Rollback: p.open, From: s.ref(), Cause: leyline.FaultNonFinite, Fault: fault, Reached: fault,
 	}})
 }
 

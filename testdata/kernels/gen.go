@@ -18,13 +18,13 @@ import (
 )
 
 var kernels = []struct {
-	blueprint     string
-	hidden, width int
-	seed          uint64
+	blueprint string
+	shape     workload.Block
+	seed      uint64
 }{
-	{"residual-mlp-16", 32, 16, 16},
-	{"residual-mlp-h12-w1", 12, 1, 1},
-	{"residual-mlp-h12-w64", 12, 64, 64},
+	{"residual-conv-h128-c3", workload.Block{Hidden: 128, Width: 2, Channels: 3, Side: 18}, 3},
+	{"residual-mlp-16", workload.Block{Hidden: 32, Width: 16}, 16},
+	{"residual-mlp-h128-w2", workload.Block{Hidden: 128, Width: 2}, 2},
 }
 
 func main() {
@@ -33,7 +33,7 @@ func main() {
 		log.Fatal("usage: gen FOLDER")
 	}
 	for _, k := range kernels {
-		b, err := workload.NewKernel(k.blueprint, k.hidden, k.width, k.seed)
+		b, err := workload.NewKernel(k.blueprint, k.shape, k.seed)
 		if err != nil {
 			log.Fatal(err)
 		}
