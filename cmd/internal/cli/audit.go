@@ -9,7 +9,6 @@ import (
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 )
 
@@ -107,13 +106,9 @@ func auditRows(path string) ([]projections.AuditRow, uint64, error) {
 	}
 	var fold projections.AuditFold
 	var n uint64
-	for e, err := range d.Source().All(1) {
+	for r, err := range decoded(d.Source(), 1) {
 		if err != nil {
 			return nil, n, err
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
-		if err != nil {
-			return nil, n, fmt.Errorf("record %d: %w", e.Seq, err)
 		}
 		fold.Apply(r)
 		n++

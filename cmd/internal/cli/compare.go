@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
 )
@@ -107,6 +108,9 @@ func (j *job) controls() []control {
 
 // compare trains the controls, as many at a time as there are processors.
 func (j *job) compare(ctx context.Context, own workload.Result) (*comparison, error) {
+	if err := j.comparable(); err != nil {
+		return nil, fmt.Errorf("%s was not compared: %w", j.run, err)
+	}
 	cs := j.controls()
 	results := make([]workload.Result, len(cs))
 	errs := make([]error, len(cs))
@@ -125,7 +129,7 @@ func (j *job) compare(ctx context.Context, own workload.Result) (*comparison, er
 	wg.Wait()
 	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("the control run %s in %s: %w", cs[i].name, dirs[i], err)
+			return nil, fmt.Errorf("%s was not compared: the control run %s in %s: %w", j.run, cs[i].name, dirs[i], err)
 		}
 	}
 	out := &comparison{Rows: len(own.Tasks[0].Right), Runs: []comparedRun{compared(theRun, "", j.dir.Path, own)}}
@@ -136,6 +140,29 @@ func (j *job) compare(ctx context.Context, own workload.Result) (*comparison, er
 	}
 	out.effects(byName, j.config.Tolaria.Aggregation.String())
 	return out, nil
+}
+
+// comparable refuses a run that went on under another configuration: it differs
+// from every control in more than one thing.
+func (j *job) comparable() error {
+	d, err := datadir.OpenReadOnly(j.dir.Path)
+	if err != nil {
+		return err
+	}
+	defer d.Close() // a reader; nothing is lost when closing it fails
+	started := false
+	for r, err := range decoded(d.Source(), 1) {
+		if err != nil {
+			return err
+		}
+		if _, ok := r.Input.(leyline.RunOpened); ok && r.Run == j.run {
+			started = true
+		}
+		if _, ok := r.Input.(leyline.ConfigApplied); ok && started {
+			return fmt.Errorf("record %d changed its configuration, so no single difference can be named", r.Seq)
+		}
+	}
+	return nil
 }
 
 // effects reads off what each difference changed. Aggregation and seeds are
@@ -167,14 +194,13 @@ func compared(name, what, data string, r workload.Result) comparedRun {
 }
 
 // control trains one run quietly in a data directory of its own, which it keeps.
-// One that was begun before is resumed.
 func (j *job) control(ctx context.Context, c control, dir string) (workload.Result, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return workload.Result{}, err
 	}
 	k := &job{
 		app: &app{out: io.Discard, err: io.Discard, level: "off"}, flags: runFlags{data: dir, steps: j.flags.steps, seed: j.flags.seed, stepsSet: true},
-		spec: j.spec, config: j.config,
+		spec: j.spec, config: j.config, isControl: true,
 	}
 	c.change(&k.config)
 	return k.perform(ctx)

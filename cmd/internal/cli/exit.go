@@ -95,7 +95,7 @@ var classes = []struct {
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
-	{exitFailed, "halted", as[*workload.Halted], "`esper replay DIR --explain SEQ` says what was decided; the next `esper run` begins a new run"},
+	{exitFailed, "halted", as[*workload.Halted], "the summary ends with the command that explains it; the next `esper run` begins a new run"},
 	{exitInterrupted, "interrupted", target(context.Canceled), ""},
 }
 

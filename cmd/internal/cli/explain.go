@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 )
@@ -89,20 +88,16 @@ func chosen(ctx context.Context, src replay.Source, which string) (leyline.Seq, 
 func newest(ctx context.Context, src replay.Source, fits func(leyline.Record) bool, none error) (leyline.Seq, error) {
 	var found leyline.Seq
 	n := 0
-	for e, err := range src.All(1) {
+	for r, err := range decoded(src, 1) {
 		if err != nil {
 			return 0, err
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("stopped before record %d: %w", e.Seq, err)
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
-		if err != nil {
-			return 0, fmt.Errorf("record %d: %w", e.Seq, err)
+			return 0, fmt.Errorf("stopped before record %d: %w", r.Seq, err)
 		}
 		n++
 		if fits(r) {
-			found = e.Seq
+			found = r.Seq
 		}
 	}
 	if found == 0 {

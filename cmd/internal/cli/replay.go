@@ -12,7 +12,6 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay"
 )
@@ -179,13 +178,9 @@ func (f *replayFlags) other(o opened) (*leyline.ExecutionConfig, error) {
 // recorded is the configuration that was in force last.
 func recorded(o opened) (leyline.ExecutionConfig, error) {
 	c := o.config
-	for e, err := range o.source.All(1) {
+	for r, err := range decoded(o.source, 1) {
 		if err != nil {
 			return c, err
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
-		if err != nil {
-			return c, fmt.Errorf("record %d: %w", e.Seq, err)
 		}
 		for _, ev := range r.Events {
 			if x, ok := ev.(leyline.ConfigAdopted); ok {

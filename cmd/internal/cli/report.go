@@ -6,17 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 //go:embed report.html
 var reportHTML string
 
-// checkReport finds out before a run whether its report can be written after it.
-func checkReport(path string) error {
+// checkReport finds out before a run whether its report can be written after it,
+// and keeps it out of the data directory, where every name has a meaning.
+func checkReport(path, data string) error {
 	if path == "" {
 		return nil
+	}
+	if inside, err := within(path, data); err != nil || inside {
+		return errors.Join(err, usagef("--report %s lies in the data directory; choose another place", path))
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return usagef("--report %s is no regular file; name a file", path)
@@ -29,6 +35,32 @@ func checkReport(path string) error {
 		return usagef("--report %s: %w", path, err)
 	}
 	return nil
+}
+
+// within reports whether a file lies in a directory, links resolved. A directory
+// that is not there yet holds nothing.
+func within(path, dir string) (bool, error) {
+	at, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // checkReport says so in better words
+	}
+	if err != nil {
+		return false, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		at, err = filepath.Abs(at)
+	}
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
+	if err != nil {
+		return false, err
+	}
+	rel, err := filepath.Rel(dir, at)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
 }
 
 func reportTemp(path string) string { return "." + filepath.Base(path) + ".*" }

@@ -62,17 +62,18 @@ func newRun(a *app) *cobra.Command {
 
 // job is one `esper run` under way.
 type job struct {
-	app    *app
-	flags  runFlags
-	spec   workload.Spec
-	faults []workload.Fault
-	config leyline.ExecutionConfig
-	dir    *datadir.Dir
-	plane  *plane.Plane
-	run    leyline.RunID
-	resume bool
-	show   display
-	sink   *sink
+	app       *app
+	flags     runFlags
+	spec      workload.Spec
+	faults    []workload.Fault
+	config    leyline.ExecutionConfig
+	dir       *datadir.Dir
+	plane     *plane.Plane
+	run       leyline.RunID
+	resume    bool
+	show      display
+	sink      *sink
+	isControl bool // a run to compare with; the same command does not go on with it
 }
 
 func (a *app) runWorkload(ctx context.Context, f runFlags) error {
@@ -80,23 +81,24 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 	if err := j.check(); err != nil {
 		return err
 	}
-	res, err := j.perform(ctx)
-	if err != nil {
-		return err
+	res, failed := j.perform(ctx)
+	halted := (*workload.Halted)(nil)
+	if failed != nil && !errors.As(failed, &halted) {
+		return failed
 	}
+	// From here on nothing takes the summary away: what fails is said after it.
 	var c *comparison
-	if f.compare {
-		if c, err = j.compare(ctx, res); err != nil {
-			return err
-		}
+	if f.compare && halted == nil {
+		var err error
+		c, err = j.compare(ctx, res)
+		failed = errors.Join(failed, err)
 	}
 	doc, err := j.tell(res, c)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	var failed error // said after the summary, which it does not touch
 	if f.report != "" {
-		failed = doc.writeReport(f.report)
+		failed = errors.Join(failed, doc.writeReport(f.report))
 	}
 	if a.json { // nothing is printed before everything is closed: a reader that leaves early ends the process
 		return errors.Join(a.line(map[string]any{"summary": doc}), failed)
@@ -133,7 +135,7 @@ func (j *job) check() error {
 	if j.spec, err = workload.Lookup(j.flags.workload); err != nil {
 		return usageError{err}
 	}
-	if err := checkReport(j.flags.report); err != nil {
+	if err := checkReport(j.flags.report, j.flags.data); err != nil {
 		return err
 	}
 	switch {
@@ -157,21 +159,24 @@ func (j *job) check() error {
 	if j.config, err = j.flags.load(j.spec.Config(), os.Environ()); err != nil {
 		return err
 	}
-	if len(j.named(workload.FaultPolicy)) > 0 && j.config.Tamiyo.PolicyBudget == 0 {
-		return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_budget_ms=250", workload.FaultPolicy)
-	}
-	return nil
+	return j.canBeLate()
 }
 
-// named returns the faults of one name.
-func (j *job) named(name string) []workload.Fault {
-	var out []workload.Fault
+// canBeLate refuses policy-timeout faults that could never strike.
+func (j *job) canBeLate() error {
 	for _, f := range j.faults {
-		if f.Name == name {
-			out = append(out, f)
+		if f.Name != workload.FaultPolicy {
+			continue
+		}
+		t := &j.config.Tamiyo
+		switch asked := workload.FirstQuestion(t, f.Step); {
+		case t.PolicyBudget == 0:
+			return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_budget_ms=250", f.Name)
+		case !t.Enabled || uint64(asked) > j.flags.steps:
+			return usagef("fault %s@%d: the policy is not asked from there to the end of the run; choose an earlier step", f.Name, f.Step)
 		}
 	}
-	return out
+	return nil
 }
 
 func (j *job) train(ctx context.Context) (workload.Result, error) {
@@ -207,7 +212,7 @@ func (j *job) announce() {
 
 // explain adds to an error what the person can do now.
 func (j *job) explain(err error) error {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) && !j.isControl {
 		return fmt.Errorf("%s stopped; every answered step is in the log; the same command resumes it: %w", j.run, err)
 	}
 	return err

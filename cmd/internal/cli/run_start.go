@@ -123,7 +123,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), Kernels: j.dir.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
-			Stall: j.config.Tolaria.Stall.Duration() * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
+			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
 			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,
 		},
 	})
@@ -133,11 +133,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 // byte, as someone who has seen it go by would.
 func (j *job) replayCommand(ctx context.Context) error {
 	var stolen *leyline.Envelope
-	for e, err := range j.dir.Source().All(1) {
-		if err != nil {
-			return err
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+	for r, err := range decoded(j.dir.Source(), 1) {
 		if err != nil {
 			return err
 		}
@@ -146,7 +142,8 @@ func (j *job) replayCommand(ctx context.Context) error {
 		}
 	}
 	if stolen == nil {
-		return fmt.Errorf("no command was accepted yet; choose a later step")
+		j.app.notice("fault %s does not strike: no command was accepted yet", workload.FaultReplay)
+		return workload.ErrNothingYet
 	}
 	_, err := j.plane.Command(ctx, leyline.CommandReceived{Envelope: *stolen, Peer: leyline.PeerTrainer, PeerName: "drill:" + workload.FaultReplay})
 	return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 )
@@ -21,12 +21,14 @@ const emergencyName = "emergency.jsonl"
 
 // sink writes the packets of the emergency stream to a file, one JSON line each,
 // in the order of (seq, source), which identifies a packet. The file is derived
-// from the log: whatever happens to it, the next start brings it up to date.
+// from the log, and the next start brings it up to date. It holds the last line
+// against the log; what someone cut out before that line is not looked for, and
+// deleting the file writes all of it again.
 //
 //	stopped in a write   the torn last line is cut off at the next start
 //	stopped elsewhere    what the log holds after the last line is written then
 //	file deleted         it is written again from the first record
-//	file of another log  the same: its last line is not in this log
+//	file of another log  the same: its last line is not what this log gives
 //	a lane overflows     the same, from the last line on, at once
 //	a write fails        nothing more is written in this life, which is said once
 //
@@ -158,11 +160,15 @@ func (s *sink) open() error {
 	if s.file, err = os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	last, end, err := lastLine(s.file)
+	last, text, end, err := lastLine(s.file)
 	if err != nil {
 		return err
 	}
-	if last.seq > s.upto {
+	ours, err := s.gives(last, text)
+	if err != nil {
+		return err
+	}
+	if !ours {
 		last, end = packetID{}, 0
 	}
 	if err := s.file.Truncate(end); err != nil {
@@ -173,16 +179,31 @@ func (s *sink) open() error {
 	return err
 }
 
+// gives reports whether a line is what the log gives for its packet.
+func (s *sink) gives(id packetID, line []byte) (bool, error) {
+	if id.seq == 0 || id.seq > s.upto {
+		return false, nil
+	}
+	for r, err := range decoded(s.source, id.seq) {
+		if err != nil || r.Seq != id.seq {
+			return false, err
+		}
+		for _, p := range telemetry.Packets(r) {
+			if idOf(&p) == id {
+				return bytes.Equal(packetLine(&p), line), nil
+			}
+		}
+		break
+	}
+	return false, nil
+}
+
 // catchUp writes what the log holds behind the last line.
 func (s *sink) catchUp() error {
 	if s.err != nil {
 		return nil
 	}
-	for e, err := range s.source.All(max(s.last.seq, 1)) {
-		if err != nil {
-			return err
-		}
-		r, err := wire.DecodeRecord(e.Seq, e.At, e.Payload)
+	for r, err := range decoded(s.source, max(s.last.seq, 1)) {
 		if err != nil {
 			return err
 		}

@@ -32,8 +32,10 @@ type story struct {
 	saved     map[leyline.SnapshotID]savedSnapshot
 	suspect   uint32                  // anomalous steps in a row
 	withheld  string                  // the last proposal that was withheld, and why
-	gates     []gateVerdict           // of the record at hand, not yet taken by a move
+	gates     []gateVerdict           // the newest of each seed, not yet taken by a move
 	proposed  leyline.CommandProposed // the newest
+	halted    string                  // why the plane stopped the run
+	haltedAt  leyline.Seq             // the record that did
 }
 
 // savedSnapshot is a registered snapshot and the record that registered it.
@@ -59,9 +61,12 @@ func newStory(run leyline.RunID) *story {
 func (s *story) add(r leyline.Record) []beat {
 	n := len(s.Timeline)
 	s.records++
-	s.gates = nil
 	s.Telemetry.add(r)
 	for _, e := range r.Events {
+		switch e.EventKind() {
+		case leyline.EventRunResumed, leyline.EventRollbackFinished:
+			s.gates = nil // what they opened is undone
+		}
 		s.training(r, e)
 		s.health(r, e)
 		s.trouble(r, e)
@@ -144,6 +149,9 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 	case leyline.SnapshotRefused:
 		s.beat(r, "CRITICAL snapshot %s refused: %s", x.Snapshot, x.Reason)
 	case leyline.RunHalted:
+		if x.Run == s.run {
+			s.halted, s.haltedAt = fmt.Sprintf("%s: %s", x.Reason, x.Detail), r.Seq
+		}
 		s.beat(r, "CRITICAL run halted (%s): %s", x.Reason, x.Detail)
 	case leyline.DependencyViolated:
 		s.beat(r, "CRITICAL %s", x.Refusal.Error())

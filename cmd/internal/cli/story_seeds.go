@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/esper-plane/esper/leyline"
@@ -71,6 +72,7 @@ func (s *story) seeds(r leyline.Record, e leyline.Event) {
 		if !x.Passed {
 			verdict = "FAILED on " + x.Reason
 		}
+		s.gates = slices.DeleteFunc(s.gates, func(g gateVerdict) bool { return g.seed == x.Seed })
 		s.gates = append(s.gates, gateVerdict{x.Gate, x.Passed, x.Reason, x.Checks, x.Seed})
 		s.seedBeat(r, x.Seed, "%s gate %s %s", x.Seed, x.Gate, verdict)
 	case leyline.SeedMoved:

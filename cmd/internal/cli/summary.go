@@ -18,7 +18,9 @@ type summaryDoc struct {
 	Workload   string                `json:"workload"`
 	Seed       uint64                `json:"seed"`
 	Faults     []string              `json:"faults"`
+	Missed     []workload.Fault      `json:"faults_that_did_not_strike,omitempty"` // in this life of the run
 	Resumed    bool                  `json:"resumed"`
+	Halted     string                `json:"halted,omitempty"` // why the plane stopped it
 	Steps      leyline.Step          `json:"steps"`
 	Digest     leyline.Digest        `json:"digest"`
 	Tasks      []workload.TaskResult `json:"tasks"`
@@ -45,6 +47,7 @@ type summaryDoc struct {
 	Comparison *comparison           `json:"comparison,omitempty"`
 	Next       []nextStep            `json:"next"`
 	Report     string                `json:"report,omitempty"` // the HTML file
+	haltedAt   leyline.Seq
 	observed   observed
 }
 
@@ -108,7 +111,7 @@ func (j *job) tell(res workload.Result, c *comparison) (summaryDoc, error) {
 // document brings together what the log tells and what the trainer measured.
 func (j *job) document(s *story, res workload.Result) summaryDoc {
 	d := summaryDoc{
-		Run: j.run, Workload: s.plan.Workload, Seed: s.plan.Seed, Resumed: res.Resumed, Steps: res.Steps, Digest: res.Digest,
+		Run: j.run, Workload: s.plan.Workload, Seed: s.plan.Seed, Resumed: res.Resumed, Missed: res.Missed, Halted: s.halted, haltedAt: s.haltedAt, Steps: max(res.Steps, s.last), Digest: res.Digest,
 		Tasks: res.Tasks, Grown: res.Seeds,
 		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method,
 		Seeds: s.Seeds, Timeline: s.Timeline, Commands: s.Commands, Rollbacks: s.Rollbacks,

@@ -33,9 +33,12 @@ func (d *summaryDoc) next(dir string) []nextStep {
 	return out
 }
 
-// telling is the record most worth explaining: that of the newest rollback, else
-// of the newest verdict on a seed.
+// telling is the record most worth explaining: that of the halt, else of the
+// newest rollback, else of the newest verdict on a seed.
 func (d *summaryDoc) telling() (leyline.Seq, string) {
+	if d.haltedAt != 0 {
+		return d.haltedAt, "why it was halted"
+	}
 	if n := len(d.Rollbacks); n > 0 {
 		return d.Rollbacks[n-1].records.started, "why it was rolled back"
 	}

@@ -37,18 +37,36 @@ func (d summaryDoc) print(out io.Writer) error {
 }
 
 func (d summaryDoc) head(w io.Writer) {
+	if d.Halted != "" {
+		fmt.Fprintf(w, "\n%s HALTED at step %d: %s\n", d.Run, d.Steps, d.Halted)
+	} else {
+		d.finished(w)
+	}
+	for _, f := range d.Missed {
+		fmt.Fprintf(w, "fault\t%s@%d did not strike: there was nothing yet that it could take hold of\n", f.Name, f.Step)
+	}
+	if d.Combined == 0 {
+		fmt.Fprint(w, "conflicts\tno step was given weights\n")
+		return
+	}
+	fmt.Fprintf(w, "conflicts\t%d of %d steps had conflicting task gradients, %.0f%% of pairs on average; combined by %s through the Gram matrix\n",
+		d.Conflicted, d.Combined, 100*d.Ratio, d.Method)
+}
+
+func (d summaryDoc) finished(w io.Writer) {
 	fmt.Fprintf(w, "\n%s finished: %d steps in %.1f s", d.Run, d.Steps, d.Seconds)
 	if d.Resumed {
 		fmt.Fprint(w, " since it was resumed")
 	}
 	fmt.Fprintf(w, "\nweights\t%s\n", d.Digest.Short())
-	fmt.Fprintf(w, "conflicts\t%d of %d steps had conflicting task gradients, %.0f%% of pairs on average; combined by %s through the Gram matrix\n",
-		d.Conflicted, d.Combined, 100*d.Ratio, d.Method)
 }
 
 // tasks prints held-out results, beside those of the same network with every
 // seed switched off when there is one.
 func (d summaryDoc) tasks(w io.Writer) {
+	if len(d.Tasks) == 0 {
+		return // a halted run is not judged
+	}
 	if len(d.Grown) == 0 {
 		fmt.Fprint(w, "\nheld-out\taccuracy\tloss\n")
 		for _, t := range d.Tasks {
@@ -62,7 +80,7 @@ func (d summaryDoc) tasks(w io.Writer) {
 		fmt.Fprintf(w, "  %s\t%.2f%%\t%.3f\t%.2f%%\t%.3f\t%+.2f points\n",
 			t.Task, 100*t.Accuracy, t.Loss, 100*t.AccuracyAt0, t.LossAt0, 100*(t.Accuracy-t.AccuracyAt0))
 	}
-	fmt.Fprint(w, "  without: the same network with every seed at alpha 0\n")
+	fmt.Fprint(w, "  without: the same network with every seed at alpha 0. It has come to rely on them: what\n  growing them changed only a run says that never did (--compare, the seeds)\n")
 	for _, g := range d.Grown {
 		fmt.Fprintf(w, "  %s\n", grownWords(g))
 	}
