@@ -9,14 +9,18 @@ RACEFLAGS   ?=
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
 
 .DEFAULT_GOAL := build
-.PHONY: build run test race fuzz lint golden golden-variants bench soak clean help
+.PHONY: build run try test race fuzz lint golden golden-variants bench soak clean help
 
 build: ## build ./esper (the default)
 	$(GO) build -o esper ./cmd/esper
 
-run: build ## build, then train on the shipped data with one injected fault, into data/demo
+run: build ## build, then the main job: grow, fail, recover, compare; into data/demo and data/report.html
 	@mkdir -p data
-	./esper run --data data/demo --fault nan@120
+	./esper run --data data/demo --workload multimnist --fault loss-spike@600 --compare --report data/report.html
+
+try: build ## the same on 333 penguins in less than a second, into data/try
+	@mkdir -p data
+	./esper run --data data/try --fault nan@120
 
 test: ## all tests: units, layers and purity, CLI scripts, fuzz seeds; offline once modules are fetched
 	$(GO) test $(PACKAGES)
@@ -66,7 +70,7 @@ soak: ## kill -9 a run ROUNDS=200 times and check that nothing is lost
 	$(GO) test ./cmd/internal/cli -run TestKillLoop -count=1 -timeout 60m -v -args -kill.rounds=$(ROUNDS)
 
 clean: ## remove what build and run left here
-	rm -rf esper data/demo
+	rm -rf esper data/demo data/try data/report.html
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done

@@ -97,7 +97,7 @@ const (
 	RiskPolicyTimeout // the policy did not answer within its budget
 	RiskPolicyFailed  // the policy could not answer
 	RiskPolicyPending // the policy was asked before and has not answered
-	RiskPolicyStale   // the policy answered a question that the state no longer asks
+	RiskPolicyStale   // the policy had answered something else than its rules say now
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

@@ -72,16 +72,22 @@ func TestLatePolicyProposesNothing(t *testing.T) {
 }
 
 func TestAnswerThatIsNotTheRulesIsStale(t *testing.T) {
-	w := newWorld(t, onWorker)
-	w.open()
-	forged := w.honest(w.ask())
-	forged.Command.Seed = "seed-z"
-	ev := w.must(forged)
-	if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskPolicyStale {
-		t.Errorf("nothing is done for %s", e.Reason)
-	}
-	if _, ok := first[leyline.CommandProposed](ev); ok {
-		t.Error("a forged answer was proposed")
+	for _, stale := range []bool{false, true} {
+		w := newWorld(t, onWorker)
+		w.open()
+		x := w.honest(w.ask())
+		if stale {
+			x.Command.Seed = "seed-z"
+		}
+		ev := w.must(x)
+		if p := one[leyline.CommandProposed](w, ev); p.Seed.Seed != "seed-a" {
+			t.Errorf("proposes %+v, the rules say seed-a", p.Seed)
+		}
+		checks := one[leyline.RiskAssessed](w, ev).Checks
+		last := checks[len(checks)-1]
+		if got := last.Name == leyline.RiskPolicyStale.String() && !last.OK && last.Mode == leyline.RuleShadow; got != stale {
+			t.Errorf("stale %v: the last check is %+v", stale, last)
+		}
 	}
 }
 

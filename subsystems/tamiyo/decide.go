@@ -40,7 +40,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, policy.Next(policy.Ask(t.State, run.ID)))
+		window(t, run, p, policy.Next(policy.Ask(t.State, run.ID)), false)
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:
@@ -54,9 +54,10 @@ func enter(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyl
 	}
 }
 
-// answered takes the policy's answer. The rules are pure, so they are asked
-// again here: an answer that is not theirs for the present state is stale, or
-// not the policy's, and nothing is proposed.
+// answered goes on with the window once the policy has answered. The rules are
+// pure, so they are asked again here: that is what lets a replay under other
+// settings see what they would have said. An answer that is not theirs, because
+// the state has moved on or the settings are others, is noted as stale.
 func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 	run := t.State.Tolaria.Run(x.Run)
 	void := leyline.ActionNone{Run: x.Run, Step: run.Track.Step, Request: x.Request}
@@ -70,11 +71,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		t.Emit(void)
 		return
 	}
-	choice := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}
-	if now := policy.Next(policy.Ask(t.State, x.Run)); projections.DigestOf(now) != projections.DigestOf(choice) {
-		choice = policy.Choice{Reason: leyline.RiskPolicyStale}
-	}
-	window(t, run, t.State.Tamiyo.Run(x.Run), choice)
+	then, now := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}, policy.Next(policy.Ask(t.State, x.Run))
+	window(t, run, t.State.Tamiyo.Run(x.Run), now, projections.DigestOf(now) != projections.DigestOf(then))
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.
@@ -90,12 +88,14 @@ func missed(t *projections.Turn, x leyline.PolicyFailed) {
 }
 
 // window weighs what the policy would do, once.
-func window(t *projections.Turn, run *projections.Run, p *projections.Policy, choice policy.Choice) {
+func window(t *projections.Turn, run *projections.Run, p *projections.Policy, choice policy.Choice, stale bool) {
 	c := &t.Config().Tamiyo
 	if pending(t.State, run.ID) {
 		choice = policy.Choice{Reason: leyline.RiskCommandPending}
 	}
-	v := risk.Assess(c, facts(t.State, run, p, choice.Command))
+	f := facts(t.State, run, p, choice.Command)
+	f.Stale = stale
+	v := risk.Assess(c, f)
 	healthy := uint32(0)
 	if v.Healthy {
 		healthy = p.Caution.Healthy + 1

@@ -12,9 +12,10 @@
 // With tamiyo.policy_budget_ms at 0 the rules (package policy) run inside the
 // decider, in the record of the step. Otherwise the window leaves policy.asked,
 // the shared worker runs them, and the rest of the window is decided in the
-// record of policy.answered. The rules are pure, so they are asked again there:
-// an answer that is not theirs for the present state proposes nothing
-// (policy_stale). A policy that is late or fails leaves policy.missed, CRITICAL,
+// record of policy.answered. The rules are pure, so they are asked again there,
+// and what they say then counts: a replay under other settings sees it, and a
+// state that has moved on is answered for as it is. A different answer before is
+// noted by the check policy_stale. A policy that is late or fails leaves policy.missed, CRITICAL,
 // and conservative mode. Nothing is proposed in its place.
 //
 // # Proposals

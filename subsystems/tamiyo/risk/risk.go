@@ -22,6 +22,7 @@ type Facts struct {
 	Volatility   float64                      // standard deviation of the loss
 	Conflict     float64                      // EWMA of the conflict ratio
 	Violations   uint32                       // seeds whose isolation is violated
+	Stale        bool                         // the policy had answered something else
 }
 
 // Verdict is the outcome of all evaluators.
@@ -42,6 +43,9 @@ func Assess(c *leyline.TamiyoConfig, f Facts) Verdict {
 	v.check(float64(f.Violations), 0, leyline.RuleEnforce, leyline.RiskIsolation)
 	v.check(f.Volatility, c.Volatility, c.VolatilityMode, leyline.RiskVolatility)
 	v.check(f.Conflict, c.Conflict, c.ConflictMode, leyline.RiskConflict)
+	if f.Stale {
+		v.check(1, 0, leyline.RuleShadow, leyline.RiskPolicyStale)
+	}
 	return v
 }
 
