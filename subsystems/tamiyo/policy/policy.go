@@ -123,11 +123,11 @@ func graft(c *leyline.TamiyoConfig, s *projections.Seed) Choice {
 // contribution is enforced, every seed that got this far is kept.
 func verdict(c *leyline.KasminaConfig, s *projections.Seed) Choice {
 	m := s.Contribution
-	measured := fmt.Sprintf("%d probes measured a gain of %.2f points of accuracy", m.Probes, 100*m.Accuracy)
+	measured := fmt.Sprintf("%d probes measured a gain of %.3f points of accuracy", m.Probes, 100*m.Accuracy)
 	if m.Accuracy >= c.MinContribution || c.ContributionMode != leyline.RuleEnforce {
 		return propose(leyline.OpFossilize, s, measured)
 	}
-	p := propose(leyline.OpCull, s, fmt.Sprintf("%s, less than the %.2f that a seed must add", measured, 100*c.MinContribution))
+	p := propose(leyline.OpCull, s, fmt.Sprintf("%s, less than the %.3f that a seed must add", measured, 100*c.MinContribution))
 	p.Command.Reason = "it did not help"
 	return p
 }

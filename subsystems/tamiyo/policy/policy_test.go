@@ -93,7 +93,7 @@ func TestGerminationChoosesAmongWhatFitsAndHasNotFailed(t *testing.T) {
 func TestVerdictSaysWhatWasMeasured(t *testing.T) {
 	s := seed{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(3, -0.004)}
 	got := policy.Next(question(s))
-	if got.Command.Reason == "" || !strings.Contains(got.Why, "-0.40 points") {
+	if got.Command.Reason == "" || !strings.Contains(got.Why, "-0.400 points") {
 		t.Errorf("culls %+v", got)
 	}
 	q := question(s)
