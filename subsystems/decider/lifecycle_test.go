@@ -153,6 +153,15 @@ func TestMissingKernelCulls(t *testing.T) {
 			if w.seed().Stage != leyline.StageEmbargoed || w.seed().Kernel.Ready {
 				t.Errorf("the seed is %s with kernel %+v", w.seed().Stage, w.seed().Kernel)
 			}
+			for w.seed().Stage != leyline.StageDormant {
+				due, _ := w.s.NextTimer()
+				w.at = max(w.at, due.Due)
+				w.must(due)
+			}
+			w.steps(4)
+			if w.seed().Stage == leyline.StageDormant {
+				t.Error("a kind of seed whose kernel could not be had is held to have failed")
+			}
 		})
 	}
 }

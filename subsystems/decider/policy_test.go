@@ -71,6 +71,43 @@ func TestLatePolicyProposesNothing(t *testing.T) {
 	}
 }
 
+// What an unanswered question interrupts begins again: windows that were healthy
+// before it do not count.
+func TestMissedPolicyInterruptsARowOfHealthyWindows(t *testing.T) {
+	w := newWorld(t, onWorker, func(c *leyline.ExecutionConfig) { c.Tamiyo.HealthyWindows = 2 })
+	w.open()
+	miss := func() []leyline.Event {
+		return w.must(leyline.PolicyFailed{Request: w.ask(), Run: "run-1", Outcome: leyline.OutcomeFailed, Reason: "x"})
+	}
+	one[leyline.ConservativeEntered](w, miss())
+	w.must(w.honest(w.ask()))
+	miss()
+	if e, ok := first[leyline.ConservativeLeft](w.must(w.honest(w.ask()))); ok {
+		t.Errorf("left after %d healthy windows, one before and one behind a miss", e.Healthy)
+	}
+	one[leyline.ConservativeLeft](w, w.must(w.honest(w.ask())))
+}
+
+func TestNoPolicyIsAskedOnASuspectStep(t *testing.T) {
+	for _, budget := range []leyline.Millis{0, 5} {
+		w := newWorld(t, spiky, func(c *leyline.ExecutionConfig) { c.Tamiyo.PolicyBudget = budget })
+		w.open()
+		for w.run().Track.Step < 11 {
+			w.must(w.report())
+			if q := w.s.Tamiyo.Run("run-1").Asked.Effect; !q.IsZero() {
+				w.must(w.honest(q))
+			}
+			w.serve()
+		}
+		for _, e := range w.must(w.spike()) { // step 12, the end of a window
+			switch e.EventKind() {
+			case leyline.EventPolicyAsked, leyline.EventRiskAssessed, leyline.EventCommandProposed:
+				t.Errorf("budget %d: %s on a suspect step", budget, e.EventKind())
+			}
+		}
+	}
+}
+
 func TestAnswerThatIsNotTheRulesIsStale(t *testing.T) {
 	for _, stale := range []bool{false, true} {
 		w := newWorld(t, onWorker)

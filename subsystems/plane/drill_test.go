@@ -123,7 +123,7 @@ func TestSpikeIsCaughtAndUndone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := b.train(ctx, p, 60, workload.Fault{Name: workload.FaultSpike, Step: 33})
+	r, err := b.train(ctx, p, 60, workload.Fault{Name: workload.FaultSpike, Step: 34})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,13 +132,16 @@ func TestSpikeIsCaughtAndUndone(t *testing.T) {
 	}
 	rs := records(t, log)
 	started, finished := only[leyline.RollbackStarted](rs), only[leyline.RollbackFinished](rs)
-	if len(started) != 1 || started[0].Cause != leyline.FaultDiverged || started[0].FaultStep != 33 || started[0].ToStep != 30 {
+	if len(started) != 1 || started[0].Cause != leyline.FaultDiverged || started[0].FaultStep != 34 || started[0].ToStep != 30 {
 		t.Fatalf("rolled back %+v", started)
 	}
 	if len(finished) != 1 || finished[0].Outcome != leyline.OutcomeOK || !finished[0].WithinSLA {
 		t.Errorf("finished %+v", finished)
 	}
-	if len(r.Recoveries) != 1 || r.Recoveries[0].FaultStep != 33 || r.Steps != 60 {
+	if x := only[leyline.SnapshotRefused](rs); len(x) != 0 {
+		t.Errorf("a snapshot of a suspect step was asked for: %+v", x)
+	}
+	if len(r.Recoveries) != 1 || r.Recoveries[0].FaultStep != 34 || r.Steps != 60 {
 		t.Errorf("the trainer saw %+v", r.Recoveries)
 	}
 	mustRedecide(t, log)
