@@ -1,0 +1,137 @@
+package plane
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
+	"github.com/esper-plane/esper/subsystems/worker"
+)
+
+// completion is what came of an effect.
+type completion struct {
+	effect  effect.Effect
+	outcome worker.Outcome
+	digest  leyline.Digest
+	bytes   uint64
+	choice  policy.Choice
+}
+
+// post brings a completion to the loop, unless the loop has ended.
+func (p *Plane) post(c *completion, o worker.Outcome) {
+	c.outcome = o
+	select {
+	case p.done <- c:
+	case <-p.ended:
+	}
+}
+
+// complete records what came of an effect. A computation that the state no
+// longer waits for was voided by a rollback, a resume or its deadline, which is
+// in the log already; its late result is dropped.
+func (l *loop) complete(c *completion) {
+	f := c.effect
+	if f.Kind == leyline.EffectEvict {
+		l.evicted(c)
+		return
+	}
+	owner := l.running[f.ID]
+	delete(l.running, f.ID)
+	if in := l.input(c); in != nil {
+		l.stamp(in, owner)
+	} else {
+		l.log.Debug("late completion dropped", "effect", f.ID.String(), "kind", f.Kind.String())
+	}
+	if owner != nil {
+		owner.waits--
+	}
+}
+
+// evicted says when the bytes of an evicted snapshot could not be deleted. They
+// are swept away at the next start.
+func (l *loop) evicted(c *completion) {
+	if c.outcome.State != worker.Done {
+		l.log.Warn("cannot delete an evicted snapshot", "run", c.effect.Run, "file", c.effect.File, "err", c.outcome.Err)
+	}
+}
+
+func (l *loop) input(c *completion) leyline.Input {
+	switch c.effect.Kind {
+	case leyline.EffectPrefetch:
+		return l.kernelInput(c)
+	case leyline.EffectStage:
+		return l.stageInput(c)
+	case leyline.EffectPolicy:
+		return l.policyInput(c)
+	}
+	return nil
+}
+
+func (l *loop) kernelInput(c *completion) leyline.Input {
+	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
+	if s := l.state.Kasmina.Seed(f.Run, f.Seed); s == nil || s.Kernel.Request != f.ID {
+		return nil
+	}
+	if c.outcome.State == worker.Done {
+		return leyline.KernelReady{
+			Request: f.ID, Run: f.Run, Seed: f.Seed, Digest: c.digest, Bytes: c.bytes, TookNs: took,
+		}
+	}
+	return leyline.KernelFailed{
+		Request: f.ID, Run: f.Run, Seed: f.Seed, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took,
+	}
+}
+
+func (l *loop) policyInput(c *completion) leyline.Input {
+	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
+	if p := l.state.Tamiyo.Run(f.Run); p == nil || p.Asked.Effect != f.ID {
+		return nil
+	}
+	failed := leyline.PolicyFailed{Request: f.ID, Run: f.Run, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took}
+	if c.outcome.State != worker.Done {
+		return failed
+	}
+	x := c.choice
+	in, err := storable(leyline.PolicyAnswered{Request: f.ID, Run: f.Run, Command: x.Command, Reason: x.Reason, Why: x.Why, TookNs: took})
+	if err == nil {
+		err = in.Validate()
+	}
+	if err != nil { // an answer that means nothing is none
+		failed.Outcome, failed.Reason = leyline.OutcomeFailed, clip(fmt.Errorf("the answer cannot be used: %w", err))
+		return failed
+	}
+	return in
+}
+
+func (l *loop) stageInput(c *completion) leyline.Input {
+	f := c.effect
+	r := l.state.Tolaria.Run(f.Run)
+	if r == nil || r.Rollback.Effect != f.ID {
+		return nil
+	}
+	in := leyline.RollbackReported{
+		Run: f.Run, Incarnation: r.Incarnation, Rollback: f.Rollback, Phase: leyline.PhasePrepare,
+		Outcome: leyline.OutcomeOK, Digest: c.digest, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
+	}
+	if c.outcome.State != worker.Done {
+		in.Outcome, in.Reason, in.Digest = outcomeOf(c.outcome), clip(c.outcome.Err), leyline.Digest{}
+	}
+	return in
+}
+
+func outcomeOf(o worker.Outcome) leyline.Outcome {
+	if o.State == worker.TimedOut {
+		return leyline.OutcomeDeadline
+	}
+	return leyline.OutcomeFailed
+}
+
+func clip(err error) string {
+	s := "cancelled"
+	if err != nil {
+		s = cmp.Or(err.Error(), "failed without a reason")
+	}
+	return s[:min(len(s), leyline.MaxText)]
+}
