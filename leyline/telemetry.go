@@ -58,11 +58,11 @@ const (
 	NameRunResumed          EventName = "tolaria.run.resumed"               // WARNING
 	NameRunEnded            EventName = "tolaria.run.ended"                 // INFO
 	NameNonFinite           EventName = "tolaria.training.non_finite"       // CRITICAL
-	NameLossSuspect         EventName = "tolaria.training.loss_suspect"     // WARNING
+	NameLossSuspect         EventName = "tolaria.training.loss_suspect"     // WARNING, INFO while only watched
 	NameDiverged            EventName = "tolaria.training.diverged"         // CRITICAL
 	NameTrainerStalled      EventName = "tolaria.trainer.stalled"           // WARNING
 	NameTrainerReturned     EventName = "tolaria.trainer.returned"          // INFO
-	NameConflictHigh        EventName = "grad_conflict_high"                // WARNING
+	NameConflictHigh        EventName = "grad_conflict_high"                // WARNING, INFO while only watched
 	NameSnapshotRefused     EventName = "tolaria.rollback.snapshot_refused" // CRITICAL
 	NameRollbackStarted     EventName = "tolaria.rollback.started"          // CRITICAL
 	NameRollbackRestored    EventName = "tolaria.rollback.restored"         // WARNING

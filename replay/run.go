@@ -59,8 +59,8 @@ type Report struct {
 	// Digests of the projections at the end; none after a divergence in mode
 	// Redecide, where the state no longer means anything.
 	Digests   []projections.Named
-	Elapsed   time.Duration
-	PerSecond float64 // records
+	Elapsed   time.Duration `json:"elapsed_ns"`
+	PerSecond float64       // records
 }
 
 // check reports contradictions.

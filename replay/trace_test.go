@@ -62,9 +62,11 @@ func TestChains(t *testing.T) {
 		}), "", "kernel.ready ends the prefetch\ncommand.acked closes the command\n"},
 		{"a kernel", h.of(leyline.EventPrefetchSettled), "command.received asked for the kernel\n", ""},
 		{"an evaluation", h.proposed(leyline.OpEvaluate) + 1, "step.observed proposed this command\n",
-			"command.acked closes the command\nseed.probed measures the seed\nseed.probed measures the seed\n"},
+			"command.acked closes the command\nseed.probed measures the seed\nseed.probed measures the seed\n" +
+				"step.observed judges the seed by it\ncommand.received decides on the proposal\ncommand.acked closes the command\n"},
 		{"a second probe", h.of(leyline.EventContributionMeasured),
-			"seed.probed asked for this probe\ncommand.received asked for this probe\nstep.observed proposed this command\n", ""},
+			"seed.probed asked for this probe\ncommand.received asked for this probe\nstep.observed proposed this command\n",
+			"step.observed judges the seed by it\ncommand.received decides on the proposal\ncommand.acked closes the command\n"},
 		{"a rollback", rollback,
 			"step.observed was the anomalous step before this one\nstep.observed was the anomalous step before this one\n" +
 				"snapshot.taken registered the snapshot to return to\n",

@@ -129,7 +129,7 @@ func (s *Sprout) words() string {
 		w += fmt.Sprintf(", %d steps measured, leak %s", s.Measured, short(s.MaxLeak))
 	}
 	if s.Probes > 0 {
-		w += fmt.Sprintf(", adds %s to accuracy and takes %s off the loss in the mean over %d probes", short(s.Contribution),
+		w += fmt.Sprintf(", adds %s points of accuracy and takes %s off the loss in the mean over %d probes", short(100*s.Contribution),
 			short(s.LossGain), s.Probes)
 	}
 	return w

@@ -28,6 +28,7 @@ var (
 	easing       = relation{"raised the emergency level", "lowers the emergency level"}
 	signal       = relation{"changed the level that is published", "publishes the level"}
 	probe        = relation{"asked for this probe", "measures the seed"}
+	worth        = relation{"measured what the seed adds", "judges the seed by it"}
 	embargo      = relation{"closed the slot", "opens the slot again"}
 	interruption = relation{"was under way when the process stopped", "says what became of it"}
 	restart      = relation{"started this process", "resumes a run"}
@@ -138,6 +139,10 @@ func refersTo(e leyline.Event) (relation, thing) {
 		return phase, thing{"rollback", x.Run, string(x.Rollback)}
 	case leyline.RollbackFinished:
 		return phase, thing{"rollback", x.Run, string(x.Rollback)}
+	case leyline.CommandProposed:
+		if op := x.Seed.Operation; op == leyline.OpFossilize || op == leyline.OpCull {
+			return worth, thing{"probe", x.Run, string(x.Seed.Seed)}
+		}
 	case leyline.ContributionMeasured:
 		return probe, thing{"probe", x.Run, string(x.Seed)}
 	case leyline.SeedMoved:

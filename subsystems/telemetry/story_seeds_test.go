@@ -20,6 +20,11 @@ var policyStory = []scene{
 		l.CommandProposed{Run: "r1", Step: 40, Kind: l.CommandSeed, Why: "the loss has settled",
 			Seed: l.SeedCommand{Operation: l.OpGerminate, Seed: "s1", Blueprint: "mlp-8"}},
 	}},
+	{"conflicts are high and stop a proposal", "r1", l.StepObserved{Run: "r1", Step: 45}, []l.Event{
+		l.RiskAssessed{Run: "r1", Step: 45, Proposed: l.OpGerminate, Reason: l.RiskConflict, Checks: []l.Check{
+			{Name: "grad_conflict_high", Value: 0.8, Limit: 0.5, Mode: l.RuleEnforce},
+		}},
+	}},
 	{"a loss spike stops a proposal", "r1", l.StepObserved{Run: "r1", Step: 50}, []l.Event{
 		l.ConservativeEntered{Run: "r1", Step: 50, Reason: l.RiskLossSpike},
 		l.RiskAssessed{Run: "r1", Step: 50, Proposed: l.OpStartGrafting, Reason: l.RiskLossSpike, Checks: []l.Check{

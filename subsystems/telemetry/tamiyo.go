@@ -50,7 +50,7 @@ func (b *builder) missed(x leyline.PolicyMissed) {
 func (b *builder) risk(x leyline.RiskAssessed) {
 	s := b.at(leyline.SubsystemTamiyo, x.Run)
 	if c, found := conflict(x); found {
-		s.event(leyline.NameConflictHigh, leyline.LevelWarning,
+		s.event(leyline.NameConflictHigh, either(c.Mode == leyline.RuleEnforce, leyline.LevelWarning, leyline.LevelInfo),
 			text(keyRun, x.Run), whole(keyStep, x.Step),
 			number(keyValue, c.Value), number(keyLimit, c.Limit), name(keyMode, c.Mode))
 	}

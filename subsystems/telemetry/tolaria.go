@@ -129,7 +129,7 @@ func (s *section) anomaly(x leyline.TrainingAssessed) {
 		if x.Health == leyline.HealthHealthy {
 			mode = leyline.RuleShadow
 		}
-		s.event(leyline.NameLossSuspect, leyline.LevelWarning, run, step, loss, limit, row, name(keyMode, mode))
+		s.event(leyline.NameLossSuspect, either(mode == leyline.RuleEnforce, leyline.LevelWarning, leyline.LevelInfo), run, step, loss, limit, row, name(keyMode, mode))
 	}
 }
 

@@ -90,6 +90,16 @@ func (a *app) terminal() bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// columns is the width of the terminal on stderr; 80 where it cannot be told.
+func (a *app) columns() int {
+	if f, ok := a.err.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 80
+}
+
 // notice says something to people, on stderr.
 func (a *app) notice(format string, args ...any) {
 	fmt.Fprintf(a.err, format+"\n", args...)

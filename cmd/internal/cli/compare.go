@@ -111,6 +111,7 @@ func (j *job) compare(ctx context.Context, own workload.Result) (*comparison, er
 	if err := j.comparable(); err != nil {
 		return nil, fmt.Errorf("%s was not compared: %w", j.run, err)
 	}
+	j.app.notice("%s is finished and in the log; its controls are trained now, and the same command later would begin another run", j.run)
 	cs := j.controls()
 	results := make([]workload.Result, len(cs))
 	errs := make([]error, len(cs))

@@ -80,14 +80,18 @@ func (d *textDisplay) progress(p workload.Progress) {
 	rate := float64(p.Step-min(d.first, p.Step)) / time.Since(d.began).Seconds()
 	line := fmt.Sprintf("step %d/%d  %.0f step/s  losses %s  conflicts %.0f%%%s", p.Step, p.Steps, max(rate, 0), numbers(p.Losses), 100*d.ratio(), seedWords(p.Seeds))
 	if d.bar {
-		const width = 24
+		const width = 12
 		full := int(p.Step) * width / int(p.Steps)
-		fmt.Fprintf(d.app.err, "\r\x1b[K[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), line)
+		bar := fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), line)
+		fmt.Fprint(d.app.err, "\r\x1b[K"+clip(bar, d.app.columns()-1)) // a line that wraps cannot be drawn over
 		d.drawn = true
 	} else if p.Step%every == 0 {
 		fmt.Fprintln(d.app.err, line)
 	}
 }
+
+// clip keeps the first n bytes of a line of ASCII.
+func clip(s string, n int) string { return s[:min(len(s), max(n, 0))] }
 
 // ratio is the conflict ratio of the last step.
 func (d *textDisplay) ratio() float64 {

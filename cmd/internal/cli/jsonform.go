@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 )
 
 // jsonForm turns a value into what is written as JSON: fields in their order
-// under snake_case names unless a tag says otherwise, times and enums as text,
+// under the name of their json or toml tag, else in snake_case, times and enums as text,
 // bytes in hex, and numbers that JSON does not have as the texts "NaN",
 // "Infinity" and "-Infinity". A log may hold those: they are what a fault looks
 // like.
@@ -92,9 +93,7 @@ func jsonFields(o object, v reflect.Value) object {
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
 			o = jsonFields(o, v.Field(i))
 		default:
-			if name == "" {
-				name = snake(f.Name)
-			}
+			name = cmp.Or(name, f.Tag.Get("toml"), snake(f.Name))
 			o = append(o, member{name, jsonForm(v.Field(i))})
 		}
 	}

@@ -203,7 +203,7 @@ func (a *app) printReplay(path, note string, r replay.Report) error {
 		a.notice("%s", note)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "records\t%d (%d to %d), %d decided again, %d folded only\n", r.Records, r.First, r.Last, r.Redecided, r.FoldedOnly)
+	fmt.Fprintf(w, "records\t%d (%d to %d), %d decided again, %d folded only\n", r.Records, r.First, r.Last, r.Redecided, r.Records-r.Redecided)
 	for _, d := range r.Digests {
 		fmt.Fprintf(w, "  %s\t%s\n", d.Name, d.Digest)
 	}

@@ -247,7 +247,7 @@ func effectChart(k *comparison) (chart, bool) {
 			rows++
 		}
 	}
-	most = math.Max(most, 0.1)
+	most = roundUp(math.Max(most, 0.1))
 	const left, row = 210.0, 22.0
 	x := func(v float64) float64 { return left + (v/most+1)/2*(chartWidth-left-20) }
 	c := canvas{height: float64(rows)*row + 34}

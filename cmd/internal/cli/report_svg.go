@@ -85,14 +85,39 @@ func (a *axes) fit(lines [][]float64) bool {
 	return true
 }
 
+// ticks are round values within the range, about five of them.
+func (a *axes) ticks() []float64 {
+	var out []float64
+	if a.log {
+		for e := math.Floor(math.Log10(a.lo)); e <= math.Ceil(math.Log10(a.hi)); e++ {
+			if v := math.Pow(10, e); v >= a.lo && v <= a.hi {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	step := roundUp((a.hi - a.lo) / 5)
+	for n := math.Ceil(a.lo / step); n*step <= a.hi; n++ {
+		out = append(out, n*step)
+	}
+	return out
+}
+
+// roundUp returns the least of 1, 2 and 5 times a power of ten that is not below
+// v, which is positive.
+func roundUp(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*unit >= v {
+			return m * unit
+		}
+	}
+	return 10 * unit
+}
+
 // grid draws the horizontal lines with their values.
 func (c *canvas) grid(a *axes) {
-	const lines = 4
-	for i := range lines + 1 {
-		v := a.lo + (a.hi-a.lo)*float64(i)/lines
-		if a.log {
-			v = math.Pow(10, math.Log10(a.lo)+(math.Log10(a.hi)-math.Log10(a.lo))*float64(i)/lines)
-		}
+	for _, v := range a.ticks() {
 		c.rule(chartLeft, a.y(v), chartWidth-chartRight, a.y(v), "grid")
 		c.text(chartLeft-6, a.y(v)+4, "tick end", fmt.Sprintf("%.3g", v))
 	}

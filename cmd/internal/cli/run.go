@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -151,7 +153,7 @@ func (j *job) check() error {
 		}
 		j.faults = append(j.faults, f)
 	}
-	if j.flags.stepsSet {
+	if _, err := os.Stat(filepath.Join(j.flags.data, "log")); j.flags.stepsSet || errors.Is(err, fs.ErrNotExist) {
 		if err := j.inRange(); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (j *job) start(ctx context.Context) error {
 		return err
 	}
 	if len(installed) > 0 && !j.dir.Created {
-		j.app.notice("kernels that were missing from %s were installed again: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
+		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
 	o, r := j.dir.Origin(), j.dir.Recovery()
 	j.show = newDisplay(j.app)

@@ -26,8 +26,8 @@ type settings struct {
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.file, "config", "", "configuration in TOML; `esper config show` prints every key")
-	f.StringArrayVar(&s.set, "set", nil, "one setting as section.key=value; may be repeated")
+	f.StringVar(&s.file, "config", "", "configuration in TOML from `FILE`; 'esper config show' prints every key")
+	f.StringArrayVar(&s.set, "set", nil, "one setting as `KEY=VALUE`, for example tolaria.snapshot_every=25; may be repeated")
 }
 
 // given reports whether anything but defaults and environment was asked for.

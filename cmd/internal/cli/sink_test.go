@@ -52,7 +52,8 @@ func (h *history) record(t *testing.T, i int) leyline.Record {
 func undisturbed(t *testing.T) (*history, []byte) {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
-	esper(t, exitOK, "run", "--data", data, "--fault", "nan@120", "--fault", "replayed-command@170")
+	esper(t, exitOK, "run", "--data", data, "--fault", "nan@120", "--fault", "replayed-command@170",
+		"--set", "tamiyo.conflict_mode=enforce")
 	d, err := datadir.OpenReadOnly(data)
 	if err != nil {
 		t.Fatal(err)

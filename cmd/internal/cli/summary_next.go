@@ -23,14 +23,20 @@ func (d *summaryDoc) next(dir string) []nextStep {
 	if seq, what := d.telling(); seq != 0 {
 		out = append(out, nextStep{fmt.Sprintf("esper replay --explain %d %s", seq, dir), what})
 	}
-	if len(d.Rollbacks) > 0 {
-		out = append(out, nextStep{"esper replay bundle --rollback -o incident.esper " + dir, "the incident as one file"})
+	if n := len(d.Rollbacks); n > 0 {
+		out = append(out, nextStep{d.Rollbacks[n-1].bundle(dir, d.Last), "the incident as one file"})
 	}
 	if d.Comparison != nil && len(d.Comparison.Runs) > 1 {
 		r := d.Comparison.Runs[len(d.Comparison.Runs)-1]
 		out = append(out, nextStep{"esper replay " + shell(r.Data), "a run it was compared with: " + r.Name})
 	}
 	return out
+}
+
+// bundle is the command that cuts this very rollback out of the log.
+func (b *rollbackStory) bundle(dir string, last leyline.Seq) string {
+	from, to := b.records.started, max(b.records.started, b.records.finished, b.records.good)
+	return fmt.Sprintf("esper replay bundle --from %d --to %d -o %s.esper %s", max(from, margin+2)-margin, min(to+margin, last), b.ID, dir)
 }
 
 // telling is the record most worth explaining: that of the halt, else of the

@@ -80,7 +80,7 @@ func (d summaryDoc) tasks(w io.Writer) {
 		fmt.Fprintf(w, "  %s\t%.2f%%\t%.3f\t%.2f%%\t%.3f\t%+.2f points\n",
 			t.Task, 100*t.Accuracy, t.Loss, 100*t.AccuracyAt0, t.LossAt0, 100*(t.Accuracy-t.AccuracyAt0))
 	}
-	fmt.Fprint(w, "  without: the same network with every seed at alpha 0. It has come to rely on them: what\n  growing them changed only a run says that never did (--compare, the seeds)\n")
+	fmt.Fprint(w, "  without: the same network with every seed switched off (alpha 0). It has come to rely on them;\n  to see what growing them gained, compare with a run that grew none (--compare)\n")
 	for _, g := range d.Grown {
 		fmt.Fprintf(w, "  %s\n", grownWords(g))
 	}
@@ -240,7 +240,7 @@ func countWords(list []named) string {
 
 func (d summaryDoc) telemetry(w io.Writer) {
 	t := d.Telemetry
-	fmt.Fprintf(w, "\ntelemetry\t%d packets: %d normal; emergency stream: %d high, %d critical\n", t.total(), t.Normal, t.High, t.Critical)
+	fmt.Fprintf(w, "\ntelemetry\t%d packets: %d normal; emergency stream: %d high, %d critical; their events:\n", t.total(), t.Normal, t.High, t.Critical)
 	for _, u := range t.urgentFirst() {
 		fmt.Fprintf(w, "  %s\t%s x%d\n", u.Priority, u.Name, u.Count)
 	}
