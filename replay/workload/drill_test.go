@@ -77,50 +77,39 @@ func TestFaultThatFailsEndsTraining(t *testing.T) {
 	}
 }
 
-// The kernel store is emptied again when a run is resumed behind the fault.
+// The kernel store is emptied again when a run is resumed behind the fault, also
+// when a rollback lies between: nobody put the kernels back for that.
 func TestMissingKernelsStayMissing(t *testing.T) {
-	p := newFake(t)
-	removed := 0
-	o := p.options(20, Fault{FaultKernel, 3})
-	o.Levers.RemoveKernels = func() error { removed++; return nil }
-	ctx, cancel := context.WithCancel(t.Context())
-	o.Observe = func(x Progress) {
-		if x.Step == 8 {
-			cancel()
-		}
-	}
-	if _, err := Train(ctx, p, o); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	o.Observe, o.Resume = nil, true
-	r, err := Train(t.Context(), p, o)
-	ok(t, err)
-	if r.From != 5 || removed != 2 {
-		t.Errorf("resumed from step %d, the store was emptied %d times", r.From, removed)
-	}
-}
-
-// So it is when a rollback lies between the fault and the resume: nobody put the
-// kernels back for that.
-func TestMissingKernelsStayMissingBehindARollback(t *testing.T) {
-	p := newFake(t)
-	removed := 0
-	o := p.options(20, Fault{FaultKernel, 7}, Fault{FaultNaN, 9})
-	o.Levers.RemoveKernels = func() error { removed++; return nil }
-	ctx, cancel := context.WithCancel(t.Context())
-	o.Observe = func(x Progress) {
-		if x.Step == 6 && x.Lineage == 1 {
-			cancel()
-		}
-	}
-	if _, err := Train(ctx, p, o); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	o.Observe, o.Resume = nil, true
-	r, err := Train(t.Context(), p, o)
-	ok(t, err)
-	if r.From != 5 || removed != 2 {
-		t.Errorf("resumed from step %d, the store was emptied %d times", r.From, removed)
+	for _, x := range []struct {
+		name    string
+		faults  []Fault
+		step    leyline.Step // killed after it
+		lineage leyline.Lineage
+	}{
+		{"behind the fault", []Fault{{FaultKernel, 3}}, 8, 0},
+		{"behind a rollback", []Fault{{FaultKernel, 7}, {FaultNaN, 9}}, 6, 1},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			p := newFake(t)
+			removed := 0
+			o := p.options(20, x.faults...)
+			o.Levers.RemoveKernels = func() error { removed++; return nil }
+			ctx, cancel := context.WithCancel(t.Context())
+			o.Observe = func(now Progress) {
+				if now.Step == x.step && now.Lineage == x.lineage {
+					cancel()
+				}
+			}
+			if _, err := Train(ctx, p, o); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			o.Observe, o.Resume = nil, true
+			r, err := Train(t.Context(), p, o)
+			ok(t, err)
+			if r.From != 5 || removed != 2 {
+				t.Errorf("resumed from step %d, the store was emptied %d times", r.From, removed)
+			}
+		})
 	}
 }
 
