@@ -115,6 +115,7 @@ func TestLoad(t *testing.T) {
 		".hidden/b.go":             "not Go at all",
 		"data/b.go":                "not Go at all",
 		".gitignore":               "/data/\n",
+		nestedModules[0] + "/b.go": "not Go at all",
 		"testdata/embed.go":        "package testdata",
 		"testdata/penguins/gen.go": "//go:build ignore\n\npackage main",
 	})

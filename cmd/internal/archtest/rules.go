@@ -58,9 +58,10 @@ var Table = []Rule{
 	{Package: "leyline/sign", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
 
-	{Package: "eventlog", Own: []string{"eventlog/internal/..."}, Third: logModules},
+	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
 	{Package: "eventlog/internal/...", Own: []string{"eventlog/internal/..."}, Third: logModules},
-	{Package: "eventlog/fsck", Own: []string{"eventlog", "eventlog/internal/..."}},
+	{Package: "eventlog/tree", Third: []string{"golang.org/x/mod", "github.com/transparency-dev/formats"}},
+	{Package: "eventlog/fsck", Own: []string{"eventlog", "eventlog/internal/...", "eventlog/tree"}},
 	{Package: "eventlog/memlog", Own: []string{"eventlog"}},
 	{Package: "eventlog/eventlogtest", Own: []string{"eventlog"}, Third: testModules},
 
@@ -102,7 +103,7 @@ var Table = []Rule{
 // testModules may be imported by test files only, beside all modules of Table.
 var testModules = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal",
-	"github.com/cockroachdb/datadriven", "pgregory.net/rapid",
+	"github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
 }
 
 // topLevel lists what may lie in the root of the repository, beside names that
@@ -111,6 +112,10 @@ var topLevel = []string{
 	"cmd", "eventlog", "leyline", "projections", "replay", "subsystems", "testdata",
 	"Makefile", "go.mod", "go.sum", "README.md", "LICENSE", "CHANGELOG.md", "RUNBOOK.md",
 }
+
+// nestedModules are directories with a go.mod of their own, whose dependencies
+// are not those of the program.
+var nestedModules = []string{"eventlog/internal/peerbench"}
 
 // envPackage is the only package that reads the environment.
 const envPackage = "cmd/internal/cli"

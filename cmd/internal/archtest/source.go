@@ -58,7 +58,7 @@ var foreignExtensions = []string{".s", ".S", ".sx", ".c", ".cc", ".cpp", ".h", "
 // Load reads the module whose go.mod lies in the root of fsys. Directories
 // whose name begins with a dot or an underscore are not read, nor are those
 // named testdata except the one in the root, nor those that the root's
-// .gitignore names.
+// .gitignore names, nor modules of their own (nestedModules).
 func Load(fsys fs.FS) (*Source, error) {
 	src := &Source{Fset: token.NewFileSet()}
 	var err error
@@ -111,7 +111,8 @@ func (s *Source) enter(dir string) error {
 	switch {
 	case dir == ".":
 		return nil
-	case base[0] == '.', base[0] == '_', base == "testdata" && dir != "testdata", s.ignores(dir):
+	case base[0] == '.', base[0] == '_', base == "testdata" && dir != "testdata", s.ignores(dir),
+		slices.Contains(nestedModules, dir):
 		return fs.SkipDir
 	}
 	return nil
