@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 )
@@ -31,22 +32,44 @@ func (l *Log) Append(ctx context.Context, next uint64, entries []Entry) error {
 		return l.failure
 	}
 	durable := l.state.Load().durable
+	next, entries = l.withClaim(next, entries)
 	if err := CheckGroup(durable+1, l.lastAt, next, entries); err != nil {
 		return err
 	}
 	if len(entries) == 0 {
 		return nil
 	}
-	if err := l.write(entries); err != nil {
-		l.failure = fmt.Errorf("%w: %w", ErrPoisoned, err)
-		l.opts.Logger.Error("the log is poisoned", "next", next, "records", len(entries), "error", err)
-		l.publish(durable, l.failure)
-		return l.failure
+	err := l.sealer.failed()
+	if err == nil {
+		err = l.write(entries)
 	}
-	l.lastAt = entries[len(entries)-1].At
-	l.lastLeaf = LeafHash(l.frame)
+	if err != nil {
+		return l.poison(err)
+	}
 	l.publish(entries[len(entries)-1].Seq, nil)
+	l.notary.grown()
 	return nil
+}
+
+// poison makes the first failure final and wakes those who wait for more
+// records. The caller holds l.mu.
+func (l *Log) poison(cause error) error {
+	if l.failure == nil {
+		durable := l.state.Load().durable
+		l.failure = fmt.Errorf("%w: %w", ErrPoisoned, cause)
+		l.opts.Logger.Error("the log is poisoned", "next", durable+1, "error", cause)
+		l.publish(durable, l.failure)
+	}
+	return l.failure
+}
+
+// fail poisons the log from outside of Append.
+func (l *Log) fail(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lock != nil {
+		_ = l.poison(cause) // told to whoever appends or follows
+	}
 }
 
 // CheckGroup is the rule by which every log accepts or refuses a group: want
@@ -72,42 +95,95 @@ func CheckGroup(want uint64, lastAt int64, next uint64, entries []Entry) error {
 }
 
 // write stores a group that was checked, and publishes the watermark. If we
-// stop anywhere inside, the disk holds a first part of the group and perhaps a
-// torn frame after it, nothing of which was acknowledged.
+// stop anywhere inside, the disk holds some of the group's records and perhaps a
+// torn frame between or after them, nothing of which was acknowledged, and whose
+// lags say so.
 //
-// A group that fills a segment is written in parts, one per segment. The
-// name of each new segment is made durable before anything is written to it,
-// so a crash cannot leave a later segment without an earlier one.
+// A group that fills a segment is written in parts, one per segment, each of
+// which is durable before the next one is written. The name of each new segment
+// is made durable before anything is written to it, so a crash cannot leave a
+// later segment without an earlier one.
 func (l *Log) write(entries []Entry) error {
+	durable := l.state.Load().durable
+	for rest := entries; len(rest) > 0; {
+		part, bytes := l.fit(rest, durable)
+		if err := l.writePart(part, bytes, durable); err != nil {
+			return err
+		}
+		rest = rest[len(part):]
+	}
+	last := entries[len(entries)-1]
+	l.lastAt, l.lastKind, l.lastLeaf = last.At, last.Kind, LeafHash(l.frame)
+	return publishWatermark(l.mark, last.Seq)
+}
+
+// fit encodes as many of the entries as the tail segment takes, the last of
+// which may fill it, into the batch. It returns them and their stored length.
+func (l *Log) fit(entries []Entry, durable uint64) (part []Entry, bytes int) {
 	l.batch.Clear()
-	pending := 0
-	for _, e := range entries {
+	for i, e := range entries {
+		e.Lag = lagOf(e.Seq, durable)
 		l.frame = AppendFrame(l.frame[:0], e)
 		l.batch.Write(e.Seq, l.frame)
-		pending += storedLen(len(e.Payload))
-		if l.tailSize+pending < l.opts.SegmentSize {
-			continue
-		}
-		// This record fills the segment: tidwall/wal syncs it and begins
-		// the next one.
-		if err := l.store.WriteBatch(&l.batch); err != nil {
-			return err
-		}
-		if err := l.syncDir(filepath.Join(l.dir, segmentsName)); err != nil {
-			return err
-		}
-		if err := l.store.ClearCache(); err != nil {
-			return err
-		}
-		l.tail, l.tailSize, pending = e.Seq+1, 0, 0
-	}
-	if pending > 0 {
-		if err := l.store.WriteBatch(&l.batch); err != nil {
-			return err
+		bytes += storedLen(len(e.Payload))
+		if l.tail.size+int64(bytes) >= int64(l.opts.SegmentSize) {
+			return entries[:i+1], bytes
 		}
 	}
-	l.tailSize += pending
-	return publishWatermark(l.mark, entries[len(entries)-1].Seq)
+	return entries, bytes
+}
+
+// writePart writes and syncs what fit has encoded, hashes it meanwhile, and
+// begins the next segment when this one is full.
+func (l *Log) writePart(part []Entry, bytes int, durable uint64) error {
+	if err := l.tail.prepare(bytes, int64(l.opts.SegmentSize)); err != nil {
+		return err
+	}
+	hashes := l.merkle.hashing(part, durable)
+	err := l.store.WriteBatch(&l.batch)
+	if err == nil {
+		err = l.tail.f.Sync()
+	}
+	computed := hashes()
+	if err != nil {
+		return err
+	}
+	l.merkle.adopt(computed)
+	l.tail.size += int64(bytes)
+	if l.tail.size < int64(l.opts.SegmentSize) {
+		return nil
+	}
+	return l.roll(part[len(part)-1])
+}
+
+// roll goes on to the segment that tidwall/wal has begun after last.
+func (l *Log) roll(last Entry) error {
+	if err := l.fsys.SyncDir(filepath.Join(l.dir, segmentsName)); err != nil {
+		return err
+	}
+	if err := l.store.ClearCache(); err != nil {
+		return err
+	}
+	l.lendBuffer()
+	full := l.tail
+	l.tail = tail{first: last.Seq + 1}
+	if err := l.tail.open(l.fsys, l.dir); err != nil {
+		return errors.Join(err, full.close())
+	}
+	l.sealer.jobs <- freshSeal{
+		seal{first: full.first, next: last.Seq + 1, bytes: full.size, at: last.At, origin: l.originSeq, tree: l.merkle.snapshot()},
+		l.merkle.cut(last.Seq + 1),
+	}
+	return full.close()
+}
+
+// lendBuffer prepares the memory in which tidwall/wal mirrors a new segment.
+// Small segments are left alone: they cost little to mirror.
+func (l *Log) lendBuffer() {
+	const slack = 1 << 20 // a segment is longer than its size by a record
+	if l.opts.SegmentSize >= slack {
+		l.buffer.lend(l.wal, l.opts.SegmentSize+slack)
+	}
 }
 
 // publish replaces the state and wakes those who follow.

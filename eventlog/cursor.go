@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"sort"
 )
@@ -17,7 +17,7 @@ import (
 type cursor struct {
 	dir   string
 	list  []uint64 // segments from f on, as they were at seek; more may come
-	f     *os.File
+	f     segmentFile
 	first uint64 // number in the name of f
 	fr    frameReader
 	next  uint64 // the record that read returns next
@@ -29,9 +29,12 @@ type cursor struct {
 // seek opens the segment that holds record from and moves to that record. What
 // lies before it in the segment is read and checked: at most one segment.
 func (c *cursor) seek(dir string, from uint64) error {
-	list, err := listSegments(dir)
+	list, pruned, err := listSegments(dir)
 	if err != nil {
 		return err
+	}
+	if from < pruned.begin() {
+		return fmt.Errorf("%w: record %d; the log begins with record %d", ErrPruned, from, pruned.begin())
 	}
 	i := sort.Search(len(list), func(i int) bool { return list[i] > from })
 	if i == 0 {
@@ -107,7 +110,7 @@ func (c *cursor) read() error {
 // explain turns the reason why a record was not read into the error to return:
 // either the file cannot be read, or its content is not what was written.
 func (c *cursor) explain(err error) error {
-	var path *os.PathError
+	var path *fs.PathError
 	switch {
 	case err == io.EOF:
 		return c.damage(errors.New("the segment is empty"))

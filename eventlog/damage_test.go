@@ -54,10 +54,10 @@ func (o outcome) check(f found) error {
 type lab struct {
 	t    *testing.T
 	dir  string
-	base tree
+	base dirTree
 }
 
-func (l *lab) try(name string, files tree, reader, writer outcome) found {
+func (l *lab) try(name string, files dirTree, reader, writer outcome) found {
 	l.t.Helper()
 	if l.dir == "" {
 		l.dir = files.write(l.t)
@@ -90,14 +90,14 @@ func (l *lab) try(name string, files tree, reader, writer outcome) found {
 
 // states runs a test on the log as it was closed, as it was killed, and as it
 // was killed and lost its watermark in a power failure.
-func states(t *testing.T, run func(t *testing.T, state string, files tree)) {
-	for state, files := range map[string]tree{"closed": closedLog(t), "killed": killedLog(t), "powerless": powerless(t)} {
+func states(t *testing.T, run func(t *testing.T, state string, files dirTree)) {
+	for state, files := range map[string]dirTree{"closed": closedLog(t), "killed": killedLog(t), "powerless": powerless(t)} {
 		t.Run(state, func(t *testing.T) { run(t, state, files) })
 	}
 }
 
 func TestUndamagedLogsOpen(t *testing.T) {
-	states(t, func(t *testing.T, state string, files tree) {
+	states(t, func(t *testing.T, state string, files dirTree) {
 		got := (&lab{t: t}).try(state, files, whole, whole)
 		if got.report.Clean != (state == "closed") {
 			t.Errorf("report %+v", got.report)
@@ -107,11 +107,11 @@ func TestUndamagedLogsOpen(t *testing.T) {
 
 func TestEveryChangedByteIsNoticed(t *testing.T) {
 	noise := rand.New(rand.NewPCG(1, 2))
-	states(t, func(t *testing.T, state string, files tree) {
+	states(t, func(t *testing.T, state string, files dirTree) {
 		l := &lab{t: t}
 		for _, name := range files.segments() {
 			for i := range files[name] {
-				reader, writer := whenFlipped(state, files, name, i)
+				reader, writer := whenFlipped(state, files, name)
 				x := byte(1 + noise.IntN(255))
 				l.try(fmt.Sprintf("%s[%d]^%02x", name, i, x), files.with(flip(name, i, x)), reader, writer)
 				x = 1 << noise.IntN(8)
@@ -122,10 +122,11 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 }
 
 // whenFlipped says what must come of a flipped byte. Without a marker the last
-// record may pass for torn; the writer knows better if the watermark survived.
-func whenFlipped(state string, files tree, name string, i int) (reader, writer outcome) {
+// group, which is all that the last segment holds, may pass for torn; the writer
+// knows better if the watermark survived.
+func whenFlipped(state string, files dirTree, name string) (reader, writer outcome) {
 	list := files.segments()
-	inLast := name == list[len(list)-1] && i >= len(files[name])-frameLen(last)
+	inLast := name == list[len(list)-1]
 	switch {
 	case state == "closed" || !inLast:
 		return refused, refused
@@ -135,13 +136,8 @@ func whenFlipped(state string, files tree, name string, i int) (reader, writer o
 	return noticed, noticed
 }
 
-// frameLen is the length of a stored record of history.
-func frameLen(seq int) int {
-	return 1 + eventlog.HeaderSize + len(history(seq)[seq-1].Payload)
-}
-
-func flip(name string, i int, x byte) func(tree) {
-	return func(c tree) {
+func flip(name string, i int, x byte) func(dirTree) {
+	return func(c dirTree) {
 		b := []byte(c[name])
 		b[i] ^= x
 		c[name] = string(b)
@@ -156,7 +152,7 @@ func TestEveryChangedByteOfAMarkerIsNoticed(t *testing.T) {
 	}
 	// The watermark is allowed to be lost in a power failure, but never to lie.
 	for i := range files["durable"] {
-		l.try(fmt.Sprintf("durable[%d]", i), files.with(flip("durable", i, 1)), whole, whole)
+		l.try(fmt.Sprintf("durable[%d]", i), files.with(flip("durable", i, 1)), refused, refused)
 		l.try(fmt.Sprintf("killed, durable[%d]", i), files.without("CLEAN").with(flip("durable", i, 1)), whole, whole)
 	}
 	for i := range files["FORMAT"] {
@@ -173,21 +169,21 @@ func TestEveryChangedByteOfAMarkerIsNoticed(t *testing.T) {
 }
 
 func TestVersionErrorNamesBoth(t *testing.T) {
-	_, err := eventlog.Open(closedLog(t).with(func(c tree) { c["FORMAT"] = "esper-log 12\n" }).write(t), small)
+	_, err := eventlog.Open(closedLog(t).with(func(c dirTree) { c["FORMAT"] = "esper-log 12\n" }).write(t), small)
 	if !errors.Is(err, eventlog.ErrVersion) || !strings.Contains(err.Error(), `"12"`) || !strings.Contains(err.Error(), `"0"`) {
 		t.Errorf("got error %v", err)
 	}
 }
 
 func TestTruncationAtEveryOffset(t *testing.T) {
-	states(t, func(t *testing.T, state string, files tree) {
+	states(t, func(t *testing.T, state string, files dirTree) {
 		l := &lab{t: t}
 		for _, name := range files.segments() {
 			ends := frameEnds(files[name])
 			for n := range files[name] {
 				kept, boundary := ends[n]
 				reader, writer := whenTruncated(state, files, name, boundary)
-				got := l.try(fmt.Sprintf("%s cut at %d", name, n), files.with(func(c tree) { c[name] = c[name][:n] }), reader, writer)
+				got := l.try(fmt.Sprintf("%s cut at %d", name, n), files.with(func(c dirTree) { c[name] = c[name][:n] }), reader, writer)
 				if want := firstOf(name) + kept - 1; boundary && got.damage == nil && len(got.records) != want {
 					t.Errorf("%s cut at %d: %d records, want %d", name, n, len(got.records), want)
 				}
@@ -197,7 +193,7 @@ func TestTruncationAtEveryOffset(t *testing.T) {
 }
 
 // whenTruncated says what must come of a segment that was cut.
-func whenTruncated(state string, files tree, name string, boundary bool) (reader, writer outcome) {
+func whenTruncated(state string, files dirTree, name string, boundary bool) (reader, writer outcome) {
 	list := files.segments()
 	switch {
 	case name != list[len(list)-1] || state == "closed":
@@ -237,17 +233,24 @@ func TestBytesAppended(t *testing.T) {
 	huge := append([]byte{0xa0, 0x80, 0x80, 0x08}, next[1:]...) // both lengths claim 16 MiB
 	copy(huge[4+8:], []byte{0, 0, 0, 1})
 	for name, tail := range map[string][]byte{
-		"one zero": {0}, "a page of zeros": make([]byte, 4096), "a mebibyte of zeros": make([]byte, 1<<20),
+		"one zero": {0}, "a page of zeros": make([]byte, 4096), "three mebibytes of zeros": make([]byte, 3<<20),
 		"one byte": {0x45}, "noise": noise, "part of a prefix": {0x80}, "part of a header": next[:20],
 		"part of a payload": next[:len(next)-1], "a length that is not there": huge,
 		"an earlier record inside zeros": append(make([]byte, 50), eventlog.AppendFrame(nil, history(3)[2])...),
 		"zeros after part of a record":   append(next[:40:40], make([]byte, 300)...),
 	} {
-		states(t, func(t *testing.T, state string, files tree) {
+		states(t, func(t *testing.T, state string, files dirTree) {
 			list := files.segments()
-			changed := files.with(func(c tree) { c[list[len(list)-1]] += string(tail) })
+			changed := files.with(func(c dirTree) { c[list[len(list)-1]] += string(tail) })
 			if state == "closed" {
 				(&lab{t: t}).try(name, changed, refused, refused)
+				return
+			}
+			if strings.HasSuffix(name, "zero") || strings.HasSuffix(name, "of zeros") {
+				got := (&lab{t: t}).try(name, changed, whole, whole)
+				if got.report.ZeroTail != int64(len(tail)) || got.report.TornBytes != 0 {
+					t.Errorf("%s: report %+v", name, got.report)
+				}
 				return
 			}
 			got := (&lab{t: t}).try(name, changed, told, told)
@@ -255,27 +258,37 @@ func TestBytesAppended(t *testing.T) {
 				t.Errorf("%s: %d records, report %+v", name, len(got.records), got.report)
 			}
 			before := list[0]
-			(&lab{t: t}).try(name+" before the tail", files.with(func(c tree) { c[before] += string(tail) }), refused, refused)
+			(&lab{t: t}).try(name+" before the tail", files.with(func(c dirTree) { c[before] += string(tail) }), refused, refused)
 		})
 	}
 }
 
 func TestRecordAppendedByAnotherHand(t *testing.T) {
 	frame := func(seq, at int, kind eventlog.Kind) string {
-		b := eventlog.AppendFrame(nil, eventlog.Entry{Seq: uint64(seq), At: int64(at), Kind: kind})
+		b := eventlog.AppendFrame(nil, eventlog.Entry{Seq: uint64(seq), At: int64(at), Kind: kind, Lag: 1})
 		return string(append([]byte{byte(len(b))}, b...))
 	}
+	// What an unfinished write can leave is cut: record 21 at another place
+	// proves that record 20 was acknowledged, and it was not cut.
+	unfinished := strings.Repeat("\x00", 500) + frame(last+1, 1<<40, eventlog.KindTransition)
+	states(t, func(t *testing.T, state string, files dirTree) {
+		list, want := files.segments(), told
+		if state == "closed" {
+			want = refused
+		}
+		(&lab{t: t}).try("zeros and the next record", files.with(func(c dirTree) { c[list[len(list)-1]] += unfinished }), want, want)
+	})
 	for name, tail := range map[string]string{
 		"a record from before":       frame(last, 1<<40, eventlog.KindTransition),
 		"a record from after":        frame(last+2, 1<<40, eventlog.KindTransition),
 		"time running back":          frame(last+1, 1, eventlog.KindTransition),
 		"a second origin":            frame(last+1, 1<<40, eventlog.KindOrigin),
-		"zeros and a later record":   strings.Repeat("\x00", 500) + frame(last+1, 1<<40, eventlog.KindTransition),
+		"zeros and a later record":   strings.Repeat("\x00", 500) + frame(last+2, 1<<40, eventlog.KindTransition),
 		"noise up to a later record": strings.Repeat("ESP", 100_000) + frame(last+9, 1<<40, eventlog.KindTransition),
 	} {
-		states(t, func(t *testing.T, state string, files tree) {
+		states(t, func(t *testing.T, state string, files dirTree) {
 			list := files.segments()
-			(&lab{t: t}).try(name, files.with(func(c tree) { c[list[len(list)-1]] += tail }), refused, refused)
+			(&lab{t: t}).try(name, files.with(func(c dirTree) { c[list[len(list)-1]] += tail }), refused, refused)
 		})
 	}
 }

@@ -12,9 +12,15 @@ var (
 	// ErrNotFound says that the directory holds no log, or that the sequence
 	// number asked for is not in the log.
 	ErrNotFound = errors.New("eventlog: not found")
+	// ErrPruned says that the record asked for was removed on purpose. Its hash
+	// is still part of every proof.
+	ErrPruned = errors.New("eventlog: pruned")
 	// ErrLocked says that another handle or process has the log open for
 	// writing.
 	ErrLocked = errors.New("eventlog: locked")
+	// ErrWrongKey says that the key for checkpoints is not the one that the
+	// origin of the log names.
+	ErrWrongKey = errors.New("eventlog: not the key of this log")
 	// ErrVersion says that the log, or a frame of it, has a format version
 	// that this program does not read.
 	ErrVersion = errors.New("eventlog: unknown format version")

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/esper-plane/esper/eventlog/internal/disk"
 )
 
 // Names in the directory of a log.
@@ -19,6 +21,12 @@ const (
 	buildingName  = "segments.new" // a log that Create has not committed yet
 	rewriteName   = "tail.new"     // a tail segment that Open has not committed yet
 	tornName      = "torn"
+	tempSuffix    = ".new" // of a file that is not committed yet
+	sealsName     = "seals"
+	hashesName    = "hashes"
+	noteName      = "checkpoint"
+	archiveName   = "archive"
+	prunedName    = "PRUNED"
 )
 
 const (
@@ -26,23 +34,14 @@ const (
 	filePerm fs.FileMode = 0o640
 )
 
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // makeDir creates dir and its missing parents, each of them durably.
-func makeDir(dir string) error {
-	err := os.Mkdir(dir, dirPerm)
+func makeDir(fsys disk.FS, dir string) error {
+	err := fsys.Mkdir(dir, dirPerm)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeDir(filepath.Dir(dir)); err != nil {
+		if err := makeDir(fsys, filepath.Dir(dir)); err != nil {
 			return err
 		}
-		err = os.Mkdir(dir, dirPerm)
+		err = fsys.Mkdir(dir, dirPerm)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -50,13 +49,13 @@ func makeDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return fsys.SyncDir(filepath.Dir(dir))
 }
 
 // writeSynced creates or empties a file, copies r into it and syncs it. The
-// name is not durable before syncDir.
-func writeSynced(name string, r io.Reader) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
+// name is not durable before SyncDir.
+func writeSynced(fsys disk.FS, name string, r io.Reader) error {
+	f, err := fsys.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
 	if err != nil {
 		return err
 	}
@@ -70,32 +69,32 @@ func writeSynced(name string, r io.Reader) error {
 // replaceFile puts a file with the content of r in the place of name, durably
 // and at once: whoever looks sees the old file or the new one. The new one is
 // written as temp, which must be on the same file system.
-func replaceFile(temp, name string, r io.Reader) error {
-	if err := writeSynced(temp, r); err != nil {
+func replaceFile(fsys disk.FS, temp, name string, r io.Reader) error {
+	if err := writeSynced(fsys, temp, r); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, name); err != nil {
+	if err := fsys.Rename(temp, name); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(name)); err != nil {
+	if err := fsys.SyncDir(filepath.Dir(name)); err != nil {
 		return err
 	}
 	if from := filepath.Dir(temp); from != filepath.Dir(name) {
-		return syncDir(from)
+		return fsys.SyncDir(from)
 	}
 	return nil
 }
 
 // removeDurably removes a file, if it is there, so that it stays removed.
-func removeDurably(name string) error {
-	err := os.Remove(name)
+func removeDurably(fsys disk.FS, name string) error {
+	err := fsys.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(name))
+	return fsys.SyncDir(filepath.Dir(name))
 }
 
 // exists reports whether there is anything of that name.
@@ -105,6 +104,18 @@ func exists(name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// sizeOf returns the length of a file, 0 if there is none.
+func sizeOf(name string) (int64, error) {
+	info, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // readSmall reads a file of which more than limit bytes are not looked at, so

@@ -12,48 +12,48 @@ import (
 )
 
 func TestSegmentsMissingEmptiedOrSwapped(t *testing.T) {
-	states(t, func(t *testing.T, state string, files tree) {
+	states(t, func(t *testing.T, state string, files dirTree) {
 		l := &lab{t: t}
 		list := files.segments()
 		for i, a := range list {
 			reader, writer := whenTruncated(state, files, a, true)
-			l.try("without "+a, files.without(a), reader, writer)
-			l.try("emptied "+a, files.with(func(c tree) { c[a] = "" }), reader, writer)
+			l.try("without "+a, files.without(a), refused, refused) // the seal before it says that it was there
+			l.try("emptied "+a, files.with(func(c dirTree) { c[a] = "" }), reader, writer)
 			for _, b := range list[i+1:] {
-				l.try("swapped "+a+" and "+b, files.with(func(c tree) { c[a], c[b] = c[b], c[a] }), refused, refused)
-				l.try("copied "+a+" to "+b, files.with(func(c tree) { c[b] = c[a] }), refused, refused)
+				l.try("swapped "+a+" and "+b, files.with(func(c dirTree) { c[a], c[b] = c[b], c[a] }), refused, refused)
+				l.try("copied "+a+" to "+b, files.with(func(c dirTree) { c[b] = c[a] }), refused, refused)
 			}
 		}
-		l.try("all segments gone", files.without(list...).with(func(c tree) { c["segments/x"] = "" }), refused, refused)
+		l.try("all segments gone", files.without(list...).with(func(c dirTree) { c["segments/x"] = "" }), refused, refused)
 		l.try("FORMAT gone", files.without("FORMAT"), refused, refused)
 	})
 }
 
 func TestSurplusFiles(t *testing.T) {
 	next := fmt.Sprintf("segments/%020d", last+1)
-	states(t, func(t *testing.T, state string, files tree) {
+	states(t, func(t *testing.T, state string, files dirTree) {
 		l := &lab{t: t}
 		for _, a := range files.segments() {
-			l.try("copied "+a+" behind the end", files.with(func(c tree) { c[next] = c[a] }), refused, refused)
+			l.try("copied "+a+" behind the end", files.with(func(c dirTree) { c[next] = c[a] }), refused, refused)
 		}
 		for _, name := range []string{
 			"00000000000000005000", "00000000000000000002", "00000000000000000000", "99999999999999999999",
 			"00000000000000000003.TEMP", "00000000000000000003.START", "00000000000000000001.END", "notes", "1",
 		} {
-			l.try("surplus "+name, files.with(func(c tree) { c["segments/"+name] = "" }), refused, refused)
+			l.try("surplus "+name, files.with(func(c dirTree) { c["segments/"+name] = "" }), refused, refused)
 		}
 		// The next segment, empty, is what a crash at a roll leaves.
 		want := whole
 		if state == "closed" {
 			want = refused
 		}
-		l.try("empty next segment", files.with(func(c tree) { c[next] = "" }), want, want)
+		l.try("empty next segment", files.with(func(c dirTree) { c[next] = "" }), want, want)
 	})
 }
 
 func TestSegmentsDirectoryGone(t *testing.T) {
 	for _, trace := range []string{"CLEAN", "durable"} {
-		dir := tree{"FORMAT": "esper-log 0\n", trace: closedLog(t)[trace]}.write(t)
+		dir := dirTree{"FORMAT": "esper-log 0\n", trace: closedLog(t)[trace]}.write(t)
 		for who, got := range map[string]found{"reader": openReader(t, dir), "writer": open(t, dir, small)} {
 			if got.damage == nil {
 				t.Errorf("%s, %s is left: not refused", who, trace)
@@ -72,7 +72,7 @@ func TestAnOlderCopyIsNoticedByWhatOutlivedIt(t *testing.T) {
 	old := readTree(t, dir)
 	now := closedLog(t)
 	for name, keep := range map[string]string{"newer marker": "CLEAN", "newer watermark": "durable"} {
-		(&lab{t: t}).try(name, old.with(func(c tree) { c[keep] = now[keep] }), refused, refused)
+		(&lab{t: t}).try(name, old.with(func(c dirTree) { c[keep] = now[keep] }), refused, refused)
 	}
 }
 
@@ -83,11 +83,11 @@ func TestForgedEnd(t *testing.T) {
 	list := files.segments()
 	tail := list[len(list)-1]
 	l := &lab{t: t}
-	l.try("marker of another record", files.with(func(c tree) {
+	l.try("marker of another record", files.with(func(c dirTree) {
 		body := strings.Replace(c["CLEAN"][:strings.Index(c["CLEAN"], "crc ")], "seq 20", "seq 19", 1)
 		c["CLEAN"] = fmt.Sprintf("%scrc %08x\n", body, crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli)))
 	}), refused, refused)
-	l.try("another last record", files.with(func(c tree) {
+	l.try("another last record", files.with(func(c dirTree) {
 		b := []byte(c[tail])
 		frame := b[len(b)-frameLen(last)+1:]
 		frame[len(frame)-1]++
@@ -103,8 +103,8 @@ func TestAcceptLoss(t *testing.T) {
 	list := files.segments()
 	tail := list[len(list)-1]
 	cut := len(files[tail]) - frameLen(last) - 5
-	for name, change := range map[string]func(tree){
-		"lost records":             func(c tree) { c[tail] = c[tail][:cut] },
+	for name, change := range map[string]func(dirTree){
+		"lost records":             func(c dirTree) { c[tail] = c[tail][:cut] },
 		"intact records behind it": flip(tail, cut, 4),
 	} {
 		dir := files.with(change).write(t)
@@ -119,8 +119,8 @@ func TestAcceptLoss(t *testing.T) {
 			t.Errorf("%s, opened again: report %+v, %v", name, got.report, got.damage)
 		}
 	}
-	for name, files := range map[string]tree{
-		"behind a marker": closedLog(t).with(func(c tree) { c[tail] = c[tail][:cut] }),
+	for name, files := range map[string]dirTree{
+		"behind a marker": closedLog(t).with(func(c dirTree) { c[tail] = c[tail][:cut] }),
 		"first segment":   files.with(flip(list[0], 70, 1)),
 		"first record":    powerless(t).without(list[1:]...).with(flip(list[0], 20, 1)),
 	} {
@@ -135,15 +135,15 @@ func TestRecoveryStoppedHalfWay(t *testing.T) {
 	files := killedLog(t)
 	list := files.segments()
 	tail := list[len(list)-1]
-	torn := files.with(func(c tree) { c[tail] += "half a record" })
+	torn := files.with(func(c dirTree) { c[tail] += "half a record" })
 	saved := fmt.Sprintf("torn/%s-%d-1", filepath.Base(tail), len(files[tail]))
-	for name, files := range map[string]tree{
-		"tail saved":         torn.with(func(c tree) { c[saved] = "half a record" }),
-		"tail half saved":    torn.with(func(c tree) { c[saved] = "half" }),
-		"tail half written":  torn.with(func(c tree) { c["tail.new"] = c[tail][:50] }),
-		"tail written":       torn.with(func(c tree) { c["tail.new"] = files[tail] }),
-		"marker half left":   files.with(func(c tree) { c["CLEAN.new"] = "esper-log cl" }),
-		"tail renamed":       files.with(func(c tree) { c[saved] = "half a record" }),
+	for name, files := range map[string]dirTree{
+		"tail saved":         torn.with(func(c dirTree) { c[saved] = "half a record" }),
+		"tail half saved":    torn.with(func(c dirTree) { c[saved] = "half" }),
+		"tail half written":  torn.with(func(c dirTree) { c["tail.new"] = c[tail][:50] }),
+		"tail written":       torn.with(func(c dirTree) { c["tail.new"] = files[tail] }),
+		"marker half left":   files.with(func(c dirTree) { c["CLEAN.new"] = "esper-log cl" }),
+		"tail renamed":       files.with(func(c dirTree) { c[saved] = "half a record" }),
 		"marker not removed": closedLog(t),
 	} {
 		got := open(t, files.write(t), small)
@@ -154,7 +154,7 @@ func TestRecoveryStoppedHalfWay(t *testing.T) {
 }
 
 // update makes dir, which holds base, hold files.
-func (files tree) update(t testing.TB, dir string, base tree) {
+func (files dirTree) update(t testing.TB, dir string, base dirTree) {
 	t.Helper()
 	for name := range base {
 		if _, ok := files[name]; !ok {

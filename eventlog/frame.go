@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strconv"
 )
 
@@ -27,7 +28,7 @@ const (
 	offMagic   = 0
 	offVersion = 4
 	offKind    = 5
-	offFlags   = 6
+	offLag     = 6
 	offLength  = 8
 	offCRC     = 12
 	offSeq     = 16
@@ -73,17 +74,40 @@ type Entry struct {
 	At      int64  // plane time in nanoseconds since the Unix epoch, never decreasing
 	Kind    Kind
 	Payload []byte // at most MaxPayload bytes; may be empty
+
+	// Lag is how many records, this one included, were not acknowledged when
+	// this one was written: 1 for the first of a group. MaxLag stands for
+	// itself and for everything above. The log sets it; Append ignores it.
+	// After a power failure it tells an unfinished write from damage: see
+	// Entry.Acknowledged.
+	Lag uint16
 }
 
+// MaxLag is the largest Entry.Lag.
+const MaxLag = math.MaxUint16
+
+// Acknowledged returns the last record that e proves to have been acknowledged
+// before e was written, 0 if none.
+func (e *Entry) Acknowledged() uint64 {
+	if e.Lag == MaxLag || uint64(e.Lag) > e.Seq {
+		return 0
+	}
+	return e.Seq - uint64(e.Lag)
+}
+
+// lagOf returns the Lag of record seq when durable is the last acknowledged one.
+func lagOf(seq, durable uint64) uint16 { return uint16(min(seq-durable, MaxLag)) }
+
 // AppendFrame appends the frame of e to dst and returns the longer slice. It
-// does not judge e: a payload over MaxPayload or an unknown kind gives a frame
-// that DecodeFrame refuses. For every other entry DecodeFrame is the inverse.
+// does not judge e: a payload over MaxPayload, an unknown kind or a lag of 0
+// gives a frame that DecodeFrame refuses. For every other entry DecodeFrame is the inverse.
 func AppendFrame(dst []byte, e Entry) []byte {
 	start := len(dst)
 	var h [HeaderSize]byte
 	binary.LittleEndian.PutUint32(h[offMagic:], frameMagic)
 	h[offVersion] = frameVersion
 	h[offKind] = byte(e.Kind)
+	binary.LittleEndian.PutUint16(h[offLag:], e.Lag)
 	binary.LittleEndian.PutUint32(h[offLength:], uint32(len(e.Payload)))
 	binary.LittleEndian.PutUint64(h[offSeq:], e.Seq)
 	binary.LittleEndian.PutUint64(h[offAt:], uint64(e.At))
@@ -94,7 +118,7 @@ func AppendFrame(dst []byte, e Entry) []byte {
 }
 
 // frameCRC computes the checksum over everything in the frame except the
-// checksum itself, so a flipped kind or flag is noticed as well.
+// checksum itself, so a flipped kind or lag is noticed as well.
 func frameCRC(frame []byte) uint32 {
 	crc := crc32.Update(0, castagnoli, frame[:offCRC])
 	return crc32.Update(crc, castagnoli, frame[offSeq:])
@@ -124,8 +148,8 @@ func decode(e *Entry, b []byte) error {
 	if v := b[offVersion]; v != frameVersion {
 		return fmt.Errorf("%w: frame has version %d, this program reads %d", ErrVersion, v, frameVersion)
 	}
-	if f := binary.LittleEndian.Uint16(b[offFlags:]); f != 0 {
-		return fmt.Errorf("%w: unknown flags %#04x", ErrFrame, f)
+	if e.Lag = binary.LittleEndian.Uint16(b[offLag:]); e.Lag == 0 {
+		return fmt.Errorf("%w: its lag is 0", ErrFrame)
 	}
 	e.Seq = binary.LittleEndian.Uint64(b[offSeq:])
 	e.At = int64(binary.LittleEndian.Uint64(b[offAt:]))

@@ -14,9 +14,9 @@ import (
 )
 
 // golden is a frame of format version 0. It changes only with the format.
-const golden = "455350520001000005000000eb2e8a1007000000000000001581e97df4102211" + "6573706572"
+const golden = "4553505200010300050000000b99c9f207000000000000001581e97df4102211" + "6573706572"
 
-var goldenEntry = eventlog.Entry{Seq: 7, At: 1234567890123456789, Kind: eventlog.KindTransition, Payload: []byte("esper")}
+var goldenEntry = eventlog.Entry{Seq: 7, At: 1234567890123456789, Kind: eventlog.KindTransition, Payload: []byte("esper"), Lag: 3}
 
 func TestGoldenFrame(t *testing.T) {
 	frame := eventlog.AppendFrame([]byte("before"), goldenEntry)
@@ -63,7 +63,7 @@ func TestIntactFramesOfAnotherFormatAreRefused(t *testing.T) {
 		"version": {4, 1, eventlog.ErrVersion},
 		"kind 0":  {5, 0, eventlog.ErrFrame},
 		"kind 5":  {5, 5, eventlog.ErrFrame},
-		"flags":   {7, 1, eventlog.ErrFrame},
+		"lag 0":   {6, 0, eventlog.ErrFrame},
 	} {
 		frame, _ := hex.DecodeString(golden)
 		frame[c.at] = c.to

@@ -15,8 +15,9 @@ import (
 	"github.com/esper-plane/esper/eventlog/eventlogtest"
 )
 
-// small makes segments of about five records.
-var small = eventlog.Options{SegmentSize: 400}
+// small makes segments of about five records, and reads all of them to open a
+// log.
+var small = eventlog.Options{SegmentSize: 400, CheckAll: true}
 
 func create(t testing.TB, dir string, opts eventlog.Options) *eventlog.Log {
 	t.Helper()
@@ -37,12 +38,12 @@ func grow(t testing.TB, l *eventlog.Log, groups ...int) {
 	}
 }
 
-// tree is the content of a directory: name to bytes.
-type tree map[string]string
+// dirTree is the content of a directory: name to bytes.
+type dirTree map[string]string
 
-func readTree(t testing.TB, dir string) tree {
+func readTree(t testing.TB, dir string) dirTree {
 	t.Helper()
-	files := make(tree)
+	files := make(dirTree)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "LOCK" {
 			return err
@@ -58,8 +59,8 @@ func readTree(t testing.TB, dir string) tree {
 	return files
 }
 
-// write puts the tree into a new directory.
-func (files tree) write(t testing.TB) string {
+// write puts the dirTree into a new directory.
+func (files dirTree) write(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, b := range files {
@@ -75,14 +76,14 @@ func (files tree) write(t testing.TB) string {
 }
 
 // with returns a changed copy.
-func (files tree) with(change func(tree)) tree {
+func (files dirTree) with(change func(dirTree)) dirTree {
 	c := maps.Clone(files)
 	change(c)
 	return c
 }
 
-func (files tree) without(names ...string) tree {
-	return files.with(func(c tree) {
+func (files dirTree) without(names ...string) dirTree {
+	return files.with(func(c dirTree) {
 		for _, n := range names {
 			delete(c, n)
 		}
@@ -90,7 +91,7 @@ func (files tree) without(names ...string) tree {
 }
 
 // segments returns the names of the segments in order.
-func (files tree) segments() []string {
+func (files dirTree) segments() []string {
 	var list []string
 	for name := range files {
 		if strings.HasPrefix(name, "segments/") {
@@ -102,7 +103,7 @@ func (files tree) segments() []string {
 }
 
 // The three states in which a log of 20 records in several segments is found.
-func closedLog(t testing.TB) tree {
+func closedLog(t testing.TB) dirTree {
 	t.Helper()
 	dir := t.TempDir()
 	l := create(t, dir, small)
@@ -113,10 +114,10 @@ func closedLog(t testing.TB) tree {
 	return readTree(t, dir)
 }
 
-func killedLog(t testing.TB) tree { return closedLog(t).without("CLEAN") }
+func killedLog(t testing.TB) dirTree { return closedLog(t).without("CLEAN") }
 
 // powerless is a killed log that has also lost its watermark.
-func powerless(t testing.TB) tree { return closedLog(t).without("CLEAN", "durable") }
+func powerless(t testing.TB) dirTree { return closedLog(t).without("CLEAN", "durable") }
 
 // found is what opening a directory led to.
 type found struct {
@@ -182,4 +183,9 @@ func sameRecords(a, b []eventlog.Entry) bool {
 	return slices.EqualFunc(a, b, func(x, y eventlog.Entry) bool {
 		return x.Seq == y.Seq && x.At == y.At && x.Kind == y.Kind && bytes.Equal(x.Payload, y.Payload)
 	})
+}
+
+// frameLen is the length of a stored record of history.
+func frameLen(seq int) int {
+	return 1 + eventlog.HeaderSize + len(history(seq)[seq-1].Payload)
 }

@@ -76,7 +76,7 @@ func TestCreateMakesParentsAndRefusesAnExistingLog(t *testing.T) {
 func TestCreateThatStoppedHalfWayCanBeRepeated(t *testing.T) {
 	whole := closedLog(t)
 	segment := whole["segments/00000000000000000001"]
-	for name, files := range map[string]tree{
+	for name, files := range map[string]dirTree{
 		"nothing":      {},
 		"temp format":  {"FORMAT.new": "esper"},
 		"format":       {"FORMAT": whole["FORMAT"]},
@@ -168,8 +168,13 @@ func segmentsBegin(t *testing.T, size int) {
 		list := files.segments()
 		tail := list[len(list)-1]
 		name, n := l.Tail()
-		if filepath.Base(tail) != name || len(files[tail]) != n {
-			t.Fatalf("tail is %s with %d bytes, the log believes %s with %d", tail, len(files[tail]), name, n)
+		if filepath.Base(tail) != name || strings.Trim(files[tail][n:], "\x00") != "" || n > 0 && files[tail][n-1] == 0 {
+			t.Fatalf("tail is %s with %d bytes, the log believes %s with %d and zeros", tail, len(files[tail]), name, n)
+		}
+		for _, full := range list[:len(list)-1] {
+			if strings.HasSuffix(files[full], "\x00") {
+				t.Fatalf("%s is full and ends in zeros", full)
+			}
 		}
 		if len(list)-before != syncs {
 			t.Fatalf("%d segments begun, directory synced %d times", len(list)-before, syncs)

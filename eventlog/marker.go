@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"github.com/esper-plane/esper/eventlog/internal/disk"
 )
 
 const (
@@ -57,7 +59,7 @@ func checkCommitted(dir string) error {
 	if err != nil || found {
 		return err
 	}
-	for _, trace := range []string{cleanName, watermarkName, tornName} {
+	for _, trace := range []string{cleanName, watermarkName, tornName, sealsName, hashesName, noteName, archiveName, prunedName} {
 		found, err := exists(filepath.Join(dir, trace))
 		if err != nil {
 			return err
@@ -74,6 +76,7 @@ func checkCommitted(dir string) error {
 type cleanMark struct {
 	seq  uint64   // last record
 	leaf [32]byte // its leaf hash
+	root [32]byte // of the Merkle tree
 	tail string   // name of the last segment
 	size int64    // its length
 }
@@ -81,24 +84,24 @@ type cleanMark struct {
 // String is the stored form of the marker; its last line is the CRC-32C of the
 // lines before it.
 func (m cleanMark) String() string {
-	body := fmt.Sprintf("esper-log clean\nseq %d\nleaf %x\ntail %s %d\n", m.seq, m.leaf, m.tail, m.size)
+	body := fmt.Sprintf("esper-log clean\nseq %d\nleaf %x\nroot %x\ntail %s %d\n", m.seq, m.leaf, m.root, m.tail, m.size)
 	return fmt.Sprintf("%scrc %08x\n", body, crc32.Checksum([]byte(body), castagnoli))
 }
 
 // parseClean is the inverse of String. Only the exact stored form is accepted.
 func parseClean(text string) (cleanMark, bool) {
 	var m cleanMark
-	var leaf, crc string
-	_, err := fmt.Sscanf(text, "esper-log clean\nseq %d\nleaf %64s\ntail %20s %d\ncrc %8s\n", &m.seq, &leaf, &m.tail, &m.size, &crc)
-	if err != nil {
+	var leaf, root, crc string
+	_, err := fmt.Sscanf(text, "esper-log clean\nseq %d\nleaf %64s\nroot %64s\ntail %20s %d\ncrc %8s\n", &m.seq, &leaf, &root, &m.tail, &m.size, &crc)
+	if err != nil || !parseHash(&m.leaf, leaf) || !parseHash(&m.root, root) {
 		return m, false
 	}
-	raw, err := hex.DecodeString(leaf)
-	if err != nil || len(raw) != len(m.leaf) {
-		return m, false
-	}
-	copy(m.leaf[:], raw)
 	return m, m.String() == text
+}
+
+func parseHash(dst *[32]byte, text string) bool {
+	raw, err := hex.DecodeString(text)
+	return err == nil && copy(dst[:], raw) == len(dst) && len(raw) == len(dst)
 }
 
 // readClean returns the marker, nil if there is none, or a DamageError.
@@ -119,7 +122,7 @@ func readClean(dir string) (*cleanMark, error) {
 
 // writeClean leaves the marker. Before the rename is durable the log counts as
 // not closed, which costs a rewrite of the tail and nothing else.
-func writeClean(dir string, m cleanMark) error {
+func writeClean(fsys disk.FS, dir string, m cleanMark) error {
 	name := filepath.Join(dir, cleanName)
-	return replaceFile(name+".new", name, strings.NewReader(m.String()))
+	return replaceFile(fsys, name+tempSuffix, name, strings.NewReader(m.String()))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/eventlog/internal/disk"
 )
 
 // Limits of Options.SegmentSize.
@@ -28,8 +30,24 @@ type Options struct {
 	// nothing behind a clean-shutdown marker or outside the last segment.
 	AcceptLoss bool
 
+	// CheckAll makes Open read every segment, also those that have a seal.
+	CheckAll bool
+
+	// Checkpoints says whether, when and with which key the log signs.
+	Checkpoints Checkpoints
+
 	// Logger hears about recovery and about poisoning. Nil means silence.
 	Logger hclog.Logger
+
+	fsys disk.FS           // nil: the file system of the machine
+	wrap func(store) store // nil: none; between the log and tidwall/wal
+}
+
+func (o *Options) disk() disk.FS {
+	if o.fsys == nil {
+		return disk.OS{}
+	}
+	return o.fsys
 }
 
 // withDefaults returns a copy in which every zero has its documented meaning,
@@ -40,6 +58,15 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.SegmentSize == 0 {
 		o.SegmentSize = defaultSegmentSize
+	}
+	if o.Checkpoints.Records == 0 {
+		o.Checkpoints.Records = defaultCheckpointRecords
+	}
+	if o.Checkpoints.Age == 0 {
+		o.Checkpoints.Age = defaultCheckpointAge
+	}
+	if o.Checkpoints.Age < 0 {
+		return o, fmt.Errorf("%w: age of a checkpoint %v is negative", ErrInvalid, o.Checkpoints.Age)
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()

@@ -17,8 +17,9 @@ func (l *Log) Origin() Origin { return l.origin.clone() }
 // Recovery tells how Open found the log and what it did about it.
 func (l *Log) Recovery() Report { return l.recovery }
 
-// Leaf returns the leaf hash of a durable record, read from the disk; a record
-// that is not durable gives ErrNotFound. It costs a read of up to one segment.
+// Leaf returns the leaf hash of a durable record; a record
+// that is not durable gives ErrNotFound. It costs a read of up to one segment,
+// or nothing if the record is in the last one.
 func (l *Log) Leaf(seq uint64) ([32]byte, error) {
 	s := l.state.Load()
 	switch {
@@ -26,6 +27,9 @@ func (l *Log) Leaf(seq uint64) ([32]byte, error) {
 		return [32]byte{}, ErrClosed
 	case seq == 0 || seq > s.durable:
 		return [32]byte{}, fmt.Errorf("%w: record %d", ErrNotFound, seq)
+	}
+	if leaf, ok := l.merkle.leaf(seq); ok {
+		return leaf, nil
 	}
 	frame, err := readFrame(l.dir, seq)
 	if err != nil {
@@ -35,7 +39,7 @@ func (l *Log) Leaf(seq uint64) ([32]byte, error) {
 }
 
 // All yields the records that are durable when the iteration begins, in order,
-// starting with record from; 0 means 1. It reads the segment files itself:
+// starting with record from; 0 means the first that was not pruned. It reads the segment files itself:
 // it takes no lock of the writer and never waits for a sync. The payload of an
 // entry is valid until the next step. An error, such as a *DamageError or
 // ErrClosed, is the last thing yielded.
@@ -46,7 +50,7 @@ func (l *Log) All(from uint64) iter.Seq2[Entry, error] {
 			yield(Entry{}, ErrClosed)
 			return
 		}
-		readRange(l.dir, from, s.durable)(yield)
+		readRange(l.dir, l.recovery.start(from), s.durable)(yield)
 	}
 }
 
@@ -56,7 +60,7 @@ func (l *Log) All(from uint64) iter.Seq2[Entry, error] {
 // before ErrPoisoned.
 func (l *Log) Follow(ctx context.Context, from uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		c := cursor{next: max(from, 1)}
+		c := cursor{next: l.recovery.start(from)}
 		defer c.close()
 		untilDone := func(e Entry, err error) bool {
 			if ended := ctx.Err(); ended != nil {

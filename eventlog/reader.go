@@ -27,68 +27,86 @@ func OpenReader(dir string) (*Reader, error) {
 	if err := checkCommitted(dir); err != nil {
 		return nil, err
 	}
-	report, err := findEnd(dir)
-	if err != nil {
+	r := &Reader{dir: dir}
+	if err := r.findEnd(); err != nil {
 		return nil, err
 	}
-	origin, err := readOrigin(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &Reader{dir: dir, origin: origin, report: report}, nil
+	return r, nil
 }
 
 // findEnd finds out up to where the log may be read. A writer may come or go
 // meanwhile, so an answer counts only if one was there, or was not, before and
 // after; and damage counts only when it is seen twice.
-func findEnd(dir string) (Report, error) {
+func (r *Reader) findEnd() error {
 	const attempts = 8
-	var r Report
 	for i := range attempts {
-		before, err := writerAlive(dir)
+		before, err := writerAlive(r.dir)
 		if err != nil {
-			return r, err
+			return err
 		}
-		r, err = findEndIf(dir, before)
-		after, aliveErr := writerAlive(dir)
+		if before {
+			err = r.liveEnd()
+		} else {
+			err = r.restingEnd()
+		}
+		after, aliveErr := writerAlive(r.dir)
 		if aliveErr != nil {
-			return r, aliveErr
+			return aliveErr
 		}
 		if before == after && (err == nil || i > 0) {
-			return r, err
+			return err
 		}
 	}
-	return r, fmt.Errorf("%w: writers of %s come and go too fast", ErrLocked, dir)
+	return fmt.Errorf("%w: writers of %s come and go too fast", ErrLocked, r.dir)
 }
 
-func findEndIf(dir string, live bool) (Report, error) {
-	if live {
-		return liveEnd(dir)
-	}
-	v, err := look(dir, false)
+// restingEnd looks at a log that nobody writes.
+func (r *Reader) restingEnd() error {
+	v, err := look(r.dir, false)
 	if err != nil {
-		return Report{}, err
+		return err
 	}
-	return v.judge(lenience{lost: true})
+	if r.report, err = v.judge(lenience{lost: true}); err != nil {
+		return err
+	}
+	r.origin, err = v.readOrigin(r.dir)
+	return err
 }
 
-// liveEnd reads the record at the watermark, for its time.
-func liveEnd(dir string) (Report, error) {
-	r := Report{Live: true, FirstSeq: 1}
-	seq, err := readWatermark(dir)
+// liveEnd reads what has no seal yet up to the watermark, for the time of the
+// last record and for the origin.
+func (r *Reader) liveEnd() error {
+	mark, err := readWatermark(r.dir)
 	if err != nil {
-		return r, err
+		return err
 	}
-	if seq == 0 {
-		return r, fmt.Errorf("%w: %s is being opened by a writer and says not yet how far it can be read", ErrLocked, dir)
+	if mark.seq == 0 {
+		return fmt.Errorf("%w: %s is being opened by a writer and says not yet how far it can be read", ErrLocked, r.dir)
 	}
-	for e, err := range readRange(dir, seq, seq) {
+	v := new(survey)
+	if v.list, v.pruned, err = listSegments(r.dir); err != nil {
+		return err
+	}
+	f, err := readSeals(r.dir, len(v.list)+v.prunedSegments())
+	if err != nil {
+		return err
+	}
+	from := v.pruned.begin()
+	if n := len(f.seals); n > 0 {
+		v.origin, from = f.seals[n-1].origin, min(f.seals[n-1].next, mark.seq)
+	}
+	r.report = Report{Live: true, FirstSeq: v.pruned.begin()}
+	for e, err := range readRange(r.dir, from, mark.seq) {
 		if err != nil {
-			return r, err
+			return err
 		}
-		r.LastSeq, r.LastAt = e.Seq, e.At
+		r.report.LastSeq, r.report.LastAt = e.Seq, e.At
+		if e.Kind == KindOrigin {
+			v.origin = e.Seq
+		}
 	}
-	return r, nil
+	r.origin, err = v.readOrigin(r.dir)
+	return err
 }
 
 // Origin returns the content of record 1.
@@ -97,7 +115,7 @@ func (r *Reader) Origin() Origin { return r.origin.clone() }
 // Report tells in what state the log was when the reader was opened.
 func (r *Reader) Report() Report { return r.report }
 
-// All yields the records from the given one, 0 meaning 1, up to
+// All yields the records from the given one, 0 meaning the first, up to
 // Report().LastSeq, or on a live log up to the watermark at the beginning of
 // the iteration. The payload of an entry is valid until the next step. An
 // error is the last thing yielded.
@@ -109,14 +127,14 @@ func (r *Reader) All(from uint64) iter.Seq2[Entry, error] {
 		}
 		last := r.report.LastSeq
 		if r.report.Live {
-			seq, err := readWatermark(r.dir)
+			mark, err := readWatermark(r.dir)
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			last = max(last, seq)
+			last = max(last, mark.seq)
 		}
-		readRange(r.dir, from, last)(yield)
+		readRange(r.dir, r.report.start(from), last)(yield)
 	}
 }
 

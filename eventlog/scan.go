@@ -17,15 +17,15 @@ type segmentScan struct {
 	at    int64  // time of the last valid record, here or before
 	end   int64  // offset after the last valid record
 	size  int64  // length of the file
-	// last is where the last valid frame starts, and lastLen how long it is;
-	// lastLen is 0 if the segment has none.
-	last    int64
-	lastLen int
+	// origin is the number of the last origin record in it, 0 if none.
+	origin uint64
 	// damage is why the scan stopped before the end of the file, nil if it
 	// did not. torn says that it may be the remains of an unfinished write:
-	// no intact frame is at or after end.
+	// no frame at or after end proves that what is missing was acknowledged.
+	// zeros says that nothing but zeros is there.
 	damage *DamageError
 	torn   bool
+	zeros  bool
 }
 
 // order is what the next record must continue.
@@ -48,16 +48,31 @@ func (o order) check(e *Entry, frame []byte) error {
 		return fmt.Errorf("record %d is in its place", e.Seq)
 	case e.At < o.at:
 		return fmt.Errorf("its time %d is before that of the record before it, %d", e.At, o.at)
-	case (e.Kind == KindOrigin) != (e.Seq == 1):
+	case e.Seq == 1 && e.Kind != KindOrigin:
 		return fmt.Errorf("it is of kind %v", e.Kind)
+	case e.Seq > 1 && e.Kind == KindOrigin:
+		return o.checkSuccession(e)
 	}
 	return nil
 }
 
-// scanSegment reads a whole segment through fr, whose memory it reuses, and
-// checks every frame. The error is about reading; what is wrong with the bytes
-// is in the result.
-func scanSegment(fr *frameReader, src io.ReaderAt, first uint64, at int64) (segmentScan, error) {
+// checkSuccession accepts an origin record behind record 1 only as the first
+// record of a log that was restored up to the record before it.
+func (o order) checkSuccession(e *Entry) error {
+	var next Origin
+	switch err := next.UnmarshalBinary(e.Payload); {
+	case err != nil:
+		return err
+	case next.Previous == nil || next.Previous.Size != e.Seq-1:
+		return fmt.Errorf("it is of kind %v and does not continue record %d", e.Kind, e.Seq-1)
+	}
+	return nil
+}
+
+// scanSegment reads a whole segment through fr, whose memory it reuses, checks
+// every frame and hands the good ones to visit. The error is about reading;
+// what is wrong with the bytes is in the result.
+func scanSegment(fr *frameReader, src io.ReaderAt, first uint64, at int64, visit func(frame []byte)) (segmentScan, error) {
 	s := segmentScan{first: first, next: first, at: at}
 	fr.reset(src, 0)
 	for {
@@ -72,7 +87,10 @@ func scanSegment(fr *frameReader, src io.ReaderAt, first uint64, at int64) (segm
 		if err == nil {
 			var e Entry
 			if err = (order{s.next, s.at}).check(&e, frame); err == nil {
-				s.accept(fr, len(frame), &e)
+				if visit != nil {
+					visit(frame)
+				}
+				s.accept(fr, &e)
 				continue
 			}
 		}
@@ -81,11 +99,13 @@ func scanSegment(fr *frameReader, src io.ReaderAt, first uint64, at int64) (segm
 }
 
 // accept counts the frame that fr has just returned.
-func (s *segmentScan) accept(fr *frameReader, frameLen int, e *Entry) {
+func (s *segmentScan) accept(fr *frameReader, e *Entry) {
 	fr.skip()
 	s.end = fr.off
-	s.last, s.lastLen = s.end-int64(frameLen), frameLen
 	s.next, s.at = e.Seq+1, e.At
+	if e.Kind == KindOrigin {
+		s.origin = e.Seq
+	}
 }
 
 // stop records why the scan ends before the file does, and whether that can
@@ -94,81 +114,103 @@ func (s *segmentScan) accept(fr *frameReader, frameLen int, e *Entry) {
 func (s *segmentScan) stop(src io.ReaderAt, cause error, frame []byte) error {
 	intact := frame != nil && frameCRC(frame) == binary.LittleEndian.Uint32(frame[offCRC:])
 	s.damage = &DamageError{Segment: segmentPath(s.first), Offset: s.end, Seq: s.next, Reason: cause.Error()}
-	found, size, err := findFrame(src, s.end, s.next)
-	s.size = size
+	rest, err := lookBehind(src, s.end, s.next)
+	s.size, s.zeros = rest.size, rest.zeros
 	switch {
 	case err != nil:
 		return err
 	case intact:
-	case found != 0:
-		s.damage.Reason += fmt.Sprintf("; an intact record %d follows, so this is not an unfinished write", found)
+	case rest.acknowledged >= s.next:
+		s.damage.Reason += fmt.Sprintf("; record %d follows and was written when record %d had been acknowledged, so this is not an unfinished write", rest.witness, rest.acknowledged)
 	default:
 		s.torn = true
 	}
 	return nil
 }
 
-// leaf reads the last valid frame again and hashes it.
-func (s *segmentScan) leaf(src io.ReaderAt) ([32]byte, error) {
-	frame := make([]byte, s.lastLen)
-	if _, err := src.ReadAt(frame, s.last); err != nil {
-		return [32]byte{}, fmt.Errorf("cannot read record %d again: %w", s.next-1, err)
-	}
-	return LeafHash(frame), nil
+// remains is what lies behind the last valid record of a segment.
+type remains struct {
+	size  int64 // of the whole file
+	zeros bool  // nothing but zeros
+	// witness is the intact frame that proves most, acknowledged the record
+	// that it proves to have been acknowledged; 0 if there is none.
+	witness, acknowledged uint64
 }
 
-// findFrame looks for an intact frame at or after off with a sequence number
-// of at least least. It returns its number, or 0, and the size of src. Zeros
-// and noise cost one pass; memory is bounded.
-func findFrame(src io.ReaderAt, off int64, least uint64) (seq uint64, size int64, err error) {
+// lookBehind reads src from off to its end and looks for intact frames that are
+// numbered above least. Zeros and noise cost one pass; memory is bounded.
+func lookBehind(src io.ReaderAt, off int64, least uint64) (remains, error) {
 	magic := binary.LittleEndian.AppendUint32(nil, frameMagic)
 	buf := make([]byte, readChunk)
+	r := remains{zeros: true}
 	for {
 		n, err := src.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
-			return 0, off, err
+			return r, err
 		}
-		for i := 0; seq == 0; i++ {
-			j := bytes.Index(buf[i:n], magic)
+		r.zeros = r.zeros && allZero(buf[:n])
+		for i := bytes.Index(buf[:n], magic); i >= 0; {
+			if err := r.weigh(src, off+int64(i), least); err != nil {
+				return r, err
+			}
+			j := bytes.Index(buf[i+1:n], magic)
 			if j < 0 {
 				break
 			}
-			i += j
-			if seq, err = intactFrame(src, off+int64(i), least); err != nil {
-				return 0, off, err
-			}
+			i += 1 + j
 		}
 		if n < len(buf) {
-			return seq, off + int64(n), nil
+			r.size = off + int64(n)
+			return r, nil
 		}
 		// A magic may lie across the border of two chunks.
 		off += int64(n - len(magic) + 1)
 	}
 }
 
-// intactFrame returns the sequence number of the frame at off if it is whole
-// and numbered at least least, else 0.
-func intactFrame(src io.ReaderAt, off int64, least uint64) (uint64, error) {
+// weigh notes what the frame at off proves, if it is intact.
+func (r *remains) weigh(src io.ReaderAt, off int64, least uint64) error {
+	e, ok, err := intactFrame(src, off)
+	if err != nil || !ok || e.Seq <= least {
+		return err
+	}
+	if a := e.Acknowledged(); a > r.acknowledged {
+		r.witness, r.acknowledged = e.Seq, a
+	}
+	return nil
+}
+
+// intactFrame returns the header of the frame at off if the frame is whole.
+func intactFrame(src io.ReaderAt, off int64) (Entry, bool, error) {
 	var h [HeaderSize]byte
 	if n, err := src.ReadAt(h[:], off); n < len(h) {
-		return 0, notEOF(err)
+		return Entry{}, false, notEOF(err)
 	}
 	length := int64(binary.LittleEndian.Uint32(h[offLength:]))
-	seq := binary.LittleEndian.Uint64(h[offSeq:])
-	if length > MaxPayload || seq < least {
-		return 0, nil
+	if length > MaxPayload {
+		return Entry{}, false, nil
 	}
 	sum := crc32.New(castagnoli)
 	sum.Write(h[:offCRC])
 	sum.Write(h[offSeq:])
 	n, err := io.Copy(sum, io.NewSectionReader(src, off+HeaderSize, length))
 	if err != nil {
-		return 0, err
+		return Entry{}, false, err
 	}
-	if n != length || sum.Sum32() != binary.LittleEndian.Uint32(h[offCRC:]) {
-		return 0, nil
+	whole := n == length && sum.Sum32() == binary.LittleEndian.Uint32(h[offCRC:])
+	return Entry{Seq: binary.LittleEndian.Uint64(h[offSeq:]), Lag: binary.LittleEndian.Uint16(h[offLag:])}, whole, nil
+}
+
+var zeroPage [4 << 10]byte
+
+func allZero(b []byte) bool {
+	for len(b) > len(zeroPage) {
+		if !bytes.Equal(b[:len(zeroPage)], zeroPage[:]) {
+			return false
+		}
+		b = b[len(zeroPage):]
 	}
-	return seq, nil
+	return bytes.Equal(b, zeroPage[:len(b)])
 }
 
 func notEOF(err error) error {

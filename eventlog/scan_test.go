@@ -27,7 +27,9 @@ func TestAFrameIsFoundWhereverItLies(t *testing.T) {
 }
 
 func TestALengthHasOneForm(t *testing.T) {
-	frame := eventlog.AppendFrame(nil, eventlogtest.Group(5, 1)[0])
+	e := eventlogtest.Group(5, 1)[0]
+	e.Lag = 1
+	frame := eventlog.AppendFrame(nil, e)
 	short := append([]byte{byte(len(frame))}, frame...)
 	long := append([]byte{byte(len(frame)) | 0x80, 0}, frame...)
 	if s, err := eventlog.ScanBytes(short, 5); err != nil || s.Damaged || s.Next != 6 {

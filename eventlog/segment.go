@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -34,36 +35,63 @@ func parseSegmentName(name string) (uint64, bool) {
 	return first, err == nil && first != 0 && segmentName(first) == name
 }
 
-// listSegments returns the first sequence numbers of all segments in order.
-// Everything else in the directory is damage: tidwall/wal would act on
+// listSegments returns the first sequence numbers of all segments in order,
+// compressed or not, and of which log they are the rest if older ones were
+// pruned. Everything else in the directory is damage: tidwall/wal would act on
 // leftovers of an interrupted truncation, and esper never truncates.
-func listSegments(dir string) ([]uint64, error) {
+func listSegments(dir string) ([]uint64, *prunedMark, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, segmentsName))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var list []uint64
 	for _, e := range entries {
 		first, ok := parseSegmentName(e.Name())
 		if !ok || !e.Type().IsRegular() {
-			return nil, &DamageError{Segment: filepath.Join(segmentsName, e.Name()), Reason: "this is not a segment and does not belong here"}
+			return nil, nil, &DamageError{Segment: filepath.Join(segmentsName, e.Name()), Reason: "this is not a segment and does not belong here"}
 		}
 		list = append(list, first)
 	}
-	if len(list) == 0 || list[0] != 1 {
-		return nil, &DamageError{Segment: segmentPath(1), Seq: 1, Reason: "the first segment is missing"}
+	archived, err := listArchive(dir)
+	if err != nil {
+		return nil, nil, err
 	}
-	return list, nil
+	list = append(list, archived...)
+	slices.Sort(list)
+	list = slices.Compact(list)
+	pruned, err := readPruned(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin := pruned.begin()
+	for len(list) > 0 && list[0] < begin {
+		list = list[1:] // pruned, and the process stopped before it was removed
+	}
+	if len(list) == 0 || list[0] != begin {
+		return nil, nil, &DamageError{Segment: segmentPath(begin), Seq: begin, Reason: "the first segment is missing"}
+	}
+	return list, pruned, nil
+}
+
+// segmentFile is a segment that is open for reading, compressed or not.
+type segmentFile interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // openSegment opens a segment for reading. It was listed or follows from the
-// records before it, so that its absence is damage.
-func openSegment(dir string, first uint64) (*os.File, error) {
+// records before it, so that its absence is damage. A segment that is being
+// archived is under one of its two names at every moment.
+func openSegment(dir string, first uint64) (segmentFile, error) {
 	f, err := os.Open(filepath.Join(dir, segmentPath(first)))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	z, err := openArchived(dir, first)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &DamageError{Segment: segmentPath(first), Seq: first, Reason: "the segment is missing"}
 	}
-	return f, err
+	return z, err
 }
 
 // frameReader splits one segment into frames. Its memory is bounded by the

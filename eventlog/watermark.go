@@ -5,8 +5,9 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/esper-plane/esper/eventlog/internal/disk"
 )
 
 // The watermark file holds, little endian: magic u32 | crc32c u32 over the
@@ -37,28 +38,34 @@ func decodeWatermark(b []byte) (uint64, bool) {
 	return seq, seq != 0 && encodeWatermark(seq) == [watermarkSize]byte(b)
 }
 
-// readWatermark returns the published watermark, or 0 if there is none that
-// can be trusted. A torn read is read again.
-func readWatermark(dir string) (uint64, error) {
+// watermark is what the file says: seq is 0 if there is none that can be
+// trusted, and broken tells that there is a file all the same.
+type watermark struct {
+	seq    uint64
+	broken bool
+}
+
+// readWatermark returns the published watermark. A torn read is read again.
+func readWatermark(dir string) (watermark, error) {
 	const attempts = 8
 	for range attempts {
 		b, err := readSmall(filepath.Join(dir, watermarkName), watermarkSize+1)
 		if errors.Is(err, fs.ErrNotExist) {
-			return 0, nil
+			return watermark{}, nil
 		}
 		if err != nil {
-			return 0, err
+			return watermark{}, err
 		}
 		if seq, ok := decodeWatermark(b); ok {
-			return seq, nil
+			return watermark{seq: seq}, nil
 		}
 	}
-	return 0, nil
+	return watermark{broken: true}, nil
 }
 
 // publishWatermark tells readers in other processes that all records up to seq
 // are durable.
-func publishWatermark(f *os.File, seq uint64) error {
+func publishWatermark(f disk.File, seq uint64) error {
 	b := encodeWatermark(seq)
 	_, err := f.WriteAt(b[:], 0)
 	return err

@@ -66,7 +66,7 @@ func New(o eventlog.Origin, at int64) *Log {
 	if err != nil {
 		panic("memlog: " + err.Error())
 	}
-	first := eventlog.Entry{Seq: 1, At: at, Kind: eventlog.KindOrigin, Payload: payload}
+	first := eventlog.Entry{Seq: 1, At: at, Kind: eventlog.KindOrigin, Payload: payload, Lag: 1}
 	return restore(o, []eventlog.Entry{first})
 }
 
@@ -76,6 +76,10 @@ func restore(o eventlog.Origin, records []eventlog.Entry) *Log {
 
 func cloneOrigin(o eventlog.Origin) eventlog.Origin {
 	o.LogKey, o.AdminKey = bytes.Clone(o.LogKey), bytes.Clone(o.AdminKey)
+	if o.Previous != nil {
+		p := *o.Previous
+		o.Previous = &p
+	}
 	return o
 }
 
@@ -119,7 +123,7 @@ func (l *Log) begin(next uint64, entries []eventlog.Entry) ([]eventlog.Entry, Fa
 	}
 	group := make([]eventlog.Entry, len(entries))
 	for i, e := range entries {
-		e.Payload = append([]byte{}, e.Payload...)
+		e.Payload, e.Lag = append([]byte{}, e.Payload...), uint16(min(i+1, eventlog.MaxLag))
 		group[i] = e
 	}
 	return group, l.faults, nil

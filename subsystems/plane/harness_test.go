@@ -62,6 +62,8 @@ func (l logOf) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
 
 func (l logOf) Next() leyline.Seq { return leyline.Seq(l.store.Next()) }
 
+func (l logOf) Claim(leyline.Seq) bool { return false }
+
 func (l logOf) Leaf(seq leyline.Seq) (leyline.Digest, error) {
 	d, err := l.store.Leaf(uint64(seq))
 	return d, err

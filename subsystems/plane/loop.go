@@ -120,6 +120,9 @@ func (l *loop) stamp(in leyline.Input, c *chain) {
 // decide turns an input into a record, starts its computations, and signs its
 // proposals, which become the next records.
 func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
+	if l.plane.opts.Log.Claim(l.next) {
+		l.next++
+	}
 	m := leyline.Meta{Seq: l.next, At: at, Run: leyline.RunOf(in)}
 	rec := leyline.Record{Seq: m.Seq, At: at, Wall: wall, Run: m.Run, Input: in}
 	rec.Events = decider.Decide(l.state, m, in)

@@ -30,6 +30,10 @@ type Log interface {
 	// All yields the durable transitions from a position on. A payload is
 	// valid until the next one is yielded.
 	All(from leyline.Seq) iter.Seq2[Entry, error]
+	// Claim offers the log the position next, the one of the next record that
+	// the caller is about to decide, for a record of its own. If it takes it,
+	// the caller goes on with next+1.
+	Claim(next leyline.Seq) bool
 	// Next is the position of the next record.
 	Next() leyline.Seq
 	// Leaf is the hash of a durable record's stored bytes.

@@ -33,6 +33,9 @@ func (l planeLog) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
 	}
 }
 
+// Claim implements plane.Log.
+func (l planeLog) Claim(next leyline.Seq) bool { return l.log.Claim(uint64(next)) }
+
 // Next implements plane.Log.
 func (l planeLog) Next() leyline.Seq { return leyline.Seq(l.log.Next()) }
 

@@ -114,10 +114,16 @@ func (d *Dir) open(o Options) error {
 
 // openLog opens the log, or makes it when the directory never came that far.
 func (d *Dir) openLog(o Options) error {
-	opts := eventlog.Options{Logger: o.Logger.Named("eventlog")}
+	opts := eventlog.Options{
+		Logger:      o.Logger.Named("eventlog"),
+		Checkpoints: eventlog.Checkpoints{Key: d.Keys.Log.Private()},
+	}
 	var err error
 	if hasLog(d.Path) {
 		d.log, err = eventlog.Open(d.path(logName), opts)
+		if errors.Is(err, eventlog.ErrWrongKey) {
+			err = fmt.Errorf("%w: %w: %s is another; restore the key that belongs to this log", ErrKeys, err, filepath.Join(d.Keys.path, logKeyName))
+		}
 		return err
 	}
 	name := make([]byte, 16)

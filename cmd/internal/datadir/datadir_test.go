@@ -187,7 +187,7 @@ func TestReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Report().LastSeq != 3 || !r.Report().Clean {
+	if r.Report().LastSeq != 4 || !r.Report().Clean {
 		t.Errorf("report %+v", r.Report())
 	}
 	if err := r.Close(); err != nil {

@@ -1,0 +1,103 @@
+package eventlog
+
+import (
+	"sync"
+
+	"github.com/esper-plane/esper/eventlog/tree"
+)
+
+// merkle is the tree over the durable records of a log that is open for
+// writing. What the tail segment adds is kept in memory until it is sealed:
+// about 96 bytes for each of its records.
+type merkle struct {
+	mu   sync.Mutex
+	tree tree.Frontier
+	// hashes are those that the records from first on added to the tree, leaves
+	// the leaf hashes of these records.
+	first  uint64
+	hashes []tree.Hash
+	leaves [][32]byte
+}
+
+func (m *merkle) start(v *survey) {
+	m.tree, m.hashes, m.leaves, m.first = v.tree.Clone(), v.hashes, v.leaves, v.tail.first
+}
+
+// adopt takes over what hashing has computed, when the group is durable.
+func (m *merkle) adopt(h hashed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tree = h.tree
+	m.hashes = append(m.hashes, h.hashes...)
+	m.leaves = append(m.leaves, h.leaves...)
+}
+
+// cut forgets the records before next, which are about to be sealed, and returns
+// their hashes.
+func (m *merkle) cut(next uint64) []tree.Hash {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hashes := m.hashes
+	m.hashes, m.leaves, m.first = nil, nil, next
+	return hashes
+}
+
+// leaf returns the leaf hash of a record of the tail segment.
+func (m *merkle) leaf(seq uint64) ([32]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if seq < m.first || seq-m.first >= uint64(len(m.leaves)) {
+		return [32]byte{}, false
+	}
+	return m.leaves[seq-m.first], true
+}
+
+func (m *merkle) snapshot() tree.Frontier {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tree.Clone()
+}
+
+func (m *merkle) root() tree.Hash {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tree.Root()
+}
+
+// hashed is what a group adds to the tree, and the tree with it.
+type hashed struct {
+	leaves [][32]byte
+	hashes []tree.Hash
+	tree   tree.Frontier
+}
+
+// inlineHashing is the largest group that is hashed by the goroutine that
+// syncs it: another one would cost more to start.
+const inlineHashing = 4
+
+// hashing hashes a group while the group is being synced. The function it
+// returns waits for the result.
+func (m *merkle) hashing(group []Entry, durable uint64) func() hashed {
+	before := m.snapshot()
+	if len(group) <= inlineHashing {
+		return func() hashed { return hashGroup(before, group, durable) }
+	}
+	done := make(chan hashed, 1)
+	go func() { done <- hashGroup(before, group, durable) }()
+	return func() hashed { return <-done }
+}
+
+// hashGroup encodes the records once more, which costs less than keeping a copy
+// of what was written.
+func hashGroup(t tree.Frontier, group []Entry, durable uint64) hashed {
+	h := hashed{leaves: make([][32]byte, len(group)), hashes: make([]tree.Hash, 0, 2*len(group)+8)}
+	var frame []byte
+	for i, e := range group {
+		e.Lag = lagOf(e.Seq, durable)
+		frame = AppendFrame(frame[:0], e)
+		h.leaves[i] = LeafHash(frame)
+		h.hashes = t.Append(h.hashes, tree.LeafHash(h.leaves[i]))
+	}
+	h.tree = t
+	return h
+}
