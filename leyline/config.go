@@ -21,6 +21,7 @@ type ExecutionConfig struct {
 	Tamiyo  TamiyoConfig  `toml:"tamiyo" comment:"Policy and risk."`
 	Kasmina KasminaConfig `toml:"kasmina" comment:"Execution: command verification, seed lifecycle, blending, kernels."`
 	Plane   PlaneConfig   `toml:"plane" comment:"The process itself."`
+	Log     LogConfig     `toml:"log" comment:"The event log and its disk."`
 }
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
@@ -120,6 +121,7 @@ func DefaultConfig() ExecutionConfig {
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,
 		},
+		Log: defaultLog(),
 	}
 }
 
@@ -179,6 +181,7 @@ func (c ExecutionConfig) Validate() error {
 	v.atLeast("plane.shutdown_ms", uint64(c.Plane.Shutdown), 1)
 	v.atLeast("plane.projection_every", uint64(c.Plane.ProjectionEvery), 1)
 	v.under("kasmina.prefetch_timeout_ms", uint64(c.Kasmina.PrefetchTimeout), "kasmina.command_deadline_ms", uint64(c.Kasmina.CommandDeadline))
+	v.log(c.Log)
 	if len(v.problems) > 0 {
 		return &ConfigError{v.problems}
 	}

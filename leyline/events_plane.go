@@ -42,6 +42,22 @@ type BlueprintAdmitted struct {
 	Blueprint BlueprintRegistered
 }
 
+// DiskLow says that the disk of the data directory is nearly full: from now on
+// new runs are refused. Level CRITICAL.
+type DiskLow struct {
+	Free      uint64 // bytes that the plane may still write
+	Total     uint64 // bytes of the whole disk
+	Threshold uint64 // bytes under which the disk is nearly full
+}
+
+// DiskRecovered says that new runs are opened again: there is room, or nobody
+// watches the disk any more.
+type DiskRecovered struct {
+	Free      uint64 // bytes that the plane may still write
+	Total     uint64 // bytes of the whole disk
+	Threshold uint64 // bytes under which the disk is nearly full; 0: it is not watched any more
+}
+
 // EventKind implements Event.
 func (DependencyViolated) EventKind() EventKind { return EventDependencyViolated }
 
@@ -59,3 +75,9 @@ func (KeyEnrolled) EventKind() EventKind { return EventKeyEnrolled }
 
 // EventKind implements Event.
 func (BlueprintAdmitted) EventKind() EventKind { return EventBlueprintAdmitted }
+
+// EventKind implements Event.
+func (DiskLow) EventKind() EventKind { return EventDiskLow }
+
+// EventKind implements Event.
+func (DiskRecovered) EventKind() EventKind { return EventDiskRecovered }

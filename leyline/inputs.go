@@ -13,6 +13,7 @@ const (
 	MaxDrills     = 64
 	MaxBlueprints = 64   // kinds of seed that a run may grow
 	MaxSnapshots  = 4096 // registered at a time
+	MaxArguments  = 64   // of a configured command, the program included
 )
 
 // PlaneStarted is the first input of every process that opens the log.
@@ -254,4 +255,11 @@ type EmergencyUndelivered struct {
 	Effect EffectID
 	Level  EmergencyLevel
 	Reason string
+}
+
+// DiskMeasured is the free space on the disk of the data directory. The plane
+// records it only when it changes whether the disk is nearly full.
+type DiskMeasured struct {
+	Free  uint64 // bytes that the plane may still write
+	Total uint64 // bytes of the whole disk
 }

@@ -59,3 +59,6 @@ func (EmergencyDelivered) InputKind() InputKind { return InputEmergencyDelivered
 
 // InputKind implements Input.
 func (EmergencyUndelivered) InputKind() InputKind { return InputEmergencyUndelivered }
+
+// InputKind implements Input.
+func (DiskMeasured) InputKind() InputKind { return InputDiskMeasured }

@@ -28,8 +28,8 @@ func enums() map[string]enum {
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
 		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultDiverged,
-		"RefusalKind": leyline.RefusalUnknownBlueprint, "InputKind": leyline.InputPolicyFailed,
-		"EventKind": leyline.EventTrainerReturned,
+		"RefusalKind": leyline.RefusalDiskLow, "InputKind": leyline.InputDiskMeasured,
+		"EventKind": leyline.EventDiskRecovered,
 	}
 }
 

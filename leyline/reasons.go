@@ -138,6 +138,7 @@ func (refusalKinds) list() []string {
 		"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
 		"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
 		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
+		"disk_low",
 	}
 }
 
@@ -171,4 +172,5 @@ const (
 	RefusalNotConfigured
 	RefusalUnknownTimer
 	RefusalUnknownBlueprint
+	RefusalDiskLow // the disk is nearly full: nothing new is begun on it
 )

@@ -47,7 +47,7 @@ func (inputKinds) list() []string {
 		"command.received", "command.acked", "kernel.ready", "kernel.failed",
 		"snapshot.taken", "rollback.reported", "timer.fired",
 		"emergency.delivered", "emergency.undelivered",
-		"seed.probed", "policy.answered", "policy.failed",
+		"seed.probed", "policy.answered", "policy.failed", "disk.measured",
 	}
 }
 
@@ -74,6 +74,7 @@ const (
 	InputSeedProbed
 	InputPolicyAnswered
 	InputPolicyFailed
+	InputDiskMeasured
 )
 
 // EventKind names a kind of event.
@@ -96,6 +97,7 @@ func (eventKinds) list() []string {
 		"rollback.started", "rollback.advanced", "rollback.finished",
 		"emergency.escalated", "emergency.cleared", "emergency.published",
 		"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
+		"disk.low", "disk.recovered",
 	}
 }
 
@@ -145,4 +147,6 @@ const (
 	EventPolicyMissed
 	EventTrainerStalled
 	EventTrainerReturned
+	EventDiskLow
+	EventDiskRecovered
 )

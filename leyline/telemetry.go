@@ -44,6 +44,7 @@ const (
 	MetricHostGradNorm         MetricName = "kasmina.seed.isolation.host_norm"
 	MetricContribution         MetricName = "kasmina.seed.contribution"
 	MetricContributionLoss     MetricName = "kasmina.seed.contribution_loss"
+	MetricDiskLow              MetricName = "plane.disk.low"
 )
 
 // EventName names a telemetry event.
@@ -54,6 +55,8 @@ const (
 	NameDependencyViolation EventName = "dependency_guard.violation"        // CRITICAL
 	NamePlaneStarted        EventName = "plane.started"                     // INFO, WARNING after an unclean stop
 	NameEffectUnknown       EventName = "plane.effect_unknown"              // WARNING
+	NameDiskLow             EventName = "plane.disk_low"                    // CRITICAL
+	NameDiskRecovered       EventName = "plane.disk_recovered"              // INFO
 	NameRunStarted          EventName = "tolaria.run.started"               // INFO
 	NameRunResumed          EventName = "tolaria.run.resumed"               // WARNING
 	NameRunEnded            EventName = "tolaria.run.ended"                 // INFO

@@ -1,5 +1,7 @@
 package leyline
 
+import "fmt"
+
 // Validate implements Input.
 func (x PlaneStarted) Validate() error {
 	var c check
@@ -272,5 +274,15 @@ func (x EmergencyUndelivered) Validate() error {
 	need(&c, "effect", !x.Effect.IsZero())
 	needEnum(&c, "level", x.Level)
 	needText(&c, "reason", x.Reason)
+	return c.result()
+}
+
+// Validate implements Input. A disk without a size was not measured.
+func (x DiskMeasured) Validate() error {
+	var c check
+	need(&c, "total", x.Total > 0)
+	if x.Free > x.Total {
+		c.fail(Invalid("free", fmt.Sprintf("is %d bytes, more than the %d of the whole disk", x.Free, x.Total)))
+	}
 	return c.result()
 }

@@ -28,6 +28,8 @@ type Plane struct {
 	Keys       []leyline.Key           // sorted by ID
 	Blueprints []leyline.BlueprintRegistered
 	Violations uint64 // refused inputs
+	DiskLow    bool   // the disk is nearly full
+	DiskFree   uint64 // bytes free when DiskLow last changed
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
@@ -54,8 +56,17 @@ func (p *Plane) apply(e leyline.Event) {
 		p.Keys = put(p.Keys, x.Key, keyID)
 	case leyline.BlueprintAdmitted:
 		p.Blueprints = put(p.Blueprints, x.Blueprint, blueprintID)
+	case leyline.DiskLow:
+		p.DiskLow, p.DiskFree = true, x.Free
+	case leyline.DiskRecovered:
+		p.DiskLow, p.DiskFree = false, x.Free
 	}
 }
+
+// RefusesRuns reports whether new runs are refused because the disk is nearly
+// full. Nothing is refused once the disk is not watched any more, even if no
+// measurement has said so yet.
+func (p *Plane) RefusesRuns() bool { return p.DiskLow && p.Config.Log.MinFreeMiB > 0 }
 
 // Begin moves the state to a new record, before its events.
 func (s *State) Begin(m leyline.Meta) { s.Seq, s.At = m.Seq, m.At }

@@ -68,6 +68,8 @@ func inWords(in leyline.Input) string {
 		s += ", " + answerWords(x)
 	case leyline.PolicyFailed:
 		s += fmt.Sprintf(", question %s: %s", x.Request, x.Outcome)
+	case leyline.DiskMeasured:
+		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}
 	return printable(s)
 }
@@ -104,9 +106,17 @@ func planeWords(e leyline.Event) string {
 	case leyline.BlueprintAdmitted:
 		return fmt.Sprintf("blueprint %s is admitted with risk %v%s", x.Blueprint.Blueprint, x.Blueprint.Risk,
 			when(x.Blueprint.Quarantine, ", in quarantine", ""))
+	case leyline.DiskLow:
+		return fmt.Sprintf("the disk is nearly full, %s of %s are free, under the limit of %s: new runs are refused", size(x.Free), size(x.Total), size(x.Threshold))
+	case leyline.DiskRecovered:
+		return fmt.Sprintf("%s, %s of %s are free: new runs are opened again",
+			when(x.Threshold > 0, "the disk has room again", "the disk is not watched any more"), size(x.Free), size(x.Total))
 	}
 	return ""
 }
+
+// size renders bytes for people.
+func size(bytes uint64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
 
 func runWords(e leyline.Event) string {
 	switch x := e.(type) {

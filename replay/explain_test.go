@@ -48,6 +48,12 @@ func TestWordsSayTheFigures(t *testing.T) {
 		{leyline.RollbackStarted{
 			Rollback: "rb-4", Cause: leyline.FaultNonFinite, FaultStep: 9, Snapshot: "s-5", ToStep: 5, Tier: leyline.TierFull, Seen: second, Since: second,
 		}, "rollback rb-4 starts: step 9 showed non_finite, back to step 5 of snapshot s-5 (full), without a deadline"},
+		{leyline.DiskLow{Free: 1 << 19, Total: 1 << 30, Threshold: 256 << 20},
+			"the disk is nearly full, 0.5 MiB of 1024.0 MiB are free, under the limit of 256.0 MiB: new runs are refused"},
+		{leyline.DiskRecovered{Free: 320 << 20, Total: 1 << 30, Threshold: 256 << 20},
+			"the disk has room again, 320.0 MiB of 1024.0 MiB are free: new runs are opened again"},
+		{leyline.DiskRecovered{Free: 1 << 19, Total: 1 << 30},
+			"the disk is not watched any more, 0.5 MiB of 1024.0 MiB are free: new runs are opened again"},
 		{leyline.RunStarted{Run: "r", Incarnation: 1, Plan: plan}, `run r starts in incarnation 1: "w" for 9 steps; seed slots [seed-a], blueprints [bp-1 bp-2]`},
 	} {
 		if got := eventWords(c.event); got != c.want {
@@ -82,7 +88,7 @@ func everyEvent() []leyline.Event {
 		leyline.PrefetchSettled{}, leyline.SnapshotRegistered{}, leyline.SnapshotRefused{}, leyline.SnapshotEvicted{},
 		leyline.RollbackStarted{}, leyline.RollbackAdvanced{}, leyline.RollbackFinished{}, leyline.EmergencyEscalated{},
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
-		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{},
+		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
 	}
 }
 
@@ -98,6 +104,7 @@ func TestInputsAreNamed(t *testing.T) {
 			"policy.answered of run r, question 9.0: EVALUATE of seed seed-a"},
 		{leyline.PolicyFailed{Run: "r", Request: leyline.EffectID{Seq: 9}, Outcome: leyline.OutcomeDeadline},
 			"policy.failed of run r, question 9.0: deadline_exceeded"},
+		{leyline.DiskMeasured{Free: 1 << 19, Total: 1 << 30}, "disk.measured, 0.5 MiB of 1024.0 MiB are free"},
 	} {
 		if got := inWords(c.in); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

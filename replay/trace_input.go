@@ -47,6 +47,8 @@ func planeFigures(r leyline.Record) []Figure {
 		return commandFigures(x, r.At)
 	case leyline.TimerFired:
 		return []Figure{fig("due", "%s, %s before it fired", x.Due, r.At.Sub(x.Due))}
+	case leyline.DiskMeasured:
+		return []Figure{fig("disk", "%d of %d bytes are free", x.Free, x.Total)}
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ var (
 	embargo      = relation{"closed the slot", "opens the slot again"}
 	interruption = relation{"was under way when the process stopped", "says what became of it"}
 	restart      = relation{"started this process", "resumes a run"}
+	shortage     = relation{"found the disk nearly full", "is refused for it"}
+	space        = relation{"found the disk nearly full", "finds room again"}
 )
 
 // ref is a cause of a record.
@@ -155,6 +157,12 @@ func refersTo(e leyline.Event) (relation, thing) {
 		return easing, thing{what: "emergency", run: x.Run}
 	case leyline.RunResumed:
 		return restart, thing{what: "process"}
+	case leyline.DiskRecovered:
+		return space, thing{what: "disk"}
+	case leyline.DependencyViolated:
+		if x.Refusal.Kind == leyline.RefusalDiskLow {
+			return shortage, thing{what: "disk"}
+		}
 	}
 	return ofSteps(e)
 }
@@ -204,6 +212,8 @@ func opens(e leyline.Event) []thing {
 		return []thing{{what: "step", run: x.Run}}
 	case leyline.TrainerStalled:
 		return []thing{{what: "silence", run: x.Run}}
+	case leyline.DiskLow:
+		return []thing{{what: "disk"}}
 	}
 	return nil
 }

@@ -41,6 +41,8 @@ func TestEveryRelation(t *testing.T) {
 		{embargo, event(moved), event(leyline.SeedMoved{Run: runID, Seed: seedID, From: leyline.StageEmbargoed})},
 		{interruption, event(leyline.CommandVerified{}), event(leyline.EffectRecovered{Effect: by})},
 		{restart, event(leyline.PlaneBooted{}), event(leyline.RunResumed{})},
+		{shortage, event(leyline.DiskLow{}), event(leyline.DependencyViolated{Refusal: leyline.Refusal{Kind: leyline.RefusalDiskLow}})},
+		{space, event(leyline.DiskLow{}), event(leyline.DiskRecovered{})},
 	} {
 		w := newWeb(nil)
 		c.earlier.Seq, c.later.Seq = 5, 7
@@ -59,11 +61,13 @@ func TestRunsAndNamesAreKeptApart(t *testing.T) {
 		leyline.TrainingAssessed{Run: "run-2", Suspect: 2}, leyline.TrainingAssessed{Run: runID, Suspect: 1}, leyline.TrainerReturned{Run: runID},
 		leyline.ContributionMeasured{Run: runID, Seed: "seed-b"}, leyline.SeedMoved{Run: runID, Seed: seedID, From: leyline.StageCulled},
 		leyline.RollbackFinished{Run: runID, Rollback: "rb-6"}, leyline.CommandSettled{Command: "other"},
+		leyline.DependencyViolated{Refusal: leyline.Refusal{Kind: leyline.RefusalRunExists}},
 	} {
 		w := newWeb(nil)
 		w.add(leyline.Record{Seq: 5, Events: []leyline.Event{
 			leyline.TrainingAssessed{Run: runID, Suspect: 1}, leyline.SeedMoved{Run: runID, Seed: seedID},
 			leyline.RollbackStarted{Run: runID, Rollback: "rb-5"}, leyline.CommandVerified{Command: "c"},
+			leyline.DiskLow{},
 		}})
 		w.add(leyline.Record{Seq: 7, Events: []leyline.Event{e}})
 		if got := w.refs[7]; len(got) != 0 {
@@ -169,6 +173,6 @@ func everyInput() []leyline.Input {
 		leyline.RunClosed{Reason: "done"}, leyline.StepObserved{Seeds: []leyline.SeedObserved{{Seed: seedID}}}, leyline.EpochObserved{},
 		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{},
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
-		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{},
+		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{},
 	}
 }

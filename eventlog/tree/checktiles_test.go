@@ -99,6 +99,7 @@ func TestCheckTilesNotices(t *testing.T) {
 		"short entries":              {resize("tile/entries/001", -1), tree.ErrInconsistent, "tile/entries/001"},
 		"long entries":               {resize("tile/entries/001", 1), tree.ErrInconsistent, "tile/entries/001"},
 		"long last entries":          {resize("tile/entries/002.p/88", 1), tree.ErrInconsistent, "tile/entries/002.p/88"},
+		"huge tile":                  {huge("tile/0/001"), tree.ErrInconsistent, "tile/0/001"},
 		"short older tile":           {resize("tile/0/001.p/44", -1), tree.ErrInconsistent, "tile/0/001.p/44"},
 		"long older tile":            {resize("tile/0/001.p/44", 1), tree.ErrInconsistent, "tile/0/001.p/44"},
 		"foreign file":               {put("tile/0/README", "hello"), tree.ErrInconsistent, "tile/0/README"},
@@ -138,6 +139,15 @@ func link(to, name string) func(t *testing.T, dir string) {
 	return func(t *testing.T, dir string) {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := errors.Join(os.Remove(file), os.Symlink(filepath.Join(dir, to), file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// huge makes a file longer than there is memory.
+func huge(name string) func(t *testing.T, dir string) {
+	return func(t *testing.T, dir string) {
+		if err := os.Truncate(filepath.Join(dir, filepath.FromSlash(name)), 1<<40); err != nil {
 			t.Fatal(err)
 		}
 	}

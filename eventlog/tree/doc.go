@@ -15,9 +15,9 @@
 // # Promises
 //
 //   - A proof that verifies is right: under the signature it names, no other
-//     leaf data can be at that place, and no record before the older of two
-//     checkpoints can have changed, unless SHA-256 or Ed25519 is broken or the
-//     key was given away.
+//     leaf data can be at that place, and no record that the older checkpoint
+//     covers can have changed in the newer, unless SHA-256 or Ed25519 is broken
+//     or the key was given away.
 //   - A proof that is made here verifies. Stored hashes are a cache that nobody
 //     vouches for, so ProveRecord and ProveTree verify their own work against
 //     the signed root before they return it.

@@ -9,10 +9,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// maxProof is the length of the longest proof that is read, in bytes: two
-// checkpoints and some, far more than the hashes of the largest tree.
-const maxProof = 3 * maxCheckpoint
-
 // RecordProof shows that a record is in a log: its place, what its leaf commits
 // to, the hashes from there to the root, and the signed checkpoint with that
 // root. It can be checked anywhere and at any time with nothing but the verifier
@@ -115,15 +111,12 @@ func (p RecordProof) MarshalText() ([]byte, error) {
 // with an error that wraps ErrProof and leaves p as it was. It checks no
 // signature and no hash: Verify does.
 func (p *RecordProof) UnmarshalText(b []byte) error {
-	if err := checkProofLength(b); err != nil {
-		return err
-	}
 	var t proof.TLogProof
 	if err := t.Unmarshal(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrProof, err)
 	}
-	if len(t.ExtraData) != len(p.Leaf) || t.Index >= MaxSize {
-		return fmt.Errorf("%w: index %d with %d bytes of leaf data", ErrProof, t.Index, len(t.ExtraData))
+	if len(t.ExtraData) != len(p.Leaf) {
+		return fmt.Errorf("%w: %d bytes of leaf data", ErrProof, len(t.ExtraData))
 	}
 	read := RecordProof{Seq: t.Index + 1, Leaf: [32]byte(t.ExtraData), Checkpoint: t.Checkpoint}
 	for _, h := range t.Hashes {

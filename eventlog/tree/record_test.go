@@ -248,6 +248,13 @@ func TestRecordProofLimits(t *testing.T) {
 	if err := q.UnmarshalText(text(t, p)); err != nil || !reflect.DeepEqual(p, q) {
 		t.Errorf("with a checkpoint of %d bytes: %v", len(big), err)
 	}
+	p.Checkpoint = bytes.Replace(big, []byte("AAAA\n"), []byte("AAAAAAAA\n"), 1)
+	if _, err := p.MarshalText(); !errors.Is(err, tree.ErrCheckpoint) {
+		t.Errorf("with a checkpoint of %d bytes: %v", len(p.Checkpoint), err)
+	}
+	if _, err := tree.OpenCheckpoint(p.Checkpoint, l.verifier); !errors.Is(err, tree.ErrCheckpoint) {
+		t.Errorf("opened a checkpoint of %d bytes: %v", len(p.Checkpoint), err)
+	}
 	if !refused(q, l) {
 		t.Error("zeros prove the last record of the largest tree")
 	}

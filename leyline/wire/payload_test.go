@@ -114,6 +114,29 @@ func TestDefaultConfigRoundTrips(t *testing.T) {
 	}
 }
 
+// TestLargestConfigIsStorable: what Validate accepts can be signed.
+func TestLargestConfigIsStorable(t *testing.T) {
+	c := leyline.DefaultConfig()
+	c.Log.CheckpointDir = strings.Repeat("d", leyline.MaxPath)
+	for range leyline.MaxArguments {
+		c.Log.CheckpointCommand = append(c.Log.CheckpointCommand, c.Log.CheckpointDir)
+	}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := EncodeConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeConfig(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(c, got); d != "" {
+		t.Error(d)
+	}
+}
+
 type row struct {
 	Name  string
 	Small int8

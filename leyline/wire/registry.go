@@ -54,6 +54,7 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputSeedProbed:           {input[leyline.SeedProbed]()},
 	leyline.InputPolicyAnswered:       {input[leyline.PolicyAnswered]()},
 	leyline.InputPolicyFailed:         {input[leyline.PolicyFailed]()},
+	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 }
 
 // events lists the versions of every kind of event; the last is written.
@@ -101,4 +102,6 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventPolicyMissed:         {event[leyline.PolicyMissed]()},
 	leyline.EventTrainerStalled:       {event[leyline.TrainerStalled]()},
 	leyline.EventTrainerReturned:      {event[leyline.TrainerReturned]()},
+	leyline.EventDiskLow:              {event[leyline.DiskLow]()},
+	leyline.EventDiskRecovered:        {event[leyline.DiskRecovered]()},
 }

@@ -132,7 +132,7 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 		if run != nil {
 			return refuse(leyline.RefusalRunExists, "run", string(x.Run), "exists already", "resume it, or choose another id")
 		}
-		return nil
+		return room(s, x)
 	}
 	if r := guard.Open(runFacts(s, x.Run), x.Run); r != nil {
 		return r

@@ -35,6 +35,15 @@
 // kernel, the policy, a command): one that is missed decides something, and is in
 // the log. Other runs get such results with a later answer.
 //
+// # If the disk fills
+//
+// The plane looks at the free space before it is handed out and every
+// log.free_every_ms. Under log.min_free_mib, while it can still write, it records
+// disk.measured, which is CRITICAL; from then on a new run is refused, until a
+// quarter more than that is free. A run that was begun goes on and may be resumed:
+// stopping it would lose work and free nothing. A measurement that changes nothing
+// is not recorded.
+//
 // # If storage fails
 //
 // After a failed append the plane is poisoned: the emergency signal is set (the

@@ -139,6 +139,8 @@ type bench struct {
 	spec      workload.Spec // the zero value: penguins
 	policy    func(context.Context, policy.Question) (policy.Choice, error)
 	signal    *memSignal
+	free      func() (free, total uint64, err error)
+	logger    hclog.Logger
 }
 
 func newBench(t testing.TB) *bench {
@@ -146,7 +148,7 @@ func newBench(t testing.TB) *bench {
 	return &bench{
 		t: t, admin: admin, tamiyo: testKey(2), config: quick(), snapshots: t.TempDir(),
 		origin:  eventlog.Origin{Name: "esper-test", LogKey: testKey(3).Public(), AdminKey: admin.Public()},
-		kernels: testdata.Kernels(), signal: &memSignal{},
+		kernels: testdata.Kernels(), signal: &memSignal{}, logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}),
 	}
 }
 
@@ -160,8 +162,8 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	return plane.Start(ctx, plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
-		Kernels: b.kernels, Process: b.config.Plane, Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}), Bootstrap: b.bootstrap,
-		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy,
+		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Bootstrap: b.bootstrap,
+		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free,
 	})
 }
 

@@ -81,8 +81,8 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Policy, Store, Released, Wall and Probe is
-// required.
+// Options configures a plane. Everything but Policy, Store, Free, Released, Wall and
+// Probe is required.
 type Options struct {
 	Log       Log
 	Recovery  Recovery
@@ -103,6 +103,7 @@ type Options struct {
 
 	Policy   func(context.Context, policy.Question) (policy.Choice, error) // nil: policy.Next; asked when tamiyo.policy_budget_ms is set
 	Store    Store                                                         // nil: every start folds the whole log
+	Free     func() (free, total uint64, err error)                        // of the disk of the data directory, in bytes; nil: nobody watches it
 	Released func(leyline.Record)                                          // called in order for every durable record
 	Wall     func() time.Time                                              // nil: time.Now
 	Probe    func(Point, leyline.Record)                                   // fault injection by tests

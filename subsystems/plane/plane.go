@@ -17,15 +17,16 @@ import (
 // Plane is a running control plane. Its methods may be called by any number of
 // goroutines; each returns when the record of its input is durable.
 type Plane struct {
-	opts   Options
-	log    hclog.Logger
-	worker *worker.Worker
-	door   chan *request
-	done   chan *completion
-	stop   chan struct{}   // closed by Shutdown
-	ended  chan struct{}   // closed when the loop has ended
-	stored <-chan struct{} // closed when the store is no longer used
-	once   sync.Once
+	opts    Options
+	log     hclog.Logger
+	worker  *worker.Worker
+	door    chan *request
+	done    chan *completion
+	stop    chan struct{}   // closed by Shutdown
+	ended   chan struct{}   // closed when the loop has ended
+	stored  <-chan struct{} // closed when the store is no longer used
+	watched <-chan struct{} // closed when nobody looks at the disk any more
+	once    sync.Once
 
 	mu  sync.Mutex
 	err error // why the loop ended
@@ -46,7 +47,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		door: make(chan *request, 64), done: make(chan *completion, 64),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	l.plane, l.log, p.stored = p, p.log, l.saver.gone
+	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	if err := p.startWorker(); err != nil {
 		l.saver.abandon()
 		return nil, err
@@ -67,7 +68,8 @@ func (p *Plane) startWorker() error {
 	return err
 }
 
-// boot records the start of the process and the inputs of Bootstrap.
+// boot records the start of the process, the inputs of Bootstrap and, if need be,
+// how full the disk is.
 func (p *Plane) boot(ctx context.Context) error {
 	level, reason, err := p.opts.Signal.Get()
 	problem := ""
@@ -95,7 +97,10 @@ func (p *Plane) boot(ctx context.Context) error {
 		}
 	}
 	verr := p.View(ctx, func(s *projections.State) { err = p.opts.Signal.Set(highestBut(s, ""), "") })
-	return errors.Join(verr, err)
+	if err := errors.Join(verr, err); err != nil {
+		return err
+	}
+	return p.watch(ctx)
 }
 
 // highestBut is the emergency level over all open runs but one.
@@ -263,7 +268,7 @@ func (p *Plane) end(err error) {
 // called twice.
 func (p *Plane) Shutdown(ctx context.Context) error {
 	p.once.Do(func() { close(p.stop) })
-	for _, gone := range []<-chan struct{}{p.ended, p.stored} {
+	for _, gone := range []<-chan struct{}{p.ended, p.stored, p.watched} {
 		select {
 		case <-gone:
 		case <-ctx.Done():

@@ -46,6 +46,8 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPolicyMissed:         leyline.SubsystemTamiyo,
 	leyline.EventTrainerStalled:       leyline.SubsystemTolaria,
 	leyline.EventTrainerReturned:      leyline.SubsystemTolaria,
+	leyline.EventDiskLow:              leyline.SubsystemPlane,
+	leyline.EventDiskRecovered:        leyline.SubsystemPlane,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

@@ -32,6 +32,7 @@ var dependencies = [...]string{
 	leyline.RefusalNotConfigured:    "config",
 	leyline.RefusalUnknownTimer:     "timer",
 	leyline.RefusalUnknownBlueprint: "blueprint",
+	leyline.RefusalDiskLow:          "disk",
 }
 
 func dependency(k leyline.RefusalKind) string {
@@ -69,5 +70,16 @@ func (b *builder) plane(e leyline.Event) {
 			b.at(leyline.SubsystemPlane, x.Run).event(leyline.NameEffectUnknown, leyline.LevelWarning,
 				text(keyRun, x.Run), name(keyRequest, x.Effect), name(keyKind, x.Kind))
 		}
+	case leyline.DiskLow:
+		b.disk(1, leyline.NameDiskLow, leyline.LevelCritical, x.Free, x.Total, x.Threshold)
+	case leyline.DiskRecovered:
+		b.disk(0, leyline.NameDiskRecovered, leyline.LevelInfo, x.Free, x.Total, x.Threshold)
 	}
+}
+
+// disk reports a shortage of disk space or its end.
+func (b *builder) disk(low float64, what leyline.EventName, level leyline.Level, free, total, limit uint64) {
+	s := b.at(leyline.SubsystemPlane, "")
+	s.metric(leyline.MetricDiskLow, low, unitBool)
+	s.event(what, level, whole(keyFree, free), whole(keyTotal, total), whole(keyThreshold, limit))
 }

@@ -58,6 +58,12 @@ var planeStory = []scene{
 	{"a refusal in which nobody is named is the plane's", "", l.KeyAdded{}, []l.Event{
 		l.DependencyViolated{Refusal: l.Refusal{Kind: l.RefusalInvalidSignature, Field: "envelope.signature"}},
 	}},
+	{"the disk is nearly full", "", l.DiskMeasured{Free: 1 << 20, Total: 1 << 30}, []l.Event{
+		l.DiskLow{Free: 1 << 20, Total: 1 << 30, Threshold: 256 << 20},
+	}},
+	{"there is room again", "", l.DiskMeasured{Free: 1 << 29, Total: 1 << 30}, []l.Event{
+		l.DiskRecovered{Free: 1 << 29, Total: 1 << 30, Threshold: 256 << 20},
+	}},
 }
 
 var trainingStory = []scene{

@@ -92,6 +92,7 @@ var classes = []struct {
 	{exitStorage, "disk_full", target(syscall.EFBIG), hintDisk},
 	{exitStorage, "storage", target(syscall.EIO), hintDisk},
 	{exitStorage, "read_only", target(syscall.EROFS), "mount it for writing, or use another --data"},
+	{exitFailed, "disk_low", refusedFor(leyline.RefusalDiskLow), ""},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
@@ -108,6 +109,14 @@ func target(want error) func(error) bool {
 func as[E error](err error) bool {
 	var e E
 	return errors.As(err, &e)
+}
+
+// refusedFor picks out refusals that are nobody's mistake.
+func refusedFor(kind leyline.RefusalKind) func(error) bool {
+	return func(err error) bool {
+		r, ok := leyline.AsRefusal(err)
+		return ok && r.Kind == kind
+	}
 }
 
 // fail says what went wrong and returns the exit code.

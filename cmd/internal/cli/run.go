@@ -115,12 +115,16 @@ func (j *job) perform(ctx context.Context) (workload.Result, error) {
 	if err != nil {
 		return workload.Result{}, err
 	}
-	j.dir, err = datadir.Open(j.flags.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log})
+	j.dir, err = datadir.Open(j.flags.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log, Log: j.config.Log})
 	if err != nil {
 		return workload.Result{}, err
 	}
 	res, err := j.train(ctx)
-	return res, andThen(err, j.dir.Close())
+	stopping := j.dir.Close()
+	if e := j.dir.ExportError(); e != nil {
+		j.app.notice("CRITICAL: the last checkpoint of the log was not exported, so nobody else can hold the log to it: %v", e)
+	}
+	return res, andThen(err, stopping)
 }
 
 // andThen adds what went wrong while stopping, unless that is the log saying

@@ -49,8 +49,20 @@ func (j *job) start(ctx context.Context) error {
 		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policy:    workload.LatePolicy(j.faults),
-		Bootstrap: j.bootstrap, Released: j.released, Probe: j.app.probe,
+		Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
 	})
+	return err
+}
+
+// warnOfDisk says that a run goes on although the disk is nearly full. A new run
+// is refused instead, and a shortage that begins later is told when it does.
+func (j *job) warnOfDisk(ctx context.Context) error {
+	var low bool
+	err := j.plane.View(ctx, func(s *projections.State) { low = s.Plane.RefusesRuns() })
+	if err == nil && low && j.resume {
+		j.show.say("CRITICAL the disk of %s is nearly full (log.min_free_mib = %d): %s is resumed all the same, a new run would be refused; make room",
+			j.dir.Path, j.config.Log.MinFreeMiB, j.run)
+	}
 	return err
 }
 
@@ -118,6 +130,9 @@ func kernelFile(blueprint string) string { return blueprint + ".safetensors" }
 
 // work opens or resumes the run and trains it to its end.
 func (j *job) work(ctx context.Context) (workload.Result, error) {
+	if err := j.warnOfDisk(ctx); err != nil {
+		return workload.Result{}, err
+	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
 	return workload.Train(ctx, j.plane, workload.Options{
 		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"encoding"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -134,51 +131,6 @@ func byTag(v reflect.Value, tag string) reflect.Value {
 		}
 	}
 	return reflect.Value{}
-}
-
-// setField sets a field and returns what was wanted if it cannot.
-func setField(f reflect.Value, value any) string {
-	text, isText := value.(string)
-	if e, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if !isText || e.UnmarshalText([]byte(text)) != nil {
-			return "one of " + members(f)
-		}
-		return ""
-	}
-	if !isText {
-		text = fmt.Sprint(value)
-	}
-	switch f.Kind() {
-	case reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		if _, same := value.(bool); err != nil || !isText && !same {
-			return "true or false"
-		}
-		f.SetBool(b)
-	case reflect.Float64:
-		x, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.IsNaN(x) {
-			return "a number"
-		}
-		f.SetFloat(x)
-	default:
-		n, err := strconv.ParseUint(text, 10, f.Type().Bits())
-		if err != nil {
-			return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-f.Type().Bits()))
-		}
-		f.SetUint(n)
-	}
-	return ""
-}
-
-// members lists the names of an enum.
-func members(f reflect.Value) string {
-	var names []string
-	list := f.MethodByName("Members").Call(nil)[0]
-	for i := range list.Len() {
-		names = append(names, fmt.Sprint(list.Index(i)))
-	}
-	return strings.Join(names, ", ")
 }
 
 // keys lists every key in the order of declaration.

@@ -70,6 +70,7 @@ func (s *story) add(r leyline.Record) []beat {
 		s.training(r, e)
 		s.health(r, e)
 		s.trouble(r, e)
+		s.disk(r, e)
 		s.seeds(r, e)
 		s.commands(r, e)
 		s.rollbacks(r, e)
@@ -167,6 +168,18 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 		}
 	}
 }
+
+// disk tells of a shortage of disk space and its end.
+func (s *story) disk(r leyline.Record, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.DiskLow:
+		s.beat(r, "CRITICAL the disk is nearly full: %s are free, under the limit of %s: a new run would be refused; make room", mib(x.Free), mib(x.Threshold))
+	case leyline.DiskRecovered:
+		s.beat(r, "the disk is not nearly full any more: %s are free", mib(x.Free))
+	}
+}
+
+func mib(bytes uint64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
 
 func (s *story) snapshots(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {

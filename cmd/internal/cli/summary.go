@@ -5,6 +5,8 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
@@ -145,4 +147,15 @@ func changedSettings(c leyline.ExecutionConfig) []changedSetting {
 	return out
 }
 
-func settingText(v reflect.Value) string { return fmt.Sprint(v.Interface()) }
+// settingText renders a value for people. The entries of a list may hold spaces.
+func settingText(v reflect.Value) string {
+	list, ok := v.Interface().([]string)
+	if !ok {
+		return fmt.Sprint(v.Interface())
+	}
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = strconv.Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -70,11 +70,11 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := c.make(t)
-			before := tree(t, path)
+			before := filesOf(t, path)
 			if _, err := Open(path, options(&bytes.Buffer{})); !errors.Is(err, c.want) {
 				t.Fatalf("got %v, want %v", err, c.want)
 			}
-			untouched(t, before, tree(t, path))
+			untouched(t, before, filesOf(t, path))
 		})
 	}
 }

@@ -44,11 +44,13 @@ const (
 	telemetryName = "telemetry"
 )
 
-// Options says how a data directory is opened. All fields are required.
+// Options says how a data directory is opened. Rand, Now and Logger are
+// required.
 type Options struct {
 	Rand   io.Reader // keys and the name of a new log come from it
 	Now    func() time.Time
 	Logger hclog.Logger
+	Log    leyline.LogConfig // segments and checkpoints; zero numbers mean the defaults of eventlog
 }
 
 // Dir is a data directory that is open for writing.
@@ -116,7 +118,10 @@ func (d *Dir) open(o Options) error {
 func (d *Dir) openLog(o Options) error {
 	opts := eventlog.Options{
 		Logger:      o.Logger.Named("eventlog"),
-		Checkpoints: eventlog.Checkpoints{Key: d.Keys.Log.Private()},
+		SegmentSize: int(o.Log.SegmentMiB) << 20,
+		Checkpoints: eventlog.Checkpoints{
+			Key: d.Keys.Log.Private(), Records: uint64(o.Log.CheckpointRecords), Age: o.Log.Checkpoint.Duration(), Export: exporter(o.Log),
+		},
 	}
 	var err error
 	if hasLog(d.Path) {
@@ -161,6 +166,10 @@ func (d *Dir) Origin() eventlog.Origin { return d.log.Origin() }
 
 // Recovery tells how the log was found.
 func (d *Dir) Recovery() eventlog.Report { return d.log.Recovery() }
+
+// ExportError tells why the newest checkpoint was not exported; nil if it was,
+// or if there is nowhere to export it to.
+func (d *Dir) ExportError() error { return d.log.ExportError() }
 
 // Log returns the log as the plane sees it.
 func (d *Dir) Log() plane.Log { return planeLog{d.log} }

@@ -56,8 +56,8 @@ func made(t *testing.T, records int) string {
 	return path
 }
 
-// tree is every file below a directory with its content.
-func tree(t *testing.T, path string) map[string]string {
+// filesOf is every file below a directory with its content.
+func filesOf(t *testing.T, path string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
@@ -182,7 +182,7 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("foreign: %v", err)
 	}
 	path := made(t, 2)
-	before := tree(t, path)
+	before := filesOf(t, path)
 	r, err := OpenReadOnly(path)
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestReadOnly(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after := tree(t, path); len(after) != len(before) {
+	if after := filesOf(t, path); len(after) != len(before) {
 		t.Errorf("reading changed the directory")
 	}
 }
