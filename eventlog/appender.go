@@ -15,8 +15,11 @@ type Appender struct {
 	now  func() int64
 	in   chan *waiting
 	stop chan struct{}
-	idle sync.WaitGroup
+	gone chan struct{} // closed when no record will be taken any more
 	once sync.Once
+
+	// entries is the memory of the group that is being written.
+	entries []Entry
 }
 
 // waiting is a record and who waits for it.
@@ -24,8 +27,11 @@ type waiting struct {
 	payload []byte
 	seq     uint64
 	err     error
-	done    chan struct{}
+	done    chan struct{} // takes one token when seq and err are set
 }
+
+// waiters keeps those that nobody refers to any more.
+var waiters = sync.Pool{New: func() any { return &waiting{done: make(chan struct{}, 1)} }}
 
 // Limits of a group: what waits beyond them is in the next one.
 const (
@@ -42,42 +48,59 @@ const (
 // its time, in nanoseconds since the Unix epoch; a time before that of the last
 // record is raised to it.
 func NewAppender(l *Log, now func() int64) *Appender {
-	a := &Appender{log: l, now: now, in: make(chan *waiting, maxGroup), stop: make(chan struct{})}
-	a.idle.Go(a.run)
+	a := &Appender{log: l, now: now, in: make(chan *waiting, maxGroup), stop: make(chan struct{}), gone: make(chan struct{})}
+	go a.run()
 	return a
 }
 
 // Append returns the number of the record when it is durable. The payload must
 // not be changed before that. An error is that of the group which held it, as
-// Log.Append describes it; if the context ends first its error is returned and
-// the record may become durable all the same.
+// Log.Append describes it, or ErrClosed; if the context ends first its error is
+// returned and the record may become durable all the same.
 func (a *Appender) Append(ctx context.Context, payload []byte) (uint64, error) {
-	w := &waiting{payload: payload, done: make(chan struct{})}
+	w := waiters.Get().(*waiting)
+	w.payload, w.seq, w.err = payload, 0, nil
 	select {
 	case a.in <- w:
-	case <-a.stop:
+	case <-a.gone:
 		return 0, ErrClosed
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 	select {
 	case <-w.done:
-		return w.seq, w.err
+		return w.release()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, ctx.Err() // w is still in use
+	case <-a.gone:
+	}
+	select {
+	case <-w.done:
+		return w.release()
+	default:
+		return 0, ErrClosed
 	}
 }
 
+// release returns the outcome and gives w back.
+func (w *waiting) release() (uint64, error) {
+	seq, err := w.seq, w.err
+	w.payload = nil
+	waiters.Put(w)
+	return seq, err
+}
+
 // Close waits for the records that were accepted and stops the appender; it
-// does not close the log. It must not be called while Append is. It is
-// idempotent.
+// does not close the log. An Append that comes later, or at the same moment and
+// is not accepted, returns ErrClosed. Close is idempotent.
 func (a *Appender) Close() error {
 	a.once.Do(func() { close(a.stop) })
-	a.idle.Wait()
+	<-a.gone
 	return nil
 }
 
 func (a *Appender) run() {
+	defer close(a.gone)
 	for {
 		select {
 		case w := <-a.in:
@@ -112,17 +135,18 @@ func (a *Appender) commit(group []*waiting) {
 	if a.log.Claim(next) {
 		next++
 	}
-	entries := make([]Entry, len(group))
+	a.entries = a.entries[:0]
 	for i, w := range group {
 		w.seq = next + uint64(i)
-		entries[i] = Entry{Seq: w.seq, At: at, Kind: KindTransition, Payload: w.payload}
+		a.entries = append(a.entries, Entry{Seq: w.seq, At: at, Kind: KindTransition, Payload: w.payload})
 	}
-	err := a.log.Append(context.Background(), next, entries)
+	err := a.log.Append(context.Background(), next, a.entries)
+	clear(a.entries)
 	for _, w := range group {
 		if w.err = err; err != nil {
 			w.seq = 0
 		}
-		close(w.done)
+		w.done <- struct{}{}
 	}
 }
 

@@ -38,7 +38,9 @@ func (m *merkle) cut(next uint64) []tree.Hash {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	hashes := m.hashes
-	m.hashes, m.leaves, m.first = nil, nil, next
+	// The next segment will hold about as many records as this one.
+	m.hashes = make([]tree.Hash, 0, len(hashes)+len(hashes)/8)
+	m.leaves, m.first = m.leaves[:0], next
 	return hashes
 }
 
