@@ -6,10 +6,12 @@ PACKAGES     = ./... ./testdata
 FUZZTIME    ?= 20000x
 ROUNDS      ?= 200
 RACEFLAGS   ?=
+PEERDIR     ?= .
+PEERFLAGS   ?=
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
 
 .DEFAULT_GOAL := build
-.PHONY: build run try test race fuzz lint golden golden-variants bench soak clean help
+.PHONY: build run try test race fuzz lint golden golden-variants bench peerbench peerbench-test soak clean help
 
 build: ## build ./esper (the default)
 	$(GO) build -o esper ./cmd/esper
@@ -65,6 +67,13 @@ golden-variants: ## replay the golden logs with other instruction sets and witho
 
 bench: ## all Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+peerbench: ## appends and reads beside other logs, about 12 minutes; files go to PEERDIR=., on the disk to measure
+	cd eventlog/internal/peerbench && $(GO) run . -dir $(abspath $(PEERDIR)) append $(PEERFLAGS)
+	cd eventlog/internal/peerbench && $(GO) run . -dir $(abspath $(PEERDIR)) read $(PEERFLAGS)
+
+peerbench-test: ## that this comparison, a module of its own, builds and works with every peer
+	cd eventlog/internal/peerbench && $(GO) vet ./... && $(GO) test ./...
 
 soak: ## kill -9 a run ROUNDS=200 times and check that nothing is lost
 	$(GO) test ./cmd/internal/cli -run TestKillLoop -count=1 -timeout 60m -v -args -kill.rounds=$(ROUNDS)
