@@ -75,8 +75,10 @@ peerbench: ## appends and reads beside other logs, about 12 minutes; files go to
 peerbench-test: ## that this comparison, a module of its own, builds and works with every peer
 	cd eventlog/internal/peerbench && $(GO) vet ./... && $(GO) test ./...
 
-soak: ## kill -9 a run ROUNDS=200 times and check that nothing is lost
+soak: ## kill -9 a run ROUNDS=200 times and a log 1000 times, cut its power, crash it everywhere, change every byte (half an hour)
 	$(GO) test ./cmd/internal/cli -run TestKillLoop -count=1 -timeout 60m -v -args -kill.rounds=$(ROUNDS)
+	$(GO) test ./eventlog -run 'TestKilledWriter|TestPowerCut|TestCrash|TestHundredRecords' -count=1 -timeout 120m -v \
+		-args -kill.rounds=1000 -power.cuts=50 -crash.seeds=8 -damage.full
 
 clean: ## remove what build and run left here
 	rm -rf esper data/demo data/try data/report.html

@@ -32,9 +32,12 @@ func (l *Log) Append(ctx context.Context, next uint64, entries []Entry) error {
 		return l.failure
 	}
 	durable := l.state.Load().durable
-	next, entries = l.withClaim(next, entries)
+	next, entries, claimed := l.withClaim(next, entries)
 	if err := CheckGroup(durable+1, l.lastAt, next, entries); err != nil {
 		return err
+	}
+	if claimed {
+		l.notary.settle()
 	}
 	if len(entries) == 0 {
 		return nil
@@ -114,7 +117,11 @@ func (l *Log) write(entries []Entry) error {
 	}
 	last := entries[len(entries)-1]
 	l.lastAt, l.lastKind, l.lastLeaf = last.At, last.Kind, LeafHash(l.frame)
-	return publishWatermark(l.mark, last.Seq)
+	if err := publishWatermark(l.mark, last.Seq); err != nil {
+		return err
+	}
+	l.merkle.acknowledge()
+	return nil
 }
 
 // fit encodes as many of the entries as the tail segment takes, the last of

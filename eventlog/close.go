@@ -44,6 +44,10 @@ func (l *Log) finish() error {
 	if err := l.store.Close(); err != nil {
 		return fmt.Errorf("cannot close the log in %s: %w", l.dir, err)
 	}
+	// A marker beside a watermark that was torn later would look like damage.
+	if err := l.mark.Sync(); err != nil {
+		return fmt.Errorf("cannot close the log in %s: %w", l.dir, err)
+	}
 	return writeClean(l.fsys, l.dir, cleanMark{
 		seq: l.state.Load().durable, leaf: l.lastLeaf, root: l.merkle.root(),
 		tail: segmentName(l.tail.first), size: l.tail.size,

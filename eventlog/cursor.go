@@ -121,7 +121,11 @@ func (c *cursor) explain(err error) error {
 }
 
 func (c *cursor) damage(cause error) error {
-	return &DamageError{Segment: segmentPath(c.first), Offset: c.fr.off, Seq: c.next, Reason: cause.Error()}
+	name := segmentPath(c.first)
+	if _, ok := c.f.(*archived); ok {
+		name = archivePath(c.first)
+	}
+	return &DamageError{Segment: name, Offset: c.fr.off, Seq: c.next, Reason: cause.Error()}
 }
 
 // readRange yields the records from..last. It is the whole of reading a log

@@ -3,7 +3,10 @@ package eventlog
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/tidwall/wal"
 
@@ -31,25 +34,76 @@ func (l *Log) BufferIsLent() bool {
 	return ok && cap(bytes.Bytes()) > l.opts.SegmentSize
 }
 
-// OnDisk returns options under which a log changes files through fsys, and
-// tidwall/wal writes through foreign.
-func (o Options) OnDisk(fsys disk.FS, foreign func(name string, f func() error) error) Options {
-	o.fsys = fsys
-	o.wrap = func(s store) store { return foreignStore{s, foreign} }
+// Foreign runs code that changes files by itself; it is made for a
+// faultdisk.Disk.
+type Foreign interface {
+	disk.FS
+	Foreign(name string, f func() error) error
+	ForeignSync(name string, f func() error) error
+}
+
+// OnDisk returns options under which a log changes files through d, tidwall/wal
+// included.
+func (o Options) OnDisk(d Foreign) Options {
+	o.fsys = d
+	o.wrap = func(s store) store {
+		size := o.SegmentSize
+		if size == 0 {
+			size = defaultSegmentSize
+		}
+		return foreignStore{s, s.(*wal.Log), d, size}
+	}
 	return o
 }
 
 type foreignStore struct {
 	store
-	run func(name string, f func() error) error
+	wal  *wal.Log
+	disk Foreign
+	size int // of a segment
 }
 
+// WriteBatch is one operation, or two where the batch fills the segment: then
+// tidwall/wal syncs what it has written before it begins the next one.
 func (s foreignStore) WriteBatch(b *wal.Batch) error {
-	return s.run(segmentsName, func() error { return s.store.WriteBatch(b) })
+	write := func() error { return s.store.WriteBatch(b) }
+	mirror, _, ok := tailFields(s.wal)
+	if !ok {
+		panic("tidwall/wal has other fields than before")
+	}
+	data, end := batchBytes(b), mirror.Len()
+	segments := reflect.ValueOf(s.wal).Elem().FieldByName("segments")
+	path := segments.Index(segments.Len() - 1).Elem().FieldByName("path").String()
+	name := filepath.Join(segmentsName, filepath.Base(path))
+	if end+len(data) < s.size {
+		return s.disk.Foreign(name, write)
+	}
+	if err := s.disk.Foreign(name, func() error { return overwrite(path, data, int64(end)) }); err != nil {
+		return err
+	}
+	return s.disk.ForeignSync(name, write)
 }
 
-func (s foreignStore) Close() error {
-	return s.run(filepath.Join(segmentsName, "close"), s.store.Close)
+func (s foreignStore) Close() error { return s.disk.Foreign(segmentsName+"/close", s.store.Close) }
+
+func overwrite(path string, data []byte, off int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, off)
+	return errors.Join(err, f.Close())
+}
+
+// batchBytes returns a batch as it will be stored.
+func batchBytes(b *wal.Batch) (stored []byte) {
+	fields := reflect.ValueOf(b).Elem()
+	entries, frames := fields.FieldByName("entries"), fields.FieldByName("datas").Bytes()
+	for i := range entries.Len() {
+		n := entries.Index(i).FieldByName("size").Int()
+		stored, frames = appendPrefixed(stored, frames[:n]), frames[n:]
+	}
+	return stored
 }
 
 type failingStore struct {
@@ -101,4 +155,52 @@ type Scanned struct {
 func ScanBytes(b []byte, first uint64) (Scanned, error) {
 	s, err := scanSegment(new(frameReader), bytes.NewReader(b), first, anyTime, nil)
 	return Scanned{s.next, s.end, s.size, s.damage != nil, s.torn}, err
+}
+
+// SignNow signs a checkpoint of what is durable.
+func (l *Log) SignNow() error { return l.notary.sign() }
+
+// SealedRecords returns the last record that the file of the seals covers.
+func SealedRecords(dir string) (uint64, error) {
+	f, err := readSeals(dir, 1<<10)
+	if err != nil || len(f.seals) == 0 {
+		return 0, err
+	}
+	return f.seals[len(f.seals)-1].next - 1, nil
+}
+
+// ParseSeal and ParseClean return the stored form of what they have read, and
+// whether it was accepted.
+func ParseSeal(line string) (again string, ok bool) {
+	s, ok := parseSeal(line)
+	if !ok {
+		return "", false
+	}
+	return s.String(), true
+}
+
+// ParseClean: see ParseSeal.
+func ParseClean(text string) (again string, ok bool) {
+	m, ok := parseClean(text)
+	return m.String(), ok
+}
+
+// DecodeWatermark is the decoder of the watermark, EncodeWatermark its inverse.
+func DecodeWatermark(b []byte) (uint64, bool) { return decodeWatermark(b) }
+
+// EncodeWatermark: see DecodeWatermark.
+func EncodeWatermark(seq uint64) []byte { b := encodeWatermark(seq); return b[:] }
+
+// SealedSegments returns the first records of the segments that the file of the
+// seals covers, and the one after them.
+func SealedSegments(dir string) (list []uint64, err error) {
+	f, err := readSeals(dir, 1<<10)
+	list = []uint64{1}
+	for _, s := range f.seals {
+		if s.first != list[len(list)-1] {
+			return list, errors.New("the seals do not follow each other")
+		}
+		list = append(list, s.next)
+	}
+	return list, err
 }

@@ -70,6 +70,13 @@ func writeSynced(fsys disk.FS, name string, r io.Reader) error {
 // and at once: whoever looks sees the old file or the new one. The new one is
 // written as temp, which must be on the same file system.
 func replaceFile(fsys disk.FS, temp, name string, r io.Reader) error {
+	if filepath.Dir(temp) != filepath.Dir(name) {
+		// A crash between the syncs of two directories may have left the file
+		// under both names: then writing to temp would destroy what r reads.
+		if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	if err := writeSynced(fsys, temp, r); err != nil {
 		return err
 	}

@@ -45,7 +45,25 @@ func acceptance(t *testing.T, opts eventlog.Options) {
 		Crash: func(t *testing.T, l eventlogtest.Log) eventlogtest.Log {
 			return reopen(t, readTree(t, dirs[l]).write(t))
 		},
-		Fail: func(t *testing.T, l eventlogtest.Log, cause error) { l.(*eventlog.Log).FailNextWrite(cause) },
+		Fail: map[string]func(*testing.T, eventlogtest.Log, error){
+			"write": func(t *testing.T, l eventlogtest.Log, cause error) { l.(*eventlog.Log).FailNextWrite(cause) },
+		},
+		Own: func(t *testing.T) (eventlogtest.Log, func()) {
+			l := createSigned(t, t.TempDir(), opts)
+			return l, func() {
+				if err := l.SignNow(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		OpenAt: func(t *testing.T, at int64) eventlogtest.Log {
+			l, err := eventlog.Create(t.TempDir(), eventlogtest.Origin, at, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+			return l
+		},
 	})
 }
 

@@ -33,6 +33,9 @@ func checkFormat(dir string) error {
 	if text == formatText {
 		return nil
 	}
+	if text == backupFormatText {
+		return fmt.Errorf("%w: %s; make a log of it with Restore", ErrBackup, dir)
+	}
 	if v, ok := strings.CutPrefix(text, formatPrefix); ok && len(v) > 1 && strings.Index(v, "\n") == len(v)-1 {
 		return fmt.Errorf("%w: the log has format %q, this program reads %q", ErrVersion, v[:len(v)-1], formatVersion)
 	}

@@ -12,6 +12,9 @@ import (
 type merkle struct {
 	mu   sync.Mutex
 	tree tree.Frontier
+	// acknowledged is the tree up to the watermark: what may be signed. It is
+	// behind tree while a group that crosses segments is being written.
+	acknowledged tree.Frontier
 	// hashes are those that the records from first on added to the tree, leaves
 	// the leaf hashes of these records.
 	first  uint64
@@ -20,6 +23,7 @@ type merkle struct {
 }
 
 func (m *merkle) start(v *survey) {
+	m.acknowledged = v.tree.Clone()
 	m.tree, m.hashes, m.leaves, m.first = v.tree.Clone(), v.hashes, v.leaves, v.tail.first
 }
 
@@ -30,6 +34,20 @@ func (m *merkle) adopt(h hashed) {
 	m.tree = h.tree
 	m.hashes = append(m.hashes, h.hashes...)
 	m.leaves = append(m.leaves, h.leaves...)
+}
+
+// acknowledge is called when the watermark covers everything adopted.
+func (m *merkle) acknowledge() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.acknowledged = m.tree
+}
+
+// signable returns the tree of the acknowledged records.
+func (m *merkle) signable() tree.Frontier {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.acknowledged.Clone()
 }
 
 // cut forgets the records before next, which are about to be sealed, and returns
@@ -54,6 +72,7 @@ func (m *merkle) leaf(seq uint64) ([32]byte, bool) {
 	return m.leaves[seq-m.first], true
 }
 
+// snapshot returns the tree of everything adopted.
 func (m *merkle) snapshot() tree.Frontier {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -112,6 +112,9 @@ func (n *notary) run() {
 		}
 		timer.Stop()
 		armed = false
+		if n.log.state.Load().err != nil {
+			return // poisoned: nothing is written any more
+		}
 		if err := n.sign(); err != nil {
 			n.log.fail(fmt.Errorf("cannot store a checkpoint: %w", err))
 			return
@@ -139,7 +142,7 @@ func (n *notary) uncovered() uint64 {
 
 // sign makes a checkpoint of everything durable and stores and exports it.
 func (n *notary) sign() error {
-	t := n.log.merkle.snapshot()
+	t := n.log.merkle.signable()
 	signed, err := tree.Checkpoint{Origin: n.log.origin.Name, Size: t.Size(), Root: t.Root()}.Sign(n.signer)
 	if err != nil {
 		return err
@@ -204,11 +207,11 @@ func (l *Log) Claim(seq uint64) bool {
 }
 
 // withClaim adds the record that was claimed to the group that begins at, or
-// jumps over, its number.
-func (l *Log) withClaim(next uint64, group []Entry) (uint64, []Entry) {
+// jumps over, its number, and reports whether it did.
+func (l *Log) withClaim(next uint64, group []Entry) (uint64, []Entry, bool) {
 	n := l.notary
 	if n == nil || len(group) == 0 {
-		return next, group
+		return next, group, false
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -218,10 +221,17 @@ func (l *Log) withClaim(next uint64, group []Entry) (uint64, []Entry) {
 		}
 		own := Entry{Seq: n.claimed, At: e.At, Kind: KindCheckpoint, Payload: n.pending}
 		merged := append(append(append(make([]Entry, 0, len(group)+1), group[:i]...), own), group[i:]...)
-		n.pending, n.claimed = nil, 0
-		return min(next, own.Seq), merged
+		return min(next, own.Seq), merged, true
 	}
-	return next, group
+	return next, group, false
+}
+
+// settle forgets the claim when the group that holds its record was accepted: one
+// that is refused changes nothing.
+func (n *notary) settle() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pending, n.claimed = nil, 0
 }
 
 // signLast makes the checkpoint of a log that is being closed, unless nothing
@@ -269,6 +279,7 @@ func (l *Log) ExportError() error {
 
 // checkNote compares the log with the newest checkpoint that was signed for it.
 // Whatever the reason, a log that does not continue it must not sign another.
+// Beside an error the checkpoint is returned only if it is of more records.
 func (v *survey) checkNote(dir string, o Origin) (tree.Checkpoint, error) {
 	var none tree.Checkpoint
 	b, err := readSmall(filepath.Join(dir, noteName), maxNote)
@@ -291,7 +302,7 @@ func (v *survey) checkNote(dir string, o Origin) (tree.Checkpoint, error) {
 		return none, damage(err)
 	}
 	if uint64(c.Size) > v.seq {
-		return none, &DamageError{Segment: noteName, Seq: v.seq + 1,
+		return c, &DamageError{Segment: noteName, Seq: v.seq + 1,
 			Reason: fmt.Sprintf("the log has signed a checkpoint of %d records and now ends at record %d: records were lost, or this is an older copy", c.Size, v.seq)}
 	}
 	root := v.tree.Root()

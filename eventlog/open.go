@@ -95,8 +95,29 @@ func (l *Log) start(v *survey) (err error) {
 	if err := l.tail.open(l.fsys, l.dir); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.tail.close())
+		}
+	}()
+	if err := l.openStore(v.seq); err != nil {
+		return err
+	}
+	err = removeDurably(l.fsys, filepath.Join(l.dir, cleanName))
+	if err == nil {
+		err = l.startWatermark()
+	}
+	if err != nil {
+		return errors.Join(err, l.store.Close())
+	}
+	return nil
+}
+
+// openStore opens tidwall/wal, which must find the records that the scan found.
+func (l *Log) openStore(last uint64) error {
 	w, err := wal.Open(filepath.Join(l.dir, segmentsName), &wal.Options{
 		NoSync:           true, // write syncs the tail itself
+		AllowEmpty:       true, // all records may be in the archive
 		SegmentSize:      l.opts.SegmentSize,
 		LogFormat:        wal.Binary,
 		SegmentCacheSize: 1,
@@ -104,29 +125,25 @@ func (l *Log) start(v *survey) (err error) {
 		FilePerms:        filePerm,
 	})
 	if err != nil {
-		return errors.Join(err, l.tail.close())
+		return err
+	}
+	if found, err := w.LastIndex(); err != nil || found != last {
+		return errors.Join(err, fmt.Errorf("tidwall/wal ends at %d, the scan at %d", found, last), w.Close())
 	}
 	l.store, l.wal = w, w
-	l.lendBuffer()
 	if l.opts.wrap != nil {
 		l.store = l.opts.wrap(w)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Close(), l.tail.close())
-		}
-	}()
-	if last, err := w.LastIndex(); err != nil || last != l.state.Load().durable {
-		return errors.Join(err, fmt.Errorf("tidwall/wal ends at %d, the scan at %d", last, l.state.Load().durable))
-	}
-	if err := removeDurably(l.fsys, filepath.Join(l.dir, cleanName)); err != nil {
-		return err
-	}
-	return l.startWatermark()
+	l.lendBuffer()
+	return nil
 }
 
 // beginSegment adds an empty tail segment where the old tail is full already.
 func (l *Log) beginSegment(v *survey) error {
+	// A clean marker names the last segment.
+	if err := removeDurably(l.fsys, filepath.Join(l.dir, cleanName)); err != nil {
+		return err
+	}
 	next := v.seq + 1
 	if err := writeSynced(l.fsys, filepath.Join(l.dir, segmentPath(next)), strings.NewReader("")); err != nil {
 		return err

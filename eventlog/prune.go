@@ -9,6 +9,10 @@ import (
 	"path/filepath"
 )
 
+// maxPruned is more than the file PRUNED can have: an origin of the longest name
+// takes more than maxSmallFile.
+const maxPruned = 16 << 10
+
 // prunedMark is the content of the file PRUNED: the records before first were
 // removed on purpose. Their hashes and seals stay.
 type prunedMark struct {
@@ -45,9 +49,12 @@ func (m *prunedMark) begin() uint64 {
 	return m.first
 }
 
+// segments bounds how many segments there may have been before the first one.
+func (m *prunedMark) segments() int { return int(min(m.begin()-1, 1<<20)) }
+
 // readPruned returns the marker, nil if there is none, or a DamageError.
 func readPruned(dir string) (*prunedMark, error) {
-	b, err := readSmall(filepath.Join(dir, prunedName), maxSmallFile)
+	b, err := readSmall(filepath.Join(dir, prunedName), maxPruned)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

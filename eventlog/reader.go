@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"sync/atomic"
@@ -69,7 +70,15 @@ func (r *Reader) restingEnd() error {
 	if r.report, err = v.judge(lenience{lost: true}); err != nil {
 		return err
 	}
-	r.origin, err = v.readOrigin(r.dir)
+	if r.origin, err = v.readOrigin(r.dir); err != nil {
+		return err
+	}
+	c, err := v.checkNote(r.dir, r.origin)
+	var damage *DamageError
+	if errors.As(err, &damage) && uint64(c.Size) > v.seq {
+		r.report.Lost, r.report.Reason = max(r.report.Lost, uint64(c.Size)-v.seq), damage.Reason
+		return nil
+	}
 	return err
 }
 

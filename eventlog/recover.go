@@ -61,7 +61,16 @@ func look(dir string, all bool) (*survey, error) {
 	if v.list, v.pruned, err = listSegments(dir); err != nil {
 		return v, err
 	}
-	if err := v.trust(dir); err != nil {
+	f, err := readSeals(dir, len(v.list)+v.prunedSegments())
+	if err != nil {
+		return v, err
+	}
+	// Listed once more: a writer may have begun segments since, and a seal that
+	// was read names the segment after its own.
+	if v.list, v.pruned, err = listSegments(dir); err != nil {
+		return v, err
+	}
+	if err := v.trust(dir, f); err != nil {
 		return v, err
 	}
 	if all {
@@ -75,11 +84,7 @@ func look(dir string, all bool) (*survey, error) {
 // trust takes over the seals that fit what is in the directory. A seal that is
 // missing or unreadable costs reading its segment; a segment that is not as its
 // seal says is damage.
-func (v *survey) trust(dir string) error {
-	f, err := readSeals(dir, len(v.list)+v.prunedSegments())
-	if err != nil {
-		return err
-	}
+func (v *survey) trust(dir string, f sealFile) error {
 	hashes, err := sizeOf(filepath.Join(dir, hashesName))
 	if err != nil {
 		return err

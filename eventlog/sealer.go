@@ -44,11 +44,21 @@ func startSealer(fsys disk.FS, dir string, v *survey) (*sealer, error) {
 }
 
 func (s *sealer) prepare(v *survey) error {
+	if v.clean == nil {
+		// What was read may exist only in the page cache; see mend.
+		var lines []byte
+		for i := range v.seals {
+			lines = append(lines, v.seals[i].String()...)
+		}
+		if _, err := s.seals.WriteAt(lines, 0); err != nil {
+			return err
+		}
+	}
 	info, err := s.seals.Stat()
 	if err != nil {
 		return err
 	}
-	if info.Size() != s.end {
+	if v.clean == nil || info.Size() != s.end {
 		if err := s.seals.Truncate(s.end); err != nil {
 			return err
 		}

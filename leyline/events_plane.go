@@ -9,6 +9,7 @@ type DependencyViolated struct {
 type PlaneBooted struct {
 	Boot     string
 	Origin   string // name of the log
+	Previous string // name of the log that it was restored from, and that records before this one belong to; else empty
 	AdminKey []byte // Ed25519 public key that vouches for keys and configurations
 	Boots    uint32 // processes so far, this one included
 	Decider  uint32 // rule version of the records that follow

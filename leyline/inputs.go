@@ -20,6 +20,7 @@ const (
 type PlaneStarted struct {
 	Boot          string // random, names this process in the log
 	Origin        string // name of the log, as in its origin record
+	Previous      string // name of the log that it was restored from, as there; empty: none
 	AdminKey      []byte // Ed25519 public key of the trust root, as in the origin record
 	Build         Build
 	Decider       uint32         // version of the rules; replay re-decides records of equal versions

@@ -7,6 +7,9 @@ func (x PlaneStarted) Validate() error {
 	var c check
 	needID(&c, "boot", x.Boot)
 	needID(&c, "origin", x.Origin)
+	if x.Previous != "" {
+		needID(&c, "previous", x.Previous)
+	}
 	need(&c, "admin_key", len(x.AdminKey) == 32)
 	need(&c, "decider", x.Decider > 0)
 	bound(&c, "build.modules", len(x.Build.Modules), MaxModules)

@@ -94,8 +94,9 @@ func planeWords(e leyline.Event) string {
 	case leyline.DependencyViolated:
 		return "the input was refused: " + x.Refusal.Error()
 	case leyline.PlaneBooted:
-		return fmt.Sprintf("process %d of log %s started with rules of version %d, after %s", x.Boots, x.Origin, x.Decider,
-			when(x.Clean, "an orderly stop", "an unclean stop"))
+		return fmt.Sprintf("process %d of log %s started with rules of version %d, after %s%s", x.Boots, x.Origin, x.Decider,
+			when(x.Clean, "an orderly stop", "an unclean stop"),
+			when(x.Previous != "", "; the log was restored from "+x.Previous, ""))
 	case leyline.EffectRecovered:
 		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
 			when(x.Reissued, "issued again", "whether it happened is unknown"))

@@ -26,6 +26,9 @@ type Log interface {
 	Leaf(seq uint64) ([32]byte, error)
 	All(from uint64) iter.Seq2[eventlog.Entry, error]
 	Follow(ctx context.Context, from uint64) iter.Seq2[eventlog.Entry, error]
+	// Claim may always be false. Where it is true the log has a record of its
+	// own to add; see eventlog.Log.Claim.
+	Claim(seq uint64) bool
 	Close() error
 }
 
@@ -37,8 +40,13 @@ type Hooks struct {
 	// Crash returns the log that a restart would find if the process ended
 	// now. The log given is used no more.
 	Crash func(t *testing.T, l Log) Log
-	// Fail makes the next Append fail with cause.
-	Fail func(t *testing.T, l Log, cause error)
+	// Fail has the ways to make the next Append fail with cause, by name.
+	Fail map[string]func(t *testing.T, l Log, cause error)
+	// OpenAt returns what open does, with record 1 at another time.
+	OpenAt func(t *testing.T, at int64) Log
+	// Own returns a log of one record and a function that lets it have a
+	// record of its own to add.
+	Own func(t *testing.T) (l Log, offer func())
 }
 
 // Origin and Start are the record 1 of the logs that the open function of Test
@@ -49,13 +57,10 @@ var Origin = eventlog.Origin{Name: "eventlogtest"}
 const Start int64 = 1_000
 
 // Test runs the suite. Cases with followers call open in a synctest bubble. Each
-// call of open returns a new log that holds nothing
-// but the record of Origin at Start.
+// call of open returns a new log that holds nothing but the record of Origin at
+// Start.
 func Test(t *testing.T, open func(t *testing.T) Log, hooks Hooks) {
-	cases := []struct {
-		name string
-		run  func(t *testing.T, open func(*testing.T) Log, hooks Hooks)
-	}{
+	runAll(t, open, hooks, []testCase{
 		{"begins with its origin", fresh(testOrigin)},
 		{"returns what was appended", fresh(testRoundTrip)},
 		{"refuses what does not continue it", fresh(testRefusals)},
@@ -66,11 +71,31 @@ func Test(t *testing.T, open func(t *testing.T) Log, hooks Hooks) {
 		{"ends a follower with its context", testFollowCancel},
 		{"ends a follower when it closes", testFollowClose},
 		{"closes twice", fresh(testClose)},
-		{"is poisoned by a failed write", fresh(testPoison)},
-		{"survives a crash", fresh(testCrash)},
-		{"survives a crash after a failed write", fresh(testCrashAfterFailure)},
+		{"takes payloads of any size", fresh(testPayloads)},
+		{"takes a group of many segments", fresh(testLargeGroup)},
+		{"takes times from the first to the last", testTimes},
+		{"adds a record of its own", fresh(testClaim)},
+		{"is read while it grows", fresh(testReaders)},
 		{"is the same after reopening", fresh(testReopen)},
-	}
+	})
+	TestFailures(t, open, hooks)
+}
+
+// TestFailures is the part of Test that is about writes which fail and crashes.
+func TestFailures(t *testing.T, open func(t *testing.T) Log, hooks Hooks) {
+	runAll(t, open, hooks, []testCase{
+		{"is poisoned by a failed write", failing(testPoison)},
+		{"survives a crash", fresh(testCrash)},
+		{"survives a crash after a failed write", failing(testCrashAfterFailure)},
+	})
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, open func(*testing.T) Log, hooks Hooks)
+}
+
+func runAll(t *testing.T, open func(t *testing.T) Log, hooks Hooks, cases []testCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open, hooks) })
 	}
@@ -79,6 +104,21 @@ func Test(t *testing.T, open func(t *testing.T) Log, hooks Hooks) {
 // fresh gives a case a log of its own.
 func fresh(run func(*testing.T, Log, Hooks)) func(*testing.T, func(*testing.T) Log, Hooks) {
 	return func(t *testing.T, open func(*testing.T) Log, hooks Hooks) { run(t, open(t), hooks) }
+}
+
+// failing gives a case a log of its own for each way in which it can fail.
+func failing(run func(*testing.T, Log, Hooks, func(cause error))) func(*testing.T, func(*testing.T) Log, Hooks) {
+	return func(t *testing.T, open func(*testing.T) Log, hooks Hooks) {
+		if len(hooks.Fail) == 0 {
+			t.Skip("this log cannot be made to fail")
+		}
+		for name, fail := range hooks.Fail {
+			t.Run(name, func(t *testing.T) {
+				l := open(t)
+				run(t, l, hooks, func(cause error) { fail(t, l, cause) })
+			})
+		}
+	}
 }
 
 // Group returns n transitions that continue a log at next. Their content

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -53,6 +54,8 @@ type Log struct {
 	mu      sync.Mutex
 	records []eventlog.Entry // durable; only ever extended, elements immutable
 	lost    []eventlog.Entry // the group whose write failed
+	offered []byte           // payload of a record that the log wants to add
+	claimed uint64           // number of the record that it will be; 0: none
 	faults  Faults
 	failure error
 	closed  bool
@@ -118,8 +121,12 @@ func (l *Log) begin(next uint64, entries []eventlog.Entry) ([]eventlog.Entry, Fa
 		return nil, Faults{}, l.failure
 	}
 	last := l.records[len(l.records)-1]
+	next, entries, claimed := l.withClaim(next, entries)
 	if err := eventlog.CheckGroup(last.Seq+1, last.At, next, entries); err != nil {
 		return nil, Faults{}, err
+	}
+	if claimed {
+		l.offered, l.claimed = nil, 0
 	}
 	group := make([]eventlog.Entry, len(entries))
 	for i, e := range entries {
@@ -127,6 +134,41 @@ func (l *Log) begin(next uint64, entries []eventlog.Entry) ([]eventlog.Entry, Fa
 		group[i] = e
 	}
 	return group, l.faults, nil
+}
+
+// Offer lets the log want a record of its own, as eventlog.Log wants one for each
+// checkpoint that it signs: the next Claim takes its number. A record that was
+// offered before and not claimed is replaced.
+func (l *Log) Offer(payload []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.claimed == 0 {
+		l.offered = append([]byte{}, payload...)
+	}
+}
+
+// Claim is as eventlog.Log.Claim: it is false unless something was offered.
+func (l *Log) Claim(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.offered == nil || l.claimed != 0 {
+		return false
+	}
+	l.claimed = seq
+	return true
+}
+
+// withClaim adds the record that was claimed to a group that jumps over it, and
+// reports whether it did.
+func (l *Log) withClaim(next uint64, group []eventlog.Entry) (uint64, []eventlog.Entry, bool) {
+	for i, e := range group {
+		if l.claimed == 0 || e.Seq != l.claimed+1 {
+			continue
+		}
+		own := eventlog.Entry{Seq: l.claimed, At: e.At, Kind: eventlog.KindCheckpoint, Payload: l.offered}
+		return min(next, own.Seq), slices.Insert(slices.Clone(group), i, own), true
+	}
+	return next, group, false
 }
 
 // settle makes a group durable, or fails as planned.

@@ -11,8 +11,20 @@ import (
 )
 
 func TestAcceptance(t *testing.T) {
-	open := func(t *testing.T) eventlogtest.Log { return memlog.New(eventlogtest.Origin, eventlogtest.Start) }
+	openAt := func(t *testing.T, at int64) eventlogtest.Log { return memlog.New(eventlogtest.Origin, at) }
+	open := func(t *testing.T) eventlogtest.Log { return openAt(t, eventlogtest.Start) }
+	inject := func(f memlog.Faults) func(t *testing.T, l eventlogtest.Log, cause error) {
+		return func(t *testing.T, l eventlogtest.Log, cause error) {
+			f.FailAppendAt, f.Err = l.Next(), cause
+			l.(*memlog.Log).Inject(f)
+		}
+	}
 	eventlogtest.Test(t, open, eventlogtest.Hooks{
+		OpenAt: openAt,
+		Own: func(t *testing.T) (eventlogtest.Log, func()) {
+			l := memlog.New(eventlogtest.Origin, eventlogtest.Start)
+			return l, func() { l.Offer([]byte("a checkpoint")) }
+		},
 		Reopen: func(t *testing.T, closed eventlogtest.Log) eventlogtest.Log {
 			l, err := closed.(*memlog.Log).Reopen()
 			if err != nil {
@@ -21,8 +33,10 @@ func TestAcceptance(t *testing.T) {
 			return l
 		},
 		Crash: func(t *testing.T, l eventlogtest.Log) eventlogtest.Log { return l.(*memlog.Log).Crash() },
-		Fail: func(t *testing.T, l eventlogtest.Log, cause error) {
-			l.(*memlog.Log).Inject(memlog.Faults{FailAppendAt: l.Next(), Err: cause})
+		Fail: map[string]func(*testing.T, eventlogtest.Log, error){
+			"some of it stored":  inject(memlog.Faults{Seed: 1}),
+			"less of it stored":  inject(memlog.Faults{Seed: 2}),
+			"failed, but stored": inject(memlog.Faults{FailedButStored: true}),
 		},
 	})
 }

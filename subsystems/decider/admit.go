@@ -60,9 +60,13 @@ func admitBoot(s *projections.State, x leyline.PlaneStarted) *leyline.Refusal {
 	if s.Plane.Boots == 0 {
 		return nil
 	}
-	if x.Origin != s.Plane.Origin || !bytes.Equal(x.AdminKey, s.Plane.AdminKey) {
+	if x.Origin != s.Plane.Origin && x.Previous != s.Plane.Origin {
 		return refuse(leyline.RefusalNotAuthorized, "origin", x.Origin,
-			fmt.Sprintf("is not the log this plane was started on, %q", s.Plane.Origin), "restore the log that belongs to this directory")
+			fmt.Sprintf("is neither the log this plane was started on, %q, nor restored from it", s.Plane.Origin), "restore the log that belongs to this directory")
+	}
+	if !bytes.Equal(x.AdminKey, s.Plane.AdminKey) {
+		return refuse(leyline.RefusalNotAuthorized, "admin_key", x.Origin,
+			"is not the key that vouched for what is in this log", "restore the log with the admin.key that it had: `esper log restore --keys`")
 	}
 	return nil
 }

@@ -32,8 +32,12 @@ func own(t *projections.Turn, in leyline.Input) {
 // boot records the start of a process and the fate of every effect whose record
 // was durable but whose completion is not in the log.
 func boot(t *projections.Turn, x leyline.PlaneStarted) {
+	previous := ""
+	if t.State.Plane.Boots > 0 && x.Origin != t.State.Plane.Origin {
+		previous = x.Previous
+	}
 	t.Emit(leyline.PlaneBooted{
-		Boot: x.Boot, Boots: t.State.Plane.Boots + 1, Decider: x.Decider, Clean: x.Clean,
+		Previous: previous, Boot: x.Boot, Boots: t.State.Plane.Boots + 1, Decider: x.Decider, Clean: x.Clean,
 		Origin: x.Origin, AdminKey: x.AdminKey,
 	})
 	for _, e := range effect.Outstanding(t.State) {

@@ -170,6 +170,8 @@ func TestAdmission(t *testing.T) {
 		{"forged key", leyline.KeyAdded{Envelope: w.tamiyo.Sign(leyline.PayloadKey, good)}, leyline.RefusalInvalidSignature},
 		{"blueprint twice", leyline.BlueprintRegistered{Blueprint: "bp-1", Kernel: "k", Digest: digest("k"), Bytes: 1}, leyline.RefusalBlueprintExists},
 		{"another log", leyline.PlaneStarted{Boot: "b", Origin: "esper-other", AdminKey: w.admin.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
+		{"restored from yet another log", leyline.PlaneStarted{Boot: "b", Origin: "esper-new", Previous: "esper-other", AdminKey: w.admin.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
+		{"restored with another admin key", leyline.PlaneStarted{Boot: "b", Origin: "esper-new", Previous: "esper-test", AdminKey: w.tamiyo.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
 		{"unknown command", leyline.CommandAcked{Run: "run-1", Incarnation: 1, Command: "cmd-9.9", Outcome: leyline.OutcomeOK}, leyline.RefusalUnknownCommand},
 		{"unknown prefetch", leyline.KernelReady{Request: leyline.EffectID{Seq: 9}, Run: "run-1", Seed: "seed-a", Digest: digest("k")}, leyline.RefusalUnknownRequest},
 		{"unknown rollback", w.rollback(leyline.PhaseCommit, digest("x")), leyline.RefusalMissingField},
@@ -211,5 +213,26 @@ func TestBadSnapshotIsRefusedLoudly(t *testing.T) {
 	}
 	if len(w.run().Snapshots) != 0 {
 		t.Error("a bad snapshot was registered")
+	}
+}
+
+// TestRestoredLogGoesOnUnderItsOwnName starts a plane on a log that says it was
+// restored from the one before. A command for that one is then for somebody else.
+func TestRestoredLogGoesOnUnderItsOwnName(t *testing.T) {
+	w := quiet(t)
+	stolen := w.received(leyline.Command{
+		Issuer: "tamiyo", Audience: leyline.Audience{Origin: "esper-test", Run: "run-1"}, ID: "cmd-x", Sequence: 9,
+		IssuedAt: w.at, Kind: leyline.CommandSeed, Seed: leyline.SeedCommand{Operation: leyline.OpGerminate, Seed: "seed-a", Blueprint: "bp-1"},
+	})
+	events := w.must(leyline.PlaneStarted{Boot: "b2", Origin: "esper-new", Previous: "esper-test", AdminKey: w.admin.Public(), Decider: 1})
+	if x, _ := first[leyline.PlaneBooted](events); x.Previous != "esper-test" || w.s.Plane.Origin != "esper-new" {
+		t.Errorf("booted %+v, origin %q", x, w.s.Plane.Origin)
+	}
+	if x, _ := first[leyline.CommandRejected](w.feed(stolen)); x.Reason != leyline.RejectWrongAudience {
+		t.Errorf("a command for the old log: %+v", x)
+	}
+	events = w.must(leyline.PlaneStarted{Boot: "b3", Origin: "esper-new", Previous: "esper-test", AdminKey: w.admin.Public(), Decider: 1})
+	if x, _ := first[leyline.PlaneBooted](events); x.Previous != "" {
+		t.Errorf("a second start says again that the log was restored: %+v", x)
 	}
 }

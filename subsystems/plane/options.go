@@ -87,6 +87,7 @@ type Options struct {
 	Log       Log
 	Recovery  Recovery
 	Origin    string // name of the log, from its origin record
+	Previous  string // name of the log that it was restored from, from there as well; empty: none
 	AdminKey  []byte // Ed25519 public key, from the origin record
 	Build     leyline.Build
 	Boot      string // random name of this process

@@ -77,7 +77,7 @@ func (p *Plane) boot(ctx context.Context) error {
 		problem = clip(err)
 	}
 	in := leyline.PlaneStarted{
-		Boot: p.opts.Boot, Origin: p.opts.Origin, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
+		Boot: p.opts.Boot, Origin: p.opts.Origin, Previous: p.opts.Previous, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
 		Decider: decider.Version, Clean: p.opts.Recovery.Clean, TornBytes: p.opts.Recovery.TornBytes,
 		Signal: level, SignalText: reason, SignalProblem: problem,
 	}

@@ -70,7 +70,11 @@ func (a *app) bundle(path string, f bundleFlags) error {
 		}
 	}
 	info, err := f.write(func(w io.Writer) (replay.BundleInfo, error) {
-		return replay.WriteBundle(w, d.Source(), from, to, replay.BundleMeta{Origin: d.Origin().Name, By: "esper " + Version})
+		origin := d.Origin().Name
+		if d.Origin().Previous != nil {
+			origin = "" // the records may be those of the log before it
+		}
+		return replay.WriteBundle(w, d.Source(), from, to, replay.BundleMeta{Origin: origin, By: "esper " + Version})
 	})
 	if err != nil {
 		return err

@@ -152,7 +152,7 @@ func (j *job) comparable() error {
 	}
 	defer d.Close() // a reader; nothing is lost when closing it fails
 	started := false
-	for r, err := range decoded(d.Source(), 1) {
+	for r, err := range decoded(d.Source(), 0) {
 		if err != nil {
 			return err
 		}

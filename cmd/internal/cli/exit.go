@@ -9,6 +9,7 @@ import (
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/eventlog/tree"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay/workload"
@@ -62,6 +63,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errDiverged ends a replay that found a difference. The report says all.
 var errDiverged = errors.New("replay diverged")
 
+// errReported ends a check of a log that found damage. The report says all.
+var errReported = errors.New("the log is not whole")
+
 // errBundle marks a file that is no intact bundle.
 var errBundle = errors.New("not an intact incident bundle")
 
@@ -82,6 +86,17 @@ var classes = []struct {
 	{exitDamaged, "bundle_damaged", target(errBundle), "cut it again with `esper replay bundle`"},
 	{exitDamaged, "log_behind", target(plane.ErrBehind), ""},
 	{exitDamaged, "log_lost", target(datadir.ErrLogLost), ""},
+	{exitDamaged, "log_forked", target(eventlog.ErrForked), ""},
+	{exitFailed, "pruned", target(eventlog.ErrPruned), "the records before were removed by `esper log prune`; what needs them works on a backup from before: `esper log restore`"},
+	{exitUsage, "backup", target(eventlog.ErrBackup), "make a data directory of it: `esper log restore`"},
+	{exitUsage, "not_a_backup", target(eventlog.ErrNotBackup), "use an empty or a new directory"},
+	{exitUsage, "exists", target(eventlog.ErrExists), "use a new directory"},
+	{exitDamaged, "log_forked", target(errForked), ""},
+	{exitDamaged, "proof_invalid", target(tree.ErrProof), ""},
+	{exitDamaged, "checkpoint_invalid", target(tree.ErrCheckpoint), ""},
+	{exitDamaged, "inconsistent", target(tree.ErrInconsistent), ""},
+	{exitFailed, "no_checkpoint", target(errNoCheckpoint), ""},
+	{exitFailed, "not_covered", target(errUncovered), ""},
 	{exitLocked, "locked", target(datadir.ErrLocked), "wait for that process to end, or use another --data"},
 	{exitLocked, "locked", target(eventlog.ErrLocked), "wait for that process to end, or use another --data"},
 	{exitLocked, "format_version", target(eventlog.ErrVersion), "use the version of esper that wrote it; nothing was changed"},
@@ -128,7 +143,7 @@ func (a *app) fail(err error) int {
 		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
 			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
 		}
-	case errors.Is(err, errDiverged): // the report is on stdout already
+	case errors.Is(err, errDiverged), errors.Is(err, errReported): // the report is on stdout already
 	default:
 		if werr := a.line(doc); werr != nil {
 			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)

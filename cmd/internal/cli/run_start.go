@@ -39,6 +39,10 @@ func (j *job) start(ctx context.Context) error {
 		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
 	o, r := j.dir.Origin(), j.dir.Recovery()
+	previous := ""
+	if o.Previous != nil {
+		previous = o.Previous.Name
+	}
 	j.show = newDisplay(j.app)
 	if j.sink, err = startSink(j.dir, j.show.say); err != nil {
 		return err
@@ -46,7 +50,7 @@ func (j *job) start(ctx context.Context) error {
 	j.plane, err = plane.Start(ctx, plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
-		Origin:   o.Name, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
+		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policy:    workload.LatePolicy(j.faults),
 		Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
@@ -148,7 +152,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 // byte, as someone who has seen it go by would.
 func (j *job) replayCommand(ctx context.Context) error {
 	var stolen *leyline.Envelope
-	for r, err := range decoded(j.dir.Source(), 1) {
+	for r, err := range decoded(j.dir.Source(), 0) {
 		if err != nil {
 			return err
 		}

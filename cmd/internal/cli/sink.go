@@ -203,7 +203,7 @@ func (s *sink) catchUp() error {
 	if s.err != nil {
 		return nil
 	}
-	for r, err := range decoded(s.source, max(s.last.seq, 1)) {
+	for r, err := range decoded(s.source, s.last.seq) {
 		if err != nil {
 			return err
 		}

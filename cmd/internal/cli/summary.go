@@ -90,7 +90,7 @@ func (j *job) tell(res workload.Result, c *comparison) (summaryDoc, error) {
 	s := newStory(j.run)
 	var last leyline.Seq
 	mine := false
-	for e, err := range d.Source().All(1) {
+	for e, err := range d.Source().All(0) { // 0: from what was not pruned
 		if err != nil {
 			return summaryDoc{}, err
 		}

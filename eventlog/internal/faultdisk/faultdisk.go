@@ -17,6 +17,8 @@ import (
 var ErrStopped = errors.New("faultdisk: the process has stopped")
 
 // Kind is what an operation does.
+//
+// enum: local because it is about a simulation of which nothing is stored.
 type Kind string
 
 // The kinds of operations.

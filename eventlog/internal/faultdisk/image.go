@@ -15,7 +15,8 @@ import (
 )
 
 // Mode is a kind of crash.
-// enum: local because it is a test tool and never stored.
+//
+// enum: local because it is about a simulation of which nothing is stored.
 type Mode int
 
 // The modes of an image.
