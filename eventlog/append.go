@@ -110,13 +110,13 @@ func (l *Log) write(entries []Entry) error {
 	durable := l.state.Load().durable
 	for rest := entries; len(rest) > 0; {
 		part, bytes := l.fit(rest, durable)
-		if err := l.writePart(part, bytes, durable); err != nil {
+		if err := l.writePart(part, bytes); err != nil {
 			return err
 		}
 		rest = rest[len(part):]
 	}
 	last := entries[len(entries)-1]
-	l.lastAt, l.lastKind, l.lastLeaf = last.At, last.Kind, LeafHash(l.frame)
+	l.lastAt, l.lastKind = last.At, last.Kind
 	if err := publishWatermark(l.mark, last.Seq); err != nil {
 		return err
 	}
@@ -128,10 +128,10 @@ func (l *Log) write(entries []Entry) error {
 // which may fill it, into the batch. It returns them and their stored length.
 func (l *Log) fit(entries []Entry, durable uint64) (part []Entry, bytes int) {
 	l.batch.Clear()
+	l.frames.clear()
 	for i, e := range entries {
 		e.Lag = lagOf(e.Seq, durable)
-		l.frame = AppendFrame(l.frame[:0], e)
-		l.batch.Write(e.Seq, l.frame)
+		l.batch.Write(e.Seq, l.frames.add(e))
 		bytes += storedLen(len(e.Payload))
 		if l.tail.size+int64(bytes) >= int64(l.opts.SegmentSize) {
 			return entries[:i+1], bytes
@@ -142,11 +142,11 @@ func (l *Log) fit(entries []Entry, durable uint64) (part []Entry, bytes int) {
 
 // writePart writes and syncs what fit has encoded, hashes it meanwhile, and
 // begins the next segment when this one is full.
-func (l *Log) writePart(part []Entry, bytes int, durable uint64) error {
+func (l *Log) writePart(part []Entry, bytes int) error {
 	if err := l.tail.prepare(bytes, int64(l.opts.SegmentSize)); err != nil {
 		return err
 	}
-	hashes := l.merkle.hashing(part, durable)
+	hashes := l.merkle.hashing(&l.frames)
 	err := l.store.WriteBatch(&l.batch)
 	if err == nil {
 		err = l.tail.f.Sync()
@@ -156,6 +156,7 @@ func (l *Log) writePart(part []Entry, bytes int, durable uint64) error {
 		return err
 	}
 	l.merkle.adopt(computed)
+	l.lastLeaf = computed.leaves[len(computed.leaves)-1]
 	l.tail.size += int64(bytes)
 	if l.tail.size < int64(l.opts.SegmentSize) {
 		return nil

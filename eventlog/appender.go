@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 )
@@ -53,13 +54,17 @@ func NewAppender(l *Log, now func() int64) *Appender {
 	return a
 }
 
-// Append returns the number of the record when it is durable. The payload must
-// not be changed before that. An error is that of the group which held it, as
-// Log.Append describes it, or ErrClosed; if the context ends first its error is
-// returned and the record may become durable all the same.
+// Append copies the payload and returns the number of the record when it is
+// durable. An error is that of the group which held it, as Log.Append describes
+// it, ErrInvalid for a payload that no record may have, or ErrClosed; if the
+// context ends first its error is returned and the record may become durable all
+// the same.
 func (a *Appender) Append(ctx context.Context, payload []byte) (uint64, error) {
+	if len(payload) > MaxPayload {
+		return 0, fmt.Errorf("%w: the record has %d bytes, more than %d", ErrInvalid, len(payload), MaxPayload)
+	}
 	w := waiters.Get().(*waiting)
-	w.payload, w.seq, w.err = payload, 0, nil
+	w.payload, w.seq, w.err = append(w.payload[:0], payload...), 0, nil
 	select {
 	case a.in <- w:
 	case <-a.gone:
@@ -82,10 +87,15 @@ func (a *Appender) Append(ctx context.Context, payload []byte) (uint64, error) {
 	}
 }
 
+// maxKeptPayload is the longest payload whose memory is kept for another record.
+const maxKeptPayload = 64 << 10
+
 // release returns the outcome and gives w back.
 func (w *waiting) release() (uint64, error) {
 	seq, err := w.seq, w.err
-	w.payload = nil
+	if cap(w.payload) > maxKeptPayload {
+		w.payload = nil
+	}
 	waiters.Put(w)
 	return seq, err
 }

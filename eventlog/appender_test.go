@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/esper-plane/esper/eventlog"
 )
@@ -86,5 +87,48 @@ func TestAppenderPassesErrorsOn(t *testing.T) {
 	}
 	if _, err := a.Append(t.Context(), []byte("x")); !errors.Is(err, eventlog.ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// TestAppenderOutlivesARefusedRecord sends a record that no log may hold while a
+// checkpoint waits for its number.
+func TestAppenderOutlivesARefusedRecord(t *testing.T) {
+	l := createSigned(t, t.TempDir(), eventlog.Options{Checkpoints: eventlog.Checkpoints{Records: 1}})
+	a := eventlog.NewAppender(l, func() int64 { return 1 << 40 })
+	for i := range 30 {
+		if _, err := a.Append(t.Context(), []byte("x")); err != nil {
+			t.Fatalf("record %d: %v", i, err)
+		}
+		if _, err := a.Append(t.Context(), make([]byte, eventlog.MaxPayload+1)); !errors.Is(err, eventlog.ErrInvalid) {
+			t.Fatalf("a huge record: %v", err)
+		}
+	}
+	if err := errors.Join(a.Close(), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPayloadsMayChangeOnceAppendHasReturned changes a buffer as soon as its
+// context has ended, while the record is being written, and opens the log again.
+func TestPayloadsMayChangeOnceAppendHasReturned(t *testing.T) {
+	dir := t.TempDir()
+	l := create(t, dir, small)
+	ctx, cancel := context.WithCancel(t.Context())
+	buf := []byte("what was written")
+	l.BeforeSync(func() {
+		cancel()
+		time.Sleep(5 * time.Millisecond) // Append returns and the caller goes on
+	})
+	a := eventlog.NewAppender(l, func() int64 { return 1 << 40 })
+	if _, err := a.Append(ctx, buf); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	copy(buf, "something else..")
+	if err := errors.Join(a.Close(), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got := open(t, dir, small)
+	if got.damage != nil || len(got.records) != 2 || string(got.records[1].Payload) != "what was written" {
+		t.Errorf("%v, records %v", got.damage, got.records)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/eventlog/internal/disk"
+	"github.com/esper-plane/esper/eventlog/tree"
 )
 
 // BackupReport tells what Backup did.
@@ -201,7 +202,18 @@ func copyPrevious(fsys disk.FS, from, to string) error {
 			}
 			continue
 		}
-		if err := copyFile(fsys, filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+		if !e.Type().IsRegular() {
+			return &DamageError{Segment: name, Reason: "this is no file"}
+		}
+		b, err := readSmall(filepath.Join(from, name), maxNote)
+		if err != nil {
+			return err
+		}
+		if _, err := tree.ReadCheckpoint(b); err != nil {
+			return &DamageError{Segment: name, Reason: err.Error()}
+		}
+		copied := filepath.Join(to, name)
+		if err := replaceFile(fsys, copied+tempSuffix, copied, bytes.NewReader(b)); err != nil {
 			return err
 		}
 	}

@@ -239,9 +239,8 @@ func (c *copier) checkHashes(s seal) error {
 // nameOrigins notes the names of the logs whose records these are, and whether
 // the last of them was used.
 func (c *copier) nameOrigins(f io.ReaderAt, first uint64, got segmentScan) error {
-	if got.origin == 0 {
-		c.since += got.next - first
-		return nil
+	if got.origin == 0 && len(c.names) < 2 {
+		return nil // a log that was never restored: only names matter
 	}
 	_, err := scanSegment(new(frameReader), f, first, anyTime, func(frame []byte) {
 		var o Origin

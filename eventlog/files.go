@@ -34,7 +34,8 @@ const (
 	filePerm fs.FileMode = 0o640
 )
 
-// makeDir creates dir and its missing parents, each of them durably.
+// makeDir creates dir and its missing parents, each of them durably. A dir that
+// is there is made durable as well: who made it may have stopped before that.
 func makeDir(fsys disk.FS, dir string) error {
 	err := fsys.Mkdir(dir, dirPerm)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,10 +44,7 @@ func makeDir(fsys disk.FS, dir string) error {
 		}
 		err = fsys.Mkdir(dir, dirPerm)
 	}
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return fsys.SyncDir(filepath.Dir(dir))

@@ -43,7 +43,7 @@ type Log struct {
 	lastKind Kind
 	failure  error // why the log is poisoned
 	closeErr error // what the first Close returned
-	frame    []byte
+	frames   frames
 	batch    wal.Batch
 
 	merkle merkle

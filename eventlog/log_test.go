@@ -17,6 +17,7 @@ import (
 )
 
 func TestAcceptance(t *testing.T) {
+	inMemory(t)
 	for name, opts := range map[string]eventlog.Options{
 		"segments=large": {}, "segments=small": small, "segments=one-record": {SegmentSize: 1},
 	} {

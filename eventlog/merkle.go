@@ -98,27 +98,50 @@ const inlineHashing = 4
 
 // hashing hashes a group while the group is being synced. The function it
 // returns waits for the result.
-func (m *merkle) hashing(group []Entry, durable uint64) func() hashed {
+func (m *merkle) hashing(f *frames) func() hashed {
 	before := m.snapshot()
-	if len(group) <= inlineHashing {
-		return func() hashed { return hashGroup(before, group, durable) }
+	if len(f.ends) <= inlineHashing {
+		return func() hashed { return hashGroup(before, f) }
 	}
 	done := make(chan hashed, 1)
-	go func() { done <- hashGroup(before, group, durable) }()
+	go func() { done <- hashGroup(before, f) }()
 	return func() hashed { return <-done }
 }
 
-// hashGroup encodes the records once more, which costs less than keeping a copy
-// of what was written.
-func hashGroup(t tree.Frontier, group []Entry, durable uint64) hashed {
-	h := hashed{leaves: make([][32]byte, len(group)), hashes: make([]tree.Hash, 0, 2*len(group)+8)}
-	var frame []byte
-	for i, e := range group {
-		e.Lag = lagOf(e.Seq, durable)
-		frame = AppendFrame(frame[:0], e)
-		h.leaves[i] = LeafHash(frame)
+// hashGroup hashes the bytes that were written, not what the caller has handed
+// in: that may have changed since.
+func hashGroup(t tree.Frontier, f *frames) hashed {
+	h := hashed{leaves: make([][32]byte, len(f.ends)), hashes: make([]tree.Hash, 0, 2*len(f.ends)+8)}
+	start := 0
+	for i, end := range f.ends {
+		h.leaves[i] = LeafHash(f.bytes[start:end])
 		h.hashes = t.Append(h.hashes, tree.LeafHash(h.leaves[i]))
+		start = end
 	}
 	h.tree = t
 	return h
+}
+
+// frames are the frames of a group, one behind the other.
+type frames struct {
+	bytes []byte
+	ends  []int // where each of them ends
+}
+
+// keptFrames bounds the memory that is kept from one group to the next.
+const keptFrames = 8 << 20
+
+func (f *frames) clear() {
+	f.bytes, f.ends = f.bytes[:0], f.ends[:0]
+	if cap(f.bytes) > keptFrames {
+		f.bytes = nil
+	}
+}
+
+// add encodes e and returns its frame.
+func (f *frames) add(e Entry) []byte {
+	start := len(f.bytes)
+	f.bytes = AppendFrame(f.bytes, e)
+	f.ends = append(f.ends, len(f.bytes))
+	return f.bytes[start:]
 }

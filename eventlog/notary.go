@@ -20,8 +20,8 @@ import (
 // Checkpoints says when a log signs a checkpoint: a statement about the tree of
 // all durable records, in the format of C2SP tlog-checkpoint, under the name of
 // its origin. It is written to the file checkpoint, handed to Export, and then
-// becomes a record of the log at the next Claim or at Close. One that is signed
-// just before a crash may be missing among the records.
+// becomes a record of the log at the next Claim or at Close; one that a newer one
+// overtakes before that is only exported.
 type Checkpoints struct {
 	// Key is the private half of Origin.LogKey. Nil means that nothing is
 	// signed.
@@ -69,12 +69,14 @@ type notary struct {
 	mu      sync.Mutex
 	size    uint64 // records under the newest checkpoint
 	pending []byte // signed, not yet a record
-	claimed uint64 // number of the record that it will be; 0: none
+	claimed uint64 // number of the record that offered will be; 0: none
+	offered []byte // what was pending when the number was claimed
 	late    []byte // signed, not yet exported
 	export  error  // why not
+	closed  bool
 }
 
-func (l *Log) startNotary(newest tree.Checkpoint) {
+func (l *Log) startNotary(newest *signedNote) {
 	c := l.opts.Checkpoints
 	if c.Key == nil {
 		return
@@ -84,7 +86,7 @@ func (l *Log) startNotary(newest tree.Checkpoint) {
 		// Invariant: the origin was validated and the key was checked.
 		panic(fmt.Sprintf("eventlog: no signer for %q: %v", l.origin.Name, err))
 	}
-	l.notary = &notary{log: l, signer: signer, size: uint64(newest.Size), wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	l.notary = &notary{log: l, signer: signer, size: uint64(newest.checkpoint.Size), pending: newest.unrecorded, wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	l.notary.idle.Go(l.notary.run)
 }
 
@@ -152,10 +154,7 @@ func (n *notary) sign() error {
 		return err
 	}
 	n.mu.Lock()
-	n.size, n.late = uint64(t.Size()), signed
-	if n.claimed == 0 {
-		n.pending = signed
-	}
+	n.size, n.late, n.pending = uint64(t.Size()), signed, signed
 	n.mu.Unlock()
 	n.hand(signed)
 	return nil
@@ -199,10 +198,13 @@ func (l *Log) Claim(seq uint64) bool {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.pending == nil || n.claimed != 0 {
+	if n.claimed == seq {
+		return true // its group was refused, and another one begins in the same place
+	}
+	if n.pending == nil || n.claimed != 0 || n.closed {
 		return false
 	}
-	n.claimed = seq
+	n.claimed, n.offered = seq, n.pending
 	return true
 }
 
@@ -219,7 +221,7 @@ func (l *Log) withClaim(next uint64, group []Entry) (uint64, []Entry, bool) {
 		if n.claimed == 0 || e.Seq != n.claimed+1 {
 			continue
 		}
-		own := Entry{Seq: n.claimed, At: e.At, Kind: KindCheckpoint, Payload: n.pending}
+		own := Entry{Seq: n.claimed, At: e.At, Kind: KindCheckpoint, Payload: n.offered}
 		merged := append(append(append(make([]Entry, 0, len(group)+1), group[:i]...), own), group[i:]...)
 		return min(next, own.Seq), merged, true
 	}
@@ -231,7 +233,10 @@ func (l *Log) withClaim(next uint64, group []Entry) (uint64, []Entry, bool) {
 func (n *notary) settle() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.pending, n.claimed = nil, 0
+	if bytes.Equal(n.pending, n.offered) {
+		n.pending = nil
+	}
+	n.offered, n.claimed = nil, 0
 }
 
 // signLast makes the checkpoint of a log that is being closed, unless nothing
@@ -242,28 +247,47 @@ func (l *Log) signLast() error {
 		return nil
 	}
 	durable := l.state.Load().durable
-	bare := n.size + 1
-	if l.lastKind != KindCheckpoint {
-		bare = n.size
+	bare := n.close()
+	if l.lastKind == KindCheckpoint {
+		bare++
 	}
-	n.claimed = 0
 	if durable > bare {
 		if err := n.sign(); err != nil {
 			return err
 		}
+	} else if late := n.unexported(); late != nil {
+		n.hand(late)
 	}
-	if n.late != nil {
-		n.hand(n.late)
-	}
-	if n.pending == nil {
+	pending := n.unrecorded()
+	if pending == nil {
 		return nil
 	}
-	own := Entry{Seq: durable + 1, At: l.lastAt, Kind: KindCheckpoint, Payload: n.pending}
+	own := Entry{Seq: durable + 1, At: l.lastAt, Kind: KindCheckpoint, Payload: pending}
 	if err := l.write([]Entry{own}); err != nil {
 		return err
 	}
 	l.publish(own.Seq, nil)
 	return nil
+}
+
+// close ends claims and returns how many records are under a checkpoint.
+func (n *notary) close() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed, n.claimed, n.offered = true, 0, nil
+	return n.size
+}
+
+func (n *notary) unexported() []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.late
+}
+
+func (n *notary) unrecorded() []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.pending
 }
 
 // ExportError returns why the newest checkpoint was not exported, nil if it was
@@ -277,50 +301,111 @@ func (l *Log) ExportError() error {
 	return l.notary.export
 }
 
+// signedNote is the newest checkpoint that a log has signed.
+type signedNote struct {
+	checkpoint tree.Checkpoint // zero: none
+	unrecorded []byte          // its text, if the process stopped before it was a record
+}
+
 // checkNote compares the log with the newest checkpoint that was signed for it.
-// Whatever the reason, a log that does not continue it must not sign another.
-// Beside an error the checkpoint is returned only if it is of more records.
-func (v *survey) checkNote(dir string, o Origin) (tree.Checkpoint, error) {
-	var none tree.Checkpoint
+// Whatever the reason, a log that does not continue it must not sign another. With
+// an error the result tells of a checkpoint if it is genuine.
+func (v *survey) checkNote(dir string, o Origin) (*signedNote, error) {
 	b, err := readSmall(filepath.Join(dir, noteName), maxNote)
 	if errors.Is(err, fs.ErrNotExist) {
-		return none, nil
+		return new(signedNote), nil
 	}
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	damage := func(reason error) error { return &DamageError{Segment: noteName, Reason: reason.Error()} }
 	if len(o.LogKey) == 0 {
-		return none, damage(errors.New("there is a checkpoint, but the origin of the log names no key"))
+		return nil, damage(errors.New("there is a checkpoint, but the origin of the log names no key"))
 	}
 	verifier, err := tree.NewVerifier(o.Name, o.LogKey)
 	if err != nil {
-		return none, damage(err)
+		return nil, damage(err)
 	}
 	c, err := tree.OpenCheckpoint(b, verifier)
 	if err != nil {
-		return none, damage(err)
+		return nil, damage(err)
 	}
+	n := &signedNote{checkpoint: c}
 	if uint64(c.Size) > v.seq {
-		return c, &DamageError{Segment: noteName, Seq: v.seq + 1,
+		return n, &DamageError{Segment: noteName, Seq: v.seq + 1,
 			Reason: fmt.Sprintf("the log has signed a checkpoint of %d records and now ends at record %d: records were lost, or this is an older copy", c.Size, v.seq)}
 	}
+	if err := v.checkRoot(dir, c); err != nil {
+		return nil, err
+	}
+	if recorded, err := v.records(dir, c, b); err != nil {
+		return nil, err
+	} else if !recorded {
+		n.unrecorded = b
+	}
+	return n, nil
+}
+
+// checkRoot compares the stored tree with a checkpoint.
+func (v *survey) checkRoot(dir string, c tree.Checkpoint) error {
 	root := v.tree.Root()
 	if uint64(c.Size) < v.seq {
 		stored, err := v.stored(dir)
 		if err != nil {
-			return none, err
+			return err
 		}
 		defer stored.close()
 		if root, err = tlog.TreeHash(c.Size, stored); err != nil {
-			return none, damage(fmt.Errorf("cannot compute the root of %d records: %w", c.Size, err))
+			return &DamageError{Segment: hashesName, Reason: fmt.Sprintf("cannot compute the root of %d records: %v", c.Size, err)}
 		}
 	}
-	if root != c.Root {
-		return none, &DamageError{Segment: noteName, Seq: uint64(c.Size),
-			Reason: fmt.Sprintf("the log has signed another tree of %d records than the one that it holds: records were changed", c.Size)}
+	if root == c.Root {
+		return nil
 	}
-	return c, nil
+	// Is it the records that differ, or only their stored hashes?
+	if v.pruned == nil {
+		if root, err := rootOf(dir, uint64(c.Size)); err == nil && root == c.Root {
+			return &DamageError{Segment: hashesName,
+				Reason: fmt.Sprintf("the stored hashes do not lead to the root of %d records that the log has signed, though the records do; `esper log repair` makes them again", c.Size)}
+		}
+	}
+	return &DamageError{Segment: noteName, Seq: uint64(c.Size),
+		Reason: fmt.Sprintf("the log has signed another tree of %d records than the one that it holds: records, or their stored hashes, were changed", c.Size)}
+}
+
+// rootOf computes the root of the first size records from the records.
+func rootOf(dir string, size uint64) (tree.Hash, error) {
+	var t tree.Frontier
+	var frame []byte
+	var hashes []tree.Hash
+	for e, err := range readRange(dir, 1, size) {
+		if err != nil {
+			return tree.Hash{}, err
+		}
+		frame = AppendFrame(frame[:0], e)
+		hashes = t.Append(hashes[:0], tree.LeafHash(LeafHash(frame)))
+	}
+	return t.Root(), nil
+}
+
+// records reports whether a checkpoint is among the records. It became one, if
+// it did, soon after what it covers.
+func (v *survey) records(dir string, c tree.Checkpoint, signed []byte) (bool, error) {
+	if bytes.Equal(v.note, signed) {
+		return true, nil
+	}
+	if uint64(c.Size)+1 >= v.tail.first {
+		return false, nil // then it would be in the segment that was read
+	}
+	for e, err := range readRange(dir, uint64(c.Size)+1, v.tail.first-1) {
+		if err != nil {
+			return false, err
+		}
+		if e.Kind == KindCheckpoint && bytes.Equal(e.Payload, signed) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // storedHashes reads the hashes of a tree: those of sealed records from their

@@ -252,3 +252,52 @@ func TestExportIsTriedAgain(t *testing.T) {
 		t.Errorf("exported %d times, error %v", len(exported), l.ExportError())
 	}
 }
+
+// TestCheckpointOfAKilledLogBecomesARecord kills a log between signing a
+// checkpoint and recording it.
+func TestCheckpointOfAKilledLogBecomesARecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l := createSigned(t, dir, eventlog.Options{Checkpoints: eventlog.Checkpoints{Records: 4}})
+		growClaiming(t, l, 4)
+		synctest.Wait()
+		killed := readTree(t, dir).write(t)
+		again, err := eventlog.Open(killed, eventlog.Options{Checkpoints: eventlog.Checkpoints{Key: logKey}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := checkNotes(t, killed); len(got) != 1 || got[0] != 5 {
+			t.Errorf("recorded checkpoints of %v records, want of 5", got)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestChangedHashIsNotBlamedOnTheRecords flips each stored hash.
+func TestChangedHashIsNotBlamedOnTheRecords(t *testing.T) {
+	files := signedLog(t)
+	noticed := 0
+	for i := 0; i < len(files["hashes"]); i += 32 {
+		dir := files.with(flip("hashes", i, 1)).write(t)
+		l, err := eventlog.Open(dir, eventlog.Options{SegmentSize: 600})
+		if err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		noticed++
+		var damage *eventlog.DamageError
+		if !errors.As(err, &damage) || damage.Segment != "hashes" {
+			t.Errorf("hash %d: %v", i/32, err)
+		}
+	}
+	if noticed == 0 {
+		t.Error("no stored hash was needed to open the log")
+	}
+}

@@ -353,3 +353,25 @@ func FuzzPruned(f *testing.F) {
 		}
 	})
 }
+
+func TestPruneDoesNotMoveIntoTheLog(t *testing.T) {
+	dir := prunableLog(t)
+	before := readTree(t, dir)
+	inside := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(dir, "archive"), inside); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{dir, filepath.Join(dir, "archive"), filepath.Join(dir, "a", "b"), inside} {
+		if _, err := eventlog.Prune(dir, eventlog.PruneOptions{Before: 20, To: to}); !errors.Is(err, eventlog.ErrInvalid) {
+			t.Errorf("to %s: %v", to, err)
+		}
+	}
+	if after := readTree(t, dir); !sameTree(after, before) {
+		t.Error("a refused Prune has changed the log")
+	}
+}
+
+func prunableLog(t *testing.T) string {
+	t.Helper()
+	return signedLog(t).write(t)
+}

@@ -56,6 +56,11 @@ func prune(fsys disk.FS, dir string, o PruneOptions) (r PruneReport, err error) 
 	if err := checkLog(dir); err != nil {
 		return r, err
 	}
+	if o.To != "" {
+		if err := outside(dir, o.To); err != nil {
+			return r, err
+		}
+	}
 	lock, err := acquire(dir)
 	if err != nil {
 		return r, err
@@ -169,13 +174,16 @@ func (p *pruner) save(s seal) error {
 	if err != nil {
 		return err
 	}
-	if !there {
-		if err := makeDir(p.fsys, filepath.Dir(target)); err != nil {
-			return err
-		}
-		if err := copyFile(p.fsys, filepath.Join(p.dir, name), target); err != nil {
-			return err
-		}
+	if err := makeDir(p.fsys, filepath.Dir(target)); err != nil {
+		return err
+	}
+	if there {
+		err = makeDurable(p.fsys, target) // who wrote it may not have
+	} else {
+		err = copyFile(p.fsys, filepath.Join(p.dir, name), target)
+	}
+	if err != nil {
+		return err
 	}
 	f, err := openSegment(p.to, s.first)
 	if err != nil {
@@ -186,6 +194,50 @@ func (p *pruner) save(s seal) error {
 		return fmt.Errorf("the copy in %s: %w", p.to, err)
 	}
 	return nil
+}
+
+// makeDurable syncs a file and its name.
+func makeDurable(fsys disk.FS, name string) error {
+	f, err := fsys.OpenFile(name, os.O_RDWR, filePerm)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return fsys.SyncDir(filepath.Dir(name))
+}
+
+// outside refuses a directory that is dir or lies in it: a file cannot be moved
+// to where it is, and nothing else belongs into a log.
+func outside(dir, to string) error {
+	log, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	at, err := filepath.Abs(to)
+	if err != nil {
+		return err
+	}
+	for {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			at = real
+		} else if target, err := os.Readlink(at); err == nil { // to what is not there yet
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(at), target)
+			}
+			at = filepath.Dir(target)
+		}
+		info, err := os.Stat(at)
+		if err == nil && os.SameFile(info, log) {
+			return fmt.Errorf("%w: %s is in the log", ErrInvalid, to)
+		}
+		up := filepath.Dir(at)
+		if up == at {
+			return nil
+		}
+		at = up
+	}
 }
 
 // storedAs returns the name of a segment's file, compressed or not, below dir.

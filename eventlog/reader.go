@@ -73,10 +73,10 @@ func (r *Reader) restingEnd() error {
 	if r.origin, err = v.readOrigin(r.dir); err != nil {
 		return err
 	}
-	c, err := v.checkNote(r.dir, r.origin)
+	n, err := v.checkNote(r.dir, r.origin)
 	var damage *DamageError
-	if errors.As(err, &damage) && uint64(c.Size) > v.seq {
-		r.report.Lost, r.report.Reason = max(r.report.Lost, uint64(c.Size)-v.seq), damage.Reason
+	if errors.As(err, &damage) && n != nil && uint64(n.checkpoint.Size) > v.seq {
+		r.report.Lost, r.report.Reason = max(r.report.Lost, uint64(n.checkpoint.Size)-v.seq), damage.Reason
 		return nil
 	}
 	return err

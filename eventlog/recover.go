@@ -31,8 +31,9 @@ type survey struct {
 	seq    uint64        // last valid record
 	at     int64         // its time
 	leaf   [32]byte      // its leaf hash
-	kind   Kind
-	origin uint64 // number of the last origin record
+	kind   Kind          // of that record
+	note   []byte        // the last checkpoint among the records that were read
+	origin uint64        // number of the last origin record
 
 	clean     *cleanMark // nil: the log was not closed
 	watermark watermark
@@ -185,6 +186,7 @@ func (v *survey) scan(dir string) error {
 		v.fresh = append(v.fresh, freshSeal{c.sealed(got), c.hashes})
 	}
 	v.tree, v.hashes, v.leaves, v.origin, v.leaf, v.kind = c.tree, c.hashes, c.leaves, c.origin, c.leaf, c.kind
+	v.note = c.note
 	if v.seq > 0 && c.kind == 0 {
 		return v.findLeaf(dir)
 	}
@@ -223,6 +225,7 @@ type scanner struct {
 	leaves  [][32]byte
 	leaf    [32]byte // of the last record that was hashed
 	kind    Kind     // of that record, 0 if there is none
+	note    []byte   // payload of the last checkpoint
 }
 
 func (c *scanner) segment(dir string, first uint64) (segmentScan, error) {
@@ -247,6 +250,9 @@ func (c *scanner) visit(frame []byte) {
 		return
 	}
 	c.leaf, c.kind = LeafHash(frame), Kind(frame[offKind])
+	if c.kind == KindCheckpoint {
+		c.note = append(c.note[:0], frame[HeaderSize:]...)
+	}
 	c.leaves = append(c.leaves, c.leaf)
 	c.hashes = c.tree.Append(c.hashes, tree.LeafHash(c.leaf))
 }

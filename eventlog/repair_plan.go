@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/esper-plane/esper/eventlog/tree"
 )
 
 // planFor adds the steps that cure a finding, or refuses.
@@ -81,19 +83,33 @@ func (r *repairer) replaceSmall(f Finding, name string, content []byte) error {
 	return nil
 }
 
-// planNote takes the checkpoint from the records. Behind a clean marker the
-// newest one among them is the newest that was signed.
+// planNote takes the checkpoint from the records. Behind a clean marker, and only
+// when nothing but its own record has come after it, the newest one among them is
+// the newest that was signed.
 func (r *repairer) planNote(f Finding) error {
-	if r.v.clean == nil || r.v.notes.newest == nil {
+	if r.v.clean == nil || r.v.notes.newest == nil || r.o.AcceptLoss || !r.lastIsNewest() {
 		r.refuse = append(r.refuse, f)
 		return nil
 	}
 	return r.replaceSmall(f, noteName, r.v.notes.newest)
 }
 
+// lastIsNewest reports whether the newest recorded checkpoint covers every record
+// before its own, which is the last.
+func (r *repairer) lastIsNewest() bool {
+	c, err := tree.ReadCheckpoint(r.v.notes.newest)
+	return err == nil && uint64(c.Size)+1 == r.v.clean.seq
+}
+
 // planLoss gives up the end of the log.
 func (r *repairer) planLoss(f Finding) error {
 	if !r.o.AcceptLoss {
+		r.refuse = append(r.refuse, f)
+		return nil
+	}
+	if r.v.notes.file == nil && r.v.notes.newest != nil {
+		f.Reason += "; the newest checkpoint is missing, so nobody can tell whether it covers them"
+		f.Fix = "put the newest checkpoint that was exported in its place, or restore the log under a new origin"
 		r.refuse = append(r.refuse, f)
 		return nil
 	}

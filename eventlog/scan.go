@@ -142,7 +142,7 @@ type remains struct {
 func lookBehind(src io.ReaderAt, off int64, least uint64) (remains, error) {
 	magic := binary.LittleEndian.AppendUint32(nil, frameMagic)
 	buf := make([]byte, readChunk)
-	r := remains{zeros: true}
+	r, begin := remains{zeros: true}, off
 	for {
 		n, err := src.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
@@ -150,7 +150,7 @@ func lookBehind(src io.ReaderAt, off int64, least uint64) (remains, error) {
 		}
 		r.zeros = r.zeros && allZero(buf[:n])
 		for i := bytes.Index(buf[:n], magic); i >= 0; {
-			if err := r.weigh(src, off+int64(i), least); err != nil {
+			if err := r.weigh(src, begin, off+int64(i), least); err != nil {
 				return r, err
 			}
 			j := bytes.Index(buf[i+1:n], magic)
@@ -168,37 +168,50 @@ func lookBehind(src io.ReaderAt, off int64, least uint64) (remains, error) {
 	}
 }
 
-// weigh notes what the frame at off proves, if it is intact.
-func (r *remains) weigh(src io.ReaderAt, off int64, least uint64) error {
-	e, ok, err := intactFrame(src, off)
-	if err != nil || !ok || e.Seq <= least {
+// weigh notes what the frame at off proves, if it is intact and where a writer
+// would have put a frame: behind its length, and with a number that as many
+// frames as fit before it can lead up to. A payload may hold other frames.
+func (r *remains) weigh(src io.ReaderAt, begin, off int64, least uint64) error {
+	e, length, err := intactFrame(src, off)
+	if err != nil || length == 0 || e.Seq <= least || e.Seq-least > uint64(off-begin)/HeaderSize {
 		return err
 	}
-	if a := e.Acknowledged(); a > r.acknowledged {
+	prefix := binary.AppendUvarint(nil, uint64(length))
+	have := make([]byte, len(prefix))
+	if off-int64(len(prefix)) < begin {
+		return nil
+	}
+	if _, err := src.ReadAt(have, off-int64(len(prefix))); err != nil {
+		return notEOF(err)
+	}
+	if a := e.Acknowledged(); bytes.Equal(have, prefix) && a > r.acknowledged {
 		r.witness, r.acknowledged = e.Seq, a
 	}
 	return nil
 }
 
-// intactFrame returns the header of the frame at off if the frame is whole.
-func intactFrame(src io.ReaderAt, off int64) (Entry, bool, error) {
+// intactFrame returns number and lag of the frame at off, and its length, if the
+// frame is whole; else the length is 0.
+func intactFrame(src io.ReaderAt, off int64) (e Entry, length int64, err error) {
 	var h [HeaderSize]byte
 	if n, err := src.ReadAt(h[:], off); n < len(h) {
-		return Entry{}, false, notEOF(err)
+		return e, 0, notEOF(err)
 	}
-	length := int64(binary.LittleEndian.Uint32(h[offLength:]))
-	if length > MaxPayload {
-		return Entry{}, false, nil
+	payload := int64(binary.LittleEndian.Uint32(h[offLength:]))
+	if payload > MaxPayload {
+		return e, 0, nil
 	}
 	sum := crc32.New(castagnoli)
 	sum.Write(h[:offCRC])
 	sum.Write(h[offSeq:])
-	n, err := io.Copy(sum, io.NewSectionReader(src, off+HeaderSize, length))
+	n, err := io.Copy(sum, io.NewSectionReader(src, off+HeaderSize, payload))
 	if err != nil {
-		return Entry{}, false, err
+		return e, 0, err
 	}
-	whole := n == length && sum.Sum32() == binary.LittleEndian.Uint32(h[offCRC:])
-	return Entry{Seq: binary.LittleEndian.Uint64(h[offSeq:]), Lag: binary.LittleEndian.Uint16(h[offLag:])}, whole, nil
+	if n != payload || sum.Sum32() != binary.LittleEndian.Uint32(h[offCRC:]) {
+		return e, 0, nil
+	}
+	return Entry{Seq: binary.LittleEndian.Uint64(h[offSeq:]), Lag: binary.LittleEndian.Uint16(h[offLag:])}, HeaderSize + payload, nil
 }
 
 var zeroPage [4 << 10]byte

@@ -1,13 +1,15 @@
 package eventlog
 
 import (
+	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/esper-plane/esper/eventlog/tree"
 )
@@ -71,27 +73,33 @@ type sealFile struct {
 	// end is the length of the lines that are whole; what follows is the rest
 	// of a write that was stopped, or damage.
 	end int64
-	// broken says that something follows.
-	broken bool
 }
 
 // readSeals reads the seals up to the first line that is not one, or does not
-// continue the line before it.
+// continue the line before it, and not more than there are segments. What it
+// holds at a time is bounded by what is good.
 func readSeals(dir string, segments int) (sealFile, error) {
 	var f sealFile
-	b, err := readSmall(filepath.Join(dir, sealsName), int64(segments+1)*maxSealLine)
+	file, err := os.Open(filepath.Join(dir, sealsName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
 	if err != nil {
 		return f, err
 	}
-	next := uint64(1)
-	for line := range strings.SplitAfterSeq(string(b), "\n") {
-		s, ok := parseSeal(line)
+	defer file.Close()
+	lines := bufio.NewReaderSize(file, maxSealLine)
+	for next := uint64(1); len(f.seals) <= segments; {
+		line, err := lines.ReadSlice('\n')
+		if err == io.EOF && len(line) == 0 {
+			return f, nil
+		}
+		if err != nil && err != io.EOF && !errors.Is(err, bufio.ErrBufferFull) {
+			return f, fmt.Errorf("cannot read %s: %w", file.Name(), err)
+		}
+		s, ok := parseSeal(string(line))
 		if !ok || s.first != next {
-			f.broken = line != ""
-			break
+			return f, nil
 		}
 		f.seals, f.end, next = append(f.seals, s), f.end+int64(len(line)), s.next
 	}

@@ -60,7 +60,7 @@ const (
 const (
 	fixRepair = "`esper log repair` mends it"
 	fixCopy   = "`esper log repair` mends it if another copy of the segment is here or in the directory that --from names; otherwise restore the log from a backup"
-	fixLoss   = "restore the log from a backup; without one `esper log repair --accept-loss` gives these records up"
+	fixLoss   = "restore the log from a backup; without one `esper log repair --accept-loss` gives these records up, unless a signed checkpoint covers them"
 	fixOpen   = "the next opening for writing does away with it"
 	fixBackup = "restore the log from a backup"
 	fixOrigin = "restore a complete copy of the log; without one restore what is left under a new origin (`esper log restore`)"

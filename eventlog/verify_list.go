@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func (v *verifier) listAll() error {
 		}
 		v.list, v.total = append(v.list, s), v.total+s.bytes
 	}
-	slices.SortFunc(v.list, func(a, b storedSegment) int { return int(a.first) - int(b.first) })
+	slices.SortFunc(v.list, func(a, b storedSegment) int { return cmp.Compare(a.first, b.first) })
 	return nil
 }
 

@@ -197,11 +197,11 @@ func (v *verifier) judgeNotes() error {
 	n := &v.notes
 	o, ok := n.current()
 	if w := n.file; w != nil && ok {
-		f := Finding{Severity: SeverityDamage, Segment: noteName, Fix: fixBackup + ", or put the newest checkpoint that was exported in its place", cure: cureNote}
+		f := Finding{Severity: SeverityDamage, Segment: noteName, Fix: "`esper log repair` puts the newest checkpoint among the records in its place; if there is none, put the newest one that was exported there", cure: cureNote}
 		v.judgeNote(w, o, f)
 	}
 	if n.file == nil && n.newest != nil && !v.live {
-		v.add(Finding{Severity: SeverityNote, Segment: noteName, Reason: "the file is missing, though the log has signed checkpoints", Fix: "the next checkpoint that is signed is stored there", cure: cureNoNeed})
+		v.add(Finding{Severity: SeverityNote, Segment: noteName, Reason: "the file is missing, though the log has signed checkpoints", Fix: "put the newest one that was exported there; otherwise the next that is signed is stored there", cure: cureNoNeed})
 	}
 	if n.outside == nil {
 		return nil

@@ -11,7 +11,7 @@ type LogConfig struct {
 	SegmentMiB        uint32   `toml:"segment_mib" comment:"Size of a segment file of the log in MiB, 1 to 1024."`
 	CheckpointRecords uint32   `toml:"checkpoint_records" comment:"Records after which a checkpoint is signed, 1 or more."`
 	Checkpoint        Millis   `toml:"checkpoint_ms" comment:"Age of an unsigned record after which a checkpoint is signed, 1 or more."`
-	CheckpointDir     string   `toml:"checkpoint_dir" comment:"Directory to which every checkpoint is copied as well; empty: none."`
+	CheckpointDir     string   `toml:"checkpoint_dir" comment:"Directory to which every checkpoint is copied as well, which must exist; a relative path begins where esper is started; empty: none."`
 	CheckpointCommand []string `toml:"checkpoint_command" comment:"Program and arguments run for each checkpoint, with the note on its standard input; empty: none."`
 	MinFreeMiB        uint32   `toml:"min_free_mib" comment:"Free space on the disk of the data directory, in MiB, under which new runs are refused and CRITICAL is raised; 0: the disk is not watched."`
 	FreeEvery         Millis   `toml:"free_every_ms" comment:"How often the free space is looked at, 100 or more."`

@@ -151,7 +151,7 @@ func (l *Log) Offer(payload []byte) {
 func (l *Log) Claim(seq uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.offered == nil || l.claimed != 0 {
+	if l.offered == nil || l.claimed != 0 && l.claimed != seq {
 		return false
 	}
 	l.claimed = seq

@@ -15,8 +15,10 @@ func TestAcceptance(t *testing.T) {
 	open := func(t *testing.T) eventlogtest.Log { return openAt(t, eventlogtest.Start) }
 	inject := func(f memlog.Faults) func(t *testing.T, l eventlogtest.Log, cause error) {
 		return func(t *testing.T, l eventlogtest.Log, cause error) {
-			f.FailAppendAt, f.Err = l.Next(), cause
-			l.(*memlog.Log).Inject(f)
+			once, healed := f, f
+			once.FailAppendAt, once.Err = l.Next(), cause
+			once.BeforeDurable = func([]eventlog.Entry) { l.(*memlog.Log).Inject(healed) }
+			l.(*memlog.Log).Inject(once)
 		}
 	}
 	eventlogtest.Test(t, open, eventlogtest.Hooks{

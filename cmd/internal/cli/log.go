@@ -12,7 +12,7 @@ func newLog(a *app) *cobra.Command {
 		Use:   "log",
 		Short: "Check, mend, show, keep and prove an event log",
 		Long: "Check, mend, show, keep and prove the event log of a data directory.\n\n" +
-			"DIR is a data directory, the log directory inside it, or a backup of one.",
+			"DIR is a data directory, or the log directory inside it. A backup is for `verify`,\n`restore` and `repair --from`.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -37,14 +38,29 @@ type backedUp struct {
 	Bytes      int64
 }
 
+// whoseDamage finds out whether it is the backup that is damaged.
+func whoseDamage(dest string, err error) error {
+	var d *eventlog.DamageError
+	if !errors.As(err, &d) {
+		return err
+	}
+	if _, there := eventlog.CheckBackup(dest); errors.As(there, &d) {
+		return ofBackup(dest, newBackup, there)
+	}
+	return err
+}
+
 func (a *app) logBackup(path, dest string) error {
 	dir, err := logFolder(path)
 	if err != nil {
 		return err
 	}
+	if err := noFile("DEST", dest); err != nil {
+		return err
+	}
 	r, err := eventlog.Backup(dir, dest)
 	if err != nil {
-		return err
+		return whoseDamage(dest, err)
 	}
 	if a.json {
 		return a.document(backedUp{dir, dest, r.Origin, r.First, r.Last, r.Before, r.Root, r.Checkpoint, r.Copied, r.Kept, r.Bytes})

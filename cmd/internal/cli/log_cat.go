@@ -70,7 +70,7 @@ func (a *app) logCat(path string, f logCatFlags) error {
 	for e, err := range eventlog.Salvage(dir, f.from) {
 		read++
 		switch {
-		case errors.Is(err, eventlog.ErrPruned) || errors.Is(err, eventlog.ErrNotFound):
+		case errors.Is(err, eventlog.ErrNotFound):
 			return usagef("--from: %w", err)
 		case err != nil:
 			return err

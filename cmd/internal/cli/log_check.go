@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -25,11 +27,11 @@ func newLogCheck(a *app) *cobra.Command {
 		Long: "Check what `esper log prove`, `checkpoint` or `export` has written, and say what it\nshows and what it does not. It needs no data directory and no network: only the\nverifier key of the log, from someone you trust (`esper log checkpoint --key`).\n\n" +
 			"FILE is a proof of a record, a proof of growth, a checkpoint, or a directory in the\ntlog-tiles layout. With --checkpoint it must also agree with a checkpoint that you\nhave kept: be of the same tree, or for a proof of growth and for an export of one\nthat continues it. A proof of a record under a checkpoint of another size says\nnothing about the one you kept: that takes a proof of growth, and is exit code 2.\n\n" +
 			"Exit code 0: it holds. 4: it does not. 2: there was nothing to check.",
-		Example: "  esper log check 142.tlog-proof --key \"$(cat kept/demo.key)\"\n  esper log check growth.proof --key \"$(cat kept/demo.key)\" --checkpoint kept/demo.checkpoint",
+		Example: "  esper log check 142.tlog-proof --key kept/demo.key\n  esper log check growth.proof --key kept/demo.key --checkpoint kept/demo.checkpoint",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.logCheck(args[0], f) },
 	}
-	c.Flags().StringVar(&f.key, "key", "", "verifier key of the log")
+	c.Flags().StringVar(&f.key, "key", "", "verifier key of the log, or a file with it")
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "file with a checkpoint that you have kept")
 	return c
 }
@@ -64,7 +66,11 @@ func (a *app) logCheck(path string, f logCheckFlags) error {
 	if f.key == "" {
 		return usagef("no key; give the verifier key of the log with --key, from someone you trust")
 	}
-	key, err := tree.ParseVerifierKey(f.key)
+	text, err := readVerifierKey(f.key)
+	if err != nil {
+		return err
+	}
+	key, err := tree.ParseVerifierKey(text)
 	if err != nil {
 		return usagef("--key: %w", err)
 	}
@@ -104,6 +110,9 @@ func examine(path string, key verifier) (verdict, error) {
 		return examineGrowth(b, key)
 	}
 	if _, err := tree.ReadCheckpoint(b); err != nil {
+		if !likeNote(string(b)) {
+			return verdict{}, usagef("%s is nothing that can be checked: it does not begin like a proof, and is no checkpoint", path)
+		}
 		return verdict{}, fmt.Errorf("%w: %s does not begin like a proof, and is no checkpoint: %w", tree.ErrProof, path, err)
 	}
 	c, err := tree.OpenCheckpoint(b, key)
@@ -111,6 +120,21 @@ func examine(path string, key verifier) (verdict, error) {
 	v.says("whoever holds the key has signed a tree of %d records under the name %s", c.Size, c.Origin)
 	v.saysNot("that any record is in the log: that takes a proof")
 	return v, err
+}
+
+// likeNote recognises what was a proof or a checkpoint before it was damaged: by
+// the mark of a signature, or by the lines of a checkpoint.
+func likeNote(text string) bool {
+	if strings.Contains(text, "\u2014 ") {
+		return true
+	}
+	lines := strings.SplitN(text, "\n", 4)
+	if len(lines) < 4 {
+		return false
+	}
+	_, serr := strconv.ParseInt(lines[1], 10, 64)
+	root, rerr := base64.StdEncoding.DecodeString(lines[2])
+	return serr == nil && rerr == nil && len(root) == len(tree.Hash{})
 }
 
 // about begins a verdict on what leads to a checkpoint.

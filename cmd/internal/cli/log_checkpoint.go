@@ -3,14 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/eventlog/tree"
 )
@@ -92,23 +88,6 @@ func unsigned(dir string, o eventlog.Origin) error {
 
 // nextCheckpoint says when a log signs.
 const nextCheckpoint = "at the next cadence of its writer (log.checkpoint_records, log.checkpoint_ms), and whenever a run is closed in order"
-
-// logFolder finds the log of a data directory, or of the directory of a log.
-func logFolder(path string) (string, error) {
-	for _, dir := range []string{path, filepath.Join(path, "log")} {
-		for _, trace := range []string{"FORMAT", "segments"} {
-			if _, err := os.Stat(filepath.Join(dir, trace)); err == nil {
-				return dir, nil
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return "", usagef("cannot look for a log: %w", err)
-			}
-		}
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w: %s", datadir.ErrMissing, path)
-	}
-	return "", usagef("%s holds no log: neither FORMAT nor log/FORMAT", path)
-}
 
 // verifier is a note.Verifier.
 type verifier interface {

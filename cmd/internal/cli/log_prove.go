@@ -52,6 +52,8 @@ func (f *proveFlags) check() error {
 var (
 	// errForked: two trees are not one. Someone has been shown another history.
 	errForked = errors.New("the log is not a continuation of this checkpoint")
+	// errEarlier: the checkpoint is of the log that this one continues.
+	errEarlier = errors.New("nothing can be proven from a checkpoint of an earlier log")
 	// errUncovered: the record is there, and not yet under a checkpoint.
 	errUncovered = errors.New("no checkpoint covers the record yet")
 )
@@ -144,6 +146,10 @@ func (s *signedTree) growth(file string, doc *proven) (tree.TreeProof, error) {
 	if err != nil {
 		return tree.TreeProof{}, err
 	}
+	if p := s.tree.Origin().Previous; p != nil && old.Origin != s.head.Origin && p.Name == old.Origin {
+		return tree.TreeProof{}, fmt.Errorf("%w: it is of the log %s, from which this log, %s, was restored with %d records; `esper log verify --checkpoint %s --key OLDKEY DIR`, with the old log's verifier key, compares the two",
+			errEarlier, old.Origin, s.head.Origin, p.Size, file)
+	}
 	doc.Since = old.Size
 	doc.words = fmt.Sprintf("the log %s of %d records continues the one of %d", doc.Log, doc.Size, old.Size)
 	p, err := tree.ProveTree(note, s.note, s.verifier, s.tree)
@@ -161,9 +167,7 @@ func (s *signedTree) growth(file string, doc *proven) (tree.TreeProof, error) {
 // mistake of the caller, so it is damage whatever package tree calls it.
 func (s *signedTree) forked(old tree.Checkpoint, cause error) error {
 	why := ""
-	switch p := s.tree.Origin().Previous; {
-	case old.Origin != s.head.Origin && p != nil && p.Name == old.Origin:
-		why = fmt.Sprintf("it is of the log %s, from which this log, %s, was restored with %d records; prove what came before under the old key", old.Origin, s.head.Origin, p.Size)
+	switch {
 	case old.Origin != s.head.Origin:
 		why = fmt.Sprintf("it is of the log %s, and this is the log %s", old.Origin, s.head.Origin)
 	case errors.Is(cause, tree.ErrCheckpoint):

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/projections/boltstore"
@@ -45,10 +44,13 @@ func (a *app) logPrune(path string, f logPruneFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.keep > 0 {
-		if f.before, err = keepNewest(dir, f.keep); err != nil {
+	if f.to != "" {
+		if err := errors.Join(ownPlace("--to", f.to, dir), noFile("--to", f.to)); err != nil {
 			return err
 		}
+	}
+	if err := f.resolve(dir); err != nil {
+		return err
 	}
 	check, err := projectionCheck(dir)
 	if err != nil {
@@ -76,15 +78,21 @@ func (a *app) logPrune(path string, f logPruneFlags) error {
 	return err
 }
 
-// keepNewest returns the first of the newest n records.
-func keepNewest(dir string, n uint64) (uint64, error) {
+// resolve finds the first record that must stay.
+func (f *logPruneFlags) resolve(dir string) error {
 	r, err := eventlog.OpenReader(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Close() // a reader; nothing is lost when closing it fails
 	rep := r.Report()
-	return max(rep.LastSeq-min(n-1, rep.LastSeq), rep.FirstSeq), nil
+	if f.keep > 0 {
+		f.before = max(rep.LastSeq-min(f.keep-1, rep.LastSeq), rep.FirstSeq)
+	}
+	if f.before > rep.LastSeq {
+		return usagef("--before %d; the last record is %d", f.before, rep.LastSeq)
+	}
+	return nil
 }
 
 // projectionCheck returns what refuses to remove records that a plane needs: it
@@ -115,6 +123,9 @@ func projectionCheck(dir string) (func(first, last uint64) error, error) {
 	}, nil
 }
 
+// errInUse says that a plane has the data directory open.
+var errInUse = errors.New("the data directory is in use")
+
 // storedProjection returns the record that the stored projection is of; 0 if there
 // is none that a plane of this version would start from.
 func storedProjection(file, dir string) (_ uint64, err error) {
@@ -126,7 +137,7 @@ func storedProjection(file, dir string) (_ uint64, err error) {
 		return 0, nil
 	}
 	if errors.Is(err, boltstore.ErrLocked) {
-		return 0, fmt.Errorf("%w: %w", datadir.ErrLocked, err)
+		return 0, fmt.Errorf("%w: %w", errInUse, err)
 	}
 	if err != nil {
 		return 0, err

@@ -58,7 +58,7 @@ func (a *app) logRepair(ctx context.Context, path string, f logRepairFlags) erro
 	}
 	o := eventlog.RepairOptions{By: by, Note: f.note, At: time.Now().UnixNano(), AcceptLoss: f.acceptLoss, DryRun: f.dryRun, Progress: a.percent(ctx, "checked")}
 	if f.from != "" {
-		if o.From, err = logFolder(f.from); err != nil {
+		if o.From, err = logOrBackup(f.from); err != nil {
 			return fmt.Errorf("--from: %w", err)
 		}
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +35,7 @@ func newLogRestore(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&f.keys, "keys", "", "folder with the admin.key and the tamiyo.key that the log trusts")
 	c.Flags().BoolVar(&f.anew, "new-keys", false, "make new keys instead; the log can then only be read")
-	c.Flags().Uint64Var(&f.upto, "upto", 0, "last record to take over (default: all)")
+	c.Flags().Uint64Var(&f.upto, "upto", 0, "last record to take over, what comes behind it is left out; at most the last one that is there (default: all)")
 	return c
 }
 
@@ -57,13 +59,18 @@ func (a *app) logRestore(source, path string, f logRestoreFlags) error {
 	if (f.keys == "") == !f.anew {
 		return usagef("give either --keys, with the admin.key and the tamiyo.key that the log trusts, or --new-keys, with which `esper run` refuses the log")
 	}
-	from, err := logFolder(source)
+	from, err := logOrBackup(source)
 	if err != nil {
 		return err
 	}
+	if f.keys != "" {
+		if info, err := os.Stat(f.keys); err != nil || !info.IsDir() {
+			return usagef("--keys %s is no folder", f.keys)
+		}
+	}
 	r, err := datadir.Restore(from, path, datadir.RestoreOptions{Keys: f.keys, Upto: f.upto, Rand: rand.Reader, Now: time.Now})
 	if err != nil {
-		return err
+		return f.explain(from, err)
 	}
 	p := r.Origin.Previous
 	lost := r.Signed - min(r.Signed, p.Size)
@@ -77,15 +84,30 @@ func (a *app) logRestore(source, path string, f logRestoreFlags) error {
 		a.notice("the log begins with record %d: `esper run` needs a stored projection from there or later; copy projections.db of the old data directory to %s", r.First, path)
 	}
 	if f.anew {
-		a.notice("its keys are new: the log can be read, and `esper run` refuses it")
+		a.notice("all its keys are new: the log can be read, and `esper run` refuses it")
 	}
-	return a.printRestored(path, &r)
+	return a.printRestored(path, &r, f.anew)
 }
 
-func (a *app) printRestored(path string, r *eventlog.RestoreReport) error {
+// explain says whose mistake or damage it is.
+func (f *logRestoreFlags) explain(from string, err error) error {
+	switch {
+	case f.upto > 0 && errors.Is(err, eventlog.ErrNotFound):
+		return usagef("--upto %d: %w", f.upto, err)
+	case isBackup(from):
+		return ofBackup(from, otherBackup, err)
+	}
+	return err
+}
+
+func (a *app) printRestored(path string, r *eventlog.RestoreReport, anew bool) error {
 	p := r.Origin.Previous
-	_, err := fmt.Fprintf(a.out, "%s holds the records %d to %d of %s, and goes on as %s with record %d\nroot of the old records %s; new keys for the log are in %s: hand the verifier key to your auditors\n",
-		path, r.First, p.Size, p.Name, r.Origin.Name, r.Last, tree.Hash(p.Root), dirAtKeys(path))
+	which := "log.key is new, admin.key and tamiyo.key are those of the old log"
+	if anew {
+		which = "log.key, admin.key and tamiyo.key are new"
+	}
+	_, err := fmt.Fprintf(a.out, "%s holds the records %d to %d of %s, and goes on as %s with record %d\nroot of the old records %s\nkeys are in %s: %s\n`esper log checkpoint --key %s` prints the new verifier key: hand it to your auditors\n",
+		path, r.First, p.Size, p.Name, r.Origin.Name, r.Last, tree.Hash(p.Root), dirAtKeys(path), which, path)
 	return err
 }
 

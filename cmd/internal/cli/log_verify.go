@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -25,12 +25,12 @@ func newLogVerify(a *app) *cobra.Command {
 			"checks up to the last durable record.\n\n" +
 			"What it compares with lies in the same directory. Whoever can rewrite all of it can\nmake it consistent again, unless you give a checkpoint that you have kept elsewhere\n(--checkpoint) and the key that you were given (--key).\n\n" +
 			"Exit code 0: whole; notes are about what the next opening does away with. 4: damage,\nor acknowledged records are missing at the end.",
-		Example: "  esper log verify data/demo\n  esper log verify --checkpoint kept/demo.checkpoint --key \"$(cat kept/demo.key)\" data/demo",
+		Example: "  esper log verify data/demo\n  esper log verify --checkpoint kept/demo.checkpoint --key kept/demo.key data/demo",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.logVerify(cmd.Context(), args[0], f) },
 	}
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "file with a signed checkpoint that was kept elsewhere")
-	c.Flags().StringVar(&f.key, "key", "", "verifier key of the log, from elsewhere")
+	c.Flags().StringVar(&f.key, "key", "", "verifier key of the log, from elsewhere, or a file with it")
 	return c
 }
 
@@ -67,38 +67,105 @@ type verified struct {
 	Checkpoints int       `json:"checkpoints"`
 	Root        tree.Hash `json:"root"`
 	Findings    []finding `json:"findings"`
+	// Agrees says what of that which was given the log agrees with.
+	Agrees []string `json:"agrees,omitempty"`
+}
+
+// verification is what was found, and what was given to compare it with.
+type verification struct {
+	*eventlog.Verification
+	given []string // how it agrees with that, if it does
 }
 
 func (a *app) logVerify(ctx context.Context, path string, f logVerifyFlags) error {
-	dir, err := logFolder(path)
+	dir, err := logOrBackup(path)
 	if err != nil {
 		return err
 	}
-	o := eventlog.VerifyOptions{Key: f.key, Progress: a.percent(ctx, "checked")}
-	if f.checkpoint != "" {
-		if o.Checkpoint, err = os.ReadFile(f.checkpoint); err != nil {
-			return usagef("--checkpoint: %w", err)
-		}
+	if isBackup(dir) {
+		return a.verifyBackup(dir, f)
+	}
+	o := eventlog.VerifyOptions{Progress: a.percent(ctx, "checked")}
+	given, err := f.read(&o)
+	if err != nil {
+		return err
 	}
 	began := time.Now()
 	v, err := eventlog.Verify(dir, o)
 	a.clearLine()
-	if errors.Is(err, eventlog.ErrBackup) {
-		return a.verifyBackup(dir, f)
-	}
 	if errors.Is(err, eventlog.ErrInvalid) {
 		return usagef("--checkpoint or --key cannot be used: %w", err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.printVerified(dir, v, time.Since(began)); err != nil {
+	return a.reportVerified(dir, verification{v, given}, time.Since(began))
+}
+
+// reportVerified prints what was found, and ends in the first damage.
+func (a *app) reportVerified(dir string, v verification, took time.Duration) error {
+	if v.about(given) {
+		v.given = nil
+	}
+	if err := a.printVerified(dir, v, took); err != nil {
 		return err
 	}
-	if err := v.Err(); err != nil {
+	var d *eventlog.DamageError
+	switch err := v.Err(); {
+	case err == nil:
+		return nil
+	case errors.As(err, &d) && d.Segment == givenAs:
+		return fmt.Errorf("%w: --checkpoint and --key: %s", errReported, d.Reason)
+	default:
 		return fmt.Errorf("%w: %w", errReported, err)
 	}
-	return nil
+}
+
+// read reads what the log is to be compared with, and says what it means when the
+// two agree.
+func (f *logVerifyFlags) read(o *eventlog.VerifyOptions) (agree []string, err error) {
+	if f.checkpoint != "" {
+		note, c, err := readNote("--checkpoint", f.checkpoint)
+		if err != nil {
+			return nil, err
+		}
+		o.Checkpoint = note
+		agree = append(agree, fmt.Sprintf("continues the checkpoint of %d records that you gave", c.Size))
+	}
+	if f.key != "" {
+		if o.Key, err = readVerifierKey(f.key); err != nil {
+			return nil, err
+		}
+		agree = append(agree, "names the key that you gave")
+	}
+	return agree, nil
+}
+
+// givenAs is where package eventlog says that something is wrong with what was
+// given to compare a log with.
+const givenAs = "segments"
+
+// given selects findings about what was given.
+func given(f eventlog.Finding) bool { return f.Segment == givenAs }
+
+// elsewhere selects findings which say that what was given is of another log, and
+// nothing about this one.
+func elsewhere(f eventlog.Finding) bool { return given(f) && f.Seq == 0 }
+
+// about reports whether there is a finding of a kind.
+func (v *verification) about(kind func(eventlog.Finding) bool) bool {
+	return slices.ContainsFunc(v.Findings, kind)
+}
+
+// result says in words what was found.
+func (v *verification) result() string {
+	switch {
+	case v.Whole():
+		return "whole"
+	case v.about(func(f eventlog.Finding) bool { return f.Severity != eventlog.SeverityNote && !elsewhere(f) }):
+		return "DAMAGED"
+	}
+	return "NOT AS GIVEN: the key or the checkpoint that you gave is of another log"
 }
 
 // verifyBackup checks a backup, which ends in the first damage.
@@ -107,8 +174,11 @@ func (a *app) verifyBackup(dir string, f logVerifyFlags) error {
 		return usagef("%s is a backup; --checkpoint and --key are for a log: restore it, then verify that", dir)
 	}
 	m, err := eventlog.CheckBackup(dir)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		return fmt.Errorf("the backup %s was never finished: start the same `esper log backup` again", dir)
+	}
 	if err != nil {
-		return err
+		return ofBackup(dir, newBackup, err)
 	}
 	if a.json {
 		return a.document(struct {
@@ -122,23 +192,22 @@ func (a *app) verifyBackup(dir string, f logVerifyFlags) error {
 	return err
 }
 
-func (a *app) printVerified(dir string, v *eventlog.Verification, took time.Duration) error {
+func (a *app) printVerified(dir string, v verification, took time.Duration) error {
 	if a.json {
-		return a.document(verified{dir, v.Whole(), v.Clean, v.Live, v.First, v.Last, v.Records, v.Segments, v.Archived, v.Bytes, v.Checkpoints, v.Root, findings(v.Findings)})
+		return a.document(verified{dir, v.Whole(), v.Clean, v.Live, v.First, v.Last, v.Records, v.Segments, v.Archived, v.Bytes, v.Checkpoints, v.Root, findings(v.Findings), v.given})
 	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "log\t%s, %s\n", dir, state(v))
+	fmt.Fprintf(w, "log\t%s, %s\n", dir, state(v.Verification))
 	fmt.Fprintf(w, "records\t%d (%d to %d) in %d segments, %d of them compressed\n", v.Records, v.First, v.Last, v.Segments, v.Archived)
 	fmt.Fprintf(w, "checked\t%.1f MB in %.2f s\n", float64(v.Bytes)/1e6, took.Seconds())
-	fmt.Fprintf(w, "signed\t%d checkpoints are right\n", v.Checkpoints)
+	fmt.Fprintf(w, "signed\t%d signatures are right, of checkpoints among the records and beside them\n", v.Checkpoints)
+	for _, s := range v.given {
+		fmt.Fprintf(w, "agrees\t%s\n", s)
+	}
 	if v.Root != (tree.Hash{}) {
 		fmt.Fprintf(w, "root\t%s\n", v.Root)
 	}
-	result := "whole"
-	if !v.Whole() {
-		result = "DAMAGED"
-	}
-	fmt.Fprintf(w, "result\t%s\n", result)
+	fmt.Fprintf(w, "result\t%s\n", v.result())
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -158,6 +227,9 @@ func state(v *eventlog.Verification) string {
 
 func (a *app) printFindings(list []eventlog.Finding) error {
 	for _, f := range list {
+		if given(f) {
+			f.Segment = "--checkpoint and --key"
+		}
 		if _, err := fmt.Fprintf(a.out, "%s\n", printable(f.String())); err != nil {
 			return err
 		}

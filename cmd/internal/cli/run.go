@@ -75,7 +75,8 @@ type job struct {
 	resume    bool
 	show      display
 	sink      *sink
-	isControl bool // a run to compare with; the same command does not go on with it
+	exported  error // why the last checkpoint was not exported
+	isControl bool  // a run to compare with; the same command does not go on with it
 }
 
 func (a *app) runWorkload(ctx context.Context, f runFlags) error {
@@ -103,9 +104,18 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 		failed = errors.Join(failed, doc.writeReport(f.report))
 	}
 	if a.json { // nothing is printed before everything is closed: a reader that leaves early ends the process
-		return errors.Join(a.line(map[string]any{"summary": doc}), failed)
+		return errors.Join(a.line(j.closing(doc)), failed)
 	}
 	return errors.Join(doc.print(a.out), failed)
+}
+
+// closing is the last line of a run for machines.
+func (j *job) closing(doc summaryDoc) map[string]any {
+	line := map[string]any{"summary": doc}
+	if j.exported != nil {
+		line["checkpoint_not_exported"] = j.exported.Error()
+	}
+	return line
 }
 
 // perform opens the data directory, trains the run to its end and closes
@@ -122,6 +132,7 @@ func (j *job) perform(ctx context.Context) (workload.Result, error) {
 	res, err := j.train(ctx)
 	stopping := j.dir.Close()
 	if e := j.dir.ExportError(); e != nil {
+		j.exported = e
 		j.app.notice("CRITICAL: the last checkpoint of the log was not exported, so nobody else can hold the log to it: %v", e)
 	}
 	return res, andThen(err, stopping)

@@ -69,6 +69,9 @@ type Dir struct {
 // Open opens a data directory for writing, and makes it where there is nothing.
 // One process at a time can have it open: otherwise the error is ErrLocked.
 func Open(path string, o Options) (*Dir, error) {
+	if err := checkExport(o.Log); err != nil {
+		return nil, err
+	}
 	if err := inspect(path); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/replay"
@@ -20,8 +21,8 @@ type Reader struct {
 
 // OpenReadOnly opens a data directory for replay and audit.
 func OpenReadOnly(path string) (*Reader, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrMissing, path)
+	if err := readable(path); err != nil {
+		return nil, err
 	}
 	at := filepath.Join(path, logName)
 	log, err := eventlog.OpenReader(at)
@@ -35,6 +36,25 @@ func OpenReadOnly(path string) (*Reader, error) {
 		return nil, err
 	}
 	return &Reader{Path: path, log: log}, nil
+}
+
+// readable says what a path is that is no data directory, if that can be told.
+func readable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %s", ErrMissing, path)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%w: %s is a file", ErrForeign, path)
+	}
+	format, err := os.ReadFile(filepath.Join(path, "FORMAT"))
+	switch {
+	case err != nil:
+		return nil // package eventlog looks for it where it belongs
+	case strings.HasPrefix(string(format), "esper-log-backup "):
+		return fmt.Errorf("%w: %s is a backup of a log; make a data directory of it with `esper log restore`", ErrForeign, path)
+	}
+	return fmt.Errorf("%w: %s is the log alone; name the data directory that it is in, %s", ErrForeign, path, filepath.Dir(filepath.Clean(path)))
 }
 
 // Origin returns the first record of the log.
