@@ -175,6 +175,7 @@ func TestArchivedSegmentsAreReadAndProvedAsBefore(t *testing.T) {
 // TestEveryChangedByteOfAnArchiveIsNoticed flips each bit of a compressed segment,
 // cuts it everywhere, and adds to it.
 func TestEveryChangedByteOfAnArchiveIsNoticed(t *testing.T) {
+	inMemory(t)
 	dir := provedLog(t)
 	archive(t, dir, everything)
 	files := readTree(t, dir)
@@ -342,6 +343,7 @@ func TestArchiveBesideAWriterAndFollowers(t *testing.T) {
 }
 
 func TestArchiveCrashes(t *testing.T) {
+	inMemory(t)
 	start := provedLog(t)
 	want := open(t, start, small).records
 	faultdisk.Explore(t, faultdisk.Scenario{

@@ -192,30 +192,32 @@ func copyPrevious(fsys disk.FS, from, to string) error {
 		return err
 	}
 	for _, e := range entries {
-		name := filepath.Join(previousName, e.Name())
 		if _, ok := parseSegmentName(e.Name()); !ok {
 			continue // a file that was not finished
 		}
-		if there, err := exists(filepath.Join(to, name)); there || err != nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if !e.Type().IsRegular() {
-			return &DamageError{Segment: name, Reason: "this is no file"}
-		}
-		b, err := readSmall(filepath.Join(from, name), maxNote)
-		if err != nil {
-			return err
-		}
-		if _, err := tree.ReadCheckpoint(b); err != nil {
-			return &DamageError{Segment: name, Reason: err.Error()}
-		}
-		copied := filepath.Join(to, name)
-		if err := replaceFile(fsys, copied+tempSuffix, copied, bytes.NewReader(b)); err != nil {
+		if err := copyOldNote(fsys, from, to, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copyOldNote copies one checkpoint of an earlier log, unless it is there.
+func copyOldNote(fsys disk.FS, from, to string, e fs.DirEntry) error {
+	name := filepath.Join(previousName, e.Name())
+	if there, err := exists(filepath.Join(to, name)); there || err != nil {
+		return err
+	}
+	if !e.Type().IsRegular() {
+		return &DamageError{Segment: name, Reason: "this is no file"}
+	}
+	b, err := readSmall(filepath.Join(from, name), maxNote)
+	if err != nil {
+		return err
+	}
+	if _, err := tree.ReadCheckpoint(b); err != nil {
+		return &DamageError{Segment: name, Reason: err.Error()}
+	}
+	copied := filepath.Join(to, name)
+	return replaceFile(fsys, copied+tempSuffix, copied, bytes.NewReader(b))
 }

@@ -377,6 +377,7 @@ func TestBackupRefusesDamage(t *testing.T) {
 
 // TestEveryChangedByteOfABackupIsNoticed changes every byte of every file.
 func TestEveryChangedByteOfABackupIsNoticed(t *testing.T) {
+	inMemory(t)
 	dir := provedLog(t)
 	archive(t, dir, eventlog.ArchiveOptions{KeepRaw: 2})
 	if _, err := eventlog.Prune(dir, eventlog.PruneOptions{Before: 12}); err != nil {
@@ -409,6 +410,7 @@ func TestEveryChangedByteOfABackupIsNoticed(t *testing.T) {
 }
 
 func TestBackupCrashes(t *testing.T) {
+	inMemory(t)
 	dir := provedLog(t)
 	archive(t, dir, eventlog.ArchiveOptions{KeepRaw: 2})
 	older := t.TempDir()

@@ -113,6 +113,7 @@ func flip(name string, i int, x byte) func(dirTree) {
 }
 
 func TestEveryChangedByteOfAMarkerIsNoticed(t *testing.T) {
+	inMemory(t)
 	files := closedLog(t)
 	l := &lab{t: t}
 	for i := range files["CLEAN"] {

@@ -18,7 +18,9 @@
 //   - Records are numbered from 1 without gaps; times never decrease. A crash
 //     leaves all acknowledged records and some first part of the group that was
 //     being written.
-//   - All, Follow and Reader yield only durable records, each with its checksum,
+//   - All and Follow yield only durable records, and so does a Reader beside a
+//     writer; of a log that was killed, a Reader yields what recovery would keep.
+//     Each has its checksum,
 //     number, time order and kind checked. They share no lock with the writer
 //     and never wait for a sync. Their memory is bounded by the largest record.
 //   - One writer: a second Create or Open, in this process or another, gives
@@ -63,7 +65,9 @@
 //	PRUNED      exists when Prune has removed old segments: what is left, and
 //	            the origin record that was among them
 //	torn/       tails that recovery has cut: segment-offset-n
-//	repaired/   what Repair has replaced
+//	repaired/   what Repair has removed or overwritten: one directory for each
+//	            repair, with repair.json, or unfinished.json until it is recorded
+//	previous/   the newest checkpoints of the logs that this one was restored from
 //
 // A process that stops at the wrong moment may leave files that end in .new;
 // nobody reads them and the next writer overwrites them. A segment is a sequence
@@ -99,8 +103,10 @@
 // read the segments that have no seal, usually the last one: their cost does not
 // grow with the log. Of the others they check name, length and order. A changed
 // byte in them is noticed by whoever reads it, by Options.CheckAll, and by
-// Verify. Seals and hashes are caches: where they are missing, torn or do not fit,
-// the segments are read and they are written again.
+// Verify. Seals and hashes are caches: where they are missing, torn or too short, the
+// segments are read and they are written again. Hashes that were changed are noticed
+// by whoever proves something with them, by Verify, and by Open when it compares the
+// tree with the newest checkpoint; Repair makes them again.
 //
 // # Recovery
 //
@@ -153,6 +159,41 @@
 // that it changes nothing and passes over a torn tail, and over the loss of
 // acknowledged records at the end, with a Report that says so.
 //
+// # What was tried
+//
+// TestHundredRecords changes a log of 100 records in four segments, one of them
+// compressed, and opens it with CheckAll: in order after Close, after a kill with
+// zeros behind the records, after a power failure that lost the watermark, and
+// the same with a checkpoint of 97 records. -damage.full tries all 147,026 cases;
+// none yields a wrong record or a panic.
+//
+//	change                               refused   told  harmless  nothing left to tell
+//	a byte of any segment but the last     34472
+//	a byte of the last segment              4044   7800
+//	each cut of any segment but the last   17236
+//	each cut of the last segment            1430    856      3625  11
+//	bytes appended to a segment               52      6         6
+//	an earlier record appended               277
+//	a record doubled or removed              552                    2
+//	two records of one length swapped        176
+//	a segment deleted                         16
+//	a segment renamed, copied, swapped       199      1
+//	CLEAN, FORMAT: changed, cut, longer      785
+//	durable: the same                         76               76
+//	checkpoint: the same                     514
+//	seals, hashes: the same                   64            74734
+//	one of the files deleted                   4               12
+//
+// Told means that records or bytes are missing at the end and Report says so;
+// harmless, that all records are there (zeros behind them were hit, or a marker or
+// cache that is not needed). Nothing is left to tell where a cut falls exactly
+// between two records at the very end and no watermark, marker or checkpoint
+// remembers them. Verify reports every change of a cache.
+//
+// Crash tests stop and fail every operation on the disk, power failures included
+// (package faultdisk); TestKilledWriter kills a process, TestPowerCut shuts a real
+// file system down. make soak runs them long.
+//
 // # Above tidwall/wal
 //
 // tidwall/wal stores the records and begins new segments; this package does
@@ -168,5 +209,7 @@
 //     outlived the data.
 //   - Protection of the records behind the newest checkpoint that someone else
 //     holds against whoever has the log and its key.
+//   - That a payload which is built to look like records of the log cannot make a
+//     torn write look like damage: then Open refuses, and loses nothing.
 //   - Several writers, network file systems. The locks are those of Linux.
 package eventlog

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,15 +95,15 @@ func checkNotes(t testing.TB, dir string) (recorded []int64) {
 func TestCheckpointsAreSignedOnCadence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		exported := 0
+		var exported atomic.Int64
 		l := createSigned(t, dir, eventlog.Options{SegmentSize: 400, Checkpoints: eventlog.Checkpoints{
-			Records: 10, Age: time.Second, Export: func([]byte) error { exported++; return nil },
+			Records: 10, Age: time.Second, Export: func([]byte) error { exported.Add(1); return nil },
 		}})
 		want := func(n int, when string) {
 			t.Helper()
 			synctest.Wait()
-			if exported != n {
-				t.Fatalf("%s: %d checkpoints, want %d", when, exported, n)
+			if got := exported.Load(); got != int64(n) {
+				t.Fatalf("%s: %d checkpoints, want %d", when, got, n)
 			}
 		}
 		growClaiming(t, l, 3)

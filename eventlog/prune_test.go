@@ -253,6 +253,7 @@ func TestEveryChangedByteOfThePrunedMarkIsNoticed(t *testing.T) {
 }
 
 func TestPruneCrashes(t *testing.T) {
+	inMemory(t)
 	start := provedLog(t)
 	archive(t, start, eventlog.ArchiveOptions{KeepRaw: 2})
 	all := openReader(t, start).records

@@ -244,6 +244,7 @@ func TestRestoreRefuses(t *testing.T) {
 }
 
 func TestRestoreCrashes(t *testing.T) {
+	inMemory(t)
 	dir, dest := provedLog(t), t.TempDir()
 	archive(t, dir, eventlog.ArchiveOptions{KeepRaw: 2})
 	backup(t, dir, dest)

@@ -70,6 +70,7 @@ func TestSealedSegmentsAreNotReadToOpen(t *testing.T) {
 // TestSealsAndHashesAreCaches damages and removes them: the log is the same, and
 // they are there again.
 func TestSealsAndHashesAreCaches(t *testing.T) {
+	inMemory(t)
 	fast := eventlog.Options{SegmentSize: small.SegmentSize}
 	whole := closedLog(t)
 	changes := map[string]func(dirTree){
