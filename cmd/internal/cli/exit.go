@@ -66,6 +66,9 @@ var errDiverged = errors.New("replay diverged")
 // errReported ends a check of a log that found damage. The report says all.
 var errReported = errors.New("the log is not whole")
 
+// errNotAsGiven ends a check of a log against what is of another one.
+var errNotAsGiven = errors.New("the log is not the one of the key or the checkpoint that you gave")
+
 // errBundle marks a file that is no intact bundle.
 var errBundle = errors.New("not an intact incident bundle")
 
@@ -84,6 +87,8 @@ var classes = []struct {
 	{exitDamaged, "backup_damaged", as[*damagedBackup], ""},
 	{exitDamaged, "log_damaged", as[*eventlog.DamageError], ""},
 	{exitDamaged, "record_damaged", as[*wire.DecodeError], "the record is intact on the disk, but no plane of this version wrote it; restore the log from a backup"},
+	{exitDamaged, "log_damaged", target(errReported), ""},
+	{exitDamaged, "not_as_given", target(errNotAsGiven), ""},
 	{exitDamaged, "bundle_damaged", target(errBundle), "cut it again with `esper replay bundle`"},
 	{exitDamaged, "log_behind", target(plane.ErrBehind), ""},
 	{exitDamaged, "log_lost", target(datadir.ErrLogLost), ""},
@@ -113,7 +118,6 @@ var classes = []struct {
 	{exitFailed, "disk_low", refusedFor(leyline.RefusalDiskLow), ""},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
-	{exitUsage, "not_a_directory", target(syscall.ENOTDIR), "name a directory"},
 	{exitUsage, "missing_directory", target(errNoLogDir), ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
 	{exitFailed, "halted", as[*workload.Halted], "the summary ends with the command that explains it; the next `esper run` begins a new run"},
@@ -148,7 +152,7 @@ func (a *app) fail(err error) int {
 		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
 			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
 		}
-	case errors.Is(err, errDiverged), errors.Is(err, errReported): // the report is on stdout already
+	case errors.Is(err, errDiverged), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
 	default:
 		if werr := a.line(doc); werr != nil {
 			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)

@@ -100,6 +100,10 @@ func TestKeepingALog(t *testing.T) {
 		}
 	}
 
+	if out := esper(t, exitFailed, "log", "cat", "--json", "--from", "1", "--to", "2", data); !strings.Contains(out, `"kind":"pruned"`) {
+		t.Errorf("cat of a pruned record: %s", out)
+	}
+
 	// The backup has all of it.
 	restored := filepath.Join(t.TempDir(), "restored")
 	esper(t, exitOK, "log", "restore", "--keys", filepath.Join(data, "keys"), kept, restored)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type finding struct {
 func findings(list []eventlog.Finding) []finding {
 	out := []finding{}
 	for _, f := range list {
+		f = placed(f)
 		out = append(out, finding{string(f.Severity), f.Segment, f.Offset, f.Seq, f.Reason, f.Fix})
 	}
 	return out
@@ -110,15 +112,24 @@ func (a *app) reportVerified(dir string, v verification, took time.Duration) err
 	if err := a.printVerified(dir, v, took); err != nil {
 		return err
 	}
-	var d *eventlog.DamageError
-	switch err := v.Err(); {
-	case err == nil:
-		return nil
-	case errors.As(err, &d) && d.Segment == givenAs:
-		return fmt.Errorf("%w: --checkpoint and --key: %s", errReported, d.Reason)
-	default:
-		return fmt.Errorf("%w: %w", errReported, err)
+	return v.failure()
+}
+
+// failure returns the first damage: of the log itself, if there is any.
+func (v *verification) failure() error {
+	var rest error
+	for _, f := range v.Findings {
+		switch {
+		case f.Severity == eventlog.SeverityNote:
+		case !given(f):
+			return fmt.Errorf("%w: %w", errReported, v.Err())
+		case elsewhere(f):
+			rest = cmp.Or(rest, fmt.Errorf("%w: %s", errNotAsGiven, f.Reason))
+		default:
+			rest = cmp.Or(rest, fmt.Errorf("%w: %s", errReported, f.Reason))
+		}
 	}
+	return rest
 }
 
 // read reads what the log is to be compared with, and says what it means when the
@@ -151,6 +162,17 @@ func given(f eventlog.Finding) bool { return f.Segment == givenAs }
 // elsewhere selects findings which say that what was given is of another log, and
 // nothing about this one.
 func elsewhere(f eventlog.Finding) bool { return given(f) && f.Seq == 0 }
+
+// placed makes a finding about what was given say so.
+func placed(f eventlog.Finding) eventlog.Finding {
+	if elsewhere(f) {
+		f.Fix = "use the key and a checkpoint of this log; if you were given these for it, the log was replaced"
+	}
+	if given(f) {
+		f.Segment = "--checkpoint and --key"
+	}
+	return f
+}
 
 // about reports whether there is a finding of a kind.
 func (v *verification) about(kind func(eventlog.Finding) bool) bool {
@@ -227,9 +249,7 @@ func state(v *eventlog.Verification) string {
 
 func (a *app) printFindings(list []eventlog.Finding) error {
 	for _, f := range list {
-		if given(f) {
-			f.Segment = "--checkpoint and --key"
-		}
+		f = placed(f)
 		if _, err := fmt.Fprintf(a.out, "%s\n", printable(f.String())); err != nil {
 			return err
 		}
