@@ -3,16 +3,12 @@ package eventlog
 import (
 	"bytes"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/esper-plane/esper/eventlog/tree"
 )
@@ -299,159 +295,4 @@ func (l *Log) ExportError() error {
 	l.notary.mu.Lock()
 	defer l.notary.mu.Unlock()
 	return l.notary.export
-}
-
-// signedNote is the newest checkpoint that a log has signed.
-type signedNote struct {
-	checkpoint tree.Checkpoint // zero: none
-	unrecorded []byte          // its text, if the process stopped before it was a record
-}
-
-// checkNote compares the log with the newest checkpoint that was signed for it.
-// Whatever the reason, a log that does not continue it must not sign another. With
-// an error the result tells of a checkpoint if it is genuine.
-func (v *survey) checkNote(dir string, o Origin) (*signedNote, error) {
-	b, err := readSmall(filepath.Join(dir, noteName), maxNote)
-	if errors.Is(err, fs.ErrNotExist) {
-		return new(signedNote), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	damage := func(reason error) error { return &DamageError{Segment: noteName, Reason: reason.Error()} }
-	if len(o.LogKey) == 0 {
-		return nil, damage(errors.New("there is a checkpoint, but the origin of the log names no key"))
-	}
-	verifier, err := tree.NewVerifier(o.Name, o.LogKey)
-	if err != nil {
-		return nil, damage(err)
-	}
-	c, err := tree.OpenCheckpoint(b, verifier)
-	if err != nil {
-		return nil, damage(err)
-	}
-	n := &signedNote{checkpoint: c}
-	if uint64(c.Size) > v.seq {
-		return n, &DamageError{Segment: noteName, Seq: v.seq + 1,
-			Reason: fmt.Sprintf("the log has signed a checkpoint of %d records and now ends at record %d: records were lost, or this is an older copy", c.Size, v.seq)}
-	}
-	if err := v.checkRoot(dir, c); err != nil {
-		return nil, err
-	}
-	if recorded, err := v.records(dir, c, b); err != nil {
-		return nil, err
-	} else if !recorded {
-		n.unrecorded = b
-	}
-	return n, nil
-}
-
-// checkRoot compares the stored tree with a checkpoint.
-func (v *survey) checkRoot(dir string, c tree.Checkpoint) error {
-	root := v.tree.Root()
-	if uint64(c.Size) < v.seq {
-		stored, err := v.stored(dir)
-		if err != nil {
-			return err
-		}
-		defer stored.close()
-		if root, err = tlog.TreeHash(c.Size, stored); err != nil {
-			return &DamageError{Segment: hashesName, Reason: fmt.Sprintf("cannot compute the root of %d records: %v", c.Size, err)}
-		}
-	}
-	if root == c.Root {
-		return nil
-	}
-	// Is it the records that differ, or only their stored hashes?
-	if v.pruned == nil {
-		if root, err := rootOf(dir, uint64(c.Size)); err == nil && root == c.Root {
-			return &DamageError{Segment: hashesName,
-				Reason: fmt.Sprintf("the stored hashes do not lead to the root of %d records that the log has signed, though the records do; `esper log repair` makes them again", c.Size)}
-		}
-	}
-	return &DamageError{Segment: noteName, Seq: uint64(c.Size),
-		Reason: fmt.Sprintf("the log has signed another tree of %d records than the one that it holds: records, or their stored hashes, were changed", c.Size)}
-}
-
-// rootOf computes the root of the first size records from the records.
-func rootOf(dir string, size uint64) (tree.Hash, error) {
-	var t tree.Frontier
-	var frame []byte
-	var hashes []tree.Hash
-	for e, err := range readRange(dir, 1, size) {
-		if err != nil {
-			return tree.Hash{}, err
-		}
-		frame = AppendFrame(frame[:0], e)
-		hashes = t.Append(hashes[:0], tree.LeafHash(LeafHash(frame)))
-	}
-	return t.Root(), nil
-}
-
-// records reports whether a checkpoint is among the records. It became one, if
-// it did, soon after what it covers.
-func (v *survey) records(dir string, c tree.Checkpoint, signed []byte) (bool, error) {
-	if bytes.Equal(v.note, signed) {
-		return true, nil
-	}
-	if uint64(c.Size)+1 >= v.tail.first {
-		return false, nil // then it would be in the segment that was read
-	}
-	for e, err := range readRange(dir, uint64(c.Size)+1, v.tail.first-1) {
-		if err != nil {
-			return false, err
-		}
-		if e.Kind == KindCheckpoint && bytes.Equal(e.Payload, signed) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// storedHashes reads the hashes of a tree: those of sealed records from their
-// file, the others from memory.
-type storedHashes struct {
-	f      *os.File // nil: nothing is sealed
-	sealed int64    // number of hashes in it
-	rest   []tree.Hash
-}
-
-func (v *survey) stored(dir string) (*storedHashes, error) {
-	s := new(storedHashes)
-	if n := len(v.seals); n > 0 {
-		f, err := os.Open(filepath.Join(dir, hashesName))
-		if err != nil {
-			return nil, err
-		}
-		s.f, s.sealed = f, tree.StoredCount(int64(v.seals[n-1].next-1))
-	}
-	for _, f := range v.fresh {
-		s.rest = append(s.rest, f.hashes...)
-	}
-	s.rest = append(s.rest, v.hashes...)
-	return s, nil
-}
-
-// ReadHashes implements tlog.HashReader.
-func (s *storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	list := make([]tlog.Hash, len(indexes))
-	for i, x := range indexes {
-		if x >= s.sealed {
-			if x-s.sealed >= int64(len(s.rest)) {
-				return nil, fmt.Errorf("%w: hash %d", ErrNotFound, x)
-			}
-			list[i] = s.rest[x-s.sealed]
-			continue
-		}
-		if _, err := s.f.ReadAt(list[i][:], x*int64(hashSize)); err != nil {
-			return nil, fmt.Errorf("cannot read hash %d: %w", x, err)
-		}
-	}
-	return list, nil
-}
-
-func (s *storedHashes) close() {
-	if s.f != nil {
-		s.f.Close() // opened for reading only: nothing to lose
-	}
 }
