@@ -38,7 +38,7 @@ fuzz: ## every fuzz target, one after the other, each for FUZZTIME=20000x (runs;
 	echo "$$targets" | while IFS=: read -r file func; do \
 		name=$${func#func }; dir=$$(dirname "$$file"); \
 		echo "fuzz $$name in $$dir for $(FUZZTIME)"; \
-		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$dir" </dev/null; \
 	done
 
 lint: ## formatting, vet, staticcheck, cognitive complexity of at most 15, tidy module file
