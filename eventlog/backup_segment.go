@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -224,16 +223,7 @@ func (c *copier) checkHashes(s seal) error {
 	if c.lenient || findSeal(c.witness, s.first) == nil {
 		return nil
 	}
-	want, at := encodeHashes(c.scan.hashes), hashesLen(s.first-1)
-	got, err := readHashesAt(c.src, at, len(want))
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return &DamageError{Segment: hashesName, Offset: at, Seq: s.first,
-			Reason: fmt.Sprintf("the stored hashes of the records %d to %d are not those of the records", s.first, s.next-1)}
-	}
-	return nil
+	return compareHashes(c.src, s, c.scan.hashes)
 }
 
 // nameOrigins notes the names of the logs whose records these are, and whether

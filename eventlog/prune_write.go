@@ -147,16 +147,7 @@ func (p *pruner) check(s seal) error {
 	if err := errors.Join(c.checkSeal(f, s), f.Close()); err != nil {
 		return err
 	}
-	want, at := encodeHashes(c.hashes), hashesLen(s.first-1)
-	got, err := readHashesAt(p.dir, at, len(want))
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return &DamageError{Segment: hashesName, Offset: at, Seq: s.first,
-			Reason: fmt.Sprintf("the stored hashes of the records %d to %d are not those of the records", s.first, s.next-1)}
-	}
-	return nil
+	return compareHashes(p.dir, s, c.hashes)
 }
 
 // save copies a segment to where it is kept, durably, and reads the copy. A copy

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,4 +57,19 @@ func (s *storedHashes) close() {
 	if s.f != nil {
 		s.f.Close() // opened for reading only: nothing to lose
 	}
+}
+
+// compareHashes compares the stored hashes of a sealed segment with those of its
+// records.
+func compareHashes(dir string, s seal, list []tree.Hash) error {
+	want, at := encodeHashes(list), hashesLen(s.first-1)
+	got, err := readHashesAt(dir, at, len(want))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return &DamageError{Segment: hashesName, Offset: at, Seq: s.first,
+			Reason: fmt.Sprintf("the stored hashes of the records %d to %d are not those of the records", s.first, s.next-1)}
+	}
+	return nil
 }
