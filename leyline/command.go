@@ -5,9 +5,9 @@ import "time"
 // Payload types of envelopes. The type is part of what is signed, so a
 // signature over one kind of payload can never be shown as another.
 const (
-	PayloadCommand = "application/vnd.esper.command.v0+msgpack"
-	PayloadConfig  = "application/vnd.esper.config.v0+msgpack"
-	PayloadKey     = "application/vnd.esper.key.v0+msgpack"
+	PayloadCommand = "application/vnd.esper.command.v1+msgpack"
+	PayloadConfig  = "application/vnd.esper.config.v1+msgpack"
+	PayloadKey     = "application/vnd.esper.key.v1+msgpack"
 )
 
 // MaxCommandBytes bounds the payload of a command envelope.
@@ -39,6 +39,7 @@ type Command struct {
 	NotAfter Instant // the trainer's answer is due by then
 	Kind     CommandKind
 	Seed     SeedCommand // set for Kind SEED
+	Metadata DecisionMetadata
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required

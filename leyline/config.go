@@ -17,11 +17,14 @@ func (m Millis) Duration() time.Duration { return time.Duration(m) * time.Millis
 // once, signed with the admin key and recorded in the log as config.applied, so
 // that a log explains itself. Keys in messages are the TOML keys.
 type ExecutionConfig struct {
-	Tolaria TolariaConfig `toml:"tolaria" comment:"Training orchestration: gradients, snapshots, rollback."`
-	Tamiyo  TamiyoConfig  `toml:"tamiyo" comment:"Policy and risk."`
-	Kasmina KasminaConfig `toml:"kasmina" comment:"Execution: command verification, seed lifecycle, blending, kernels."`
-	Plane   PlaneConfig   `toml:"plane" comment:"The process itself."`
-	Log     LogConfig     `toml:"log" comment:"The event log and its disk."`
+	Tolaria   TolariaConfig   `toml:"tolaria" comment:"Training orchestration: gradients, snapshots, rollback."`
+	Tamiyo    TamiyoConfig    `toml:"tamiyo" comment:"Policy and risk."`
+	Kasmina   KasminaConfig   `toml:"kasmina" comment:"Execution: command verification, seed lifecycle, blending, kernels."`
+	Plane     PlaneConfig     `toml:"plane" comment:"The process itself."`
+	Log       LogConfig       `toml:"log" comment:"The event log and its disk."`
+	Posture   PostureConfig   `toml:"posture" comment:"How trainers must run their framework."`
+	Breaker   BreakerConfig   `toml:"breaker" comment:"Circuit breakers; each run has its own."`
+	Telemetry TelemetryConfig `toml:"telemetry" comment:"Streams, their bounds and the webhook."`
 }
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
@@ -83,6 +86,7 @@ type KasminaConfig struct {
 	MinContribution  float64  `toml:"min_contribution" comment:"Gate G4 on the way to FOSSILIZED: least mean gain in accuracy, as a share: 0.01 is one point."`
 	ContributionMode RuleMode `toml:"contribution_mode" comment:"off, shadow or enforce: whether a seed must have helped to stay."`
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
+	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
 }
 
@@ -114,14 +118,14 @@ func DefaultConfig() ExecutionConfig {
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
-			MinTrainSteps: 20, MaxLeak: 1e-6,
+			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,
 		},
-		Log: defaultLog(),
+		Log: defaultLog(), Posture: defaultPosture(), Breaker: defaultBreaker(), Telemetry: defaultTelemetry(),
 	}
 }
 
@@ -182,6 +186,9 @@ func (c ExecutionConfig) Validate() error {
 	v.atLeast("plane.projection_every", uint64(c.Plane.ProjectionEvery), 1)
 	v.under("kasmina.prefetch_timeout_ms", uint64(c.Kasmina.PrefetchTimeout), "kasmina.command_deadline_ms", uint64(c.Kasmina.CommandDeadline))
 	v.log(c.Log)
+	v.posture(c.Posture)
+	v.breaker(c.Breaker)
+	v.telemetry(c.Telemetry)
 	if len(v.problems) > 0 {
 		return &ConfigError{v.problems}
 	}
@@ -282,4 +289,5 @@ func (v *configCheck) kasmina(c KasminaConfig) {
 	v.between("kasmina.min_contribution", c.MinContribution, -1, 1)
 	v.mode("kasmina.contribution_mode", c.ContributionMode)
 	v.positive("kasmina.max_leak", c.MaxLeak)
+	v.mode("kasmina.fallback_mode", c.FallbackMode)
 }

@@ -46,11 +46,12 @@ type ActionNone struct {
 // CommandProposed is a command that Tamiyo wants signed. It has no force of
 // its own: the loop signs it and the command arrives like anyone else's.
 type CommandProposed struct {
-	Run  RunID
-	Step Step
-	Kind CommandKind
-	Seed SeedCommand
-	Why  string // one sentence for people
+	Run      RunID
+	Step     Step
+	Kind     CommandKind
+	Seed     SeedCommand
+	Why      string // one sentence for people
+	Metadata DecisionMetadata
 }
 
 // PolicyAsked puts the question of one window to the policy on the shared

@@ -27,6 +27,7 @@ type RunResumed struct {
 	Lost        Step       // last step reported before the stop
 	QuietBy     Instant    // after this without a step the trainer is stalled
 	Rollback    RollbackID // set when the resume completes a rollback that was under way
+	Posture     Posture    // of the trainer that resumed it; it may differ from the one before
 }
 
 // RunEnded closes a run that its trainer finished.

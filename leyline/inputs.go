@@ -68,6 +68,7 @@ type RunOpened struct {
 	Resume     bool
 	Workload   string
 	Framework  string // "go-gonum", "torch", ...
+	Posture    Posture
 	Tasks      []TaskID
 	Seeds      []SeedID      // slots in which seeds may germinate
 	Layers     []string      // host layers that can be grafted behind
@@ -110,6 +111,7 @@ type StepObserved struct {
 	Seeds       []SeedObserved // every grafted seed, in slot order
 	ForwardNs   uint64         // forward and backward pass, measured
 	PreviousNs  uint64         // the whole previous step, measured
+	Metrics     TrainingMetrics
 }
 
 // SeedObserved is what the trainer measured of one seed in one step.

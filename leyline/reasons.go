@@ -138,7 +138,7 @@ func (refusalKinds) list() []string {
 		"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
 		"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
 		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
-		"disk_low",
+		"disk_low", "compile_off",
 	}
 }
 
@@ -172,5 +172,6 @@ const (
 	RefusalNotConfigured
 	RefusalUnknownTimer
 	RefusalUnknownBlueprint
-	RefusalDiskLow // the disk is nearly full: nothing new is begun on it
+	RefusalDiskLow    // the disk is nearly full: nothing new is begun on it
+	RefusalCompileOff // a compile fallback of a run that declared not to compile
 )

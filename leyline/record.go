@@ -47,7 +47,7 @@ func (inputKinds) list() []string {
 		"command.received", "command.acked", "kernel.ready", "kernel.failed",
 		"snapshot.taken", "rollback.reported", "timer.fired",
 		"emergency.delivered", "emergency.undelivered",
-		"seed.probed", "policy.answered", "policy.failed", "disk.measured",
+		"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback",
 	}
 }
 
@@ -75,6 +75,7 @@ const (
 	InputPolicyAnswered
 	InputPolicyFailed
 	InputDiskMeasured
+	InputCompileFallback
 )
 
 // EventKind names a kind of event.
@@ -97,7 +98,7 @@ func (eventKinds) list() []string {
 		"rollback.started", "rollback.advanced", "rollback.finished",
 		"emergency.escalated", "emergency.cleared", "emergency.published",
 		"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
-		"disk.low", "disk.recovered",
+		"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
 	}
 }
 
@@ -149,4 +150,6 @@ const (
 	EventTrainerReturned
 	EventDiskLow
 	EventDiskRecovered
+	EventCompileFellBack
+	EventBreakerMoved
 )

@@ -45,6 +45,9 @@ const (
 	MetricContribution         MetricName = "kasmina.seed.contribution"
 	MetricContributionLoss     MetricName = "kasmina.seed.contribution_loss"
 	MetricDiskLow              MetricName = "plane.disk.low"
+	MetricBreakerState         MetricName = "kasmina.breaker.state"
+	MetricBreakerFailures      MetricName = "kasmina.breaker.failures"
+	MetricCompileFallbacks     MetricName = "kasmina.compile.fallbacks_total"
 )
 
 // EventName names a telemetry event.
@@ -92,6 +95,9 @@ const (
 	NamePrefetchReady       EventName = "prefetch_ready"                    // INFO
 	NamePrefetchError       EventName = "prefetch_error"                    // CRITICAL
 	NamePrefetchTimeout     EventName = "prefetch_timeout"                  // CRITICAL
+	NameCompileFallback     EventName = "tolaria.compile_fallback"          // WARNING
+	NameCompileRuntime      EventName = "tolaria.compile_runtime_fallback"  // WARNING
+	NameBreaker             EventName = "breaker_event"                     // WARNING, CRITICAL when OPEN, INFO for a count
 )
 
 // Attr is one attribute of a metric or an event.

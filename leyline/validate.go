@@ -36,6 +36,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case TimerFired:
 		return x.Run
+	case CompileFallback:
+		return x.Run
 	}
 	return ""
 }
@@ -163,4 +165,10 @@ func (e Envelope) check(c *check, field, payloadType string) {
 	bound(c, field+".payload", len(e.Payload), MaxCommandBytes)
 	needID(c, field+".key_id", e.KeyID)
 	bound(c, field+".signature", len(e.Signature), 64)
+}
+
+func finite(c *check, field string, v float64) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		c.fail(Invalid(field, fmt.Sprintf("is %v; want a finite number", v)))
+	}
 }

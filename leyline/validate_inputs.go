@@ -53,6 +53,7 @@ func (x RunOpened) Validate() error {
 	needID(&c, "run", x.Run)
 	needText(&c, "workload", x.Workload)
 	needText(&c, "framework", x.Framework)
+	x.Posture.check(&c, x.Framework)
 	need(&c, "tasks", len(x.Tasks) > 0)
 	bound(&c, "tasks", len(x.Tasks), MaxTasks)
 	distinct(&c, "tasks", x.Tasks)
@@ -108,6 +109,7 @@ func (x StepObserved) Validate() error {
 		notNegative(&c, at("seeds", i)+".host_norm", s.HostNorm)
 		notNegative(&c, at("seeds", i)+".leak", s.Leak)
 	}
+	x.Metrics.check(&c, "metrics")
 	return c.result()
 }
 

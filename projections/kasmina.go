@@ -78,6 +78,7 @@ type Seed struct {
 	LossBefore   float64 // loss EWMA before it blended
 	Contribution Contribution
 	Isolation    Isolation
+	Fallbacks    uint32 // compile fallbacks since it germinated
 }
 
 // Kernel is the state of a seed's kernel.

@@ -30,6 +30,8 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
 		})
+	case leyline.CompileFellBack:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Fallbacks = x.Count })
 	case leyline.PrefetchRequested:
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Kernel = Kernel{Request: id, Name: x.Kernel, Digest: x.Digest, Deadline: x.Deadline}

@@ -34,6 +34,8 @@ type Run struct {
 	Final       leyline.Digest
 	Halt        leyline.FaultReason // once halted
 	HaltDetail  string
+	Breakers    []Breaker // those that ever moved, sorted
+	Fallbacks   uint32    // compile fallbacks of the host
 }
 
 // Track is what of a run is rewound with its network.
@@ -141,6 +143,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyLife(e)
 		r.applySnapshot(e)
 		r.applyRollback(m, id, e)
+		r.applyBreaker(e)
 	}
 }
 
@@ -178,6 +181,10 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 		return x.Run, true
 	case leyline.EmergencyCleared:
 		return x.Run, true
+	case leyline.BreakerMoved:
+		return x.Run, true
+	case leyline.CompileFellBack:
+		return x.Run, true
 	}
 	return "", false
 }
@@ -200,6 +207,7 @@ func (r *Run) applyLife(e leyline.Event) {
 	case leyline.RunResumed:
 		r.rewind(x.Snapshot)
 		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
+		r.Plan.Posture = x.Posture
 		r.Rollback = Rollback{}
 		if x.Rollback != "" {
 			r.AwaitGood = x.Rollback

@@ -68,6 +68,8 @@ func inWords(in leyline.Input) string {
 		s += ", " + answerWords(x)
 	case leyline.PolicyFailed:
 		s += fmt.Sprintf(", question %s: %s", x.Request, x.Outcome)
+	case leyline.CompileFallback:
+		s += fmt.Sprintf(", step %d, %s", x.Step, codeOf(x.Seed))
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}

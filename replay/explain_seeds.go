@@ -89,8 +89,35 @@ func seedWords(e leyline.Event) string {
 		return fmt.Sprintf("kernel %q is fetched for seed %s by %s", x.Kernel, x.Seed, x.Deadline)
 	case leyline.PrefetchSettled:
 		return because(fmt.Sprintf("fetching the kernel of seed %s ended %s in %s", x.Seed, x.Outcome, took(x.TookNs)), x.Reason)
+	case leyline.CompileFellBack:
+		return because(fmt.Sprintf("%s was given up for eager execution at step %d (%s), fallback %d of it", codeOf(x.Seed), x.Step, x.Stage, x.Count), x.Reason)
+	case leyline.BreakerMoved:
+		return breakerWords(x)
 	}
 	return ""
+}
+
+// codeOf names compiled code by whose it is.
+func codeOf(seed leyline.SeedID) string {
+	if seed == "" {
+		return "compiled code of the host"
+	}
+	return fmt.Sprintf("compiled code of seed %s", seed)
+}
+
+func breakerWords(x leyline.BreakerMoved) string {
+	s := fmt.Sprintf("breaker %s is %s", x.Breaker, x.To)
+	if x.From != x.To {
+		s = fmt.Sprintf("breaker %s moves from %s to %s", x.Breaker, x.From, x.To)
+	}
+	s += fmt.Sprintf(" with %d failures in a row", x.Failures)
+	switch {
+	case x.UntilStep != 0:
+		s += fmt.Sprintf(", until step %d", x.UntilStep)
+	case x.Until != 0:
+		s += fmt.Sprintf(", until %s", x.Until)
+	}
+	return because(s, x.Reason)
 }
 
 func moveWords(x leyline.SeedMoved) string {

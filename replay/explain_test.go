@@ -48,6 +48,10 @@ func TestWordsSayTheFigures(t *testing.T) {
 		{leyline.RollbackStarted{
 			Rollback: "rb-4", Cause: leyline.FaultNonFinite, FaultStep: 9, Snapshot: "s-5", ToStep: 5, Tier: leyline.TierFull, Seen: second, Since: second,
 		}, "rollback rb-4 starts: step 9 showed non_finite, back to step 5 of snapshot s-5 (full), without a deadline"},
+		{leyline.CompileFellBack{Run: "r", Step: 7, Seed: seedID, Stage: leyline.FallbackRuntime, Reason: "boom", Count: 2},
+			`compiled code of seed seed-a was given up for eager execution at step 7 (runtime), fallback 2 of it: "boom"`},
+		{leyline.BreakerMoved{Breaker: leyline.BreakerCompile, From: leyline.BreakerClosed, To: leyline.BreakerOpen, Failures: 3, UntilStep: 40, Reason: "why"},
+			`breaker compile moves from CLOSED to OPEN with 3 failures in a row, until step 40: "why"`},
 		{leyline.DiskLow{Free: 1 << 19, Total: 1 << 30, Threshold: 256 << 20},
 			"the disk is nearly full, 0.5 MiB of 1024.0 MiB are free, under the limit of 256.0 MiB: new runs are refused"},
 		{leyline.DiskRecovered{Free: 320 << 20, Total: 1 << 30, Threshold: 256 << 20},
@@ -89,6 +93,7 @@ func everyEvent() []leyline.Event {
 		leyline.RollbackStarted{}, leyline.RollbackAdvanced{}, leyline.RollbackFinished{}, leyline.EmergencyEscalated{},
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
+		leyline.CompileFellBack{}, leyline.BreakerMoved{},
 	}
 }
 

@@ -89,7 +89,7 @@ func (h *history) configure(c leyline.ExecutionConfig) {
 
 func (h *history) plan(tasks []leyline.TaskID) leyline.RunOpened {
 	return leyline.RunOpened{
-		Run: runID, Workload: "test", Framework: "go-gonum", Tasks: tasks, Seeds: []leyline.SeedID{seedID, "seed-b"},
+		Run: runID, Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff}, Tasks: tasks, Seeds: []leyline.SeedID{seedID, "seed-b"},
 		Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 10, Seed: 7, Steps: 100,
 	}
 }

@@ -38,6 +38,7 @@ func planeFigures(r leyline.Record) []Figure {
 	case leyline.RunOpened:
 		return []Figure{
 			fig("plan", "%s on %s, %d steps, seed %d%s", x.Workload, x.Framework, x.Steps, x.Seed, when(x.Lockstep, ", lockstep", "")),
+			fig("posture", "%s %s on %s, compile %s", x.Framework, x.Posture.Version, x.Posture.Device, x.Posture.Compile),
 			fig("tasks", "%v", x.Tasks),
 			fig("drills", "%d", len(x.Drills)),
 		}
@@ -47,6 +48,8 @@ func planeFigures(r leyline.Record) []Figure {
 		return commandFigures(x, r.At)
 	case leyline.TimerFired:
 		return []Figure{fig("due", "%s, %s before it fired", x.Due, r.At.Sub(x.Due))}
+	case leyline.CompileFallback:
+		return problem([]Figure{fig("fallback", "%s, %s", codeOf(x.Seed), x.Stage)}, x.Reason)
 	case leyline.DiskMeasured:
 		return []Figure{fig("disk", "%d of %d bytes are free", x.Free, x.Total)}
 	}

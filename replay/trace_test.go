@@ -159,7 +159,7 @@ func TestTextOfAGateAndOfARollback(t *testing.T) {
 		h.proposed(leyline.OpFossilize) + 1: {
 			": command.received\n", "  sender   policy test, key ", `of "tamiyo": SEED FOSSILIZE of seed seed-a`,
 			"\nbefore it\n  run-1 ", "PROBATIONARY for 6 steps, bp-1 at alpha 1",
-			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 5 checks hold\n",
+			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 6 checks hold\n",
 			"      check                measured  limit  mode     holds\n", "      contribution         0.125     0.01   enforce  yes\n",
 			"\nbecause of\n", "\nset in motion, as far as record ", "\ndecided again by this program: identical\n",
 		},

@@ -173,6 +173,6 @@ func everyInput() []leyline.Input {
 		leyline.RunClosed{Reason: "done"}, leyline.StepObserved{Seeds: []leyline.SeedObserved{{Seed: seedID}}}, leyline.EpochObserved{},
 		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{},
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
-		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{},
+		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
 	}
 }

@@ -121,15 +121,6 @@ func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
 	return nil
 }
 
-// Posture refuses a framework whose baseline this plane does not know.
-func Posture(framework string) *leyline.Refusal {
-	if framework == "go-gonum" {
-		return nil
-	}
-	return refuse(leyline.RefusalPosture, "framework", framework, "has no baseline in this version",
-		"only go-gonum, the built-in trainer, is supported")
-}
-
 func refuse(kind leyline.RefusalKind, field, id, reason, hint string) *leyline.Refusal {
 	return &leyline.Refusal{
 		Subsystem: leyline.SubsystemPlane, Kind: kind, Field: field, Identifier: id, Reason: reason, Hint: hint,

@@ -46,8 +46,6 @@ func TestEveryCheckAcceptsTheGoodAndNamesTheBad(t *testing.T) {
 		{"every seed", guard.Seeds(open, seen("a")), leyline.RefusalNone},
 		{"seed left out", guard.Seeds(open, nil), leyline.RefusalMissingSeed},
 		{"seed not grafted", guard.Seeds(open, seen("a", "b")), leyline.RefusalUnknownSeed},
-		{"posture", guard.Posture("go-gonum"), leyline.RefusalNone},
-		{"unknown posture", guard.Posture("torch"), leyline.RefusalPosture},
 	} {
 		switch {
 		case x.got == nil && x.want != leyline.RefusalNone, x.got != nil && x.got.Kind != x.want:

@@ -48,6 +48,10 @@
 //
 // # Versions
 //
-// The format is version 0. Golden bytes of one populated value of every kind
-// are in testdata/wire/v0.
+// Every kind has versions of its own, counted from 1; the newest is written, and
+// every one is read. Golden bytes of one populated value of version N of a kind
+// are in testdata/wire/vN and are what "still readable" is tested against. Until
+// esper's first release a struct may change and its vector be written again;
+// from then on a changed struct is a new version, beside a former one (see
+// registry.go) that says how the old is read, and no vector changes any more.
 package wire

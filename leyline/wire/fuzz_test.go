@@ -11,12 +11,12 @@ import (
 
 func FuzzDecodeRecord(f *testing.F) {
 	for _, kind := range leyline.InputKind(0).Members() {
-		f.Add(mustRecord(f, leyline.Record{Run: "r", Input: full(inputs[kind][0].typ).Interface().(leyline.Input)}))
+		f.Add(mustRecord(f, leyline.Record{Run: "r", Input: full(written(inputs[kind]).typ).Interface().(leyline.Input)}))
 	}
 	f.Add(mustRecord(f, stepRecord()))
 	for _, kind := range leyline.EventKind(0).Members() {
 		r := leyline.Record{Input: leyline.TimerFired{}}
-		r.Events = []leyline.Event{full(events[kind][0].typ).Interface().(leyline.Event)}
+		r.Events = []leyline.Event{full(written(events[kind]).typ).Interface().(leyline.Event)}
 		f.Add(mustRecord(f, r))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,19 +16,29 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/wire/v0")
+var update = flag.Bool("update", false, "rewrite the vectors of the versions that are written, testdata/wire/v*")
 
-const goldenDir = "../../testdata/wire/v0"
+const vectors = "../../testdata/wire"
+
+// vectorPath is where the bytes of version n of a kind or a payload are.
+func vectorPath(name string, n int) string {
+	return filepath.Join(vectors, fmt.Sprintf("v%d", n), name+".hex")
+}
 
 // golden returns the stored bytes of name, after rewriting them when asked to.
-func golden(t *testing.T, name string, current []byte) []byte {
+func golden(t *testing.T, name string, version int, current []byte) []byte {
 	t.Helper()
-	path := filepath.Join(goldenDir, name+".hex")
+	path := vectorPath(name, version)
 	if *update {
 		if err := os.WriteFile(path, []byte(hexLines(current)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return readVector(t, path)
+}
+
+func readVector(t *testing.T, path string) []byte {
+	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatalf("%v; run: go test ./leyline/wire -run Golden -update", err)
@@ -56,12 +67,19 @@ func compareGolden(t *testing.T, want, got []byte) {
 	}
 }
 
+// present is the version of a kind that is written.
+func present[I any](versions []stored[I]) int { return len(versions) - 1 + firstVersion }
+
 func TestGoldenRecords(t *testing.T) {
 	forEachType(t, func(t *testing.T, name string, _ reflect.Value, r leyline.Record) {
+		version := present(inputs[r.Input.InputKind()])
+		if len(r.Events) > 0 {
+			version = present(events[r.Events[0].EventKind()])
+		}
 		now := mustRecord(t, r)
-		stored := golden(t, name, now)
-		compareGolden(t, stored, now)
-		got, err := DecodeRecord(r.Seq, r.At, stored)
+		vector := golden(t, name, version, now)
+		compareGolden(t, vector, now)
+		got, err := DecodeRecord(r.Seq, r.At, vector)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +93,11 @@ func TestGoldenPayloads(t *testing.T) {
 	t.Run("command", func(t *testing.T) { goldenPayload(t, "payload.command", EncodeCommand, DecodeCommand) })
 	t.Run("config", func(t *testing.T) { goldenPayload(t, "payload.config", EncodeConfig, DecodeConfig) })
 	t.Run("key", func(t *testing.T) { goldenPayload(t, "payload.key", EncodeKey, DecodeKey) })
+	t.Run("report", func(t *testing.T) { goldenPayload(t, "payload.report", EncodeReport, DecodeReport) })
 }
+
+// payloadVersion is that of every payload type (leyline.PayloadCommand, ...).
+const payloadVersion = 1
 
 func goldenPayload[T any](t *testing.T, name string, encode func(T) ([]byte, error), decode func([]byte) (T, error)) {
 	v := fullOf[T]()
@@ -83,9 +105,9 @@ func goldenPayload[T any](t *testing.T, name string, encode func(T) ([]byte, err
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := golden(t, name, now)
-	compareGolden(t, stored, now)
-	got, err := decode(stored)
+	vector := golden(t, name, payloadVersion, now)
+	compareGolden(t, vector, now)
+	got, err := decode(vector)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +116,69 @@ func goldenPayload[T any](t *testing.T, name string, encode func(T) ([]byte, err
 	}
 }
 
-func TestNoStrayGoldenFiles(t *testing.T) {
-	files, err := os.ReadDir(goldenDir)
+// TestEveryVectorIsRead reads the vectors of every version there ever was and
+// demands one for each version that is registered.
+func TestEveryVectorIsRead(t *testing.T) {
+	want := map[string]bool{}
+	for _, k := range leyline.InputKind(0).Members() {
+		for n := range inputs[k] {
+			want[vectorPath("input."+k.String(), n+firstVersion)] = true
+		}
+	}
+	for _, k := range leyline.EventKind(0).Members() {
+		for n := range events[k] {
+			want[vectorPath("event."+k.String(), n+firstVersion)] = true
+		}
+	}
+	for _, name := range []string{"command", "config", "key", "report"} {
+		want[vectorPath("payload."+name, payloadVersion)] = true
+	}
+	files, err := filepath.Glob(filepath.Join(vectors, "*", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := len(leyline.InputKind(0).Members()) + len(leyline.EventKind(0).Members()) + 3
-	if len(files) != want {
-		t.Errorf("%d golden files, want %d", len(files), want)
+	for _, path := range files {
+		if !want[path] {
+			t.Errorf("%s belongs to no version", path)
+			continue
+		}
+		delete(want, path)
+		b := readVector(t, path)
+		if strings.HasPrefix(filepath.Base(path), "payload.") {
+			continue // TestGoldenPayloads
+		}
+		if _, err := DecodeRecord(9, 8, b); err != nil {
+			t.Errorf("%s cannot be read any more: %v", path, err)
+		}
+	}
+	for path := range want {
+		t.Errorf("no vector %s; run: go test ./leyline/wire -run Golden -update", path)
+	}
+}
+
+// TestFormerVersionsAreRead keeps a kind whose second version has a field more.
+func TestFormerVersionsAreRead(t *testing.T) {
+	type first struct{ Run leyline.RunID }
+	table := [][]stored[leyline.Input]{{
+		former[first, leyline.TimerFired, leyline.Input](func(o first) leyline.TimerFired { return leyline.TimerFired{Run: o.Run} }),
+		input[leyline.TimerFired](),
+	}}
+	for name, b := range map[string]string{
+		"first":  "\x00\x01\x91\xa5run-1",
+		"second": "\x00\x02\x94\x00\xa5run-1\xa0\x00",
+	} {
+		d := decoder{b: []byte(b)}
+		got, err := decodeKind(&d, table)
+		if err != nil || d.done() != nil {
+			t.Fatalf("%s version: %v", name, err)
+		}
+		if x, ok := got.(leyline.TimerFired); !ok || x.Run != "run-1" {
+			t.Errorf("%s version: %#v", name, got)
+		}
+	}
+	e := begin(nil, false)
+	out, err := e.end(nil, encodeKind[leyline.Input](e, table, 0, leyline.TimerFired{Run: "run-1"}))
+	if err != nil || string(out) != "\x00\x02\x94\x00\xa5run-1\xa0\x00" {
+		t.Errorf("%x is written, %v", out, err)
 	}
 }

@@ -35,6 +35,15 @@ func DecodeConfig(b []byte) (leyline.ExecutionConfig, error) {
 	return decodePayload[leyline.ExecutionConfig]("configuration", b)
 }
 
+// EncodeReport encodes a field report, as EncodeCommand does.
+func EncodeReport(r leyline.FieldReport) ([]byte, error) { return encodePayload("field report", r) }
+
+// DecodeReport decodes a field report, as DecodeCommand does. Whether it is
+// complete is for its Validate to say.
+func DecodeReport(b []byte) (leyline.FieldReport, error) {
+	return decodePayload[leyline.FieldReport]("field report", b)
+}
+
 // EncodeKey encodes the payload of a key envelope, as EncodeCommand does.
 func EncodeKey(k leyline.Key) ([]byte, error) { return encodePayload("key", k) }
 

@@ -82,13 +82,13 @@ func encodeKind[I any](e *encoder, table [][]stored[I], kind uint8, v I) *Encode
 	if int(kind) >= len(table) || len(table[kind]) == 0 {
 		return &EncodeError{Problem: fmt.Sprintf("has kind %d, which is not registered", kind)}
 	}
-	version := len(table[kind]) - 1
-	s := &table[kind][version]
+	last := len(table[kind]) - 1
+	s := &table[kind][last]
 	if rv.Type() != s.typ {
 		return &EncodeError{Problem: fmt.Sprintf("is a %s, want %s", rv.Type(), s.typ)}
 	}
 	e.uint(uint64(kind))
-	e.uint(uint64(version))
+	e.uint(uint64(last + firstVersion))
 	return s.codec.encode(e, rv)
 }
 
@@ -166,8 +166,8 @@ func decodeKind[I any](d *decoder, table [][]stored[I]) (I, *DecodeError) {
 	if err != nil {
 		return none, err.under("version")
 	}
-	if version >= uint64(len(table[kind])) {
+	if version < firstVersion || version-firstVersion >= uint64(len(table[kind])) {
 		return none, refuse(start, "has unknown version %d of kind %d", version, kind)
 	}
-	return table[kind][version].decode(d)
+	return table[kind][version-firstVersion].decode(d)
 }

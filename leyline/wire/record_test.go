@@ -147,7 +147,7 @@ func TestWhatCannotBeEncoded(t *testing.T) {
 func timerRecord(replace map[string]string) []byte {
 	parts := []struct{ name, hex string }{
 		{"record", "\x96"}, {"wall", "\x05"}, {"run", "\xa1r"},
-		{"kind", "\x0f"}, {"version", "\x00"}, {"body", "\x94"},
+		{"kind", "\x0f"}, {"version", "\x01"}, {"body", "\x94"},
 		{"timer", "\x01"}, {"run2", "\xa1r"}, {"subject", "\xa1s"}, {"due", "\xcd\x01\x00"},
 		{"events", "\x90"}, {"tail", ""},
 	}
@@ -175,7 +175,8 @@ func TestWhatCannotBeDecoded(t *testing.T) {
 		{"run", "\xd9\x01r", "run is not in its shortest form"},
 		{"kind", "\x00", "input has unknown kind 0"},
 		{"kind", "\x70", "input has unknown kind 112"},
-		{"version", "\x01", "input has unknown version 1 of kind 15"},
+		{"version", "\x00", "input has unknown version 0 of kind 15"},
+		{"version", "\x02", "input has unknown version 2 of kind 15"},
 		{"version", "\xff", "input.version is an integer, want"},
 		{"body", "\x95\x00", "input has 5 fields, leyline.TimerFired has 4"},
 		{"timer", "\x63", "input.Timer has code 99"},

@@ -29,10 +29,29 @@ func store[T, I any]() stored[I] {
 	}}
 }
 
+// former registers Old, a stored version that is not written any more. up says
+// in terms of New, the present version, what Old said; what Old could not say
+// stays unset and is never made up.
+func former[Old, New, I any](up func(Old) New) stored[I] {
+	old := store[Old, any]()
+	return stored[I]{typ: old.typ, codec: old.codec, decode: func(d *decoder) (I, *DecodeError) {
+		v, err := old.decode(d)
+		if err != nil {
+			var none I
+			return none, err
+		}
+		return any(up(v.(Old))).(I), nil
+	}}
+}
+
+// firstVersion numbers the first entry of every kind's list.
+const firstVersion = 1
+
 func input[T leyline.Input]() stored[leyline.Input] { return store[T, leyline.Input]() }
 func event[T leyline.Event]() stored[leyline.Event] { return store[T, leyline.Event]() }
 
-// inputs lists the versions of every kind of input; the last is written.
+// inputs lists the versions of every kind of input, from firstVersion on; the
+// last is written.
 var inputs = [...][]stored[leyline.Input]{
 	leyline.InputPlaneStarted:         {input[leyline.PlaneStarted]()},
 	leyline.InputConfigApplied:        {input[leyline.ConfigApplied]()},
@@ -55,9 +74,11 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputPolicyAnswered:       {input[leyline.PolicyAnswered]()},
 	leyline.InputPolicyFailed:         {input[leyline.PolicyFailed]()},
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
+	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
 }
 
-// events lists the versions of every kind of event; the last is written.
+// events lists the versions of every kind of event, from firstVersion on; the
+// last is written.
 var events = [...][]stored[leyline.Event]{
 	leyline.EventDependencyViolated:   {event[leyline.DependencyViolated]()},
 	leyline.EventPlaneBooted:          {event[leyline.PlaneBooted]()},
@@ -104,4 +125,6 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventTrainerReturned:      {event[leyline.TrainerReturned]()},
 	leyline.EventDiskLow:              {event[leyline.DiskLow]()},
 	leyline.EventDiskRecovered:        {event[leyline.DiskRecovered]()},
+	leyline.EventCompileFellBack:      {event[leyline.CompileFellBack]()},
+	leyline.EventBreakerMoved:         {event[leyline.BreakerMoved]()},
 }

@@ -13,16 +13,19 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
+// written is the version of a kind that is written.
+func written[I any](versions []stored[I]) stored[I] { return versions[len(versions)-1] }
+
 // forEachType calls f for one fully populated record of every registered kind.
 func forEachType(t *testing.T, f func(t *testing.T, name string, body reflect.Value, r leyline.Record)) {
 	for _, kind := range leyline.InputKind(0).Members() {
-		body := full(inputs[kind][0].typ)
+		body := full(written(inputs[kind]).typ)
 		r := leyline.Record{Seq: 9, At: 8, Wall: -7, Run: "run-1", Input: body.Interface().(leyline.Input)}
 		t.Run("input."+kind.String(), func(t *testing.T) { f(t, "input."+kind.String(), body, r) })
 	}
 	cause := fullOf[leyline.TimerFired]()
 	for _, kind := range leyline.EventKind(0).Members() {
-		body := full(events[kind][0].typ)
+		body := full(written(events[kind]).typ)
 		r := leyline.Record{Seq: 9, At: 8, Wall: 7, Run: "run-1", Input: cause, Events: []leyline.Event{body.Interface().(leyline.Event)}}
 		t.Run("event."+kind.String(), func(t *testing.T) { f(t, "event."+kind.String(), body, r) })
 	}
@@ -31,10 +34,11 @@ func forEachType(t *testing.T, f func(t *testing.T, name string, body reflect.Va
 func TestEveryKindHasItsOwnType(t *testing.T) {
 	seen := map[reflect.Type]string{}
 	check := func(kind uint8, name string, types []reflect.Type, own func(reflect.Type) uint8) {
-		if len(types) != 1 {
-			t.Errorf("%s has %d versions, want 1", name, len(types))
+		if len(types) == 0 {
+			t.Errorf("%s has no version", name)
 			return
 		}
+		types = types[len(types)-1:] // former versions are types of the codec's own
 		if got := own(types[0]); got != kind {
 			t.Errorf("%s is registered as kind %d, says %d", types[0], kind, got)
 		}

@@ -19,7 +19,9 @@ func populate(v reflect.Value, n *uint64) {
 		v.SetInt(-int64(*n) * 1_000_003)
 	case reflect.Uint8:
 		if k, ok := v.Interface().(known); ok && k.Known() {
-			v.SetUint(1 + *n%2)
+			if v.SetUint(1 + *n%2); !v.Interface().(known).Known() {
+				v.SetUint(1) // an enum of one member
+			}
 			return
 		}
 		v.SetUint(*n % 256)

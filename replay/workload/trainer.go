@@ -12,8 +12,13 @@ import (
 	"github.com/esper-plane/esper/subsystems/detmath"
 )
 
-// Framework is what a run of this trainer declares to the plane.
-const Framework = "go-gonum"
+// Framework is what a run of this trainer declares to the plane, and Arithmetic
+// the version of it: it rises with every change after which the same seed trains
+// to other weights.
+const (
+	Framework  = "go-gonum"
+	Arithmetic = "1"
+)
 
 // Options configures a training run.
 type Options struct {
@@ -89,6 +94,7 @@ type trainer struct {
 	restores []*leyline.RestoreOrder    // heard, not carried out
 	gram     []float64
 	last     time.Duration // the previous step
+	waited   time.Duration // of that, for the plane's answer
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
 	result   Result
 }
@@ -136,6 +142,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 func (t *trainer) plan() leyline.RunOpened {
 	in := leyline.RunOpened{
 		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
+		Posture:    leyline.Posture{Version: Arithmetic, Device: "cpu", Compile: leyline.SwitchOff},
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
 	}
@@ -207,7 +214,7 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	if err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
-	waited := time.Since(asked)
+	t.waited = time.Since(asked)
 	if err := t.hear(a); err != nil {
 		return err
 	}
@@ -226,7 +233,7 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	if t.opts.Observe != nil {
 		t.opts.Observe(Progress{
 			Step: s, Steps: t.opts.Steps, Losses: in.Losses, Seeds: t.answer.Seeds, Lineage: t.answer.Lineage,
-			StepTime: t.last, Waited: waited,
+			StepTime: t.last, Waited: t.waited,
 		})
 	}
 	return nil
@@ -240,6 +247,10 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
 		Samples: uint32(pass.Rows), LearnRate: t.net.Config().LearningRate,
 		ForwardNs: uint64(forward), PreviousNs: uint64(t.last),
+	}
+	if t.waited > 0 {
+		ms := float64(t.waited) / float64(time.Millisecond)
+		in.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainHookMs, Value: ms}}
 	}
 	for _, p := range pass.Seeds {
 		in.Seeds = append(in.Seeds, leyline.SeedObserved{

@@ -3,6 +3,7 @@ package decider
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
@@ -123,7 +124,7 @@ func admitBlueprint(s *projections.State, x leyline.BlueprintRegistered) *leylin
 }
 
 func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
-	if r := guard.Posture(x.Framework); r != nil {
+	if r := guard.Posture(&s.Plane.Config.Posture, x.Framework, x.Posture); r != nil {
 		return r
 	}
 	run := s.Tolaria.Run(x.Run)
@@ -147,6 +148,7 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 // samePlan refuses to resume a run under another plan than it was opened with.
 func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
 	old.Resume, old.Damaged, now.Damaged = now.Resume, nil, nil
+	old.Posture = now.Posture // a resume may bring a newer framework: it was judged, and is recorded
 	a, b := projections.DigestOf(old), projections.DigestOf(now)
 	if a == b {
 		return nil
@@ -203,10 +205,23 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
 	case leyline.KernelFailed:
 		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
+	case leyline.CompileFallback:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), fellBack(s, f, x))
 	case leyline.TimerFired:
 		return dueTimer(s, x)
 	}
 	return nil
+}
+
+// fellBack admits a fallback of compiled code that the network really holds.
+func fellBack(s *projections.State, f guard.Run, x leyline.CompileFallback) *leyline.Refusal {
+	if r := guard.Compiled(s.Tolaria.Run(x.Run).Plan.Posture); r != nil {
+		return r
+	}
+	if x.Seed == "" || slices.Contains(f.Grafted, x.Seed) {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not grafted", "name a seed of the network, or none for the host")
 }
 
 func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {

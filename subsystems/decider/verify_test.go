@@ -178,7 +178,7 @@ func TestAdmission(t *testing.T) {
 		{"snapshot twice", func() leyline.Input { x := w.snapshot("s-1-5"); return x }(), leyline.RefusalSnapshotExists},
 		{"snapshot file twice", func() leyline.Input { x := w.snapshot("s-new"); x.File = "s-1-5.safetensors"; return x }(), leyline.RefusalSnapshotExists},
 		{"snapshot file elsewhere", func() leyline.Input { x := w.snapshot("s-new"); x.File = "../other/f"; return x }(), leyline.RefusalInvalidField},
-		{"other framework", func() leyline.Input { x := plan(); x.Run, x.Framework = "run-2", "torch"; return x }(), leyline.RefusalPosture},
+		{"other framework", func() leyline.Input { x := plan(); x.Run, x.Framework = "run-2", "jax"; return x }(), leyline.RefusalPosture},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w.t = t

@@ -175,7 +175,7 @@ func kinds(events []leyline.Event) string {
 
 func plan() leyline.RunOpened {
 	return leyline.RunOpened{
-		Run: "run-1", Workload: "test", Framework: "go-gonum", Tasks: []leyline.TaskID{"a", "b"},
+		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff}, Tasks: []leyline.TaskID{"a", "b"},
 		Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 10, Seed: 7, Steps: 100,
 	}
 }

@@ -174,7 +174,8 @@ func (d *dispatch) startTraining() {
 		d.reject(leyline.RejectKernelPending, "the kernel has not arrived")
 		return
 	}
-	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed)) {
+	allowed := mayCompile(d.Turn, d.State.Tolaria.Run(d.id()))
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed)) {
 		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
 	}
 }
@@ -195,6 +196,7 @@ func (d *dispatch) startGrafting() {
 	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed)) {
 		return
 	}
+	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
 	move(d.Turn, d.id(), d.seed, leyline.StageBlending, d.cause())
 	d.Emit(leyline.BlendConfigured{
 		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(),

@@ -39,6 +39,8 @@ func decide(t *projections.Turn, in leyline.Input) {
 		}
 	case leyline.TimerFired:
 		timer(t, x)
+	case leyline.CompileFallback:
+		fellBack(t, x)
 	}
 }
 

@@ -167,6 +167,11 @@ func (p *Plane) Ack(ctx context.Context, in leyline.CommandAcked, after leyline.
 	return p.report(ctx, in, after)
 }
 
+// Fallback reports that compiled code was given up for eager execution.
+func (p *Plane) Fallback(ctx context.Context, in leyline.CompileFallback, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
 // Rollback reports the trainer's phase of a rollback, COMMIT. PREPARE is the
 // plane's own check of the bytes and is refused here.
 func (p *Plane) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {

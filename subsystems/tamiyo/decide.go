@@ -119,8 +119,19 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, ch
 	default:
 		t.Emit(leyline.CommandProposed{
 			Run: run.ID, Step: step, Kind: leyline.CommandSeed, Seed: choice.Command, Why: choice.Why,
+			Metadata: metadata(p, step, v.Reason, f.Blueprint),
 		})
 	}
+}
+
+// metadata says how a proposal came about. The rules estimate no values and rank
+// nobody, so the risk that a blueprint declares is the only score.
+func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.BlueprintRegistered) leyline.DecisionMetadata {
+	d := leyline.DecisionMetadata{Policy: policy.Name, Reason: why, Conservative: p.Caution.Conservative, Asked: step}
+	if bp != nil {
+		d.Scores = []leyline.Score{{Kind: leyline.ScoreRisk, Value: bp.Risk}}
+	}
+	return d
 }
 
 func pending(s *projections.State, run leyline.RunID) bool {

@@ -20,6 +20,7 @@ const (
 
 // The attribute keys. Where SPEC.md names a key, it is that name.
 const (
+	keyAction      = "action"
 	keyAge         = "age_ms"
 	keyBlueprint   = "blueprint_id"
 	keyBoot        = "boot"
@@ -28,6 +29,8 @@ const (
 	keyCheck       = "check"
 	keyClean       = "clean"
 	keyCommand     = "command_id"
+	keyComponent   = "component"
+	keyCount       = "count"
 	keyDecider     = "decider"
 	keyDependency  = "dependency_type"
 	keyDetails     = "details"
@@ -64,6 +67,7 @@ const (
 	keySeed        = "seed_id"
 	keySnapshot    = "snapshot_id"
 	keySignal      = "signal"
+	keyState       = "breaker_state"
 	keyStage       = "stage"
 	keyStatus      = "status"
 	keyStep        = "step"

@@ -48,6 +48,8 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventTrainerReturned:      leyline.SubsystemTolaria,
 	leyline.EventDiskLow:              leyline.SubsystemPlane,
 	leyline.EventDiskRecovered:        leyline.SubsystemPlane,
+	leyline.EventCompileFellBack:      leyline.SubsystemKasmina,
+	leyline.EventBreakerMoved:         leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -156,6 +158,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.commands(e)
 		b.seeds(e)
 		b.contribution(e)
+		b.compile(e)
 		b.prefetch(id, e)
 	case leyline.SubsystemPlane:
 		b.plane(e)

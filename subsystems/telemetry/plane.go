@@ -33,6 +33,7 @@ var dependencies = [...]string{
 	leyline.RefusalUnknownTimer:     "timer",
 	leyline.RefusalUnknownBlueprint: "blueprint",
 	leyline.RefusalDiskLow:          "disk",
+	leyline.RefusalCompileOff:       "posture",
 }
 
 func dependency(k leyline.RefusalKind) string {

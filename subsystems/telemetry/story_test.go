@@ -32,6 +32,7 @@ func (s story) records() []l.Record {
 var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
 	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory},
+	{"compile", compileStory},
 }
 
 var planeStory = []scene{
@@ -69,7 +70,7 @@ var planeStory = []scene{
 var trainingStory = []scene{
 	{"a run opens", "r1", l.RunOpened{Run: "r1"}, []l.Event{
 		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{
-			Run: "r1", Workload: "penguins", Framework: "go-gonum", Tasks: []l.TaskID{"species", "sex"},
+			Run: "r1", Workload: "penguins", Framework: "go-gonum", Posture: l.Posture{Version: "1", Device: "cpu", Compile: l.SwitchOff}, Tasks: []l.TaskID{"species", "sex"},
 			Seeds: []l.SeedID{"s1"}, Blueprints: []l.BlueprintID{"mlp-8", "mlp-16"}, Parameters: 421, Steps: 300, Drills: []l.Drill{{Name: "nan", Step: 9}},
 		}},
 	}},

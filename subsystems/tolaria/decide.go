@@ -49,7 +49,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 	r := t.State.Tolaria.Run(x.Run)
 	e := leyline.RunResumed{
 		Run: x.Run, Incarnation: r.Incarnation + 1, Lineage: r.Lineage, Lost: r.Track.Step,
-		QuietBy: quietBy(t, x.Lockstep, r.Track.StepEWMA),
+		QuietBy: quietBy(t, x.Lockstep, r.Track.StepEWMA), Posture: x.Posture,
 	}
 	lost(t, r, x.Damaged)
 	upto := r.Track.Step

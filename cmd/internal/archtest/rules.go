@@ -36,7 +36,7 @@ var (
 		"github.com/klauspost/compress", xsys, hclog,
 	}
 	// deciderImports are what every decider and its leaves may see.
-	deciderImports = []string{"leyline", "leyline/guard", "projections", "subsystems/effect", "subsystems/detmath"}
+	deciderImports = []string{"leyline", "leyline/guard", "projections", "subsystems/breaker", "subsystems/effect", "subsystems/detmath"}
 	// decisionImports are what a caller of the deciders may see.
 	decisionImports = []string{
 		"leyline", "leyline/guard", "leyline/sign", "leyline/wire", "projections",
@@ -70,6 +70,7 @@ var Table = []Rule{
 
 	{Package: "subsystems/detmath", Purity: Pure},
 	{Package: "subsystems/effect", Own: []string{"leyline", "projections"}, Purity: Pure},
+	{Package: "subsystems/breaker", Own: []string{"leyline", "projections"}, Purity: Pure},
 	{Package: "subsystems/tolaria/track", Own: []string{"subsystems/detmath"}, Purity: Pure},
 	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},

@@ -109,6 +109,7 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 	case reflect.Struct:
 		if c, ok := v.Addr().Interface().(*leyline.Check); ok && strings.Contains(c.Name, "latency") {
 			c.Value = 0
+			c.OK = c.OK || c.Mode == leyline.RuleShadow // a slow machine is seen and changes nothing
 		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); private(f, kind) {

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "record the golden log and incident again")
 
-const goldenDir = "../../../testdata/golden/v0"
+const goldenDir = "../../../testdata/golden/v1"
 
 // TestMakeGolden records the golden log of this format version and the incident
 // in it, from a real run with one injected fault, when asked to with -update.

@@ -52,11 +52,13 @@ func Sanity(bp *leyline.BlueprintRegistered, mesh []string) Verdict {
 	return *v
 }
 
-// GradientHealth is G1: the kernel is verified and nothing has leaked.
-func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed) Verdict {
+// GradientHealth is G1: the kernel is verified, nothing has leaked, and the
+// compile breaker lets one more kind of code be compiled.
+func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed, compile bool) Verdict {
 	v := begin(leyline.GateGradientHealth)
 	v.must("kernel_ready", s.Kernel.Ready)
 	v.must("isolation_intact", !s.Isolation.Violated)
+	v.must("compile_breaker", compile)
 	took, budget := float64(s.Kernel.TookNs)/float64(time.Millisecond), float64(c.KernelLatency)
 	v.add("kernel_latency_ms", took, budget, took <= budget, c.LatencyMode)
 	return *v
@@ -70,6 +72,7 @@ func Stability(c *leyline.KasminaConfig, s *projections.Seed) Verdict {
 	g := s.Isolation.GradNorm
 	v.add("gradient_norm", g, 0, g > 0 && !math.IsInf(g, 0), leyline.RuleEnforce)
 	leak(v, c, s)
+	fallbacks(v, c, s)
 	return *v
 }
 
@@ -86,7 +89,13 @@ func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string) V
 	}
 	v.add("mesh_missing_layers", float64(missing), 0, missing == 0 && len(s.Mesh) > 0, leyline.RuleEnforce)
 	leak(v, c, s)
+	fallbacks(v, c, s)
 	return *v
+}
+
+// fallbacks holds it against a seed that its compiled code was given up.
+func fallbacks(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
+	v.add("compile_fallbacks", float64(s.Fallbacks), 0, s.Fallbacks == 0, c.FallbackMode)
 }
 
 func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
@@ -101,6 +110,7 @@ func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64) V
 	v := begin(leyline.GateSystemImpact)
 	v.add("observed_steps", float64(s.Isolation.Steps), float64(c.MinObserveSteps), s.Isolation.Steps >= c.MinObserveSteps, leyline.RuleEnforce)
 	leak(v, c, s)
+	fallbacks(v, c, s)
 	impact(v, c, s, loss)
 	return *v
 }
@@ -110,6 +120,7 @@ func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64) V
 func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Verdict {
 	v := begin(leyline.GateSystemImpact)
 	leak(v, c, s)
+	fallbacks(v, c, s)
 	impact(v, c, s, loss)
 	m := s.Contribution
 	v.must("probe_losses_finite", !math.IsNaN(m.Loss) && !math.IsInf(m.Loss, 0))

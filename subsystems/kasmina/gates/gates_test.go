@@ -24,7 +24,7 @@ func TestGates(t *testing.T) {
 	type seed = projections.Seed
 	cfg := leyline.DefaultConfig().Kasmina
 	layers := []string{"layer1", "layer2", "layer3"}
-	health := func(s *seed) gates.Verdict { return gates.GradientHealth(&cfg, s) }
+	health := func(s *seed) gates.Verdict { return gates.GradientHealth(&cfg, s, true) }
 	stability := func(s *seed) gates.Verdict { return gates.Stability(&cfg, s) }
 	mesh := func(s *seed) gates.Verdict { return gates.Interface(&cfg, s, layers) }
 	for _, c := range []struct {
@@ -83,12 +83,12 @@ func TestSlowKernelFailsWhenEnforced(t *testing.T) {
 	cfg := leyline.DefaultConfig().Kasmina
 	s := good()
 	s.Kernel.TookNs = 25e6
-	shadow := gates.GradientHealth(&cfg, s)
+	shadow := gates.GradientHealth(&cfg, s, true)
 	if last := shadow.Checks[len(shadow.Checks)-1]; !shadow.Passed || last.OK || last.Mode != leyline.RuleShadow {
 		t.Errorf("in shadow: %+v", shadow)
 	}
 	cfg.LatencyMode = leyline.RuleEnforce
-	if v := gates.GradientHealth(&cfg, s); v.Passed || v.Reason != "kernel_latency_ms" {
+	if v := gates.GradientHealth(&cfg, s, true); v.Passed || v.Reason != "kernel_latency_ms" {
 		t.Errorf("enforced: %+v", v)
 	}
 }

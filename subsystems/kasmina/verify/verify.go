@@ -65,6 +65,9 @@ func (v *Verdict) decode(env leyline.Envelope) bool {
 	if err != nil {
 		return v.reject(leyline.RejectMalformed, "%v", err)
 	}
+	if err := c.Metadata.Validate(); err != nil {
+		return v.reject(leyline.RejectMalformed, "%v", err)
+	}
 	v.Command = c
 	return true
 }

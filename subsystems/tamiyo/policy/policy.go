@@ -15,6 +15,9 @@ import (
 	"github.com/esper-plane/esper/projections"
 )
 
+// Name names the policy and its version in what it decides.
+const Name = "rules/1"
+
 // Question is everything the rules look at.
 type Question struct {
 	Step       leyline.Step   // of the window

@@ -1,0 +1,65 @@
+package leyline
+
+// BreakerState is where a circuit breaker stands (SPEC.md 1.1).
+type BreakerState = Enum[breakerStates]
+
+type breakerStates struct{}
+
+func (breakerStates) list() []string { return []string{"UNKNOWN", "CLOSED", "OPEN", "HALF_OPEN"} }
+
+// The states of a breaker: attempts are allowed, refused, or on trial.
+const (
+	BreakerUnknown BreakerState = iota
+	BreakerClosed
+	BreakerOpen
+	BreakerHalfOpen
+)
+
+// BreakerID names a breaker. Every run has its own of each.
+type BreakerID = Enum[breakerIDs]
+
+type breakerIDs struct{}
+
+func (breakerIDs) list() []string { return []string{"unspecified", "compile"} }
+
+// The breakers.
+const (
+	BreakerUnspecified BreakerID = iota
+	BreakerCompile               // fed by compile fallbacks, asked by gate G1
+)
+
+// BreakerAction says what moved a breaker.
+type BreakerAction = Enum[breakerActions]
+
+type breakerActions struct{}
+
+func (breakerActions) list() []string {
+	return []string{"unspecified", "count", "transition", "extend"}
+}
+
+// The actions: a counter changed, the state changed, an open one stays so for
+// longer.
+const (
+	BreakerActionUnspecified BreakerAction = iota
+	BreakerCount
+	BreakerTransition
+	BreakerExtend
+)
+
+// BreakerMoved is everything about a breaker that has changed. Breakers are
+// never rewound.
+type BreakerMoved struct {
+	Run       RunID
+	Breaker   BreakerID
+	Action    BreakerAction
+	From      BreakerState
+	To        BreakerState
+	Reason    string  // what was counted: the failure's own reason, "success" or "cooldown_elapsed"
+	Failures  uint32  // in a row
+	Successes uint32  // while HALF_OPEN
+	Until     Instant // OPEN: end of the cool-down
+	UntilStep Step    // the same in a lockstep run, where time decides nothing
+}
+
+// EventKind implements Event.
+func (BreakerMoved) EventKind() EventKind { return EventBreakerMoved }

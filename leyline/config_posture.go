@@ -1,0 +1,175 @@
+package leyline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// PostureConfig is the baseline that a run's declared posture is held to. What a
+// key asks of torch only is said; an empty list allows everything.
+type PostureConfig struct {
+	Frameworks         []string `toml:"frameworks" comment:"Frameworks whose trainers may open runs."`
+	TorchMin           string   `toml:"torch_min" comment:"Oldest torch, in PEP 440 order; a local part (+cu128) does not count. Loading weights is safe from memory corruption from 2.10 on (CVE-2026-24747)."`
+	TorchBelow         string   `toml:"torch_below" comment:"First torch that is too new; empty: none is."`
+	Devices            []string `toml:"devices" comment:"Kinds of device, without the index: cpu, cuda, ...; empty: any."`
+	Compile            Demand   `toml:"compile" comment:"torch: off, on or any: whether the step must be compiled."`
+	CompileModes       []string `toml:"compile_modes" comment:"Modes of torch.compile; empty: any."`
+	Inference          Demand   `toml:"inference" comment:"torch: off, on or any: probes and evaluations under torch.inference_mode."`
+	MatmulPrecisions   []string `toml:"matmul_precisions" comment:"torch: highest, high, medium: allowed float32 matmul precisions; empty: any."`
+	TF32               Demand   `toml:"tf32" comment:"torch: off, on or any: TF32 in matrix products."`
+	CuDNNBenchmark     Demand   `toml:"cudnn_benchmark" comment:"torch: off, on or any: torch.backends.cudnn.benchmark."`
+	CuDNNDeterministic Demand   `toml:"cudnn_deterministic" comment:"torch: off, on or any: torch.backends.cudnn.deterministic."`
+	CuDNNTF32          Demand   `toml:"cudnn_tf32" comment:"torch: off, on or any: torch.backends.cudnn.allow_tf32."`
+	WeightsOnly        Demand   `toml:"weights_only" comment:"torch: off, on or any: checkpoints loaded with weights_only=True."`
+}
+
+// demand is what the baseline asks of one switch of a posture.
+type demand struct {
+	field string // of Posture and of PostureConfig
+	want  Demand
+}
+
+func (c PostureConfig) demands() []demand {
+	return []demand{
+		{"compile", c.Compile}, {"inference", c.Inference}, {"tf32", c.TF32},
+		{"cudnn_benchmark", c.CuDNNBenchmark}, {"cudnn_deterministic", c.CuDNNDeterministic},
+		{"cudnn_tf32", c.CuDNNTF32}, {"weights_only", c.WeightsOnly},
+	}
+}
+
+// Unmet names the first switch of a posture that is not where the baseline wants
+// it, and what is wanted; an empty field when all are.
+func (c PostureConfig) Unmet(p Posture) (field string, is Switch, want Demand) {
+	have := p.switches()
+	for i, d := range c.demands() {
+		if s := have[i].value; d.want == DemandOn && s != SwitchOn || d.want == DemandOff && s != SwitchOff {
+			return d.field, s, d.want
+		}
+	}
+	return "", SwitchUnspecified, DemandUnspecified
+}
+
+func defaultPosture() PostureConfig {
+	return PostureConfig{
+		Frameworks: []string{"go-gonum", FrameworkTorch}, TorchMin: "2.8",
+		Compile: DemandAny, Inference: DemandOn, TF32: DemandAny,
+		CuDNNBenchmark: DemandAny, CuDNNDeterministic: DemandAny, CuDNNTF32: DemandAny, WeightsOnly: DemandOn,
+	}
+}
+
+func (v *configCheck) posture(c PostureConfig) {
+	v.names("posture.frameworks", c.Frameworks)
+	if len(c.Frameworks) == 0 {
+		v.add("posture.frameworks", "names no framework", "write the frameworks that may open runs, such as go-gonum and torch")
+	}
+	oldest := v.version("posture.torch_min", c.TorchMin)
+	if c.TorchBelow != "" {
+		newest := v.version("posture.torch_below", c.TorchBelow)
+		if oldest != nil && newest != nil && oldest.Compare(*newest) >= 0 {
+			v.add("posture.torch_below", fmt.Sprintf("is %s, not after posture.torch_min (%s)", c.TorchBelow, c.TorchMin), "raise the first or lower the second")
+		}
+	}
+	v.names("posture.devices", c.Devices)
+	v.names("posture.compile_modes", c.CompileModes)
+	v.names("posture.matmul_precisions", c.MatmulPrecisions)
+	for _, p := range c.MatmulPrecisions {
+		var m MatmulPrecision
+		if m.UnmarshalText([]byte(p)) != nil || m == MatmulUnspecified {
+			v.add("posture.matmul_precisions", fmt.Sprintf("has %q", clip(p)), "write highest, high, medium, or an empty list")
+			break
+		}
+	}
+	for _, d := range c.demands() {
+		if err := d.want.Validate(); err != nil {
+			v.add("posture."+d.field, err.Error(), "write off, on or any")
+		}
+	}
+}
+
+// version demands a version in the form of PEP 440; nil when it is none.
+func (v *configCheck) version(key, s string) *PEP440 {
+	p, err := ParsePEP440(s)
+	if err != nil {
+		v.add(key, err.Error(), "write a version such as 2.8 or 2.9.1")
+		return nil
+	}
+	return &p
+}
+
+// names demands a short list of distinct words.
+func (v *configCheck) names(key string, list []string) {
+	var c check
+	bound(&c, key, len(list), MaxArguments)
+	distinct(&c, key, list)
+	if c.err != nil {
+		v.add(key, strings.TrimSpace(c.err.Field[len(key):]+" "+c.err.Reason), "write distinct words of letters, digits and ._:-")
+	}
+}
+
+// BreakerConfig configures the breakers of a run.
+type BreakerConfig struct {
+	Failures  uint32 `toml:"failures" comment:"Failures in a row that open a breaker, 1 or more."`
+	Open      Millis `toml:"open_ms" comment:"How long an open breaker refuses before it lets one attempt through."`
+	OpenSteps uint32 `toml:"open_steps" comment:"The same in a lockstep run, in steps: there no decision may depend on time."`
+	Successes uint32 `toml:"successes" comment:"Successes of a half-open breaker that close it, 1 or more."`
+}
+
+func defaultBreaker() BreakerConfig {
+	return BreakerConfig{Failures: 3, Open: 60_000, OpenSteps: 100, Successes: 2}
+}
+
+func (v *configCheck) breaker(c BreakerConfig) {
+	v.atLeast("breaker.failures", uint64(c.Failures), 1)
+	v.atLeast("breaker.open_ms", uint64(c.Open), 1)
+	v.atLeast("breaker.open_steps", uint64(c.OpenSteps), 1)
+	v.atLeast("breaker.successes", uint64(c.Successes), 1)
+}
+
+// MaxLane bounds the capacity of a lane of telemetry, in packets.
+const MaxLane = 1 << 20
+
+// TelemetryConfig configures what happens to telemetry once it is computed.
+type TelemetryConfig struct {
+	EmergencyPerMin uint32   `toml:"emergency_per_min" comment:"WARNING and ERROR packets that the emergency stream carries a minute before it says how many it leaves out; CRITICAL always passes; 0: no cap."`
+	QueueCritical   uint32   `toml:"queue_critical" comment:"CRITICAL packets that may wait for one subscriber before it is cut off, 1 or more."`
+	QueueHigh       uint32   `toml:"queue_high" comment:"WARNING and ERROR packets that may wait for one subscriber, 1 or more."`
+	QueueNormal     uint32   `toml:"queue_normal" comment:"Other packets that may wait for one subscriber, 1 or more."`
+	Subscribers     uint32   `toml:"subscribers" comment:"Streams that may be open at a time, 1 or more."`
+	WebhookURL      string   `toml:"webhook_url" comment:"Receiver of alerts in the format of Alertmanager's webhook, http or https; empty: none."`
+	WebhookPriority Priority `toml:"webhook_priority" comment:"Least priority of a packet that is sent there: HIGH or CRITICAL."`
+}
+
+func defaultTelemetry() TelemetryConfig {
+	return TelemetryConfig{
+		EmergencyPerMin: 120, QueueCritical: 1024, QueueHigh: 4096, QueueNormal: 8192, Subscribers: 16, WebhookPriority: PriorityHigh,
+	}
+}
+
+func (v *configCheck) telemetry(c TelemetryConfig) {
+	for _, q := range []struct {
+		key string
+		n   uint32
+	}{{"telemetry.queue_critical", c.QueueCritical}, {"telemetry.queue_high", c.QueueHigh}, {"telemetry.queue_normal", c.QueueNormal}} {
+		v.atLeast(q.key, uint64(q.n), 1)
+		v.atMost(q.key, uint64(q.n), MaxLane)
+	}
+	v.atLeast("telemetry.subscribers", uint64(c.Subscribers), 1)
+	v.atMost("telemetry.subscribers", uint64(c.Subscribers), 1024)
+	v.webhook("telemetry.webhook_url", c.WebhookURL)
+	if c.WebhookPriority != PriorityHigh && c.WebhookPriority != PriorityCritical {
+		v.add("telemetry.webhook_priority", "is "+c.WebhookPriority.String(), "write HIGH or CRITICAL")
+	}
+}
+
+func (v *configCheck) webhook(key, s string) {
+	if s == "" || !v.osText(key, "", s) {
+		return
+	}
+	host, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		host, ok = strings.CutPrefix(s, "http://")
+	}
+	if host, _, _ = strings.Cut(host, "/"); !ok || host == "" || strings.ContainsAny(s, " \t\r\n") {
+		v.add(key, fmt.Sprintf("is %q", clip(s)), "write a URL that begins with http:// or https://, or nothing")
+	}
+}

@@ -1,0 +1,95 @@
+package leyline
+
+import "fmt"
+
+// ScoreKind names a figure that stood behind a decision.
+type ScoreKind = Enum[scoreKinds]
+
+type scoreKinds struct{}
+
+func (scoreKinds) list() []string {
+	return []string{
+		"unspecified", "value_estimate", "risk_score", "seed_score", "blueprint_score", "breaker_confidence", "feature_coverage",
+	}
+}
+
+// The scores. All but the first are in [0,1].
+const (
+	ScoreUnspecified       ScoreKind = iota
+	ScoreValue                       // what the policy expects of the action
+	ScoreRisk                        // of the action
+	ScoreSeed                        // of the seed among the candidates
+	ScoreBlueprint                   // of the blueprint among the candidates
+	ScoreBreakerConfidence           // that the breakers may be relied on
+	ScoreCoverage                    // share of the policy's features that were present
+)
+
+// Score is one figure behind a decision.
+type Score struct {
+	Kind  ScoreKind
+	Value float64
+}
+
+// GroupCoverage is the share of a feature group that was present.
+type GroupCoverage struct {
+	Group string  // syntax of an id
+	Ratio float64 // [0,1]
+}
+
+// DecisionMetadata says how a command came about. It is signed with the command,
+// and it decides nothing: the verifier and the gates do not read it.
+type DecisionMetadata struct {
+	Policy       string // name and version of the policy; empty for a person's command
+	Reason       RiskReason
+	Conservative bool            // the mode in force
+	Asked        Step            // the step of the window it was decided in
+	Scores       []Score         // ascending by Kind, each at most once; what was not computed is not there
+	Coverage     []GroupCoverage // ascending by Group, at most MaxExtraMetrics
+}
+
+// Score returns a figure; false when it was not computed.
+func (d DecisionMetadata) Score(kind ScoreKind) (float64, bool) {
+	for _, s := range d.Scores {
+		if s.Kind == kind {
+			return s.Value, true
+		}
+	}
+	return 0, false
+}
+
+// Validate returns a *Refusal that names the first field that is wrong. An empty
+// value is valid: a person need not explain a command.
+func (d DecisionMetadata) Validate() error {
+	var c check
+	d.check(&c, "metadata")
+	return c.result()
+}
+
+func (d DecisionMetadata) check(c *check, field string) {
+	text(c, field+".policy", d.Policy, MaxIDLen)
+	if !d.Reason.Known() {
+		needEnum(c, field+".reason", d.Reason)
+	}
+	bound(c, field+".scores", len(d.Scores), len(scoreKinds{}.list()))
+	for i, s := range d.Scores {
+		where := at(field+".scores", i)
+		needEnum(c, where+".kind", s.Kind)
+		if i > 0 && s.Kind <= d.Scores[i-1].Kind {
+			c.fail(Invalid(where+".kind", fmt.Sprintf("is %s, which does not come after %s", s.Kind, d.Scores[i-1].Kind)))
+		}
+		if s.Kind == ScoreValue {
+			finite(c, where+".value", s.Value)
+		} else {
+			unit(c, where+".value", s.Value)
+		}
+	}
+	bound(c, field+".coverage", len(d.Coverage), MaxExtraMetrics)
+	for i, g := range d.Coverage {
+		where := at(field+".coverage", i)
+		needID(c, where+".group", g.Group)
+		unit(c, where+".ratio", g.Ratio)
+		if i > 0 && g.Group <= d.Coverage[i-1].Group {
+			c.fail(Invalid(where+".group", fmt.Sprintf("is %q, which does not come after %q", clip(g.Group), clip(d.Coverage[i-1].Group))))
+		}
+	}
+}

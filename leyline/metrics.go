@@ -1,0 +1,89 @@
+package leyline
+
+import "fmt"
+
+// TrainingMetric names a figure that a trainer may report with a step beside
+// what every step must hold (SPEC.md 1.3, TrainingMetrics). The figures that the
+// plane derives itself (EWMAs, volatility, conflict rate) are not among them:
+// they are in training.assessed.
+type TrainingMetric = Enum[trainingMetrics]
+
+type trainingMetrics struct{}
+
+func (trainingMetrics) list() []string {
+	return []string{
+		"unspecified", "optimizer_momentum", "hook_latency_ms", "apply_ms", "finalize_ms", "input_wait_ms", "h2d_copy_ms",
+		"gpu_mem_used_gb", "gpu_mem_free_gb", "gpu_util_percent", "cpu_util_percent",
+	}
+}
+
+// The training metrics.
+const (
+	MetricUnspecified TrainingMetric = iota
+	TrainMomentum                    // mean over parameter groups that have one
+	TrainHookMs                      // waiting for the plane in the previous step, ms
+	TrainApplyMs                     // carrying out commands in the previous step, ms
+	TrainFinalizeMs                  // advancing blends in the previous step, ms
+	TrainInputWaitMs                 // waiting for the batch, ms
+	TrainCopyMs                      // copying the batch to the device, ms
+	TrainGPUMemUsedGB                // GiB
+	TrainGPUMemFreeGB                // GiB
+	TrainGPUUtil                     // percent, [0,100]
+	TrainCPUUtil                     // percent of one core, so above 100 with several
+)
+
+// MaxExtraMetrics bounds TrainingMetrics.Extra and FieldReportDelta.Extra.
+const MaxExtraMetrics = 16
+
+// Reading is one figure of a known kind.
+type Reading struct {
+	Metric TrainingMetric
+	Value  float64 // finite
+}
+
+// Extra is a figure that no contract knows.
+type Extra struct {
+	Name  string // syntax of an id
+	Value float64
+}
+
+// TrainingMetrics are the optional figures of a step. What was not measured is
+// not in it; nothing stands in for it.
+type TrainingMetrics struct {
+	Readings []Reading // ascending by Metric, each at most once
+	Extra    []Extra   // at most MaxExtraMetrics, ascending by Name, each at most once
+}
+
+// Get returns a reading; false when it was not reported.
+func (m TrainingMetrics) Get(want TrainingMetric) (float64, bool) {
+	for _, r := range m.Readings {
+		if r.Metric == want {
+			return r.Value, true
+		}
+	}
+	return 0, false
+}
+
+func (m TrainingMetrics) check(c *check, field string) {
+	bound(c, field+".readings", len(m.Readings), len(trainingMetrics{}.list()))
+	for i, r := range m.Readings {
+		where := at(field+".readings", i)
+		needEnum(c, where+".metric", r.Metric)
+		finite(c, where+".value", r.Value)
+		if i > 0 && r.Metric <= m.Readings[i-1].Metric {
+			c.fail(Invalid(where+".metric", fmt.Sprintf("is %s, which does not come after %s", r.Metric, m.Readings[i-1].Metric)))
+		}
+	}
+	extras(c, field+".extra", m.Extra)
+}
+
+func extras(c *check, field string, list []Extra) {
+	bound(c, field, len(list), MaxExtraMetrics)
+	for i, x := range list {
+		needID(c, at(field, i)+".name", x.Name)
+		finite(c, at(field, i)+".value", x.Value)
+		if i > 0 && x.Name <= list[i-1].Name {
+			c.fail(Invalid(at(field, i)+".name", fmt.Sprintf("is %q, which does not come after %q", clip(x.Name), clip(list[i-1].Name))))
+		}
+	}
+}

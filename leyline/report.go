@@ -1,0 +1,104 @@
+package leyline
+
+// ReportOutcome is what became of an adaptation.
+type ReportOutcome = Enum[reportOutcomes]
+
+type reportOutcomes struct{}
+
+func (reportOutcomes) list() []string {
+	return []string{"unspecified", "success", "neutral", "regression", "aborted"}
+}
+
+// The outcomes of a field report.
+const (
+	ReportUnspecified ReportOutcome = iota
+	ReportSuccess
+	ReportNeutral
+	ReportRegression
+	ReportAborted
+)
+
+// MaxMitigations bounds FieldReport.FollowUps.
+const MaxMitigations = 16
+
+// Mitigation is something that followed an adaptation.
+type Mitigation struct {
+	Kind   EventKind // of the event that was the follow-up
+	Record Seq       // that holds it
+	Why    string
+}
+
+// FieldReportDelta is what an adaptation changed, measured over the report's
+// window. A learner stacks the eight figures in this order (SPEC.md 1.3).
+type FieldReportDelta struct {
+	Loss           float64 // after less before
+	Parameters     float64 // after less before, in parameters
+	RiskIndex      float64 // class of the risk, as the policy counts them
+	RiskScore      float64 // [0,1]
+	PolicyMs       float64 // the policy's answer, ms
+	HookMs         float64 // the trainer's wait for the plane, ms
+	KasminaApplyMs float64 // carrying out the command, ms
+	KasminaEndMs   float64 // finalising the steps of the window, mean, ms
+	Extra          []Extra // at most MaxExtraMetrics, ascending by Name
+}
+
+// FieldReport tells a learner what a command did to a run. Filing reports is
+// Tamiyo's; this is the contract.
+type FieldReport struct {
+	Report       CommandID // unique; the id under which it is delivered
+	Command      CommandID
+	Run          RunID
+	Seed         SeedID
+	Blueprint    BlueprintID
+	Outcome      ReportOutcome
+	Delta        FieldReportDelta
+	WindowEpochs uint32  // epochs observed, 1 or more
+	IssuedAt     Instant // plane time; required (a report without one would never expire)
+	Policy       string  // name and version of the policy
+	FollowUps    []Mitigation
+	Notes        string
+}
+
+// Validate returns a *Refusal that names the first field that is missing or
+// wrong.
+func (r FieldReport) Validate() error {
+	var c check
+	needID(&c, "report", r.Report)
+	needID(&c, "command", r.Command)
+	needID(&c, "run", r.Run)
+	needID(&c, "seed", r.Seed)
+	needID(&c, "blueprint", r.Blueprint)
+	needEnum(&c, "outcome", r.Outcome)
+	r.Delta.check(&c, "delta")
+	need(&c, "window_epochs", r.WindowEpochs > 0)
+	need(&c, "issued_at", r.IssuedAt > 0)
+	needText(&c, "policy", r.Policy)
+	bound(&c, "follow_ups", len(r.FollowUps), MaxMitigations)
+	for i, m := range r.FollowUps {
+		needEnum(&c, at("follow_ups", i)+".kind", m.Kind)
+		need(&c, at("follow_ups", i)+".record", m.Record > 0)
+		text(&c, at("follow_ups", i)+".why", m.Why, MaxText)
+	}
+	text(&c, "notes", r.Notes, MaxText)
+	return c.result()
+}
+
+func (d FieldReportDelta) check(c *check, field string) {
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{
+		{"loss", d.Loss}, {"parameters", d.Parameters}, {"risk_index", d.RiskIndex}, {"risk_score", d.RiskScore},
+		{"policy_ms", d.PolicyMs}, {"hook_ms", d.HookMs}, {"kasmina_apply_ms", d.KasminaApplyMs}, {"kasmina_end_ms", d.KasminaEndMs},
+	} {
+		finite(c, field+"."+f.name, f.value)
+	}
+	unit(c, field+".risk_score", d.RiskScore)
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"policy_ms", d.PolicyMs}, {"hook_ms", d.HookMs}, {"kasmina_apply_ms", d.KasminaApplyMs}, {"kasmina_end_ms", d.KasminaEndMs}} {
+		notNegative(c, field+"."+f.name, f.value)
+	}
+	extras(c, field+".extra", d.Extra)
+}

@@ -1,0 +1,108 @@
+package breaker_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/breaker"
+)
+
+// machine plays a story against one breaker: "f" a failure, "s" a success, "?"
+// an attempt that must be allowed, "!" one that must be refused, and a digit
+// lets as much time, or as many steps, go by.
+type machine struct {
+	t   *testing.T
+	cfg leyline.BreakerConfig
+	now breaker.Now
+	b   projections.Breaker
+}
+
+func (m *machine) take(e leyline.BreakerMoved) {
+	if e.From != m.b.State || e.Breaker != m.b.ID || e.Run != m.now.Run {
+		m.t.Errorf("moved %+v from %+v", e, m.b)
+	}
+	m.b = projections.Breaker{ID: e.Breaker, State: e.To, Failures: e.Failures, Successes: e.Successes, Until: e.Until, UntilStep: e.UntilStep}
+}
+
+func (m *machine) play(story string) {
+	for i, c := range story {
+		switch c {
+		case 'f':
+			m.take(breaker.Fail(&m.cfg, m.b, m.now, "why"))
+		case 's':
+			if e, moves := breaker.Succeed(&m.cfg, m.b, m.now); moves {
+				m.take(e)
+			}
+		case '?', '!':
+			ok, e, moves := breaker.Allow(m.b, m.now)
+			if ok != (c == '?') {
+				m.t.Errorf("%q: attempt %d: allowed %v in state %+v", story, i, ok, m.b)
+			}
+			if moves {
+				m.take(e)
+			}
+		default:
+			m.now.At = m.now.At.Add(leyline.Millis(c - '0').Duration())
+			m.now.Step += leyline.Step(c - '0')
+		}
+	}
+}
+
+func TestStories(t *testing.T) {
+	for _, x := range []struct {
+		name, story string
+		want        leyline.BreakerState
+	}{
+		{"closed until the threshold", "?ff?", leyline.BreakerClosed},
+		{"opens at the threshold", "fff!", leyline.BreakerOpen},
+		{"a success starts the count again", "ffsff?", leyline.BreakerClosed},
+		{"refuses during the cool-down", "fff4!", leyline.BreakerOpen},
+		{"half open after it", "fff5?", leyline.BreakerHalfOpen},
+		{"refusals do not extend it", "fff2!2!1?", leyline.BreakerHalfOpen},
+		{"a failure extends it", "fff4f4!1?", leyline.BreakerHalfOpen},
+		{"a failure while half open", "fff5?f4!1?", leyline.BreakerHalfOpen},
+		{"enough successes close it", "fff5?ss?", leyline.BreakerClosed},
+		{"one is not enough", "fff5?s?", leyline.BreakerHalfOpen},
+		{"successes must be in a row", "fff5?sf5?s", leyline.BreakerHalfOpen},
+		{"successes while open say nothing", "fffsss!", leyline.BreakerOpen},
+		{"closed again it takes as many failures", "fff5?ssff?f!", leyline.BreakerOpen},
+	} {
+		for _, lockstep := range []bool{false, true} {
+			m := machine{t: t, cfg: leyline.BreakerConfig{Failures: 3, Open: 5, OpenSteps: 5, Successes: 2}}
+			m.now = breaker.Now{Run: "r", At: 1000, Step: 7, Lockstep: lockstep}
+			m.b = (&projections.Run{}).Breaker(leyline.BreakerCompile)
+			m.play(x.story)
+			if m.b.State != x.want {
+				t.Errorf("%s (lockstep %v): %+v, want %s", x.name, lockstep, m.b, x.want)
+			}
+			if lockstep && m.b.Until != 0 || !lockstep && m.b.UntilStep != 0 {
+				t.Errorf("%s: the wrong clock decides: %+v", x.name, m.b)
+			}
+		}
+	}
+}
+
+func TestMovesSayWhatHappened(t *testing.T) {
+	cfg := leyline.BreakerConfig{Failures: 2, Open: 1, OpenSteps: 1, Successes: 1}
+	now := breaker.Now{Run: "r", At: 10}
+	b := projections.Breaker{ID: leyline.BreakerCompile, State: leyline.BreakerClosed, Failures: 1}
+	want := leyline.BreakerMoved{
+		Run: "r", Breaker: leyline.BreakerCompile, Action: leyline.BreakerTransition, From: leyline.BreakerClosed, To: leyline.BreakerOpen,
+		Reason: "why", Failures: 2, Until: 1_000_010,
+	}
+	if d := cmp.Diff(want, breaker.Fail(&cfg, b, now, "why")); d != "" {
+		t.Error(d)
+	}
+	b.State, b.Failures, b.Until = leyline.BreakerOpen, 2, 20
+	want = leyline.BreakerMoved{
+		Run: "r", Breaker: leyline.BreakerCompile, Action: leyline.BreakerTransition, From: leyline.BreakerOpen, To: leyline.BreakerHalfOpen,
+		Reason: breaker.CooledDown, Failures: 2,
+	}
+	now.At = 20
+	if _, got, _ := breaker.Allow(b, now); cmp.Diff(want, got) != "" {
+		t.Error(cmp.Diff(want, got))
+	}
+}
