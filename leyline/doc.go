@@ -26,8 +26,22 @@
 // Persisted types contain no Go map, no pointer, no interface and no any;
 // floats keep their exact bits. Every enum's zero value means "not set" and is
 // refused wherever a value is required. Codes and names are appended to and
-// never reused. The stored format is version 0 and may change freely until the
-// subsystems are complete; testdata holds golden bytes.
+// never reused. Stored types are version 1; package wire says how they may
+// change, and testdata holds golden bytes.
+//
+// # What was not measured
+//
+// A figure that may be absent is an entry of a list that is ascending by an
+// enum (TrainingMetrics, DecisionMetadata): what was not measured is not there,
+// and nothing stands in for it. Figures that no contract knows are in a bounded
+// list ascending by name (Extra). There is one form for the same content.
+//
+// # Posture
+//
+// A trainer says how it runs its framework when it opens a run (Posture). A
+// switch that was not declared is missing, not off. The configuration holds the
+// baseline; package guard compares, and refuses. Compiled code that is given up
+// later is an input of its own (CompileFallback).
 //
 // # Who talks to whom
 //
