@@ -59,10 +59,13 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 	return p, nil
 }
 
+// startWorker makes the shared worker. If it has more than one place, one is for
+// the staging of rollbacks, which cannot wait for a slow kernel store.
 func (p *Plane) startWorker() error {
 	c := p.opts.Process
 	w, err := worker.New(worker.Options{
-		Concurrency: int(c.Workers), Queue: int(c.WorkerQueue), Shutdown: c.Shutdown.Duration(),
+		Concurrency: int(c.Workers), Reserved: min(1, int(c.Workers)-1),
+		Queue: int(c.WorkerQueue), Shutdown: c.Shutdown.Duration(),
 	})
 	p.worker = w
 	return err

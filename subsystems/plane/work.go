@@ -20,15 +20,15 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 	if c != nil {
 		c.waits++
 	}
-	work := l.prefetch
+	work, class := l.prefetch, worker.Normal
 	switch f.Kind {
 	case leyline.EffectStage:
-		work = l.stage
+		work, class = l.stage, worker.Urgent // its budget is the rollback's
 	case leyline.EffectPolicy:
 		work = l.ask(policy.Ask(l.state, f.Run).Clone())
 	}
 	l.submit(worker.Job{
-		Name: f.Kind.String() + " " + f.ID.String(), Timeout: l.budget(f),
+		Name: f.Kind.String() + " " + f.ID.String(), Priority: class, Timeout: l.budget(f),
 		Run: func(ctx context.Context) error { return work(ctx, f, done) },
 	}, done)
 }
@@ -90,7 +90,7 @@ func (l *loop) act(f effect.Effect) {
 		l.later = append(l.later, l.publish(f))
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
-			Name: "evict " + f.ID.String(), Timeout: 10 * time.Second,
+			Name: "evict " + f.ID.String(), Priority: worker.Background, Timeout: 10 * time.Second,
 			Run: func(context.Context) error { return l.plane.remove(f.Run, f.File) },
 		}, &completion{effect: f})
 	}

@@ -170,7 +170,7 @@ func TestDeadlineHoldsWithoutItsWatcher(t *testing.T) {
 	})
 }
 
-func TestDurationsAreSummed(t *testing.T) {
+func TestDurationsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{Concurrency: 1})
 		a := submit(t, w, Job{Name: "a", Run: obedient(3 * time.Second)})
@@ -178,9 +178,22 @@ func TestDurationsAreSummed(t *testing.T) {
 		outcome(t, a)
 		outcome(t, b)
 		closeWorker(t, w)
-		want := Stats{Submitted: 2, Done: 2, QueuedTotal: 3 * time.Second, QueuedMax: 3 * time.Second, RanTotal: 5 * time.Second, RanMax: 3 * time.Second}
-		if d := cmp.Diff(want, w.Stats()); d != "" {
-			t.Errorf("stats (-want +got):\n%s", d)
+		s := w.Stats()
+		for name, h := range map[string]Histogram{"waited": s.Waited.Done, "ran": s.Ran.Done, "normal": s.Classes[Normal.lane()].Waited} {
+			want := Histogram{Sum: 3 * time.Second, Max: 3 * time.Second}
+			want.Counts[bucketOf(0)]++
+			want.Counts[bucketOf(3*time.Second)]++
+			if name == "ran" {
+				want = Histogram{Sum: 5 * time.Second, Max: 3 * time.Second}
+				want.Counts[bucketOf(2*time.Second)]++
+				want.Counts[bucketOf(3*time.Second)]++
+			}
+			if d := cmp.Diff(want, h); d != "" {
+				t.Errorf("%s (-want +got):\n%s", name, d)
+			}
+		}
+		if waited, ran := s.Waited.All(), s.Ran.All(); waited != s.Waited.Done || ran != s.Ran.Done {
+			t.Errorf("jobs that are done are counted as something else too: %+v, %+v", waited, ran)
 		}
 	})
 }

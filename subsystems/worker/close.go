@@ -18,13 +18,12 @@ func (w *Worker) Close(ctx context.Context) error {
 		open = append(open, j)
 	}
 	w.checkIdle()
+	timer := time.NewTimer(w.o.Shutdown)
 	w.mu.Unlock()
+	defer timer.Stop()
 	for _, j := range open {
 		w.abort(j, Cancelled, ErrClosed)
 	}
-
-	timer := time.NewTimer(w.o.Shutdown)
-	defer timer.Stop()
 	select {
 	case <-w.idle:
 		return nil
@@ -38,5 +37,5 @@ func (w *Worker) Close(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return &LeakError{Names: w.leakedNames(), Callbacks: w.callbacks[fromQueue] + w.callbacks[fromRun]}
+	return &LeakError{Names: w.leakedNames(), Callbacks: w.totals().callbacks()}
 }

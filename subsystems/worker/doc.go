@@ -7,20 +7,47 @@
 //   - Submit never waits. It accepts a job or says at once why not.
 //   - Every accepted job ends in exactly one State, counted once, and its Done
 //     function is called exactly once.
-//   - An outcome is never later than the job's deadline, its cancellation or
-//     Close, whatever the job does. Go cannot stop a function that ignores its
-//     context; such a job is reported at once, its eventual result is discarded,
-//     and until it returns it is listed by name as leaked.
+//   - The deadline, the cancellation and Close reach the work as the end of its
+//     context, and the outcome is known at that moment, whatever the job does. Go
+//     cannot stop a function that ignores its context; such a job is reported at
+//     once, its eventual result is discarded, and until it returns it is listed by
+//     name as leaked. Close waits for it no longer than Options.Shutdown.
 //   - A panic in a job is a failed outcome with the text of the panic, or a
 //     counter if the job had ended before.
+//   - Stats is true at one moment: no job is missing from it or in it twice.
+//   - A worker without jobs has no goroutine; when Close has returned nil none is
+//     left, but for those that are on their way out of their last function.
+//
+// "At that moment" is within the time that the Go scheduler takes to run a timer
+// and a goroutine, and a goroutine of the worker to take its lock.
 //
 // # How much runs at once
 //
 // With C = Options.Concurrency, at most C jobs run whose outcome is open, and at
-// most C more that are leaked or whose Done function is being called. So a few
-// stuck jobs do not stop the others, while goroutines and memory stay bounded:
-// when C jobs are stuck, each further one holds a place of the C until it
-// returns. Jobs start in the order of their submission.
+// most 2C jobs run, are leaked or are calling their Done function. So a few stuck
+// jobs do not stop the others, while goroutines and memory stay bounded: when C
+// jobs are stuck, each further one holds a place of the C until it returns. (A
+// leaked job counts twice while its Done function is being called.)
+//
+// R = Options.Reserved of the C places, and of the 2C, are kept free of all but
+// urgent jobs. So as long as fewer than R urgent jobs run, leak or call back, the
+// next one starts at once, however many other jobs are slow or stuck.
+//
+// # Classes
+//
+// A job is Urgent, Normal or Background. Within a class jobs start in the order of
+// their submission; among classes the higher one starts first, with one
+// exception against starvation: while jobs of a class wait, at most 16 jobs of
+// higher classes start before the next of that class does. Starts in reserved
+// places, which it could not have had, do not count. Urgent work pays little for
+// that: while more of it waits than can run, 88 % of the starts are its own, and
+// with reserved places more. Nothing that runs is interrupted for a higher class.
+//
+// Each class has a queue of its own, of Options.Queue places. So what waits in one
+// class never makes Submit refuse a job of another, and a submitter that gets a
+// FullError knows that its own class is behind. It may drop the job, do without, or
+// come back; the worker keeps nobody waiting. In total 3*Queue jobs may wait. A job
+// that ended while it waited keeps its place until its Done function has returned.
 //
 // # Life of a job
 //
@@ -30,4 +57,10 @@
 //
 // The context given to Run carries the values and the cancellation of the
 // context given to Submit, and the job's deadline.
+//
+// # Latency
+//
+// Stats has histograms of how long jobs waited and ran, by outcome, and of how
+// long they waited, by class. Their buckets are fixed, two for each doubling from
+// 0.1 ms to 78.6 s; Histogram.Quantile is at most half above the truth there.
 package worker

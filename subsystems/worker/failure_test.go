@@ -41,21 +41,26 @@ func TestPanicAndGoexitAreFailures(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	for _, o := range []Options{{Concurrency: -1}, {Queue: -1}, {Shutdown: -1}} {
+	for _, o := range []Options{
+		{Concurrency: -1}, {Reserved: -1}, {Queue: -1}, {Shutdown: -1}, {Concurrency: 2, Reserved: 2}, {Reserved: 8},
+	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
 	}
 	w := start(t, Options{})
-	if d := cmp.Diff(Options{Concurrency: 8, Queue: 256, Shutdown: 5 * time.Second}, w.o); d != "" {
+	if d := cmp.Diff(Options{Concurrency: 8, Queue: 256, Shutdown: 5 * time.Second}, w.Stats().Options); d != "" {
 		t.Errorf("defaults (-want +got):\n%s", d)
 	}
-	for _, j := range []Job{{Name: "nothing"}, {Name: "negative", Timeout: -1, Run: obedient(0)}} {
+	for _, j := range []Job{
+		{Name: "nothing"}, {Name: "negative", Timeout: -1, Run: obedient(0)},
+		{Name: "low", Priority: Background - 1, Run: obedient(0)}, {Name: "high", Priority: Urgent + 1, Run: obedient(0)},
+	} {
 		if _, err := w.Submit(context.Background(), j); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", j.Name, err)
 		}
 	}
-	wantStats(t, w, Stats{Rejected: 2})
+	wantStats(t, w, Stats{Rejected: 4})
 }
 
 func TestWaitGivesUpWithItsOwnContext(t *testing.T) {

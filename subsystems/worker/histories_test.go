@@ -18,6 +18,7 @@ import (
 type step struct {
 	Gap, Work, Timeout, Cancel time.Duration
 	Deaf                       bool
+	Priority                   Priority
 }
 
 func drawSteps(t *rapid.T) []step {
@@ -26,7 +27,8 @@ func drawSteps(t *rapid.T) []step {
 	}
 	steps := make([]step, rapid.IntRange(1, 30).Draw(t, "jobs"))
 	for i := range steps {
-		steps[i] = step{ms("gap", 0, 5), ms("work", 0, 20), ms("timeout", 0, 15), ms("cancel", -15, 10), rapid.Bool().Draw(t, "deaf")}
+		steps[i] = step{ms("gap", 0, 5), ms("work", 0, 20), ms("timeout", 0, 15), ms("cancel", -15, 10), rapid.Bool().Draw(t, "deaf"),
+			rapid.SampledFrom([]Priority{Urgent, Normal, Background}).Draw(t, "priority")}
 	}
 	return steps
 }
@@ -42,7 +44,7 @@ type history struct {
 
 	handles map[int]*Handle // of accepted steps
 	began   map[int]time.Time
-	refused int
+	sum     Stats // counters as the submitter has seen them
 }
 
 func (h *history) track(change int) {
@@ -54,11 +56,12 @@ func (h *history) track(change int) {
 
 func (h *history) play(i int, s step) {
 	time.Sleep(s.Gap)
+	class := &h.sum.Classes[s.Priority.lane()]
 	work := obedient(s.Work)
 	if s.Deaf {
 		work = deaf(s.Work)
 	}
-	handle, err := h.w.Submit(context.Background(), Job{Name: "j", Timeout: s.Timeout,
+	handle, err := h.w.Submit(context.Background(), Job{Name: "j", Timeout: s.Timeout, Priority: s.Priority,
 		Run: func(ctx context.Context) error { h.track(1); defer h.track(-1); return work(ctx) },
 		Done: func(Outcome) {
 			h.mu.Lock()
@@ -69,9 +72,12 @@ func (h *history) play(i int, s step) {
 		if !errors.Is(err, ErrFull) {
 			h.t.Fatalf("refused: %v", err)
 		}
-		h.refused++
+		h.sum.Rejected++
+		class.Full++
 		return
 	}
+	h.sum.Submitted++
+	class.Submitted++
 	h.handles[i], h.began[i] = handle, time.Now()
 	if s.Cancel >= 0 {
 		time.AfterFunc(s.Cancel, func() { handle.Cancel() })
@@ -79,11 +85,10 @@ func (h *history) play(i int, s step) {
 }
 
 // checkBounds holds at any time.
-func (h *history) checkBounds(o Options) {
+func (h *history) checkBounds() {
 	s := h.w.Stats()
-	ended := s.Done + s.Failed + s.TimedOut + s.Cancelled
-	if s.Queued > o.Queue || s.Running > o.Concurrency || s.Submitted != uint64(s.Queued+s.Running)+ended {
-		h.t.Errorf("stats break a bound: %+v", s)
+	if err := errors.Join(balanced(s), within(s)); err != nil {
+		h.t.Error(err)
 	}
 }
 
@@ -105,10 +110,15 @@ func (h *history) checkOutcome(i int, s step) Outcome {
 }
 
 // checkEnd compares the counters of an idle worker with the outcomes.
-func (h *history) checkEnd(o Options, sum Stats) {
-	want := sum
-	want.Submitted, want.Rejected = uint64(len(h.handles)), uint64(h.refused)
-	if d := cmp.Diff(want, h.w.Stats()); d != "" {
+func (h *history) checkEnd(o Options) {
+	got := h.w.Stats()
+	want := h.sum
+	want.Options = o
+	for i := range want.Classes {
+		want.Classes[i].Priority = Urgent - Priority(i)
+		want.Classes[i].QueuedMax = got.Classes[i].QueuedMax // checkBounds has looked at it
+	}
+	if d := cmp.Diff(want, got); d != "" {
 		h.t.Errorf("stats (-want +got):\n%s", d)
 	}
 	for i := range h.handles {
@@ -129,20 +139,20 @@ func TestHistories(t *testing.T) {
 			Queue:       rapid.IntRange(1, 4).Draw(rt, "queue"),
 			Shutdown:    time.Hour,
 		}
+		o.Reserved = rapid.IntRange(0, o.Concurrency-1).Draw(rt, "reserved")
 		steps := drawSteps(rt)
 		synctest.Test(t, func(t *testing.T) {
 			h := &history{t: rt, w: start(t, o), calls: map[int]int{}, handles: map[int]*Handle{}, began: map[int]time.Time{}}
 			for i, s := range steps {
 				h.play(i, s)
-				h.checkBounds(o)
+				h.checkBounds()
 			}
-			var sum Stats
 			for i := range h.handles {
-				sum.count(h.checkOutcome(i, steps[i]))
+				h.sum.count(steps[i].Priority, h.checkOutcome(i, steps[i]))
 			}
 			closeWorker(t, h.w)
 			time.Sleep(time.Second) // timers of late cancellations
-			h.checkEnd(o, sum)
+			h.checkEnd(o)
 		})
 	})
 }

@@ -34,6 +34,8 @@ type Job struct {
 	// Name appears in outcomes, errors and the list of leaked jobs. Names need
 	// not be unique.
 	Name string
+	// Priority is the class of the job: Normal unless set.
+	Priority Priority
 	// Timeout limits waiting and running together; 0 means no limit.
 	Timeout time.Duration
 	// Run does the work. It should return soon after ctx is done; what it
@@ -54,6 +56,8 @@ type Outcome struct {
 	// or a *PanicError, for TimedOut a *TimeoutError or the cause of the
 	// submitter's context, for Cancelled ErrCancelled, ErrClosed or that cause.
 	Err error
+	// Started says whether Run was called.
+	Started bool
 	// Queued is how long the job waited, Ran how long it ran until its outcome
 	// was known; Ran is 0 for a job that never started.
 	Queued, Ran time.Duration
@@ -70,7 +74,7 @@ type job struct {
 	outcome  Outcome       // Invariant: written once, before resolved is closed
 
 	// Guarded by Worker.mu.
-	place     *list.Element // in the queue; nil when not queued
+	place     *list.Element // in its lane of the queue; nil when not queued
 	submitted time.Time
 	started   time.Time // zero while the job has not started
 	returned  bool      // Run has returned

@@ -20,19 +20,22 @@ type Options struct {
 	// Concurrency is the number of jobs that run at the same time, at least 1.
 	// Default 8. The package comment says how leaked jobs count.
 	Concurrency int
-	// Queue is the number of jobs that may wait for their turn, at least 1.
-	// Default 256. A job that finds a free place runs without queueing.
+	// Reserved is how many of these places only urgent jobs may take, less than
+	// Concurrency. Default 0.
+	Reserved int
+	// Queue is the number of jobs of each class that may wait for their turn, at
+	// least 1. Default 256. A job that finds a free place runs without queueing.
 	Queue int
 	// Shutdown is how long Close waits for running functions to return after it
 	// has cancelled them. Default 5 s.
 	Shutdown time.Duration
 }
 
-// withDefaults fills zero fields and refuses negative ones.
+// withDefaults fills zero fields and refuses what cannot work.
 func (o Options) withDefaults() (Options, error) {
-	if o.Concurrency < 0 || o.Queue < 0 || o.Shutdown < 0 {
-		return o, fmt.Errorf("worker options: concurrency %d, queue %d and shutdown %v must not be negative",
-			o.Concurrency, o.Queue, o.Shutdown)
+	if o.Concurrency < 0 || o.Reserved < 0 || o.Queue < 0 || o.Shutdown < 0 {
+		return o, fmt.Errorf("worker options: concurrency %d, reserved %d, queue %d and shutdown %v must not be negative",
+			o.Concurrency, o.Reserved, o.Queue, o.Shutdown)
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = DefaultConcurrency
@@ -43,21 +46,42 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Shutdown == 0 {
 		o.Shutdown = DefaultShutdown
 	}
+	if o.Reserved >= o.Concurrency {
+		return o, fmt.Errorf("worker options: %d of %d places are reserved, which leaves none for other than urgent jobs",
+			o.Reserved, o.Concurrency)
+	}
 	return o, nil
 }
 
 var (
-	// ErrFull is returned by Submit when the queue has no room.
+	// ErrFull is wrapped by Submit's error when as many jobs of the class wait as
+	// may; see FullError.
 	ErrFull = errors.New("worker queue is full")
 	// ErrClosed is returned by Submit once Close was called, and is the error
 	// of jobs that Close cancelled.
 	ErrClosed = errors.New("worker is closed")
 	// ErrCancelled is the error of jobs that Handle.Cancel stopped.
 	ErrCancelled = errors.New("job was cancelled")
-	// ErrInvalid is wrapped by Submit's error for a job without Run or with a
-	// negative Timeout.
+	// ErrInvalid is wrapped by Submit's error for a job without Run, with a
+	// negative Timeout or with a Priority that does not exist.
 	ErrInvalid = errors.New("invalid job")
 )
+
+// FullError is Submit's error for a job that cannot run at once while as many of
+// its class wait as may. It may be submitted again. errors.Is finds ErrFull in it.
+type FullError struct {
+	Name     string   // of the job
+	Priority Priority // its class
+	Queue    int      // jobs of a class that may wait
+}
+
+// Error implements error.
+func (e *FullError) Error() string {
+	return fmt.Sprintf("job %q: %v: %d %v jobs may wait", e.Name, ErrFull, e.Queue, e.Priority)
+}
+
+// Unwrap returns ErrFull.
+func (e *FullError) Unwrap() error { return ErrFull }
 
 // TimeoutError is the error of a job whose own Timeout passed. errors.Is finds
 // context.DeadlineExceeded in it.

@@ -2,13 +2,15 @@ package worker
 
 import (
 	"slices"
-	"time"
 )
 
-// Stats is a consistent picture of a worker. At any time
+// Stats is a consistent picture of a worker: all of it holds at one moment. At
+// any time
 //
 //	Submitted = Queued + Running + Done + Failed + TimedOut + Cancelled.
 type Stats struct {
+	Options Options // in force, with defaults filled in
+
 	Submitted uint64 // jobs accepted
 	Rejected  uint64 // jobs refused by Submit, for whatever reason
 
@@ -27,19 +29,72 @@ type Stats struct {
 	CallbackPanics uint64 // Done functions that panicked
 	LatePanics     uint64 // panics of Run after the job had ended, which no outcome shows
 
-	// Sums and maxima over all jobs that have ended; see Outcome.
-	QueuedTotal, QueuedMax time.Duration
-	RanTotal, RanMax       time.Duration
+	// Waited has Outcome.Queued of every job that has ended, and Ran has
+	// Outcome.Ran of every one of them that had started.
+	Waited, Ran Latency
+
+	// Classes are the parts of the classes: urgent, normal, background.
+	Classes [classes]Class
 }
 
-// Stats returns the counters. The cost grows with the number of leaked jobs.
+// Latency holds a histogram for each way a job can end.
+type Latency struct {
+	Done, Failed, TimedOut, Cancelled Histogram
+}
+
+// Of returns the histogram of a state, or nil for one that is no end.
+func (l *Latency) Of(s State) *Histogram {
+	switch s {
+	case Done:
+		return &l.Done
+	case Failed:
+		return &l.Failed
+	case TimedOut:
+		return &l.TimedOut
+	case Cancelled:
+		return &l.Cancelled
+	}
+	return nil
+}
+
+// All returns the histogram of all ends together.
+func (l *Latency) All() Histogram {
+	all := l.Done
+	all.Merge(&l.Failed)
+	all.Merge(&l.TimedOut)
+	all.Merge(&l.Cancelled)
+	return all
+}
+
+// Class is the part of one class in Stats. At any time
+//
+//	Submitted = Queued + Running + Waited.Count().
+type Class struct {
+	Priority  Priority
+	Submitted uint64 // jobs accepted
+	Full      uint64 // jobs refused because as many waited as may
+	Queued    int    // jobs that wait
+	QueuedMax int    // the most that waited at once after a submission
+	Running   int    // jobs that run and whose outcome is open
+	Leaked    int    // jobs that have ended but whose Run has not returned
+	Waited    Histogram
+}
+
+// Stats returns the counters. It copies some four kilobytes, and the cost grows
+// with the number of leaked jobs.
 func (w *Worker) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.stats
-	s.Queued, s.Running = w.queue.Len(), w.running
-	s.Leaked, s.LeakedNames = len(w.leaked), w.leakedNames()
-	s.Callbacks = w.callbacks[fromQueue] + w.callbacks[fromRun]
+	s, t := w.stats, w.totals()
+	s.Options = w.o
+	s.Running, s.Leaked, s.Callbacks = t.running, t.leaked, t.callbacks()
+	s.LeakedNames = w.leakedNames()
+	for i := range s.Classes {
+		c := &s.Classes[i]
+		c.Priority = Urgent - Priority(i)
+		c.Queued, c.Running, c.Leaked = w.queue.lanes[i].jobs.Len(), w.use[i].running, w.use[i].leaked
+		s.Queued += c.Queued
+	}
 	return s
 }
 
@@ -53,8 +108,8 @@ func (w *Worker) leakedNames() []string {
 	return names
 }
 
-// count adds an outcome to the counters. It needs w.mu.
-func (s *Stats) count(o Outcome) {
+// count adds the outcome of a job to the counters. It needs w.mu.
+func (s *Stats) count(p Priority, o Outcome) {
 	switch o.State {
 	case Done:
 		s.Done++
@@ -65,8 +120,9 @@ func (s *Stats) count(o Outcome) {
 	case Cancelled:
 		s.Cancelled++
 	}
-	s.QueuedTotal += o.Queued
-	s.QueuedMax = max(s.QueuedMax, o.Queued)
-	s.RanTotal += o.Ran
-	s.RanMax = max(s.RanMax, o.Ran)
+	s.Waited.Of(o.State).observe(o.Queued)
+	s.Classes[p.lane()].Waited.observe(o.Queued)
+	if o.Started {
+		s.Ran.Of(o.State).observe(o.Ran)
+	}
 }

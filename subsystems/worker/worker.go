@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -10,31 +9,21 @@ import (
 	"time"
 )
 
-// Where a job was when its outcome became known.
-const (
-	fromQueue = iota
-	fromRun
-)
-
 // Worker runs jobs. All methods are safe for concurrent use.
 type Worker struct {
-	o Options
-
-	mu      sync.Mutex
-	queue   *list.List // of *job. Invariant: their outcome is open
-	running int        // jobs started whose outcome is open
-	leaked  map[*job]struct{}
-	// callbacks counts Done functions being called, by where their job ended.
-	// One from the queue keeps its place there until it has returned.
-	callbacks [2]int
-	open      map[*job]struct{} // queued and running jobs, for Close
-	stats     Stats             // counters only; see Worker.Stats for the rest
-	closed    bool
-	idle      chan struct{} // closed when closed is set and nothing is left
+	mu     sync.Mutex
+	o      Options // in force; Reconfigure changes them
+	queue  queue
+	use    [classes]usage // by lane
+	leaked map[*job]struct{}
+	open   map[*job]struct{} // queued and running jobs, for Close
+	stats  Stats             // counters only; see Worker.Stats for the rest
+	closed bool
+	idle   chan struct{} // closed when closed is set and nothing is left
 }
 
 // New returns a worker that holds no goroutine while it has no job. The error
-// names negative options.
+// names options that are negative or contradict each other.
 func New(o Options) (*Worker, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -42,15 +31,14 @@ func New(o Options) (*Worker, error) {
 	}
 	return &Worker{
 		o:      o,
-		queue:  list.New(),
 		leaked: map[*job]struct{}{},
 		open:   map[*job]struct{}{},
 		idle:   make(chan struct{}),
 	}, nil
 }
 
-// Submit accepts a job, or returns why not: ErrFull, ErrClosed, an error that
-// wraps ErrInvalid, or the cause of ctx if that is done. It never waits. The
+// Submit accepts a job, or returns why not: a *FullError, ErrClosed, an error that
+// wraps ErrInvalid or the cause of ctx if that is done. It never waits. The
 // job ends when ctx does: as TimedOut if ctx's deadline passed, otherwise as
 // Cancelled. ctx may carry values for Run.
 func (w *Worker) Submit(ctx context.Context, j Job) (*Handle, error) {
@@ -70,8 +58,11 @@ func (w *Worker) Submit(ctx context.Context, j Job) (*Handle, error) {
 	a.unhook = context.AfterFunc(a.ctx, func() { w.abort(a, 0, nil) })
 	w.stats.Submitted++
 	w.open[a] = struct{}{}
-	a.place = w.queue.PushBack(a)
+	w.queue.push(a)
 	w.dispatch()
+	c := &w.stats.Classes[j.Priority.lane()]
+	c.Submitted++
+	c.QueuedMax = max(c.QueuedMax, w.queue.lanes[j.Priority.lane()].jobs.Len())
 	return &Handle{w, a}, nil
 }
 
@@ -82,38 +73,17 @@ func (w *Worker) admit(ctx context.Context, j Job) error {
 		return ErrClosed
 	case j.Run == nil:
 		return fmt.Errorf("job %q: %w: nothing to run", j.Name, ErrInvalid)
+	case !j.Priority.valid():
+		return fmt.Errorf("job %q: %w: no priority %d", j.Name, ErrInvalid, j.Priority)
 	case j.Timeout < 0:
 		return fmt.Errorf("job %q: %w: negative timeout %v", j.Name, ErrInvalid, j.Timeout)
 	case ctx.Err() != nil:
 		return fmt.Errorf("job %q: %w", j.Name, context.Cause(ctx))
-	case w.queue.Len()+w.callbacks[fromQueue] >= w.o.Queue && !w.vacant():
-		return ErrFull
+	case w.full(j.Priority):
+		w.stats.Classes[j.Priority.lane()].Full++
+		return &FullError{j.Name, j.Priority, w.o.Queue}
 	}
 	return nil
-}
-
-// vacant reports whether one more job may start; the package comment has the
-// rule. Nothing starts once the worker is closed. It needs w.mu.
-func (w *Worker) vacant() bool {
-	c := w.o.Concurrency
-	return !w.closed && w.running < c && w.running+len(w.leaked)+w.callbacks[fromRun] < 2*c
-}
-
-// dispatch starts queued jobs while there is room. It needs w.mu.
-func (w *Worker) dispatch() {
-	for w.queue.Len() > 0 && w.vacant() {
-		j := w.queue.Front().Value.(*job)
-		if j.ctx.Err() != nil { // its hook has not come through yet
-			w.settle(j, 0, nil)
-			go w.finish(j, fromQueue)
-			continue
-		}
-		w.queue.Remove(j.place)
-		j.place = nil
-		j.started = time.Now()
-		w.running++
-		go w.run(j)
-	}
 }
 
 // run executes a started job and settles it unless that has happened.
@@ -138,7 +108,10 @@ func call(j *job) (err error) {
 func (w *Worker) ran(j *job, result error) {
 	w.mu.Lock()
 	j.returned = true
-	delete(w.leaked, j)
+	if _, ok := w.leaked[j]; ok {
+		delete(w.leaked, j)
+		w.use[j.Priority.lane()].leaked--
+	}
 	state, err := Done, result
 	switch {
 	case j.ctx.Err() != nil:
@@ -189,22 +162,22 @@ func (w *Worker) settle(j *job, state State, err error) bool {
 		}
 	}
 	delete(w.open, j)
-	o := Outcome{Name: j.Name, State: state, Err: err}
-	now := time.Now()
-	if j.place != nil {
-		w.queue.Remove(j.place)
-		j.place = nil
-		o.Queued = now.Sub(j.submitted)
-		w.callbacks[fromQueue]++
-	} else {
-		w.running--
+	o := Outcome{Name: j.Name, State: state, Err: err, Started: j.place == nil}
+	now, use := time.Now(), &w.use[j.Priority.lane()]
+	if o.Started {
 		o.Queued, o.Ran = j.started.Sub(j.submitted), now.Sub(j.started)
-		w.callbacks[fromRun]++
+		use.running--
+		use.calling[fromRun]++
 		if !j.returned {
 			w.leaked[j] = struct{}{}
+			use.leaked++
 		}
+	} else {
+		w.queue.drop(j)
+		o.Queued = now.Sub(j.submitted)
+		use.calling[fromQueue]++
 	}
-	w.stats.count(o)
+	w.stats.count(j.Priority, o)
 	j.outcome = o
 	close(j.resolved)
 	return true
@@ -218,7 +191,7 @@ func (w *Worker) finish(j *job, from int) {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.callbacks[from]--
+		w.use[j.Priority.lane()].calling[from]--
 		if panicked {
 			w.stats.CallbackPanics++
 		}
@@ -240,7 +213,7 @@ func notify(j *job) (panicked bool) {
 
 // checkIdle closes w.idle when a closed worker has nothing left. It needs w.mu.
 func (w *Worker) checkIdle() {
-	if !w.closed || len(w.open)+len(w.leaked)+w.callbacks[fromQueue]+w.callbacks[fromRun] > 0 {
+	if !w.closed || len(w.open)+len(w.leaked)+w.totals().callbacks() > 0 {
 		return
 	}
 	select {
