@@ -213,9 +213,10 @@ func TestBackPressure(t *testing.T) {
 func TestReservedPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, Options{Concurrency: 3, Reserved: 1, Shutdown: time.Hour})
-		for range 5 {
-			submit(t, w, Job{Name: "stuck", Timeout: time.Minute, Run: deaf(time.Hour)})
-		}
+		stick := func() { submit(t, w, Job{Name: "stuck", Timeout: time.Minute, Run: deaf(time.Hour)}) }
+		stick()
+		stick()
+		slow := submit(t, w, Job{Name: "slow", Run: obedient(0)})
 		urgent := func(when string, running, leaked int) {
 			t.Helper()
 			if s := w.Stats(); s.Running != running || s.Leaked != leaked {
@@ -227,11 +228,13 @@ func TestReservedPlaces(t *testing.T) {
 			}
 		}
 		urgent("with two places left to others,", 2, 0)
-		time.Sleep(time.Minute)
-		for range 5 {
-			submit(t, w, Job{Name: "stuck", Timeout: time.Minute, Run: deaf(time.Hour)})
+		if o := outcome(t, slow); o.Queued != time.Minute { // when the two have leaked
+			t.Errorf("the job behind them ended as %+v", o)
 		}
-		time.Sleep(10 * time.Minute)
+		for range 5 {
+			stick()
+			time.Sleep(2 * time.Minute)
+		}
 		urgent("with all other places stuck,", 0, 5) // twice three, less one
 		urgent("and again,", 0, 5)
 		closeWorker(t, w)

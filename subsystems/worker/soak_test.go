@@ -3,81 +3,317 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// crowd counts what producers see.
-type crowd struct{ accepted, refused, called atomic.Int64 }
+// soak drives a worker with thousands of jobs and keeps books of its own: what
+// each submission came to, and how many functions run at once. Its methods may be
+// called by many goroutines.
+type soak struct {
+	t    *testing.T
+	w    *Worker
+	hold func(Stats) error // what has to hold at any moment, beside balance
 
-// produce submits n jobs of five kinds: with a tight limit, failing, panicking,
-// cancelled at once, and plain.
-func (c *crowd) produce(w *Worker, p, n int) {
-	for i := range n {
-		kind := (p + i) % 5
-		j := Job{Name: "soak", Run: obedient(time.Duration(i%3) * 50 * time.Microsecond), Done: func(Outcome) { c.called.Add(1) }}
-		switch kind {
-		case 0:
-			j.Timeout = 100 * time.Microsecond
-		case 1:
-			j.Run = func(context.Context) error { return errors.New("failed") }
-		case 2:
-			j.Run = func(context.Context) error { panic("soak") }
-		}
-		h, err := w.Submit(context.Background(), j)
-		if err != nil {
-			c.refused.Add(1)
-			time.Sleep(50 * time.Microsecond)
-			continue
-		}
-		c.accepted.Add(1)
-		if kind == 3 {
-			h.Cancel()
-		}
+	mu        sync.Mutex
+	refused   uint64
+	tickets   []*ticket
+	executing int // functions that run now, heard or not
+	most      int
+}
+
+// ticket is one accepted job.
+type ticket struct {
+	job    Job
+	handle *Handle
+	began  time.Time
+	called []Outcome // what Done was called with
+	ran    int       // calls of Run
+	heard  time.Time // when Run saw its context end; zero if it did not
+}
+
+// newSoak makes a worker, in whatever time the test has.
+func newSoak(t *testing.T, o Options) *soak {
+	t.Helper()
+	return &soak{t: t, w: start(t, o), hold: within}
+}
+
+// look checks a picture of the worker.
+func (s *soak) look() {
+	x := s.w.Stats()
+	if err := errors.Join(balanced(x), s.hold(x)); err != nil {
+		s.t.Error(err)
 	}
 }
 
-// Real time and real parallelism, for the race detector.
-func TestSoak(t *testing.T) {
-	w := start(t, Options{Concurrency: 4, Queue: 32, Shutdown: 10 * time.Second})
-	var c crowd
-	var group sync.WaitGroup
-	for p := range 8 {
-		group.Go(func() { c.produce(w, p, 400) })
+// submit hands in a job, notes what becomes of it, and returns nil if it is
+// refused.
+func (s *soak) submit(ctx context.Context, j Job) *ticket {
+	c := &ticket{job: j, began: time.Now()}
+	run, done := j.Run, j.Done
+	j.Run = func(ctx context.Context) error {
+		s.enter(c)
+		defer s.leave(c, ctx)
+		return run(ctx)
 	}
-	group.Wait()
-	time.Sleep(10 * time.Millisecond)
-	closeWorker(t, w)
-	s := w.Stats()
-	t.Logf("%+v", s)
-	if s.Submitted != uint64(c.accepted.Load()) || s.Rejected != uint64(c.refused.Load()) || c.called.Load() != c.accepted.Load() {
-		t.Errorf("accepted %d, refused %d, called back %d: stats %+v", c.accepted.Load(), c.refused.Load(), c.called.Load(), s)
+	j.Done = func(o Outcome) {
+		s.mu.Lock()
+		c.called = append(c.called, o)
+		s.mu.Unlock()
+		if done != nil {
+			done(o)
+		}
 	}
-	if s.Queued+s.Running+s.Leaked+s.Callbacks != 0 || s.Done+s.Failed+s.TimedOut+s.Cancelled != s.Submitted {
-		t.Errorf("not every submission ended once: %+v", s)
-	}
-	if s.Done == 0 || s.Failed == 0 || s.Cancelled == 0 {
-		t.Errorf("the soak misses a kind of end: %+v", s)
-	}
-}
-
-func BenchmarkSubmitWait(b *testing.B) {
-	w, err := New(Options{})
+	h, err := s.w.Submit(ctx, j)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		h, err := w.Submit(context.Background(), Job{Timeout: time.Second, Run: func(context.Context) error { return nil }})
-		if err != nil {
-			b.Fatal(err)
+		if !errors.Is(err, ErrFull) {
+			s.t.Errorf("refused: %v", err)
 		}
-		if _, err := h.Wait(context.Background()); err != nil {
-			b.Fatal(err)
+		s.refused++
+		return nil
+	}
+	c.handle = h
+	s.tickets = append(s.tickets, c)
+	return c
+}
+
+func (s *soak) enter(c *ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.ran++
+	s.executing++
+	s.most = max(s.most, s.executing)
+}
+
+func (s *soak) leave(c *ticket, ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.executing--
+	if ctx.Err() != nil {
+		c.heard = time.Now()
+	}
+}
+
+// finish closes the worker and compares its books with those of the soak. It
+// returns the last picture.
+func (s *soak) finish() Stats {
+	s.t.Helper()
+	closeWorker(s.t, s.w)
+	wantNoGoroutines(s.t)
+	got := s.w.Stats()
+	if err := balanced(got); err != nil {
+		s.t.Error(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ends := map[State]uint64{}
+	for _, c := range s.tickets {
+		o := outcome(s.t, c.handle)
+		ends[o.State]++
+		if len(c.called) != 1 || c.called[0] != o || c.ran > 1 || (c.ran == 1) != o.Started {
+			s.t.Errorf("job %q ended as %+v; it ran %d times and was called back with %+v", c.job.Name, o, c.ran, c.called)
 		}
 	}
-	if err := w.Close(context.Background()); err != nil {
-		b.Fatal(err)
+	type books struct{ submitted, refused, done, failed, timedOut, cancelled uint64 }
+	want := books{uint64(len(s.tickets)), s.refused, ends[Done], ends[Failed], ends[TimedOut], ends[Cancelled]}
+	if have := (books{got.Submitted, got.Rejected, got.Done, got.Failed, got.TimedOut, got.Cancelled}); have != want {
+		s.t.Errorf("the worker counts %+v, the submitters saw %+v", have, want)
 	}
+	if left := got.Queued + got.Running + got.Leaked + got.Callbacks + s.executing; left != 0 {
+		s.t.Errorf("%d jobs are left: %+v", left, got)
+	}
+	s.t.Logf("%+v, at most %d functions at once", want, s.most)
+	return got
+}
+
+// crowd runs n goroutines and waits for them; each has a generator of its own, so
+// that what it does is the same in every run.
+func crowd(n int, f func(producer int, r *rand.Rand)) {
+	var all sync.WaitGroup
+	for p := range n {
+		all.Go(func() { f(p, rand.New(rand.NewPCG(uint64(p), 7))) })
+	}
+	all.Wait()
+}
+
+// upTo draws a duration in (0, most].
+func upTo(r *rand.Rand, most time.Duration) time.Duration {
+	return 1 + time.Duration(r.Int64N(int64(most)))
+}
+
+func anyClass(r *rand.Rand) Priority { return allClasses[r.IntN(classes)] }
+
+// Concurrent load: 64 submitters, all classes, more work than places. Everybody
+// heeds back-pressure, so all jobs are done, no place is idle while jobs wait, and
+// the classes keep their order.
+func TestSoakConcurrentLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoak(t, Options{Concurrency: 8, Queue: 64})
+		began := time.Now()
+		crowd(64, func(p int, r *rand.Rand) {
+			for range 100 {
+				j := Job{Name: "load", Priority: anyClass(r), Run: obedient(10 * time.Millisecond)}
+				for s.submit(t.Context(), j) == nil {
+					time.Sleep(upTo(r, 5*time.Millisecond))
+				}
+				s.look()
+			}
+		})
+		for s.w.Stats().Queued+s.w.Stats().Running > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		// 6400 jobs of 10 ms on 8 places need 8 s.
+		if took := time.Since(began); took > 8100*time.Millisecond {
+			t.Errorf("6400 jobs took %v", took)
+		}
+		x := s.finish()
+		if x.Done != 6400 || s.refused == 0 || s.most != 8 {
+			t.Errorf("%d done, %d refused, at most %d at once", x.Done, s.refused, s.most)
+		}
+		urgent, normal, background := &x.Classes[0].Waited, &x.Classes[1].Waited, &x.Classes[2].Waited
+		if u, n, b := urgent.Quantile(0.5), normal.Quantile(0.5), background.Quantile(0.5); u > n || n > b {
+			t.Errorf("the classes waited %v, %v and %v in the median", u, n, b)
+		}
+	})
+}
+
+// Timeouts: limits around the time that the work takes, with work that obeys and
+// work that is deaf. No outcome is later than its limit, and every deaf job is
+// named until it returns.
+func TestSoakTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoak(t, Options{Concurrency: 8, Reserved: 1, Queue: 16, Shutdown: time.Minute})
+		crowd(32, func(p int, r *rand.Rand) {
+			for i := range 100 {
+				work := obedient(upTo(r, 20*time.Millisecond))
+				if i%10 == 0 {
+					work = deaf(upTo(r, 40*time.Millisecond))
+				}
+				s.submit(t.Context(), Job{Name: fmt.Sprintf("deaf=%v", i%10 == 0), Priority: anyClass(r), Timeout: upTo(r, 20*time.Millisecond), Run: work})
+				s.look()
+				time.Sleep(upTo(r, 30*time.Millisecond))
+			}
+		})
+		time.Sleep(time.Second)
+		x := s.finish()
+		for _, c := range s.tickets {
+			o := c.called[0]
+			late := o.Queued+o.Ran > c.job.Timeout
+			if late || o.State == TimedOut && o.Queued+o.Ran != c.job.Timeout {
+				t.Errorf("limit %v: %+v", c.job.Timeout, o)
+			}
+			// What the deadline ended has heard of it then, unless it is deaf.
+			if o.State == TimedOut && o.Started && c.job.Name == "deaf=false" && !c.heard.Equal(c.began.Add(c.job.Timeout)) {
+				t.Errorf("limit %v: the work heard of it after %v", c.job.Timeout, c.heard.Sub(c.began))
+			}
+		}
+		if x.Done < 100 || x.TimedOut < 100 || x.Failed+x.Cancelled != 0 || x.Ran.TimedOut.Count() == x.TimedOut {
+			t.Errorf("the soak misses a kind of end: %d done, %d timed out, %d of them while they ran", x.Done, x.TimedOut, x.Ran.TimedOut.Count())
+		}
+	})
+}
+
+// Mid-flight cancellation: by handle and by the submitter's context, of jobs that
+// wait and jobs that run. The end comes at that moment, and reaches the work.
+func TestSoakMidFlightCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoak(t, Options{Concurrency: 8, Queue: 64, Shutdown: time.Minute})
+		gone := errors.New("the client went away")
+		crowd(32, func(p int, r *rand.Rand) {
+			for i := range 100 {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				c := s.submit(ctx, Job{Name: "flight", Priority: anyClass(r), Run: obedient(upTo(r, 100*time.Millisecond))})
+				s.look()
+				time.Sleep(upTo(r, 50*time.Millisecond))
+				if c == nil {
+					cancel(nil)
+					continue
+				}
+				want := ErrCancelled
+				if i%2 == 0 {
+					want = gone
+					cancel(gone)
+				} else {
+					c.handle.Cancel()
+				}
+				at := time.Since(c.began)
+				o := outcome(t, c.handle)
+				if o.Queued+o.Ran > at || o.State == Cancelled && (o.Queued+o.Ran != at || o.Err != want) || o.State != Cancelled && o.State != Done {
+					t.Errorf("cancelled after %v: %+v", at, o)
+				}
+				cancel(nil)
+			}
+		})
+		x := s.finish()
+		for _, c := range s.tickets {
+			o := c.called[0]
+			if o.State == Cancelled && o.Started && !c.heard.Equal(c.began.Add(o.Queued+o.Ran)) {
+				t.Errorf("%+v, and the work heard of it after %v", o, c.heard.Sub(c.began))
+			}
+		}
+		if ran := x.Ran.Cancelled.Count(); x.Done < 100 || ran < 100 || x.Cancelled-ran < 100 || x.Leaked != 0 {
+			t.Errorf("the soak misses a kind of end: %d done, %d cancelled, %d of them while they ran", x.Done, x.Cancelled, ran)
+		}
+	})
+}
+
+// Failure propagation: every error, panic and Goexit reaches the submitter of its
+// own job and nobody else.
+func TestSoakFailurePropagation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoak(t, Options{Concurrency: 8, Queue: 64})
+		crowd(32, func(p int, r *rand.Rand) {
+			for i := range 100 {
+				name := fmt.Sprintf("%d/%d", p, i)
+				own := errors.New(name)
+				kind := r.IntN(5)
+				work := obedient(upTo(r, 10*time.Millisecond))
+				c := s.submit(t.Context(), Job{Name: name, Priority: anyClass(r),
+					Run: func(ctx context.Context) error {
+						err := work(ctx)
+						switch kind {
+						case 1:
+							return fmt.Errorf("wrapped: %w", own)
+						case 2:
+							panic(name)
+						case 3:
+							runtime.Goexit()
+						}
+						return err
+					},
+					Done: func(Outcome) {
+						if kind == 4 {
+							panic("in a callback")
+						}
+					}})
+				s.look()
+				if c == nil {
+					time.Sleep(upTo(r, 10*time.Millisecond))
+					continue
+				}
+				o := outcome(t, c.handle)
+				var p *PanicError
+				isPanic := errors.As(o.Err, &p)
+				switch {
+				case kind == 1 && o.State == Failed && errors.Is(o.Err, own):
+				case kind == 2 && o.State == Failed && isPanic && p.Name == name && p.Text == name:
+				case kind == 3 && o.State == Failed && isPanic && p.Name == name:
+				case kind%4 == 0 && o.State == Done:
+				default:
+					t.Errorf("job %s of kind %d ended as %+v", name, kind, o)
+				}
+			}
+		})
+		x := s.finish()
+		if x.Failed < 1000 || x.Done < 500 || x.CallbackPanics < 100 || x.LatePanics != 0 {
+			t.Errorf("the soak misses a kind of end: %d done, %d failed, %d callbacks panicked, %d late", x.Done, x.Failed, x.CallbackPanics, x.LatePanics)
+		}
+	})
 }
