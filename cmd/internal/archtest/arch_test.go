@@ -22,6 +22,8 @@ var checks = []struct {
 	{"environment", CheckEnvironment},
 	{"text", CheckText},
 	{"enums", CheckEnums},
+	{"goroutines", func(s *Source) []Finding { return CheckGoroutines(s, Spawners) }},
+	{"one worker", CheckOneWorker},
 }
 
 // TestModule holds this module against every check.

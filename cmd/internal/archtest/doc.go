@@ -24,6 +24,13 @@
 // time; what the compiler fuses across statements or after inlining is caught
 // by compiling the pure packages for arm64 and reading the instructions.
 //
+// # Who may start a goroutine
+//
+// Slow work is a job of the one shared worker, which the plane makes; a bounded
+// number of them run, each with a deadline, and what does not end is reported.
+// Everything else that starts a goroutine is listed in rules.go (Spawners) with
+// what ends it.
+//
 // Files read here are opened by the test process itself, so the test cache
 // notices when one changes. Files behind "//go:build ignore" are programs of
 // their own: only the checks of text apply to them.

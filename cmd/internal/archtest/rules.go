@@ -17,7 +17,7 @@ type Purity int
 // The levels of purity.
 const (
 	Free     Purity = iota // no restriction
-	Timeless               // no clock, no os, no net, no randomness; goroutines are allowed
+	Timeless               // no clock, no os, no net, no randomness
 	Pure                   // a function of its arguments and nothing else
 )
 
@@ -127,6 +127,35 @@ var envFunctions = map[string][]string{
 	"syscall":               {"Getenv", "Environ"},
 	"golang.org/x/sys/unix": {"Getenv", "Environ"},
 }
+
+// Spawners are the packages whose compiled code starts goroutines. All other slow
+// work is a job of the shared worker. A new entry needs a reason: what the
+// goroutine is for, and what ends it.
+var Spawners = []Spawner{
+	{Package: "subsystems/worker", Why: "runs the jobs: a bounded number, each with a deadline; Close ends them"},
+	{Package: "subsystems/plane", Why: "the loop, its committer, the saver of projections, the watcher of the disk, and the news of a refused job, which the loop cannot bring itself; all end with the plane"},
+	{Package: "subsystems/server", Why: "answers connections; ends with the server"},
+	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
+	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
+	{Package: "cmd/internal/cli", Files: []string{"cli.go"}, Why: "waits for a signal, for as long as the process lives"},
+	{Package: "cmd/internal/cli", Files: []string{"sink.go"}, Why: "one goroutine writes a file of telemetry beside a run: the loop must not wait for the file, and it has to outlive the plane and its worker to write what their end causes; stop waits for it"},
+	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
+	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
+}
+
+// spawnNames are the functions and methods of the standard library and of
+// golang.org/x/sync that start a goroutine, under whatever name they are imported.
+// The method Go of sync.WaitGroup and errgroup.Group is looked for separately,
+// because fields may have that name.
+var spawnNames = []string{"AfterFunc", "NotifyContext", "TryGo"}
+
+// serveNames start a goroutine for each connection, in package net/http.
+var serveNames = []string{"ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"}
+
+const (
+	workerPackage = "subsystems/worker"
+	onlyWorker    = "subsystems/plane" // makes the worker that all subsystems share
+)
 
 // enumPackage is where enums live; enumExcuse in the comment of a type allows
 // one elsewhere.
