@@ -40,6 +40,33 @@ func TestPanicAndGoexitAreFailures(t *testing.T) {
 	})
 }
 
+// A panic after the deadline is counted, also when the watcher of the deadline has
+// not come through yet.
+func TestLatePanicWithoutItsWatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{})
+		h := submit(t, w, Job{Name: "late", Timeout: time.Second, Run: func(ctx context.Context) error { <-ctx.Done(); panic("late") }})
+		if !h.j.unhook() {
+			t.Fatal("the watcher ran already")
+		}
+		if o := outcome(t, h); o.State != TimedOut {
+			t.Errorf("outcome %+v", o)
+		}
+		// The same for one that was cancelled and whose context may not be done yet.
+		for range 100 {
+			self := make(chan *Handle, 1)
+			h := submit(t, w, Job{Name: "cancelled", Run: func(context.Context) error { (<-self).Cancel(); panic("late") }})
+			self <- h
+			if o := outcome(t, h); o.State != Cancelled {
+				t.Errorf("outcome %+v", o)
+			}
+			synctest.Wait()
+		}
+		closeWorker(t, w)
+		wantStats(t, w, Stats{Submitted: 101, TimedOut: 1, Cancelled: 100, LatePanics: 101})
+	})
+}
+
 func TestRefusals(t *testing.T) {
 	for _, o := range []Options{
 		{Concurrency: -1}, {Reserved: -1}, {Queue: -1}, {Shutdown: -1}, {Concurrency: 2, Reserved: 2}, {Reserved: 8},

@@ -88,10 +88,17 @@ func (w *Worker) admit(ctx context.Context, j Job) error {
 
 // run executes a started job and settles it unless that has happened.
 func (w *Worker) run(j *job) {
+	var err error
+	returned := false
 	// Not even runtime.Goexit in a job skips the deferred call.
-	err := error(&PanicError{Name: j.Name, Text: "goroutine left by runtime.Goexit"})
-	defer func() { w.ran(j, err) }()
+	defer func() {
+		if !returned {
+			err = &PanicError{Name: j.Name, Text: "goroutine left by runtime.Goexit"}
+		}
+		w.ran(j, err)
+	}()
 	err = call(j)
+	returned = true
 }
 
 // call invokes Run and turns a panic into an error.
@@ -120,7 +127,7 @@ func (w *Worker) ran(j *job, result error) {
 		state = Failed
 	}
 	settled := w.settle(j, state, err)
-	if p := (*PanicError)(nil); errors.As(result, &p) && (!settled || state != Failed) {
+	if late := !settled || state != Failed; late && panicked(result) {
 		w.stats.LatePanics++
 	}
 	w.dispatch()
@@ -129,6 +136,12 @@ func (w *Worker) ran(j *job, result error) {
 	if settled {
 		w.finish(j, fromRun)
 	}
+}
+
+// panicked reports whether an error comes of a panic.
+func panicked(err error) bool {
+	var p *PanicError
+	return errors.As(err, &p)
 }
 
 // abort ends a job from outside and reports whether it was still open.
@@ -187,18 +200,18 @@ func (w *Worker) settle(j *job, state State, err error) bool {
 func (w *Worker) finish(j *job, from int) {
 	j.unhook()
 	j.cancel()
-	panicked := true
+	broke := true
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.use[j.Priority.lane()].calling[from]--
-		if panicked {
+		if broke {
 			w.stats.CallbackPanics++
 		}
 		w.dispatch()
 		w.checkIdle()
 	}()
-	panicked = notify(j)
+	broke = notify(j)
 }
 
 // notify calls Done, if there is one, and reports whether it panicked.

@@ -31,6 +31,8 @@
 // Everything else that starts a goroutine is listed in rules.go (Spawners) with
 // what ends it.
 //
+// # What is read
+//
 // Files read here are opened by the test process itself, so the test cache
 // notices when one changes. Files behind "//go:build ignore" are programs of
 // their own: only the checks of text apply to them.
