@@ -16,6 +16,11 @@
 // emergency signal, a deletion) start at release. Every completion comes back
 // through the door as an input.
 //
+// The shared worker runs computations and deletions, at most plane.workers at a
+// time. Staging a rollback is urgent and has a place of its own where there are two
+// or more; kernels, snapshots and the policy come after it, deletions last. No class
+// waits for more than sixteen starts of higher ones in places that it could have had.
+//
 // A proposal is signed by the loop at once and becomes the next record of the
 // same group, so one sync covers the decision and its verdict.
 //

@@ -23,15 +23,16 @@
 //
 // # How much runs at once
 //
-// With C = Options.Concurrency, at most C jobs run whose outcome is open, and at
-// most 2C jobs run, are leaked or are calling their Done function. So a few stuck
-// jobs do not stop the others, while goroutines and memory stay bounded: when C
-// jobs are stuck, each further one holds a place of the C until it returns. (A
-// leaked job counts twice while its Done function is being called.)
+// With C = Options.Concurrency, at most C jobs run whose outcome is open. A job
+// holds a place from its start until Run and Done have both returned, and there are
+// 2C places. So C stuck jobs do not stop the others, while goroutines and memory
+// stay bounded: a place is two goroutines at most, one in Run and one in Done, beside
+// those that end a context just now. When C jobs are stuck, each further one means
+// that one job less runs at a time.
 //
-// R = Options.Reserved of the C places, and of the 2C, are kept free of all but
-// urgent jobs. So as long as fewer than R urgent jobs run, leak or call back, the
-// next one starts at once, however many other jobs are slow or stuck.
+// R = Options.Reserved of the C, and of the 2C, are kept free of all but urgent
+// jobs. So as long as fewer than R urgent jobs hold a place, the next one starts at
+// once, however many other jobs are slow or stuck.
 //
 // # Classes
 //

@@ -78,6 +78,7 @@ type job struct {
 	submitted time.Time
 	started   time.Time // zero while the job has not started
 	returned  bool      // Run has returned
+	notified  bool      // Done has returned
 }
 
 // Handle follows one submitted job.

@@ -11,15 +11,12 @@ const (
 // usage is what jobs hold of the places of a worker.
 type usage struct {
 	running int // jobs started whose outcome is open
+	held    int // jobs started of which Run or Done has not returned
 	leaked  int // jobs started whose outcome is known and whose Run has not returned
 	// calling counts Done functions being called, by where their job ended. One
 	// from the queue keeps its place there until it has returned.
 	calling [2]int
 }
-
-// held is how many of the 2*Concurrency places, of jobs that run, leak or are
-// called back, are taken.
-func (u usage) held() int { return u.running + u.leaked + u.calling[fromRun] }
 
 // callbacks is the number of Done functions being called.
 func (u usage) callbacks() int { return u.calling[fromQueue] + u.calling[fromRun] }
@@ -29,6 +26,7 @@ func (w *Worker) totals() usage {
 	var t usage
 	for _, u := range w.use {
 		t.running += u.running
+		t.held += u.held
 		t.leaked += u.leaked
 		t.calling[fromQueue] += u.calling[fromQueue]
 		t.calling[fromRun] += u.calling[fromRun]
@@ -40,14 +38,14 @@ func (w *Worker) totals() usage {
 // has the rule. Nothing starts once the worker is closed. It needs w.mu.
 func (w *Worker) vacant(p Priority) bool {
 	c, all := w.o.Concurrency, w.totals()
-	if w.closed || all.running >= c || all.held() >= 2*c {
+	if w.closed || all.running >= c || all.held >= 2*c {
 		return false
 	}
 	if p == Urgent {
 		return true
 	}
 	urgent := w.use[Urgent.lane()]
-	return all.running-urgent.running < c-w.o.Reserved && all.held()-urgent.held() < 2*c-w.o.Reserved
+	return all.running-urgent.running < c-w.o.Reserved && all.held-urgent.held < 2*c-w.o.Reserved
 }
 
 // full reports whether a job of a class can neither start nor wait. It needs w.mu.
@@ -73,8 +71,19 @@ func (w *Worker) dispatch() {
 			w.queue.passed(j.Priority.lane())
 		}
 		j.started = time.Now()
-		w.use[j.Priority.lane()].running++
+		use := &w.use[j.Priority.lane()]
+		use.running++
+		use.held++
 		go w.run(j)
+	}
+}
+
+// vacate gives back the place of a job once its Run and its Done have returned; it
+// is called after each of them. A job that never started has none, and its Run does
+// not return. It needs w.mu.
+func (w *Worker) vacate(j *job) {
+	if j.returned && j.notified {
+		w.use[j.Priority.lane()].held--
 	}
 }
 

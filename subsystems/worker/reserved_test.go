@@ -44,6 +44,28 @@ func TestReservedPlaces(t *testing.T) {
 	})
 }
 
+// A stuck job whose callback is stuck too holds one place, not two.
+func TestStuckJobsWithStuckCallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, Options{Concurrency: 2, Reserved: 1, Shutdown: time.Hour})
+		for range 3 {
+			submit(t, w, Job{Name: "stuck", Timeout: time.Minute, Run: deaf(time.Hour), Done: func(Outcome) { time.Sleep(time.Hour) }})
+			time.Sleep(2 * time.Minute)
+		}
+		if s := w.Stats(); s.Leaked != 3 || s.Callbacks != 3 {
+			t.Errorf("%d jobs leak with %d callbacks", s.Leaked, s.Callbacks)
+		}
+		if o := outcome(t, submit(t, w, Job{Name: "urgent", Priority: Urgent, Run: obedient(0)})); o.State != Done || o.Queued != 0 {
+			t.Errorf("an urgent job ended as %+v", o)
+		}
+		submit(t, w, Job{Name: "one too many", Run: obedient(0)})
+		if s := w.Stats(); s.Queued != 1 {
+			t.Errorf("a fourth normal job does not wait: %+v", s)
+		}
+		closeWorker(t, w)
+	})
+}
+
 // Urgent jobs in places that others may take leave the rest to the others.
 func TestUrgentJobsUseTheirPlacesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

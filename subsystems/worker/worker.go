@@ -115,6 +115,7 @@ func call(j *job) (err error) {
 func (w *Worker) ran(j *job, result error) {
 	w.mu.Lock()
 	j.returned = true
+	w.vacate(j)
 	if _, ok := w.leaked[j]; ok {
 		delete(w.leaked, j)
 		w.use[j.Priority.lane()].leaked--
@@ -205,6 +206,8 @@ func (w *Worker) finish(j *job, from int) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.use[j.Priority.lane()].calling[from]--
+		j.notified = true
+		w.vacate(j)
 		if broke {
 			w.stats.CallbackPanics++
 		}
