@@ -93,7 +93,7 @@ type KasminaConfig struct {
 // PlaneConfig configures the process.
 type PlaneConfig struct {
 	Workers         uint32 `toml:"workers" comment:"Jobs of the shared worker that run at once, 1 or more."`
-	WorkerQueue     uint32 `toml:"worker_queue" comment:"Jobs that may wait, 1 or more."`
+	WorkerQueue     uint32 `toml:"worker_queue" comment:"Jobs of each class (urgent, normal, background) that may wait, 1 or more."`
 	Shutdown        Millis `toml:"shutdown_ms" comment:"How long running jobs may take to stop."`
 	ProjectionEvery uint32 `toml:"projection_every" comment:"Records between two stored projections, 1 or more."`
 }
