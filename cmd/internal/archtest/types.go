@@ -3,6 +3,7 @@ package archtest
 import (
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/importer"
 	"go/token"
 	"go/types"
@@ -54,6 +55,7 @@ func (r *resolver) check(pkg string) *typed {
 	}
 	t := &typed{info: &types.Info{
 		Types: map[ast.Expr]types.TypeAndValue{},
+		Defs:  map[*ast.Ident]types.Object{},
 		Uses:  map[*ast.Ident]types.Object{},
 	}}
 	r.done[pkg] = t // an import cycle ends here, and is an error of its own
@@ -135,6 +137,9 @@ func constraintKinds(constraint types.Type) []types.Type {
 	return all
 }
 
+// newOutside reads the Go side of every package: no answer may depend on
+// whether this machine has a C compiler.
 func newOutside() types.ImporterFrom {
+	build.Default.CgoEnabled = false
 	return importer.ForCompiler(token.NewFileSet(), "source", nil).(types.ImporterFrom)
 }
