@@ -34,6 +34,8 @@ type Checkpoints struct {
 	Export func(signed []byte) error
 }
 
+// constant: local because a log knows bytes and imports nothing of esper; the
+// plane passes the figures of its configuration.
 const (
 	defaultCheckpointRecords = 4096
 	defaultCheckpointAge     = 10 * time.Second

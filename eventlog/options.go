@@ -9,6 +9,9 @@ import (
 )
 
 // Limits of Options.SegmentSize.
+//
+// constant: local because a log knows bytes and imports nothing of esper; the
+// plane passes the size of its configuration.
 const (
 	defaultSegmentSize = 20 << 20
 	maxSegmentSize     = 1 << 30

@@ -9,6 +9,9 @@ import (
 )
 
 // Defaults of Options.
+//
+// constant: local because a worker imports nothing of esper; the plane passes
+// the figures of its configuration.
 const (
 	DefaultConcurrency = 8
 	DefaultQueue       = 256

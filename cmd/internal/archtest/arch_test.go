@@ -24,6 +24,7 @@ var checks = []struct {
 	{"enums", CheckEnums},
 	{"goroutines", func(s *Source) []Finding { return CheckGoroutines(s, Spawners) }},
 	{"one worker", CheckOneWorker},
+	{"constants", CheckConstants},
 }
 
 // TestModule holds this module against every check.

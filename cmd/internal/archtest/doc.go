@@ -31,6 +31,14 @@
 // Everything else that starts a goroutine is listed in rules.go (Spawners) with
 // what ends it.
 //
+// # What is written once
+//
+// Enums, names and numbers that more than one part knows are leyline's.
+// [CheckEnums] and [CheckConstants] find another copy; a comment that begins
+// with "enum: local because" or "constant: local because" allows one. [API]
+// lists what every package exports; testdata/api holds that list, so that a
+// change of a surface is seen in review.
+//
 // # What is read
 //
 // Files read here are opened by the test process itself, so the test cache

@@ -157,11 +157,13 @@ const (
 	onlyWorker    = "subsystems/plane" // makes the worker that all subsystems share
 )
 
-// enumPackage is where enums live; enumExcuse in the comment of a type allows
-// one elsewhere.
+// enumPackage is where enums, names and numbers live that more than one part
+// knows. enumExcuse in the comment of a type allows an enum elsewhere, and
+// constantExcuse a constant.
 const (
-	enumPackage = "leyline"
-	enumExcuse  = "enum: local because"
+	enumPackage    = "leyline"
+	enumExcuse     = "enum: local because"
+	constantExcuse = "constant: local because"
 )
 
 // outsideImports reach outside the process. The rule covers packages below too.

@@ -115,7 +115,7 @@ var classes = []struct {
 	{exitStorage, "disk_full", target(syscall.EFBIG), hintDisk},
 	{exitStorage, "storage", target(syscall.EIO), hintDisk},
 	{exitStorage, "read_only", target(syscall.EROFS), "mount it for writing, or use another directory"},
-	{exitFailed, "disk_low", refusedFor(leyline.RefusalDiskLow), ""},
+	{exitFailed, leyline.RefusalDiskLow.String(), refusedFor(leyline.RefusalDiskLow), ""},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitUsage, "missing_directory", target(errNoLogDir), ""},

@@ -35,6 +35,7 @@ func checkExport(c leyline.LogConfig) error {
 	case err != nil:
 		reason = "cannot be used: " + err.Error()
 	}
+	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 	return &leyline.ConfigError{Problems: []leyline.ConfigProblem{{Key: "log.checkpoint_dir", Reason: reason,
 		Fix: "make the directory, or name one that exists; a relative path begins where esper is started"}}}
 }

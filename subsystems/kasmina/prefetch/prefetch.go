@@ -23,7 +23,7 @@ func Ready(s *projections.Seed, at leyline.Instant, x leyline.KernelReady) leyli
 	}
 	switch {
 	case s.Kernel.Deadline != 0 && at > s.Kernel.Deadline:
-		e.Outcome, e.Reason = leyline.OutcomeDeadline, "prefetch_timeout"
+		e.Outcome, e.Reason = leyline.OutcomeDeadline, string(leyline.NamePrefetchTimeout)
 	case x.Digest != s.Kernel.Digest:
 		e.Outcome, e.Reason = leyline.OutcomeFailed, "kernel_digest_mismatch"
 	}
@@ -40,6 +40,6 @@ func Failed(x leyline.KernelFailed) leyline.PrefetchSettled {
 // Overdue settles a prefetch whose deadline passed without an answer.
 func Overdue(run leyline.RunID, s *projections.Seed) leyline.PrefetchSettled {
 	return leyline.PrefetchSettled{
-		Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeDeadline, Reason: "prefetch_timeout",
+		Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeDeadline, Reason: string(leyline.NamePrefetchTimeout),
 	}
 }

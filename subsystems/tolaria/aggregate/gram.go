@@ -3,10 +3,12 @@ package aggregate
 import (
 	"fmt"
 	"math"
+
+	"github.com/esper-plane/esper/leyline"
 )
 
 // MaxTasks is the largest number of tasks that one aggregation takes.
-const MaxTasks = 64
+const MaxTasks = leyline.MaxTasks
 
 // Reasons of a GramError.
 const (

@@ -7,9 +7,6 @@ package track
 
 import "math"
 
-// DefaultAlpha is the weight of a new sample for losses and gradient norms.
-const DefaultAlpha = 0.2
-
 // EWMA is an exponentially weighted moving average. The zero value is the start:
 // mean 0, variance 0. It is a plain value, copied freely and never changed in
 // place.
