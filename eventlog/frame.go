@@ -39,6 +39,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Kind says what a record is. Values are stored: they are appended to, never
 // reused.
+//
+// enum: local because it is part of the format of a log, which imports nothing
+// of esper.
 type Kind uint8
 
 // The kinds of record. A transition belongs to the caller; the other three

@@ -72,6 +72,8 @@ type Signal interface {
 
 // Point is a moment on the path of a record at which a test may stop the
 // process.
+//
+// enum: local because it is a seam for tests and is neither stored nor sent.
 type Point string
 
 // The points, in the order in which a record passes them.

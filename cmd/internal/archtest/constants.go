@@ -208,16 +208,20 @@ func excusedLines(fset *token.FileSet, f *File, excuse string) map[int]bool {
 		}
 	}
 	for _, d := range f.AST.Decls {
-		switch d := d.(type) {
-		case *ast.GenDecl:
-			if says(d.Doc) {
-				mark(d.Pos(), d.End())
-			}
-		case *ast.FuncDecl:
-			if says(d.Doc) {
-				mark(d.Pos(), d.End())
-			}
+		if says(docOf(d)) {
+			mark(d.Pos(), d.End())
 		}
 	}
 	return lines
+}
+
+// docOf returns the comment of a declaration, or nil.
+func docOf(d ast.Decl) *ast.CommentGroup {
+	switch d := d.(type) {
+	case *ast.GenDecl:
+		return d.Doc
+	case *ast.FuncDecl:
+		return d.Doc
+	}
+	return nil
 }

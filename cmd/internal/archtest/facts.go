@@ -152,67 +152,89 @@ func everywhere(f *File) bool {
 	return ok && err == nil
 }
 
-// CheckEnums finds integer enums outside enumPackage that do not say why they
-// are local.
+// CheckEnums finds enums outside enumPackage that do not say why they are
+// local: types of an integer or of text for which the package counts constants
+// with iota, or declares two or more.
 func CheckEnums(src *Source) []Finding {
 	var found []Finding
 	for _, p := range src.Packages {
 		if p.Path == enumPackage {
 			continue
 		}
-		counted := map[string]bool{}
+		members := map[string]int{}
 		for _, f := range p.Files {
 			for _, d := range f.AST.Decls {
-				countedTypes(d, counted)
+				countMembers(d, members)
 			}
 		}
 		for _, f := range p.Files {
-			found = append(found, localEnums(src, f, counted)...)
+			found = append(found, localEnums(src, f, members)...)
 		}
 	}
 	return found
 }
 
-// countedTypes adds the names of the types that a const block counts with iota.
-func countedTypes(d ast.Decl, into map[string]bool) {
+// countMembers adds the constants of a const block to their types; one that is
+// counted with iota speaks for many.
+func countMembers(d ast.Decl, into map[string]int) {
 	block, ok := d.(*ast.GenDecl)
 	if !ok || block.Tok != token.CONST {
 		return
 	}
 	for _, s := range block.Specs {
 		spec := s.(*ast.ValueSpec)
-		if id, ok := spec.Type.(*ast.Ident); ok && usesIota(spec.Values, nil) {
-			into[id.Name] = true
+		if id, ok := spec.Type.(*ast.Ident); ok {
+			into[id.Name] += len(spec.Names)
+			if usesIota(spec.Values) {
+				into[id.Name] += many
+			}
 		}
-		usesIota(spec.Values, into)
+		for _, e := range spec.Values {
+			countConverted(e, into)
+		}
 	}
 }
 
-// usesIota says whether iota occurs in expressions; the names of conversions
-// T(iota) go into a set.
-func usesIota(values []ast.Expr, into map[string]bool) bool {
+// countConverted adds constants of the form T(1) and T(iota).
+func countConverted(e ast.Expr, into map[string]int) {
+	ast.Inspect(e, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if id, ok := call.Fun.(*ast.Ident); ok {
+			into[id.Name]++
+			if usesIota(call.Args) {
+				into[id.Name] += many
+			}
+		}
+		return true
+	})
+}
+
+// many is the number of constants that make a type an enum.
+const many = 2
+
+// usesIota says whether iota occurs in expressions.
+func usesIota(values []ast.Expr) bool {
 	seen := false
 	for _, e := range values {
 		ast.Inspect(e, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.Ident:
-				seen = seen || n.Name == "iota"
-			case *ast.CallExpr:
-				if id, ok := n.Fun.(*ast.Ident); ok && into != nil && usesIota(n.Args, nil) {
-					into[id.Name] = true
-				}
-			}
+			id, ok := n.(*ast.Ident)
+			seen = seen || ok && id.Name == "iota"
 			return true
 		})
 	}
 	return seen
 }
 
-var integers = []string{
+// enumBases are what an enum can be made of.
+var enumBases = []string{
 	"int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "byte", "rune", "uintptr",
+	"string",
 }
 
-func localEnums(src *Source, f *File, counted map[string]bool) []Finding {
+func localEnums(src *Source, f *File, members map[string]int) []Finding {
 	var found []Finding
 	for _, d := range f.AST.Decls {
 		block, ok := d.(*ast.GenDecl)
@@ -222,7 +244,7 @@ func localEnums(src *Source, f *File, counted map[string]bool) []Finding {
 		for _, s := range block.Specs {
 			spec := s.(*ast.TypeSpec)
 			base, ok := spec.Type.(*ast.Ident)
-			if !ok || !counted[spec.Name.Name] || !slices.Contains(integers, base.Name) {
+			if !ok || members[spec.Name.Name] < many || !slices.Contains(enumBases, base.Name) {
 				continue
 			}
 			comment := block.Doc.Text() + " " + spec.Doc.Text() + " " + spec.Comment.Text()

@@ -97,6 +97,7 @@ var Table = []Rule{
 	{Package: "cmd/internal/metrics", Own: []string{"..."}, Third: []string{"github.com/prometheus/client_golang"}},
 	{Package: "cmd/internal/logging", Own: []string{"..."}, Third: []string{hclog}},
 	{Package: "cmd/internal/archtest"},
+	{Package: "cmd/internal/lint", Own: []string{"cmd/internal/archtest"}},
 
 	{Package: "testdata"},
 }
