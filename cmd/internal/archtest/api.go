@@ -18,7 +18,7 @@ import (
 // be compared.
 func API(src *Source) (map[string]string, error) {
 	all := map[string]string{}
-	r := newResolver(src)
+	r := src.resolver()
 	for _, p := range src.Packages {
 		if len(p.Files) == 0 || p.Files[0].AST.Name.Name == "main" {
 			continue

@@ -27,7 +27,7 @@ import (
 // A comment with constantExcuse on the same line, on the line above or in the
 // comment of the declaration allows one.
 func CheckConstants(src *Source) []Finding {
-	r := newResolver(src)
+	r := src.resolver()
 	c := &constantCheck{src: src, facts: factsOf(src, r.check(enumPackage)), texts: map[string][]definition{}}
 	for _, p := range src.Packages {
 		if len(p.Files) == 0 {

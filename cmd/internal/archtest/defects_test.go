@@ -71,9 +71,10 @@ func oracleIDs() []string {
 	return all
 }
 
-// owners are the parts of the work that may still owe something: Tolaria,
-// Tamiyo and Kasmina complete, and the protocol with its clients. The key says
-// who; the list is empty when all is built.
+// owners are the parts of the work that may still owe something: Tolaria 04,
+// Kasmina 05, Tamiyo 06, and the protocol with its clients 07. A part that is
+// done is struck from this list, and with it every entry that still names it
+// fails.
 var owners = []string{"04", "05", "06", "07"}
 
 // TestDefects holds testdata/defects.toml against the lists above and against

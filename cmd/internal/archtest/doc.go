@@ -37,7 +37,9 @@
 // [CheckEnums] and [CheckConstants] find another copy; a comment that begins
 // with "enum: local because" or "constant: local because" allows one. [API]
 // lists what every package exports; testdata/api holds that list, so that a
-// change of a surface is seen in review.
+// change of a surface is seen in review. In the same way testdata/lint.txt holds
+// what static analysis says (package cmd/internal/lint), and testdata/defects.toml
+// the tests that keep out what is known to go wrong.
 //
 // # What is read
 //

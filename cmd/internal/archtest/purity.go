@@ -10,7 +10,7 @@ import (
 // CheckPurity looks through the code of every pure and timeless package.
 func CheckPurity(src *Source, table []Rule) []Finding {
 	var found []Finding
-	r := newResolver(src)
+	r := src.resolver()
 	for _, p := range src.Packages {
 		rule, _ := ruleFor(table, p.Path)
 		if rule.Purity == Free || len(p.Files) == 0 {

@@ -40,6 +40,8 @@ type Source struct {
 	Fset     *token.FileSet
 	Files    []*File    // all Go files, by path
 	Packages []*Package // by path
+
+	types *resolver // once somebody has asked for types
 }
 
 // A Finding is one violation.

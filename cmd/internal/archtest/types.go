@@ -31,7 +31,14 @@ type resolver struct {
 	done map[string]*typed
 }
 
-func newResolver(src *Source) *resolver { return &resolver{src: src, done: map[string]*typed{}} }
+// resolver returns the one that all checks of a Source share. It is not safe
+// for concurrent use.
+func (s *Source) resolver() *resolver {
+	if s.types == nil {
+		s.types = &resolver{src: s, done: map[string]*typed{}}
+	}
+	return s.types
+}
 
 // Import implements types.Importer.
 func (r *resolver) Import(path string) (*types.Package, error) {
