@@ -1,7 +1,8 @@
 // Package archtest holds esper's source to the design: who may import whom,
 // which packages are pure, and a handful of facts about the repository.
 //
-// Everything is decided from the source text of the module. [Load] reads a
+// Everything is decided from the source text of the module and, for the types of
+// other modules, from what the compiler exports of them. [Load] reads a
 // file tree into a [Source]; every check is a function from a Source to
 // findings, so that the tests can run the same functions over small trees with
 // a planted violation. The tables are in rules.go, and a new package is added
