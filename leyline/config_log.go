@@ -1,11 +1,5 @@
 package leyline
 
-import (
-	"fmt"
-	"strings"
-	"unicode/utf8"
-)
-
 // LogConfig configures the event log and the watch over the disk that it is on.
 type LogConfig struct {
 	SegmentMiB        uint32   `toml:"segment_mib" comment:"Size of a segment file of the log in MiB, 1 to 1024."`
@@ -25,45 +19,4 @@ func defaultLog() LogConfig {
 	return LogConfig{
 		SegmentMiB: 20, CheckpointRecords: 4096, Checkpoint: 10_000, MinFreeMiB: 256, FreeEvery: 5_000,
 	}
-}
-
-func (v *configCheck) log(c LogConfig) {
-	v.atLeast("log.segment_mib", uint64(c.SegmentMiB), 1)
-	v.atMost("log.segment_mib", uint64(c.SegmentMiB), 1024)
-	v.atLeast("log.checkpoint_records", uint64(c.CheckpointRecords), 1)
-	v.atLeast("log.checkpoint_ms", uint64(c.Checkpoint), 1)
-	v.osText("log.checkpoint_dir", "", c.CheckpointDir)
-	v.command("log.checkpoint_command", c.CheckpointCommand)
-	v.atLeast("log.free_every_ms", uint64(c.FreeEvery), 100)
-}
-
-// command demands a program and arguments that a system can start, or nothing.
-func (v *configCheck) command(key string, words []string) {
-	if len(words) > MaxArguments {
-		v.add(key, fmt.Sprintf("has %d entries", len(words)), fmt.Sprintf("write %d or fewer", MaxArguments))
-		return
-	}
-	if len(words) > 0 && words[0] == "" {
-		v.add(key, "names no program", "write the program first, or an empty list")
-		return
-	}
-	for i, w := range words {
-		if !v.osText(key, fmt.Sprintf("entry %d ", i), w) {
-			return // one problem for a key
-		}
-	}
-}
-
-// osText demands text that can be stored and that a system takes as a path or an
-// argument.
-func (v *configCheck) osText(key, where, s string) bool {
-	switch {
-	case len(s) > MaxPath:
-		v.add(key, fmt.Sprintf("%sis %d bytes long", where, len(s)), fmt.Sprintf("write %d bytes or fewer", MaxPath))
-	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
-		v.add(key, fmt.Sprintf("%sis %q", where, s), "write UTF-8 text without NUL bytes")
-	default:
-		return true
-	}
-	return false
 }

@@ -1,0 +1,206 @@
+package leyline
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// rules say what a setting may be, by key. An enum needs no rule: its type knows
+// its members. A whole number, a text or a list without one may be anything that
+// its type holds.
+var rules = map[string]rule{
+	"tolaria.ewma_alpha":       number("a number greater than 0, 1 or less", func(x float64) bool { return x > 0 && x <= 1 }),
+	"tolaria.snapshot_every":   atLeast(1),
+	"tolaria.snapshot_keep":    whole(2, MaxSnapshots/2),
+	"tolaria.rollback_fast_ms": atLeast(1),
+	"tolaria.rollback_limit":   atLeast(1),
+	"tolaria.diverge_loss":     positive(),
+	"tolaria.diverge_sigma":    positive(),
+	"tolaria.diverge_factor":   between(1, 1e9),
+	"tolaria.diverge_steps":    atLeast(1),
+	"tolaria.diverge_warmup":   atLeast(1),
+	"tolaria.stall_ms":         atLeast(1),
+	"tolaria.stall_factor":     between(1, 1e6),
+
+	"tamiyo.window_steps":      atLeast(1),
+	"tamiyo.healthy_windows":   atLeast(1),
+	"tamiyo.loss_spike":        positive(),
+	"tamiyo.volatility":        positive(),
+	"tamiyo.conflict":          between(0, 1),
+	"tamiyo.blueprint_risk":    between(0, 1),
+	"tamiyo.blend_steps":       atLeast(1),
+	"tamiyo.blend_temperature": positive(),
+	"tamiyo.probes":            atLeast(1),
+
+	"kasmina.freshness_ms":        atLeast(1),
+	"kasmina.nonce_cap":           atLeast(1),
+	"kasmina.command_deadline_ms": atLeast(1),
+	"kasmina.probe_every":         atLeast(1),
+	"kasmina.max_loss_ratio":      positive(),
+	"kasmina.min_probes":          atLeast(1),
+	"kasmina.min_contribution":    between(-1, 1),
+	"kasmina.max_leak":            positive(),
+
+	"plane.workers":          whole(1, 1024),
+	"plane.worker_queue":     whole(1, 1<<20),
+	"plane.shutdown_ms":      atLeast(1),
+	"plane.projection_every": atLeast(1),
+
+	"log.segment_mib":        whole(1, 1024),
+	"log.checkpoint_records": atLeast(1),
+	"log.checkpoint_ms":      atLeast(1),
+	"log.checkpoint_dir":     {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
+	"log.checkpoint_command": {fmt.Sprintf("at most %d texts, the program first, each of %d bytes or fewer", MaxArguments, MaxPath), brokenCommand},
+	"log.free_every_ms":      atLeast(100),
+}
+
+// relations hold between two settings.
+var relations = []relation{
+	{low: "tolaria.rollback_fast_ms", high: "tolaria.rollback_full_ms"},
+	{low: "kasmina.skew_ms", high: "kasmina.freshness_ms"},
+	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms"},
+	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},
+	{low: "kasmina.min_train_steps", high: "tamiyo.train_steps", otherwise: "gate G2 would cull every seed"},
+	{low: "kasmina.min_probes", high: "tamiyo.probes", otherwise: "gate G4 would cull every seed"},
+	{low: "kasmina.min_observe_steps", high: "tamiyo.shadow_steps", otherwise: "gate G4 would cull every seed"},
+}
+
+// rule is what one setting may be. Without broken it may be anything that its
+// type holds.
+type rule struct {
+	allowed string // in words
+	broken  func(v reflect.Value) (reason, fix string)
+}
+
+// ruleOf returns the rule of a setting: that of its key, else that of its type.
+func ruleOf(key string, v reflect.Value) rule {
+	if r, ok := rules[key]; ok {
+		return r
+	}
+	if e, ok := v.Interface().(interface{ names() []string }); ok {
+		return memberOf(e.names())
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return rule{allowed: "true or false"}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return rule{allowed: "0 or more"}
+	}
+	return rule{allowed: "anything"}
+}
+
+// names returns the names of all members except the unset zero.
+func (Enum[S]) names() []string {
+	var s S
+	return s.list()[1:]
+}
+
+// memberOf demands a member of an enum.
+func memberOf(names []string) rule {
+	last := len(names) - 1
+	words := strings.Join(names[:last], ", ") + " or " + names[last]
+	return rule{words, func(v reflect.Value) (reason, fix string) {
+		if err := v.Interface().(interface{ Validate() error }).Validate(); err != nil {
+			return err.Error(), "write " + words
+		}
+		return "", ""
+	}}
+}
+
+var float64Type = reflect.TypeFor[float64]()
+
+// number demands a number for which ok holds.
+func number(words string, ok func(float64) bool) rule {
+	return rule{words, func(v reflect.Value) (reason, fix string) {
+		if ok(v.Convert(float64Type).Float()) {
+			return "", ""
+		}
+		return fmt.Sprintf("is %v", v.Interface()), "write " + words
+	}}
+}
+
+func atLeast(least uint32) rule {
+	return number(fmt.Sprintf("%d or more", least), func(x float64) bool { return x >= float64(least) })
+}
+
+func whole(lo, hi uint32) rule {
+	return number(fmt.Sprintf("a whole number from %d to %d", lo, hi), func(x float64) bool { return x >= float64(lo) && x <= float64(hi) })
+}
+
+func between(lo, hi float64) rule {
+	return number(fmt.Sprintf("a number from %v to %v", lo, hi), func(x float64) bool { return x >= lo && x <= hi })
+}
+
+func positive() rule {
+	return number("a finite number greater than 0", func(x float64) bool { return x > 0 && !math.IsInf(x, 1) })
+}
+
+// brokenText demands text that can be stored and that a system takes as a path or
+// an argument.
+func brokenText(v reflect.Value) (reason, fix string) {
+	switch s := v.String(); {
+	case len(s) > MaxPath:
+		return fmt.Sprintf("is %d bytes long", len(s)), fmt.Sprintf("write %d bytes or fewer", MaxPath)
+	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
+		return fmt.Sprintf("is %q", s), "write UTF-8 text without NUL bytes"
+	}
+	return "", ""
+}
+
+// brokenCommand demands a program and arguments that a system can start, or
+// nothing.
+func brokenCommand(v reflect.Value) (reason, fix string) {
+	switch {
+	case v.Len() > MaxArguments:
+		return fmt.Sprintf("has %d entries", v.Len()), fmt.Sprintf("write %d or fewer", MaxArguments)
+	case v.Len() > 0 && v.Index(0).Len() == 0:
+		return "names no program", "write the program first, or an empty list"
+	}
+	for i := range v.Len() {
+		if reason, fix := brokenText(v.Index(i)); reason != "" {
+			return fmt.Sprintf("entry %d %s", i, reason), fix // one problem for a key
+		}
+	}
+	return "", ""
+}
+
+// relation demands that one setting stays under another: an inner budget under
+// the one around it, or, where otherwise says what would happen, a demand at or
+// under what is done for it.
+type relation struct {
+	low, high string
+	otherwise string
+}
+
+// words are what relates the first to the second, and the second to the first.
+func (r relation) words() (low, high string) {
+	if r.otherwise != "" {
+		return "at most", "at least"
+	}
+	return "less than", "more than"
+}
+
+// blamed is the setting that is wrong when the relation does not hold: the inner
+// budget, or that which does too little.
+func (r relation) blamed() string {
+	if r.otherwise != "" {
+		return r.high
+	}
+	return r.low
+}
+
+// problem says what is wrong with the values of the two settings.
+func (r relation) problem(low, high uint64) (ConfigProblem, bool) {
+	switch {
+	case r.otherwise == "" && low >= high:
+		return ConfigProblem{r.blamed(), fmt.Sprintf("is %d, not less than %s (%d) around it", low, r.high, high),
+			"lower the first or raise the second"}, true
+	case r.otherwise != "" && high < low:
+		return ConfigProblem{r.blamed(), fmt.Sprintf("is %d, less than %s (%d): %s", high, r.low, low, r.otherwise),
+			"raise the first or lower the second"}, true
+	}
+	return ConfigProblem{}, false
+}
