@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -131,8 +132,11 @@ func whole(lo, hi uint32) rule {
 }
 
 func between(lo, hi float64) rule {
-	return number(fmt.Sprintf("a number from %v to %v", lo, hi), func(x float64) bool { return x >= lo && x <= hi })
+	return number("a number from "+plain(lo)+" to "+plain(hi), func(x float64) bool { return x >= lo && x <= hi })
 }
+
+// plain writes a number without an exponent.
+func plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 func positive() rule {
 	return number("a finite number greater than 0", func(x float64) bool { return x > 0 && !math.IsInf(x, 1) })
@@ -183,24 +187,20 @@ func (r relation) words() (low, high string) {
 	return "less than", "more than"
 }
 
-// blamed is the setting that is wrong when the relation does not hold: the inner
-// budget, or that which does too little.
-func (r relation) blamed() string {
-	if r.otherwise != "" {
-		return r.high
-	}
-	return r.low
-}
-
-// problem says what is wrong with the values of the two settings.
+// problem says what is wrong with the values of the two settings. Its key is that
+// of the inner budget, or of what is done too little.
 func (r relation) problem(low, high uint64) (ConfigProblem, bool) {
 	switch {
 	case r.otherwise == "" && low >= high:
-		return ConfigProblem{r.blamed(), fmt.Sprintf("is %d, not less than %s (%d) around it", low, r.high, high),
-			"lower the first or raise the second"}, true
+		return ConfigProblem{
+			Key: r.low, Other: r.high, Fix: "lower the first or raise the second",
+			Reason: fmt.Sprintf("is %d, not less than %s (%d) around it", low, r.high, high),
+		}, true
 	case r.otherwise != "" && high < low:
-		return ConfigProblem{r.blamed(), fmt.Sprintf("is %d, less than %s (%d): %s", high, r.low, low, r.otherwise),
-			"raise the first or lower the second"}, true
+		return ConfigProblem{
+			Key: r.high, Other: r.low, Fix: "raise the first or lower the second",
+			Reason: fmt.Sprintf("is %d, less than %s (%d): %s", high, r.low, low, r.otherwise),
+		}, true
 	}
 	return ConfigProblem{}, false
 }

@@ -39,7 +39,7 @@ func (c ExecutionConfig) Validate() error {
 	for _, s := range all {
 		if r := ruleOf(s.Key, s.Value); r.broken != nil {
 			if reason, fix := r.broken(s.Value); reason != "" {
-				problems = append(problems, ConfigProblem{s.Key, reason, fix})
+				problems = append(problems, ConfigProblem{Key: s.Key, Reason: reason, Fix: fix})
 			}
 		}
 		problems = append(problems, brokenRelations(s.Key, all)...)
@@ -54,10 +54,7 @@ func (c ExecutionConfig) Validate() error {
 func brokenRelations(key string, all []Setting) []ConfigProblem {
 	var problems []ConfigProblem
 	for _, r := range relations {
-		if r.blamed() != key {
-			continue
-		}
-		if p, ok := r.problem(wholeOf(all, r.low), wholeOf(all, r.high)); ok {
+		if p, ok := r.problem(wholeOf(all, r.low), wholeOf(all, r.high)); ok && p.Key == key {
 			problems = append(problems, p)
 		}
 	}
@@ -89,6 +86,7 @@ func allowed(key string, v reflect.Value) string {
 // ConfigProblem is one mistake in a configuration.
 type ConfigProblem struct {
 	Key    string // TOML key, dotted
+	Other  string // the other key, where the mistake is between two settings
 	Reason string // what is wrong with which value
 	Fix    string // what to write instead
 }

@@ -7,15 +7,16 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
 )
 
 func newConfig(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Show or check the configuration", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "config", Short: "Show, check and compare configurations", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	c.AddCommand(newConfigShow(a), newConfigCheck(a))
+	c.AddCommand(newConfigShow(a), newConfigCheck(a), newConfigDiff(a), newConfigReference(a))
 	return c
 }
 
@@ -32,22 +33,39 @@ func newConfigShow(a *app) *cobra.Command {
 	}
 	s.flags(c.Flags())
 	c.Flags().StringVar(&data, "data", "", "show what is in force in this data directory or bundle")
-	c.Flags().StringVar(&name, "workload", "", "start from the defaults of this workload: "+strings.Join(workload.Names(), ", "))
+	workloadFlag(c.Flags(), &name)
 	return c
 }
 
-func (a *app) showConfig(s settings, data, name string) error {
-	base, environ := leyline.DefaultConfig(), os.Environ()
-	if name != "" {
-		if data != "" {
-			return usagef("--data and --workload exclude each other: what a run was given is in its data directory")
-		}
-		spec, err := workload.Lookup(name)
-		if err != nil {
-			return usageError{err}
-		}
-		base = spec.Config()
+func workloadFlag(f *pflag.FlagSet, name *string) {
+	f.StringVar(name, "workload", "", "start from the defaults of this workload: "+strings.Join(workload.Names(), ", "))
+}
+
+// baseConfig is what settings are put upon: the defaults, or those of a workload.
+func baseConfig(name string) (leyline.ExecutionConfig, error) {
+	if name == "" {
+		return leyline.DefaultConfig(), nil
 	}
+	return workloadConfig(name)
+}
+
+func workloadConfig(name string) (leyline.ExecutionConfig, error) {
+	spec, err := workload.Lookup(name)
+	if err != nil {
+		return leyline.ExecutionConfig{}, usageError{err}
+	}
+	return spec.Config(), nil
+}
+
+func (a *app) showConfig(s settings, data, name string) error {
+	if name != "" && data != "" {
+		return usagef("--data and --workload exclude each other: what a run was given is in its data directory")
+	}
+	base, err := baseConfig(name)
+	if err != nil {
+		return err
+	}
+	environ := os.Environ()
 	if data != "" {
 		o, err := openSource(data)
 		if err != nil {
@@ -63,8 +81,15 @@ func (a *app) showConfig(s settings, data, name string) error {
 	if err != nil {
 		return err
 	}
+	_, digest, err := encodeConfig(cfg)
+	if err != nil {
+		return err
+	}
 	if a.json {
-		return a.document(cfg)
+		return a.document(struct {
+			Digest leyline.Digest
+			Config leyline.ExecutionConfig
+		}{digest, cfg})
 	}
 	b, err := toml.Marshal(cfg)
 	if err == nil {
@@ -74,18 +99,40 @@ func (a *app) showConfig(s settings, data, name string) error {
 }
 
 func newConfigCheck(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use: "check FILE", Short: "Report every mistake in a configuration file", Args: cobra.ExactArgs(1),
+	var s settings
+	var name string
+	c := &cobra.Command{
+		Use: "check FILE", Short: "Report every mistake in a configuration file and in the environment",
+		Long: "Report every mistake in a configuration file and in the environment at once: where it\nis, what is wrong with which value, and what to write instead. Of a valid one the digest\n" +
+			"of the effective configuration is printed, as `esper run --config FILE` of the workload\nrecords it: the one in config.adopted and in `esper config diff --history`.",
+		Example: "  esper config check esper.toml\n  esper config check --workload multimnist --json esper.toml",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			s := settings{file: args[0]}
-			if _, err := s.load(leyline.DefaultConfig(), nil); err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(map[string]any{"file": args[0], "valid": true})
-			}
-			_, err := fmt.Fprintf(a.out, "%s is valid\n", args[0])
-			return err
+			s.file = args[0]
+			return a.checkConfig(s, name)
 		},
 	}
+	s.setFlag(c.Flags())
+	workloadFlag(c.Flags(), &name)
+	return c
+}
+
+func (a *app) checkConfig(s settings, name string) error {
+	base, err := baseConfig(name)
+	if err != nil {
+		return err
+	}
+	cfg, err := s.load(base, os.Environ())
+	if err != nil {
+		return err
+	}
+	_, digest, err := encodeConfig(cfg)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.document(map[string]any{"file": s.file, "valid": true, "digest": digest})
+	}
+	_, err = fmt.Fprintf(a.out, "%s is valid\ndigest %s\n", s.file, digest)
+	return err
 }

@@ -36,7 +36,7 @@ var exitMeaning = []struct {
 	{exitOK, "done, and what was checked holds"},
 	{exitFailed, "failed for a stated reason"},
 	{exitUsage, "wrong usage or configuration"},
-	{exitDiverged, "replay diverged"},
+	{exitDiverged, "replay diverged, or the compared configurations differ"},
 	{exitDamaged, "log damaged or tampered with"},
 	{exitRefused, "refused by the dependency guard or by authorization"},
 	{exitLocked, "data directory locked, or of another format version"},
@@ -63,6 +63,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errDiverged ends a replay that found a difference. The report says all.
 var errDiverged = errors.New("replay diverged")
 
+// errDiffers ends a comparison of configurations that found a difference. The
+// report says all.
+var errDiffers = errors.New("the configurations differ")
+
 // errReported ends a check of a log that found damage. The report says all.
 var errReported = errors.New("the log is not whole")
 
@@ -81,6 +85,7 @@ var classes = []struct {
 	hint string
 }{
 	{exitDiverged, "diverged", target(errDiverged), ""},
+	{exitDiverged, "differs", target(errDiffers), ""},
 	{exitUsage, "usage", as[usageError], ""},
 	{exitUsage, "config", as[*leyline.ConfigError], ""},
 	{exitUsage, "foreign_directory", target(datadir.ErrForeign), ""},
@@ -152,7 +157,7 @@ func (a *app) fail(err error) int {
 		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
 			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
 		}
-	case errors.Is(err, errDiverged), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
+	case errors.Is(err, errDiverged), errors.Is(err, errDiffers), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
 	default:
 		if werr := a.line(doc); werr != nil {
 			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)

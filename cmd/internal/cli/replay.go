@@ -175,22 +175,6 @@ func (f *replayFlags) other(o opened) (*leyline.ExecutionConfig, error) {
 	return &c, err
 }
 
-// recorded is the configuration that was in force last.
-func recorded(o opened) (leyline.ExecutionConfig, error) {
-	c := o.config
-	for r, err := range decoded(o.source, 1) {
-		if err != nil {
-			return c, err
-		}
-		for _, ev := range r.Events {
-			if x, ok := ev.(leyline.ConfigAdopted); ok {
-				c = x.Config
-			}
-		}
-	}
-	return c, nil
-}
-
 func (a *app) printReplay(path, note string, r replay.Report) error {
 	if a.json {
 		return a.document(struct {

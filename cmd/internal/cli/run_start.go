@@ -100,11 +100,11 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		}
 		in = append(in, leyline.KeyAdded{Envelope: admin.Sign(leyline.PayloadKey, body)})
 	}
-	body, err := wire.EncodeConfig(j.config)
+	body, digest, err := encodeConfig(j.config)
 	if err != nil {
 		return nil, err
 	}
-	if s.Plane.Digest != sha256.Sum256(body) {
+	if s.Plane.Digest != digest {
 		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
 	}
 	bs, err := j.blueprints(s)

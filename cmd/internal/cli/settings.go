@@ -1,8 +1,7 @@
 package cli
 
 import (
-	"fmt"
-	"reflect"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +23,10 @@ type settings struct {
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.file, "config", "", "configuration in TOML from `FILE`; 'esper config show' prints every key")
+	s.setFlag(f)
+}
+
+func (s *settings) setFlag(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.set, "set", nil, "one setting as `KEY=VALUE`, for example tolaria.snapshot_every=25; may be repeated")
 }
 
@@ -44,7 +47,7 @@ func (s *settings) load(base leyline.ExecutionConfig, environ []string) (leyline
 	}
 	for _, kv := range s.set {
 		key, value, _ := strings.Cut(kv, "=")
-		l.assign(key, "--set "+kv, value)
+		l.assign(key, "--set "+kv, written(value))
 	}
 	return l.config, l.finish()
 }
@@ -72,9 +75,7 @@ func (l *loader) finish() error {
 			if bad[p.Key] {
 				continue
 			}
-			if where := l.origin[p.Key]; where != "" {
-				p.Reason = "(" + where + ") " + p.Reason
-			}
+			p.Reason = l.places(p) + p.Reason
 			problems = append(problems, p)
 		}
 	}
@@ -84,6 +85,21 @@ func (l *loader) finish() error {
 	return nil
 }
 
+// places says where the values of a problem were set, as far as they were.
+func (l *loader) places(p leyline.ConfigProblem) string {
+	var where []string
+	if at := l.origin[p.Key]; at != "" {
+		where = append(where, at)
+	}
+	if at := l.origin[p.Other]; at != "" {
+		where = append(where, p.Other+": "+at)
+	}
+	if where == nil {
+		return ""
+	}
+	return "(" + strings.Join(where, "; ") + ") "
+}
+
 // variable takes one environment variable. A name that begins like a setting
 // and is none is a mistake: it would be ignored silently.
 func (l *loader) variable(v string) {
@@ -91,57 +107,42 @@ func (l *loader) variable(v string) {
 	if !strings.HasPrefix(name, envPrefix) {
 		return
 	}
+	names := map[string]string{}
 	for _, key := range keys() {
-		if envName(key) == name {
-			l.assign(key, "environment", value)
-			return
-		}
+		names[envName(key)] = key
 	}
-	l.problem(name, "environment", "is no setting", "unset it; `esper config show` prints every key")
+	if key, ok := names[name]; ok {
+		l.assign(key, "environment", written(value))
+		return
+	}
+	fix := "unset it"
+	if best, ok := nearest(name, slices.Sorted(maps.Keys(names))); ok {
+		fix += ", or did you mean " + best + "?"
+	}
+	l.problem(name, "environment", "is no setting", fix+"; "+everyKey)
 }
 
-// assign sets a key to a value: text from a flag or the environment, or a TOML
-// value from a file.
+// assign sets a key to a value: written text from a flag or the environment, or a
+// TOML value from a file.
 func (l *loader) assign(key, where string, value any) {
-	field := l.field(key)
-	if !field.IsValid() {
-		l.problem(key, where, "is no setting", "did you mean "+nearest(key)+"? `esper config show` prints every key")
+	all := l.config.Settings()
+	i := slices.IndexFunc(all, func(s leyline.Setting) bool { return s.Key == key })
+	if i < 0 {
+		l.problem(key, where, "is no setting", suggest(key))
 		return
 	}
 	l.origin[key] = where
-	if want := setField(field, value); want != "" {
-		l.problem(key, where, fmt.Sprintf("is %q", fmt.Sprint(value)), "write "+want)
+	if want := setField(all[i].Value, value); want != "" {
+		l.problem(key, where, "is "+valueText(value), "write "+want)
 	}
-}
-
-// field returns the field of a key, or nothing.
-func (l *loader) field(key string) reflect.Value {
-	section, name, _ := strings.Cut(key, ".")
-	s := byTag(reflect.ValueOf(&l.config).Elem(), section)
-	if !s.IsValid() {
-		return s
-	}
-	return byTag(s, name)
-}
-
-func byTag(v reflect.Value, tag string) reflect.Value {
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("toml") == tag {
-			return v.Field(i)
-		}
-	}
-	return reflect.Value{}
 }
 
 // keys lists every key in the order of declaration.
 func keys() []string {
+	var c leyline.ExecutionConfig
 	var out []string
-	root := reflect.TypeFor[leyline.ExecutionConfig]()
-	for i := range root.NumField() {
-		section := root.Field(i)
-		for j := range section.Type.NumField() {
-			out = append(out, section.Tag.Get("toml")+"."+section.Type.Field(j).Tag.Get("toml"))
-		}
+	for _, s := range c.Settings() {
+		out = append(out, s.Key)
 	}
 	return out
 }
@@ -150,10 +151,36 @@ func envName(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// nearest returns the known key that is most like a wrong one.
-func nearest(key string) string {
-	return slices.MinFunc(keys(), func(a, b string) int { return distance(key, a) - distance(key, b) })
+// everyKey says where the right keys are.
+const everyKey = "`esper config show` prints every key"
+
+// suggest says what to write instead of a key that is none.
+func suggest(key string) string {
+	var sections []string
+	for _, k := range keys() {
+		section, _, _ := strings.Cut(k, ".")
+		sections = append(sections, section)
+	}
+	sections = slices.Compact(sections)
+	if slices.Contains(sections, key) {
+		return "it is a section: write its settings as " + key + ".NAME or below [" + key + "]; " + everyKey
+	}
+	if best, ok := nearest(key, keys()); ok {
+		return "did you mean " + best + "? " + everyKey
+	}
+	return "the sections are " + strings.Join(sections, ", ") + "; " + everyKey
 }
+
+// nearest returns the name that is most like a wrong one, if one is like it: two
+// thirds of the characters agree.
+func nearest(wrong string, names []string) (string, bool) {
+	wrong = clip(wrong, 2*maxName) // a name that is longer is like none
+	best := slices.MinFunc(names, func(a, b string) int { return distance(wrong, a) - distance(wrong, b) })
+	return best, 3*distance(wrong, best) <= max(len(wrong), len(best))
+}
+
+// maxName is longer than the name of any setting.
+const maxName = 64
 
 // distance counts the edits between two texts (Levenshtein).
 func distance(a, b string) int {

@@ -11,11 +11,14 @@ import (
 	"unicode/utf8"
 )
 
+// written is a value as a flag or the environment writes it: text, whatever the
+// setting is. A value from a file has the type that it has there.
+type written string
+
 // setField sets a field and returns what was wanted if it cannot.
 func setField(f reflect.Value, value any) string {
-	text, isText := value.(string)
 	if e, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if !isText || e.UnmarshalText([]byte(text)) != nil {
+		if text, isText := asText(value); !isText || e.UnmarshalText([]byte(text)) != nil {
 			return "one of " + members(f)
 		}
 		return ""
@@ -29,36 +32,78 @@ func setField(f reflect.Value, value any) string {
 	return setScalar(f, value)
 }
 
-func setScalar(f reflect.Value, value any) string {
-	text, isText := value.(string)
-	if !isText {
-		text = fmt.Sprint(value)
+// valueText renders a value that was refused: text in quotes, and a number with a
+// fraction so that it is seen to have one.
+func valueText(value any) string {
+	switch x := value.(type) {
+	case float64:
+		text := fmt.Sprint(x)
+		if x == math.Trunc(x) && !math.IsInf(x, 0) && !strings.Contains(text, "e") {
+			text += ".0"
+		}
+		return text
+	case int64, bool:
+		return fmt.Sprint(x)
 	}
+	return strconv.Quote(fmt.Sprint(value))
+}
+
+func asText(value any) (string, bool) {
+	if w, ok := value.(written); ok {
+		return string(w), true
+	}
+	text, ok := value.(string)
+	return text, ok
+}
+
+func setScalar(f reflect.Value, value any) string {
 	switch f.Kind() {
 	case reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		if _, same := value.(bool); err != nil || !isText && !same {
-			return "true or false"
-		}
-		f.SetBool(b)
+		return setBool(f, value)
 	case reflect.Float64:
-		x, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.IsNaN(x) {
-			return "a number"
-		}
-		f.SetFloat(x)
-	default:
-		n, err := strconv.ParseUint(text, 10, f.Type().Bits())
-		if err != nil {
-			return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-f.Type().Bits()))
-		}
-		f.SetUint(n)
+		return setFloat(f, value)
 	}
+	want := fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-f.Type().Bits()))
+	switch value.(type) {
+	case written, int64:
+	default:
+		return want
+	}
+	n, err := strconv.ParseUint(fmt.Sprint(value), 10, f.Type().Bits())
+	if err != nil {
+		return want
+	}
+	f.SetUint(n)
 	return ""
 }
 
+func setBool(f reflect.Value, value any) string {
+	switch x := value.(type) {
+	case bool:
+		f.SetBool(x)
+		return ""
+	case written:
+		if b, err := strconv.ParseBool(string(x)); err == nil {
+			f.SetBool(b)
+			return ""
+		}
+	}
+	return "true or false"
+}
+
+func setFloat(f reflect.Value, value any) string {
+	switch value.(type) {
+	case written, int64, float64:
+		if x, err := strconv.ParseFloat(fmt.Sprint(value), 64); err == nil && !math.IsNaN(x) {
+			f.SetFloat(x)
+			return ""
+		}
+	}
+	return "a number"
+}
+
 func setText(f reflect.Value, value any) string {
-	text, ok := value.(string)
+	text, ok := asText(value)
 	if !ok {
 		return "a text in quotes"
 	}
@@ -66,13 +111,12 @@ func setText(f reflect.Value, value any) string {
 	return ""
 }
 
-// setList sets a list of texts. A flag or the environment writes it as JSON, which
-// a file may do as well: JSON's list of texts is also TOML's.
+// setList sets a list of texts. A flag or the environment writes it as JSON.
 func setList(f reflect.Value, value any) string {
 	const want = `a list of texts, as ["PROGRAM", "ARGUMENT"]`
-	if text, ok := value.(string); ok {
+	if text, ok := value.(written); ok {
 		value = nil
-		if !utf8.ValidString(text) || json.Unmarshal([]byte(text), &value) != nil { // it would be read with other characters
+		if !utf8.ValidString(string(text)) || json.Unmarshal([]byte(text), &value) != nil { // it would be read with other characters
 			return want
 		}
 	}

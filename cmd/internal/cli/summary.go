@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"fmt"
 	"math"
 	"path/filepath"
-	"reflect"
-	"strconv"
-	"strings"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
@@ -136,26 +132,9 @@ func (j *job) document(s *story, res workload.Result) summaryDoc {
 
 // changedSettings lists the settings that are not their defaults.
 func changedSettings(c leyline.ExecutionConfig) []changedSetting {
-	is, was := loader{config: c}, loader{config: leyline.DefaultConfig()}
 	var out []changedSetting
-	for _, key := range keys() {
-		a, b := is.field(key), was.field(key)
-		if !reflect.DeepEqual(a.Interface(), b.Interface()) {
-			out = append(out, changedSetting{key, settingText(a), settingText(b)})
-		}
+	for _, d := range differences(c, leyline.DefaultConfig()) {
+		out = append(out, changedSetting{d.Key, settingText(d.a), settingText(d.b)})
 	}
 	return out
-}
-
-// settingText renders a value for people. The entries of a list may hold spaces.
-func settingText(v reflect.Value) string {
-	list, ok := v.Interface().([]string)
-	if !ok {
-		return fmt.Sprint(v.Interface())
-	}
-	quoted := make([]string, len(list))
-	for i, s := range list {
-		quoted[i] = strconv.Quote(s)
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
 }

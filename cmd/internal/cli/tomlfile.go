@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -31,14 +33,19 @@ func readBounded(name string) ([]byte, error) {
 }
 
 // readFile takes every setting of a TOML file. A file that is no TOML is one
-// mistake; in one that is, every mistake is collected.
+// mistake; in one that is, every mistake is collected, in the order of lines.
 func (l *loader) readFile(name string) error {
 	b, err := readBounded(name)
 	if err != nil {
 		return usagef("cannot read the configuration: %w", err)
 	}
+	return l.read(name, b)
+}
+
+// read takes every setting of the bytes of a file.
+func (l *loader) read(name string, b []byte) error {
 	var doc map[string]any
-	err = toml.Unmarshal(b, &doc)
+	err := toml.Unmarshal(b, &doc)
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		row, col := bad.Position()
@@ -50,7 +57,10 @@ func (l *loader) readFile(name string) error {
 	found := lines(b)
 	values := map[string]any{}
 	flatten(values, "", doc)
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	order := slices.SortedFunc(maps.Keys(values), func(x, y string) int {
+		return cmp.Or(lineOf(found, x)-lineOf(found, y), strings.Compare(x, y))
+	})
+	for _, key := range order {
 		l.assign(key, fmt.Sprintf("%s:%d", name, lineOf(found, key)), values[key])
 	}
 	return nil
@@ -60,6 +70,7 @@ func (l *loader) readFile(name string) error {
 // and empty foreign sections are listed as they are: no setting has their name.
 func flatten(out map[string]any, prefix string, table map[string]any) {
 	for name, v := range table {
+		name = bare(name)
 		sub, isTable := v.(map[string]any)
 		switch {
 		case !isTable:
@@ -70,6 +81,17 @@ func flatten(out map[string]any, prefix string, table map[string]any) {
 			flatten(out, prefix+name+".", sub)
 		}
 	}
+}
+
+// bare returns a name, in quotes unless it is one that a setting could have: a
+// quoted "a.b" is not b in section a, and no message repeats control characters.
+func bare(name string) string {
+	for _, c := range []byte(name) {
+		if c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return strconv.Quote(name)
+		}
+	}
+	return name
 }
 
 // lines finds the line of every key and table of a valid document.
@@ -97,7 +119,7 @@ func dotted(p *unstable.Parser, e *unstable.Node) (string, int) {
 	line := 0
 	for it := e.Key(); it.Next(); {
 		n := it.Node()
-		parts = append(parts, string(n.Data))
+		parts = append(parts, bare(string(n.Data)))
 		line = p.Shape(n.Raw).Start.Line
 	}
 	return strings.Join(parts, "."), line
