@@ -25,6 +25,7 @@ var checks = []struct {
 	{"goroutines", func(s *Source) []Finding { return CheckGoroutines(s, Spawners) }},
 	{"one worker", CheckOneWorker},
 	{"constants", CheckConstants},
+	{"settings", CheckSettings},
 }
 
 // TestModule holds this module against every check.
