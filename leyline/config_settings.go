@@ -86,7 +86,7 @@ func allowed(key string, v reflect.Value) string {
 // ConfigProblem is one mistake in a configuration.
 type ConfigProblem struct {
 	Key    string // TOML key, dotted
-	Other  string // the other key, where the mistake is between two settings
+	Other  string `json:",omitempty"` // the other key, where the mistake is between two settings
 	Reason string // what is wrong with which value
 	Fix    string // what to write instead
 }

@@ -180,7 +180,7 @@ func describe(err error) failure {
 	}
 	var bad *leyline.ConfigError
 	if errors.As(err, &bad) {
-		doc.Field, doc.Hint = bad.Problems[0].Key, bad.Problems[0].Fix
+		doc.Field, doc.Hint, doc.Problems = bad.Problems[0].Key, bad.Problems[0].Fix, bad.Problems
 	}
 	if r, ok := leyline.AsRefusal(err); ok {
 		doc.Field, doc.Hint = r.Field, r.Hint
@@ -194,7 +194,9 @@ type failure struct {
 	Kind  string `json:"kind"`
 	Field string `json:"field,omitempty"`
 	Hint  string `json:"hint,omitempty"`
-	Exit  int    `json:"exit"`
+	// Problems are all mistakes in a configuration; Field and Hint are of the first.
+	Problems []leyline.ConfigProblem `json:"problems,omitempty"`
+	Exit     int                     `json:"exit"`
 }
 
 // isUnknownCommand recognises what cobra says of a wrong command or argument.
