@@ -60,8 +60,8 @@ func TestMeaningsAgreeWithRules(t *testing.T) {
 				continue
 			}
 			seen[i] = true
-			if want := string(p.in.ExpandString(nil, p.is, s.Meaning, m)); !regexp.MustCompile(want).MatchString(s.Allowed) {
-				t.Errorf("%s means %q, but what is allowed is %q", s.Key, s.Meaning, s.Allowed)
+			if want := string(p.in.ExpandString(nil, p.is, s.Meaning, m)); !regexp.MustCompile(want).MatchString(s.Allowed()) {
+				t.Errorf("%s means %q, but what is allowed is %q", s.Key, s.Meaning, s.Allowed())
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 type Setting struct {
 	Key     string        // section.name, as in TOML
 	Meaning string        // a sentence or two
-	Allowed string        // the values that Validate accepts, in words
 	Value   reflect.Value // the field itself: what is set there is set in the configuration
 }
 
@@ -24,9 +23,7 @@ func (c *ExecutionConfig) Settings() []Setting {
 		for j := range fields.NumField() {
 			f := fields.Type().Field(j)
 			key := section + "." + f.Tag.Get("toml")
-			out = append(out, Setting{
-				Key: key, Meaning: f.Tag.Get("comment"), Value: fields.Field(j), Allowed: allowed(key, fields.Field(j)),
-			})
+			out = append(out, Setting{Key: key, Meaning: f.Tag.Get("comment"), Value: fields.Field(j)})
 		}
 	}
 	return out
@@ -68,12 +65,12 @@ func wholeOf(all []Setting, key string) uint64 {
 	return all[i].Value.Uint()
 }
 
-// allowed says what a setting may be, in words.
-func allowed(key string, v reflect.Value) string {
-	words := []string{ruleOf(key, v).allowed}
+// Allowed says which values Validate accepts, in words.
+func (s Setting) Allowed() string {
+	words := []string{ruleOf(s.Key, s.Value).allowed}
 	for _, r := range relations {
 		low, high := r.words()
-		switch key {
+		switch s.Key {
 		case r.low:
 			words = append(words, low+" "+r.high)
 		case r.high:

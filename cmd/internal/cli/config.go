@@ -25,8 +25,8 @@ func newConfigShow(a *app) *cobra.Command {
 	var data, name string
 	c := &cobra.Command{
 		Use: "show", Short: "Print the effective configuration with the meaning of every key",
-		Long: "Print the effective configuration with the meaning of every key: defaults, with\n--workload those of a workload, then --config, then the environment (ESPER_SECTION_KEY), then --set. With --data, the\n" +
-			"configuration that was last in force in a data directory, with --set on top.",
+		Long: "Print the effective configuration with the meaning of every key: defaults, with --workload\nthose of a workload, then --config, then the environment (ESPER_SECTION_KEY), then --set.\n" +
+			"With --data, the configuration that was last in force in a data directory, with --set on\ntop. --json adds its digest, which config.adopted records.",
 		Example: "  esper config show >esper.toml\n  esper config show --set tolaria.snapshot_every=25\n  esper config show --data data/demo >recorded.toml",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.showConfig(s, data, name) },
@@ -103,8 +103,8 @@ func newConfigCheck(a *app) *cobra.Command {
 	var name string
 	c := &cobra.Command{
 		Use: "check FILE", Short: "Report every mistake in a configuration file and in the environment",
-		Long: "Report every mistake in a configuration file and in the environment at once: where it\nis, what is wrong with which value, and what to write instead. Of a valid one the digest\n" +
-			"of the effective configuration is printed, as `esper run --config FILE` of the workload\nrecords it: the one in config.adopted and in `esper config diff --history`.",
+		Long: "Report every mistake in a configuration file and in the environment at once: where it\nis, what is wrong with which value, and what to write instead. For valid ones it prints the\n" +
+			"digest of the effective configuration: the one that `esper run --workload NAME --config FILE`\nrecords in config.adopted, and `esper config diff --history DIR` lists.",
 		Example: "  esper config check esper.toml\n  esper config check --workload multimnist --json esper.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

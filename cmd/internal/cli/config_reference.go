@@ -66,7 +66,7 @@ func newReference() reference {
 	for i, s := range c.Settings() {
 		x := settingReference{
 			Key: s.Key, Type: typeWord(s.Value), Unit: unitOf(s), Default: s.Value.Interface(), Workloads: []workloadDefault{},
-			Allowed: s.Allowed, Meaning: s.Meaning, Environment: envName(s.Key), value: s.Value,
+			Allowed: s.Allowed(), Meaning: s.Meaning, Environment: envName(s.Key), value: s.Value,
 		}
 		for _, name := range workload.Names() {
 			spec, err := workload.Lookup(name)
