@@ -2,6 +2,7 @@ package leyline
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -57,53 +58,64 @@ func defaultPosture() PostureConfig {
 	}
 }
 
-func (v *configCheck) posture(c PostureConfig) {
-	v.names("posture.frameworks", c.Frameworks)
-	if len(c.Frameworks) == 0 {
-		v.add("posture.frameworks", "names no framework", "write the frameworks that may open runs, such as go-gonum and torch")
+// brokenFrameworks demands distinct names, at least one.
+func brokenFrameworks(v reflect.Value) (reason, fix string) {
+	if v.Len() == 0 {
+		return "names no framework", "write the frameworks that may open runs, such as go-gonum and torch"
 	}
-	oldest := v.version("posture.torch_min", c.TorchMin)
-	if c.TorchBelow != "" {
-		newest := v.version("posture.torch_below", c.TorchBelow)
-		if oldest != nil && newest != nil && oldest.Compare(*newest) >= 0 {
-			v.add("posture.torch_below", fmt.Sprintf("is %s, not after posture.torch_min (%s)", c.TorchBelow, c.TorchMin), "raise the first or lower the second")
-		}
+	return brokenNames(v)
+}
+
+// brokenNames demands a short list of distinct words.
+func brokenNames(v reflect.Value) (reason, fix string) {
+	var c check
+	words := v.Interface().([]string)
+	bound(&c, "", len(words), MaxArguments)
+	distinct(&c, "", words)
+	if c.err != nil {
+		return strings.TrimSpace("entry " + c.err.Field + " " + c.err.Reason), "write distinct words of letters, digits and ._:-"
 	}
-	v.names("posture.devices", c.Devices)
-	v.names("posture.compile_modes", c.CompileModes)
-	v.names("posture.matmul_precisions", c.MatmulPrecisions)
-	for _, p := range c.MatmulPrecisions {
+	return "", ""
+}
+
+// brokenPrecisions demands names of MatmulPrecision.
+func brokenPrecisions(v reflect.Value) (reason, fix string) {
+	for _, p := range v.Interface().([]string) {
 		var m MatmulPrecision
 		if m.UnmarshalText([]byte(p)) != nil || m == MatmulUnspecified {
-			v.add("posture.matmul_precisions", fmt.Sprintf("has %q", clip(p)), "write highest, high, medium, or an empty list")
-			break
+			return fmt.Sprintf("has %q", clip(p)), "write highest, high, medium, or an empty list"
 		}
 	}
-	for _, d := range c.demands() {
-		if err := d.want.Validate(); err != nil {
-			v.add("posture."+d.field, err.Error(), "write off, on or any")
-		}
-	}
+	return brokenNames(v)
 }
 
-// version demands a version in the form of PEP 440; nil when it is none.
-func (v *configCheck) version(key, s string) *PEP440 {
-	p, err := ParsePEP440(s)
-	if err != nil {
-		v.add(key, err.Error(), "write a version such as 2.8 or 2.9.1")
-		return nil
+// brokenVersion demands a version.
+func brokenVersion(v reflect.Value) (reason, fix string) {
+	if _, err := ParsePEP440(v.String()); err != nil {
+		return err.Error(), "write a version such as 2.8 or 2.9.1"
 	}
-	return &p
+	return "", ""
 }
 
-// names demands a short list of distinct words.
-func (v *configCheck) names(key string, list []string) {
-	var c check
-	bound(&c, key, len(list), MaxArguments)
-	distinct(&c, key, list)
-	if c.err != nil {
-		v.add(key, strings.TrimSpace(c.err.Field[len(key):]+" "+c.err.Reason), "write distinct words of letters, digits and ._:-")
+// brokenBound demands a version or nothing.
+func brokenBound(v reflect.Value) (reason, fix string) {
+	if v.Len() == 0 {
+		return "", ""
 	}
+	return brokenVersion(v)
+}
+
+// broken says what is wrong between the two bounds of torch.
+func (c PostureConfig) broken() (ConfigProblem, bool) {
+	oldest, err := ParsePEP440(c.TorchMin)
+	newest, nerr := ParsePEP440(c.TorchBelow)
+	if err != nil || nerr != nil || oldest.Compare(newest) < 0 {
+		return ConfigProblem{}, false
+	}
+	return ConfigProblem{
+		Key: "posture.torch_below", Other: "posture.torch_min", Fix: "raise the first or lower the second",
+		Reason: fmt.Sprintf("is %s, not after posture.torch_min (%s)", c.TorchBelow, c.TorchMin),
+	}, true
 }
 
 // BreakerConfig configures the breakers of a run.
@@ -116,13 +128,6 @@ type BreakerConfig struct {
 
 func defaultBreaker() BreakerConfig {
 	return BreakerConfig{Failures: 3, Open: 60_000, OpenSteps: 100, Successes: 2}
-}
-
-func (v *configCheck) breaker(c BreakerConfig) {
-	v.atLeast("breaker.failures", uint64(c.Failures), 1)
-	v.atLeast("breaker.open_ms", uint64(c.Open), 1)
-	v.atLeast("breaker.open_steps", uint64(c.OpenSteps), 1)
-	v.atLeast("breaker.successes", uint64(c.Successes), 1)
 }
 
 // MaxLane bounds the capacity of a lane of telemetry, in packets.
@@ -145,31 +150,29 @@ func defaultTelemetry() TelemetryConfig {
 	}
 }
 
-func (v *configCheck) telemetry(c TelemetryConfig) {
-	for _, q := range []struct {
-		key string
-		n   uint32
-	}{{"telemetry.queue_critical", c.QueueCritical}, {"telemetry.queue_high", c.QueueHigh}, {"telemetry.queue_normal", c.QueueNormal}} {
-		v.atLeast(q.key, uint64(q.n), 1)
-		v.atMost(q.key, uint64(q.n), MaxLane)
+// brokenWebhook demands a URL or nothing.
+func brokenWebhook(v reflect.Value) (reason, fix string) {
+	s := v.String()
+	if s == "" {
+		return "", ""
 	}
-	v.atLeast("telemetry.subscribers", uint64(c.Subscribers), 1)
-	v.atMost("telemetry.subscribers", uint64(c.Subscribers), 1024)
-	v.webhook("telemetry.webhook_url", c.WebhookURL)
-	if c.WebhookPriority != PriorityHigh && c.WebhookPriority != PriorityCritical {
-		v.add("telemetry.webhook_priority", "is "+c.WebhookPriority.String(), "write HIGH or CRITICAL")
-	}
-}
-
-func (v *configCheck) webhook(key, s string) {
-	if s == "" || !v.osText(key, "", s) {
-		return
+	if reason, fix := brokenText(v); reason != "" {
+		return reason, fix
 	}
 	host, ok := strings.CutPrefix(s, "https://")
 	if !ok {
 		host, ok = strings.CutPrefix(s, "http://")
 	}
 	if host, _, _ = strings.Cut(host, "/"); !ok || host == "" || strings.ContainsAny(s, " \t\r\n") {
-		v.add(key, fmt.Sprintf("is %q", clip(s)), "write a URL that begins with http:// or https://, or nothing")
+		return fmt.Sprintf("is %q", clip(s)), "write a URL that begins with http:// or https://, or nothing"
 	}
+	return "", ""
+}
+
+// brokenAlerts demands a priority of the emergency stream.
+func brokenAlerts(v reflect.Value) (reason, fix string) {
+	if p := v.Interface().(Priority); p != PriorityHigh && p != PriorityCritical {
+		return "is " + p.String(), "write HIGH or CRITICAL"
+	}
+	return "", ""
 }

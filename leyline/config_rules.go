@@ -56,6 +56,25 @@ var rules = map[string]rule{
 	"log.checkpoint_dir":     {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
 	"log.checkpoint_command": {fmt.Sprintf("at most %d texts, the program first, each of %d bytes or fewer", MaxArguments, MaxPath), brokenCommand},
 	"log.free_every_ms":      atLeast(100),
+
+	"posture.frameworks":        {"distinct words, at least one", brokenFrameworks},
+	"posture.torch_min":         {"a version in the sense of PEP 440", brokenVersion},
+	"posture.torch_below":       {"a version in the sense of PEP 440, after posture.torch_min, or empty", brokenBound},
+	"posture.devices":           {"distinct words", brokenNames},
+	"posture.compile_modes":     {"distinct words", brokenNames},
+	"posture.matmul_precisions": {"of highest, high, medium", brokenPrecisions},
+
+	"breaker.failures":   atLeast(1),
+	"breaker.open_ms":    atLeast(1),
+	"breaker.open_steps": atLeast(1),
+	"breaker.successes":  atLeast(1),
+
+	"telemetry.queue_critical":   whole(1, MaxLane),
+	"telemetry.queue_high":       whole(1, MaxLane),
+	"telemetry.queue_normal":     whole(1, MaxLane),
+	"telemetry.subscribers":      whole(1, 1024),
+	"telemetry.webhook_url":      {"a URL that begins with http:// or https://, or empty", brokenWebhook},
+	"telemetry.webhook_priority": {"HIGH or CRITICAL", brokenAlerts},
 }
 
 // relations hold between two settings.

@@ -138,6 +138,7 @@ var Spawners = []Spawner{
 	{Package: "subsystems/server", Why: "answers connections; ends with the server"},
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
+	{Package: "cmd/internal/lint", Why: "runs the linters beside each other; the program waits for them"},
 	{Package: "cmd/internal/cli", Files: []string{"cli.go"}, Why: "waits for a signal, for as long as the process lives"},
 	{Package: "cmd/internal/cli", Files: []string{"sink.go"}, Why: "one goroutine writes a file of telemetry beside a run: the loop must not wait for the file, and it has to outlive the plane and its worker to write what their end causes; stop waits for it"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
