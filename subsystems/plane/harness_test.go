@@ -140,6 +140,7 @@ type bench struct {
 	policy    func(context.Context, policy.Question) (policy.Choice, error)
 	signal    *memSignal
 	free      func() (free, total uint64, err error)
+	admit     func(s *projections.State) error
 	logger    hclog.Logger
 }
 
@@ -162,7 +163,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	return plane.Start(ctx, plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
-		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Bootstrap: b.bootstrap,
+		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free,
 	})
 }

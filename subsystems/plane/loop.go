@@ -28,6 +28,7 @@ type loop struct {
 
 	pending  []decided    // decided, not handed to the committer
 	flying   []decided    // handed to the committer
+	flew     time.Time    // when they were
 	commit   chan []Entry // to the committer
 	commits  chan error   // from the committer
 	chains   []*chain     // requests without a reply, in order
@@ -65,6 +66,8 @@ func (p *Plane) run(l *loop) {
 		select {
 		case q := <-l.open():
 			l.accept(q)
+		case a := <-p.asks:
+			a <- l.health()
 		case c := <-p.done:
 			l.complete(c)
 		case <-wait:
@@ -193,6 +196,7 @@ func (l *loop) send() {
 	for i := range l.flying {
 		group[i] = l.flying[i].entry
 	}
+	l.flew = time.Now()
 	l.commit <- group
 }
 

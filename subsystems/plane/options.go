@@ -83,8 +83,8 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Policy, Store, Free, Released, Wall and
-// Probe is required.
+// Options configures a plane. Everything but Admit, Policy, Store, Free, Released,
+// Wall and Probe is required.
 type Options struct {
 	Log       Log
 	Recovery  Recovery
@@ -99,6 +99,10 @@ type Options struct {
 	Kernels   fs.FS               // kernel files by name
 	Process   leyline.PlaneConfig // the [plane] section that this process starts with
 	Logger    hclog.Logger
+
+	// Admit looks at the recovered state before anything is recorded, not even the
+	// start, and before snapshots are swept. Its error ends the start without a trace.
+	Admit func(s *projections.State) error
 
 	// Bootstrap returns inputs to record before the plane is handed out:
 	// keys, configuration, blueprints. It sees the state after plane.started.

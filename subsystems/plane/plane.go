@@ -22,6 +22,7 @@ type Plane struct {
 	worker  *worker.Worker
 	door    chan *request
 	done    chan *completion
+	asks    chan chan<- Health
 	stop    chan struct{}   // closed by Shutdown
 	ended   chan struct{}   // closed when the loop has ended
 	stored  <-chan struct{} // closed when the store is no longer used
@@ -44,7 +45,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 	}
 	p := &Plane{
 		opts: o, log: o.Logger.Named("plane"),
-		door: make(chan *request, 64), done: make(chan *completion, 64),
+		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch

@@ -34,6 +34,11 @@ func recoverState(o Options) (*loop, error) {
 		}
 		s.ApplyRecord(r)
 	}
+	if o.Admit != nil {
+		if err := o.Admit(s); err != nil {
+			return nil, err
+		}
+	}
 	if err := sweep(o, s); err != nil {
 		return nil, fmt.Errorf("cannot sweep the snapshot directory: %w", err)
 	}
