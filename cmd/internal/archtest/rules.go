@@ -80,7 +80,7 @@ var Table = []Rule{
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog, xsys}},
-	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}},
+	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog}},
 
 	{Package: "replay", Own: replayImports},
 	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "testdata"), Third: []string{gonum}},
@@ -95,6 +95,7 @@ var Table = []Rule{
 	{Package: "cmd/internal/datadir", Own: []string{"..."}, Third: []string{hclog, xsys}},
 	{Package: "cmd/internal/console", Own: []string{"..."}},
 	{Package: "cmd/internal/metrics", Own: []string{"..."}, Third: []string{"github.com/prometheus/client_golang"}},
+	{Package: "cmd/internal/supervise"},
 	{Package: "cmd/internal/logging", Own: []string{"..."}, Third: []string{hclog}},
 	{Package: "cmd/internal/archtest"},
 	{Package: "cmd/internal/lint", Own: []string{"cmd/internal/archtest"}},

@@ -204,7 +204,7 @@ func (j *job) control(ctx context.Context, c control, dir string) (workload.Resu
 		spec: j.spec, config: j.config, isControl: true,
 	}
 	c.change(&k.config)
-	return k.perform(ctx)
+	return k.supervise(ctx)
 }
 
 // print says what was found, and where it was too little to tell.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/eventlog/tree"
 	"github.com/esper-plane/esper/leyline"
@@ -178,6 +179,10 @@ func describe(err error) failure {
 			break
 		}
 	}
+	if pre := (*supervise.PreflightError)(nil); errors.As(err, &pre) && len(pre.Problems) > 1 {
+		doc.Kind, doc.Exit, doc.Hint, doc.Problems = "preflight", exitOfAll(pre.Unwrap()), "", pre.Problems
+		return doc
+	}
 	var bad *leyline.ConfigError
 	if errors.As(err, &bad) {
 		doc.Field, doc.Hint, doc.Problems = bad.Problems[0].Key, bad.Problems[0].Fix, bad.Problems
@@ -188,15 +193,31 @@ func describe(err error) failure {
 	return doc
 }
 
+// exitOfAll is the code that all errors have; where they differ it only says that
+// it failed.
+func exitOfAll(errs []error) int {
+	code := exitFailed
+	for i, err := range errs {
+		switch c := describe(err).Exit; {
+		case i == 0:
+			code = c
+		case c != code:
+			return exitFailed
+		}
+	}
+	return code
+}
+
 // failure is an error for machines.
 type failure struct {
 	Error string `json:"error"`
 	Kind  string `json:"kind"`
 	Field string `json:"field,omitempty"`
 	Hint  string `json:"hint,omitempty"`
-	// Problems are all mistakes in a configuration; Field and Hint are of the first.
-	Problems []leyline.ConfigProblem `json:"problems,omitempty"`
-	Exit     int                     `json:"exit"`
+	// Problems are all mistakes in a configuration (ConfigProblem), of which Field and
+	// Hint are of the first, or all that a preflight found (supervise.Problem).
+	Problems any `json:"problems,omitempty"`
+	Exit     int `json:"exit"`
 }
 
 // isUnknownCommand recognises what cobra says of a wrong command or argument.

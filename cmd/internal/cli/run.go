@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
@@ -35,6 +32,7 @@ type runFlags struct {
 	stepsSet bool
 	compare  bool
 	report   string
+	web      webFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -43,8 +41,10 @@ func newRun(a *app) *cobra.Command {
 		Use:   "run",
 		Short: "Run a plane and the built-in trainer on real data",
 		Long: "Run a plane and the built-in trainer on real data.\n\nOn existing data an unfinished run is resumed and a finished one is followed by\n" +
-			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.",
-		Example: "  esper run --data data/demo --workload multimnist --fault loss-spike@600 --compare\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json",
+			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.\n\n" +
+			"Before anything is made or changed, everything that a start needs is looked at,\nand all that is wrong is said at once.\n\n" +
+			"Under a service manager that sets NOTIFY_SOCKET, such as systemd with Type=notify,\nit is told when the run has begun, when it stops, and, with WATCHDOG_USEC, that\nthe plane still answers.",
+		Example: "  esper run --data data/demo --workload multimnist --fault loss-spike@600 --compare\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json\n  esper run --http 127.0.0.1:7070 & curl http://127.0.0.1:7070/readyz",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.stepsSet = cmd.Flags().Changed("steps")
@@ -59,6 +59,7 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
 	f.flags(c.Flags())
+	f.web.flags(c.Flags())
 	return c
 }
 
@@ -75,23 +76,34 @@ type job struct {
 	resume    bool
 	show      display
 	sink      *sink
+	web       *web
+	notify    *manager
 	exported  error // why the last checkpoint was not exported
 	isControl bool  // a run to compare with; the same command does not go on with it
 }
 
-func (a *app) runWorkload(ctx context.Context, f runFlags) error {
+func (a *app) runWorkload(ctx context.Context, f runFlags) (err error) {
 	j := &job{app: a, flags: f}
-	if err := j.check(); err != nil {
+	if err := j.preflight(ctx); err != nil {
 		return err
 	}
-	res, failed := j.perform(ctx)
-	halted := (*workload.Halted)(nil)
-	if failed != nil && !errors.As(failed, &halted) {
+	if j.notify, err = newManager(os.Getenv, a.notice); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.notify.close()) }()
+	return j.perform(ctx)
+}
+
+// perform trains the run and tells of it.
+func (j *job) perform(ctx context.Context) error {
+	res, failed := j.supervise(ctx)
+	halted, stuck := (*workload.Halted)(nil), (*supervise.StuckError)(nil)
+	if failed != nil && (!errors.As(failed, &halted) || errors.As(failed, &stuck)) {
 		return failed
 	}
 	// From here on nothing takes the summary away: what fails is said after it.
 	var c *comparison
-	if f.compare && halted == nil {
+	if j.flags.compare && halted == nil {
 		var err error
 		c, err = j.compare(ctx, res)
 		failed = errors.Join(failed, err)
@@ -100,13 +112,13 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) error {
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	if f.report != "" {
-		failed = errors.Join(failed, doc.writeReport(f.report))
+	if j.flags.report != "" {
+		failed = errors.Join(failed, doc.writeReport(j.flags.report))
 	}
-	if a.json { // nothing is printed before everything is closed: a reader that leaves early ends the process
-		return errors.Join(a.line(j.closing(doc)), failed)
+	if j.app.json { // nothing is printed before everything is closed: a reader that leaves early ends the process
+		return errors.Join(j.app.line(j.closing(doc)), failed)
 	}
-	return errors.Join(doc.print(a.out), failed)
+	return errors.Join(doc.print(j.app.out), failed)
 }
 
 // closing is the last line of a run for machines.
@@ -118,26 +130,6 @@ func (j *job) closing(doc summaryDoc) map[string]any {
 	return line
 }
 
-// perform opens the data directory, trains the run to its end and closes
-// everything again.
-func (j *job) perform(ctx context.Context) (workload.Result, error) {
-	log, err := j.app.logger()
-	if err != nil {
-		return workload.Result{}, err
-	}
-	j.dir, err = datadir.Open(j.flags.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log, Log: j.config.Log})
-	if err != nil {
-		return workload.Result{}, err
-	}
-	res, err := j.train(ctx)
-	stopping := j.dir.Close()
-	if e := j.dir.ExportError(); e != nil {
-		j.exported = e
-		j.app.notice("CRITICAL: the last checkpoint of the log was not exported, so nobody else can hold the log to it: %v", e)
-	}
-	return res, andThen(err, stopping)
-}
-
 // andThen adds what went wrong while stopping, unless that is the log saying
 // again why it stopped.
 func andThen(err, stopping error) error {
@@ -145,38 +137,6 @@ func andThen(err, stopping error) error {
 		return err
 	}
 	return errors.Join(err, stopping)
-}
-
-func (j *job) check() error {
-	var err error
-	if j.spec, err = workload.Lookup(j.flags.workload); err != nil {
-		return usageError{err}
-	}
-	if err := checkReport(j.flags.report, j.flags.data); err != nil {
-		return err
-	}
-	switch {
-	case !j.flags.stepsSet:
-		j.flags.steps = uint64(j.spec.Steps)
-	case j.flags.steps == 0:
-		return usagef("--steps is 0; plan one step or more")
-	}
-	for _, s := range j.flags.faults {
-		f, err := workload.ParseFault(s)
-		if err != nil {
-			return usageError{err}
-		}
-		j.faults = append(j.faults, f)
-	}
-	if _, err := os.Stat(filepath.Join(j.flags.data, "log")); j.flags.stepsSet || errors.Is(err, fs.ErrNotExist) {
-		if err := j.inRange(); err != nil {
-			return err
-		}
-	}
-	if j.config, err = j.flags.load(j.spec.Config(), os.Environ()); err != nil {
-		return err
-	}
-	return j.canBeLate()
 }
 
 // canBeLate refuses policy-timeout faults that could never strike.
@@ -194,23 +154,6 @@ func (j *job) canBeLate() error {
 		}
 	}
 	return nil
-}
-
-func (j *job) train(ctx context.Context) (workload.Result, error) {
-	j.announce()
-	defer func() { j.sink.stop() }()
-	if err := j.start(ctx); err != nil {
-		return workload.Result{}, err
-	}
-	res, err := j.work(ctx)
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	j.show.done()
-	serr := j.plane.Shutdown(stop)
-	if err != nil {
-		return res, andThen(j.explain(err), serr)
-	}
-	return res, serr
 }
 
 // announce says what opening the directory found.

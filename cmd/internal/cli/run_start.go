@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
@@ -18,43 +20,40 @@ import (
 	"github.com/esper-plane/esper/testdata"
 )
 
-func (j *job) start(ctx context.Context) error {
+// startPlane starts the plane and the run's place in it.
+func (j *job) startPlane(ctx context.Context, log hclog.Logger) error {
 	var boot [8]byte
 	if _, err := rand.Read(boot[:]); err != nil {
 		return err
-	}
-	log, err := j.app.logger()
-	if err != nil {
-		return err
-	}
-	var kernels []string
-	for _, b := range j.spec.Blueprints {
-		kernels = append(kernels, kernelFile(b.ID))
-	}
-	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
-	if err != nil {
-		return err
-	}
-	if len(installed) > 0 && !j.dir.Created {
-		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
 	o, r := j.dir.Origin(), j.dir.Recovery()
 	previous := ""
 	if o.Previous != nil {
 		previous = o.Previous.Name
 	}
-	j.show = newDisplay(j.app)
-	if j.sink, err = startSink(j.dir, j.show.say); err != nil {
-		return err
-	}
+	var err error
 	j.plane, err = plane.Start(ctx, plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
-		Policy:    workload.LatePolicy(j.faults),
-		Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
+		Policy: workload.LatePolicy(j.faults),
+		Admit:  j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
 	})
+	return err
+}
+
+// installKernels puts the shipped kernels that the workload needs into the store,
+// where they are missing.
+func (j *job) installKernels() error {
+	var kernels []string
+	for _, b := range j.spec.Blueprints {
+		kernels = append(kernels, kernelFile(b.ID))
+	}
+	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
+	if err == nil && len(installed) > 0 && !j.dir.Created {
+		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
+	}
 	return err
 }
 
@@ -77,20 +76,26 @@ func (j *job) released(r leyline.Record) {
 	j.sink.record(r)
 }
 
-// bootstrap returns what must be in the log before the run: Tamiyo's key, the
-// configuration if it changed, the blueprint. A run that cannot go on as the
-// flags say ends here, before anything is changed for it.
-func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+// admit chooses the run, and refuses one that cannot go on as the flags say, and a
+// key that is not the log's: before anything is recorded for it.
+func (j *job) admit(s *projections.State) error {
 	if err := j.choose(s); err != nil {
-		return nil, err
+		return err
 	}
-	var in []leyline.Input
-	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
+	tamiyo := j.dir.Keys.Tamiyo
 	for _, k := range s.Plane.Keys {
 		if k.Issuer == "tamiyo" && k.ID != tamiyo.KeyID() {
-			return nil, fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
+			return fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
 		}
 	}
+	return nil
+}
+
+// bootstrap returns what must be in the log before the run: Tamiyo's key, the
+// configuration if it changed, the blueprint.
+func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+	var in []leyline.Input
+	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
 	if s.Plane.Key(tamiyo.KeyID()) == nil {
 		body, err := wire.EncodeKey(leyline.Key{
 			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},

@@ -69,7 +69,7 @@ type Dir struct {
 // Open opens a data directory for writing, and makes it where there is nothing.
 // One process at a time can have it open: otherwise the error is ErrLocked.
 func Open(path string, o Options) (*Dir, error) {
-	if err := checkExport(o.Log); err != nil {
+	if err := mistakes(exportDirProblems(o.Log.CheckpointDir)); err != nil {
 		return nil, err
 	}
 	if err := inspect(path); err != nil {

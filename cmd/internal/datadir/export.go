@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,26 +18,6 @@ import (
 
 // exportTimeout ends a command that does not come back.
 const exportTimeout = 30 * time.Second
-
-// checkExport refuses a directory for checkpoints that is not there: it is made by
-// whoever decides who may write to it.
-func checkExport(c leyline.LogConfig) error {
-	if c.CheckpointDir == "" {
-		return nil
-	}
-	reason := "is " + strconv.Quote(c.CheckpointDir) + ", which is a file"
-	switch info, err := os.Stat(c.CheckpointDir); {
-	case err == nil && info.IsDir():
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		reason = "is " + strconv.Quote(c.CheckpointDir) + ", which does not exist"
-	case err != nil:
-		reason = "cannot be used: " + err.Error()
-	}
-	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
-	return &leyline.ConfigError{Problems: []leyline.ConfigProblem{{Key: "log.checkpoint_dir", Reason: reason,
-		Fix: "make the directory, or name one that exists; a relative path begins where esper is started"}}}
-}
 
 // exporter hands signed checkpoints to where the configuration says: a
 // directory, in which each becomes a file NAME-SIZE.checkpoint that is never

@@ -7,7 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // tempSuffix marks a file that is being written. A crash may leave it; the next
@@ -62,17 +63,20 @@ func syncDir(path string) error {
 }
 
 // acquire takes the lock of a data directory. It ends with the process, however
-// that ends. The number in the file is for messages only.
+// that ends. A second lock, of the kind that belongs to an open file description,
+// is only there to be asked about: checkUnlocked sees it without taking any. The
+// number in the file is for messages only.
 func acquire(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the data directory: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		owner := make([]byte, 32)
-		n, _ := f.Read(owner) // a number that cannot be read is missing from a message
-		err = fmt.Errorf("%w: process %s has %s open", ErrLocked, strings.TrimSpace(string(owner[:n])), filepath.Dir(path))
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = inUse(f)
+	}
+	if err == nil {
+		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	}
 	if err == nil {
 		err = writePID(f)
@@ -81,6 +85,35 @@ func acquire(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// inUse says who holds a lock. A number that cannot be read is missing from the
+// message.
+func inUse(f *os.File) error {
+	owner := make([]byte, 32)
+	n, _ := f.ReadAt(owner, 0)
+	return fmt.Errorf("%w: process %s has %s open", ErrLocked, strings.TrimSpace(string(owner[:n])), filepath.Dir(f.Name()))
+}
+
+// checkUnlocked returns ErrLocked when another process has a data directory open
+// for writing at this moment. It takes no lock.
+func checkUnlocked(dir string) error {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot ask about the lock of the data directory: %w", err)
+	}
+	defer f.Close() // only read
+	l := unix.Flock_t{Type: unix.F_RDLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &l); err != nil {
+		return fmt.Errorf("cannot ask about %s: %w", f.Name(), err)
+	}
+	if l.Type != unix.F_UNLCK {
+		return inUse(f)
+	}
+	return nil
 }
 
 func writePID(f *os.File) error {

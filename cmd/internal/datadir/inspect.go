@@ -32,7 +32,7 @@ func inspect(path string) error {
 			return fmt.Errorf("%w: %s holds %s but no log; restore %s from a backup, or use another directory",
 				ErrLogLost, path, e.Name(), filepath.Join(path, logName))
 		}
-		if !slices.Contains(early, e.Name()) {
+		if !slices.Contains(early, e.Name()) && !strings.HasPrefix(e.Name(), probePrefix) {
 			return fmt.Errorf("%w: %s holds %s; use an empty or a new directory", ErrForeign, path, e.Name())
 		}
 	}
@@ -81,3 +81,6 @@ func hasLog(path string) bool {
 	}
 	return false
 }
+
+// HasLog reports whether a log was ever committed in a data directory.
+func HasLog(path string) bool { return hasLog(path) }

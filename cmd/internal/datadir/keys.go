@@ -38,16 +38,10 @@ func openKeys(path string, bound bool, rand io.Reader) (Keys, error) {
 	if err := makeDir(path); err != nil {
 		return k, err
 	}
-	for _, slot := range []struct {
-		name string
-		key  *sign.Signer
-	}{{logKeyName, &k.Log}, {adminKeyName, &k.Admin}, {tamiyoKeyName, &k.Tamiyo}} {
-		key, err := readKey(filepath.Join(path, slot.name))
-		if errors.Is(err, fs.ErrNotExist) && !bound {
-			key, err = makeKey(filepath.Join(path, slot.name), rand)
-		}
+	for _, slot := range k.slots() {
+		key, err := slot.read(bound)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s is missing; restore it from a backup, a new one would not be trusted", ErrKeys, filepath.Join(path, slot.name))
+			key, err = makeKey(slot.path, rand)
 		}
 		if err != nil {
 			return k, err
@@ -55,6 +49,43 @@ func openKeys(path string, bound bool, rand io.Reader) (Keys, error) {
 		*slot.key = key
 	}
 	return k, nil
+}
+
+// examineKeys reads the keys that are there and returns everything that is wrong
+// with them. It changes nothing.
+func examineKeys(path string, bound bool) (Keys, []error) {
+	k := Keys{path: path}
+	var errs []error
+	for _, slot := range k.slots() {
+		key, err := slot.read(bound)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		*slot.key = key
+	}
+	return k, errs
+}
+
+// keySlot is where a key belongs.
+type keySlot struct {
+	path string
+	key  *sign.Signer
+}
+
+func (k *Keys) slots() []keySlot {
+	return []keySlot{
+		{filepath.Join(k.path, logKeyName), &k.Log}, {filepath.Join(k.path, adminKeyName), &k.Admin}, {filepath.Join(k.path, tamiyoKeyName), &k.Tamiyo},
+	}
+}
+
+// read reads a key. That there is none is fs.ErrNotExist while no log names it, and
+// ErrKeys when one does.
+func (s keySlot) read(bound bool) (sign.Signer, error) {
+	key, err := readKey(s.path)
+	if bound && errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %s is missing; restore it from a backup, a new one would not be trusted", ErrKeys, s.path)
+	}
+	return key, err
 }
 
 func readKey(path string) (sign.Signer, error) {

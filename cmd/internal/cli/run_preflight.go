@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/cmd/internal/supervise"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/testdata"
+)
+
+// preflight reads the flags and the configuration and looks at everything that the
+// run needs. It makes and changes nothing; every problem is reported at once.
+func (j *job) preflight(ctx context.Context) error {
+	var at datadir.Examination
+	warnings, err := supervise.Preflight(ctx,
+		supervise.Check{Name: "command line", Look: j.readFlags},
+		supervise.Check{Name: "configuration", Look: j.readConfig},
+		supervise.Check{Name: "data directory", Look: func(_ context.Context, r *supervise.Report) {
+			at = datadir.Examine(j.flags.data)
+			r.FailWith("--data", errors.Join(at.Usage, at.Held))
+			r.FailWith("--data", at.Disk)
+		}},
+		supervise.Check{Name: "log", Look: func(_ context.Context, r *supervise.Report) { r.FailWith("--data", at.Ends) }},
+		supervise.Check{Name: "keys", Look: func(_ context.Context, r *supervise.Report) {
+			for _, err := range at.Keys {
+				r.FailWith("", err)
+			}
+		}},
+		supervise.Check{Name: "kernels", Look: func(_ context.Context, r *supervise.Report) {
+			if at.Usage == nil {
+				j.checkKernels(r)
+			}
+		}},
+		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { j.checkSpace(at, r) }},
+		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},
+		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
+		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(r) }},
+	)
+	for _, w := range warnings {
+		j.app.notice("warning: %s", w)
+	}
+	return onlyMistakes(err)
+}
+
+// onlyMistakes turns a report of nothing but mistakes in the configuration into the
+// error that all commands have for those.
+func onlyMistakes(err error) error {
+	pre := (*supervise.PreflightError)(nil)
+	if !errors.As(err, &pre) {
+		return err
+	}
+	var all leyline.ConfigError
+	for _, p := range pre.Problems {
+		c := (*leyline.ConfigError)(nil)
+		if !errors.As(p.Err, &c) {
+			return err
+		}
+		all.Problems = append(all.Problems, c.Problems...)
+	}
+	return &all
+}
+
+// readFlags reads the flags that need no configuration.
+func (j *job) readFlags(_ context.Context, r *supervise.Report) {
+	_, err := j.app.logger()
+	r.FailWith("--log-level", err)
+	if j.spec, err = workload.Lookup(j.flags.workload); err != nil {
+		r.FailWith("--workload", usageError{err})
+	}
+	r.FailWith("--report", checkReport(j.flags.report, j.flags.data))
+	switch {
+	case !j.flags.stepsSet:
+		j.flags.steps = uint64(j.spec.Steps)
+	case j.flags.steps == 0:
+		r.FailWith("--steps", usagef("--steps is 0; plan one step or more"))
+	}
+	for _, s := range j.flags.faults {
+		f, err := workload.ParseFault(s)
+		if err != nil {
+			r.FailWith("--fault", usageError{err})
+			continue
+		}
+		j.faults = append(j.faults, f)
+	}
+	if r.Failed() || !j.flags.stepsSet && datadir.HasLog(j.flags.data) { // an unfinished run may have another length
+		return
+	}
+	r.FailWith("--fault", j.inRange())
+}
+
+// readConfig reads the configuration, and what of the flags hangs on it.
+func (j *job) readConfig(_ context.Context, r *supervise.Report) {
+	base, known := leyline.DefaultConfig(), j.spec.Data != nil
+	if known {
+		base = j.spec.Config()
+	}
+	var err error
+	if j.config, err = j.flags.load(base, os.Environ()); err != nil {
+		failConfig(r, err)
+		return
+	}
+	failConfig(r, datadir.CheckExport(j.config.Log))
+	if known {
+		r.FailWith("--fault", j.canBeLate())
+	}
+}
+
+// failConfig notes each mistake in a configuration by itself.
+func failConfig(r *supervise.Report, err error) {
+	c := (*leyline.ConfigError)(nil)
+	if !errors.As(err, &c) {
+		r.FailWith("--config", err)
+		return
+	}
+	for _, p := range c.Problems {
+		r.Fail(supervise.Problem{Field: p.Key, What: p.Key + " " + p.Reason, Fix: p.Fix, Err: &leyline.ConfigError{Problems: []leyline.ConfigProblem{p}}})
+	}
+}
+
+// checkKernels holds the kernels that are there against those that are shipped;
+// what is missing is installed.
+func (j *job) checkKernels(r *supervise.Report) {
+	for _, b := range j.spec.Blueprints {
+		name := kernelFile(b.ID)
+		kernel, err := testdata.Kernel(b.ID)
+		if err == nil {
+			err = datadir.CheckKernel(j.flags.data, name, sha256.Sum256(kernel))
+		}
+		if err != nil {
+			r.Fail(supervise.Problem{Field: name, What: err.Error(), Fix: "remove the file: the shipped kernel is installed at the next start",
+				Err: fmt.Errorf("%w; remove the file: the shipped kernel is installed at the next start", err)})
+		}
+	}
+}
+
+// checkSpace warns: whether the run is a new one, which a nearly full disk refuses,
+// is decided and recorded by the plane.
+func (j *job) checkSpace(at datadir.Examination, r *supervise.Report) {
+	if limit := j.config.Log.MinFree(); at.Total > 0 && at.Free < limit {
+		r.Warn(supervise.Problem{
+			Field: "log.min_free_mib",
+			What:  fmt.Sprintf("the disk of %s has %d MiB free, under log.min_free_mib = %d: a new run will be refused", at.Path, at.Free>>20, j.config.Log.MinFreeMiB),
+			Fix:   "make room",
+		})
+	}
+}
+
+// checkClock warns of a wall clock that was set back: plane time goes on from the
+// last record, so commands that are signed elsewhere seem to be from the past.
+func (j *job) checkClock(at datadir.Examination, now time.Time, r *supervise.Report) {
+	if behind := at.Last.Sub(now); !at.Last.IsZero() && behind > j.config.Kasmina.Skew.Duration() {
+		r.Warn(supervise.Problem{
+			Field: "kasmina.skew_ms",
+			What:  fmt.Sprintf("the wall clock is %v behind the last record of the log, of %s: commands that others sign will look stale", behind.Round(time.Second), at.Last.UTC().Format(time.RFC3339)),
+			Fix:   "set the clock",
+		})
+	}
+}
+
+// ownFiles is how many files a run has open beside connections: 17 were counted in
+// the middle of the default run on Linux, and a sync or a checkpoint opens a few
+// more for a moment.
+const ownFiles = 64
+
+// checkOpenFiles compares what the run may open with what it is allowed to.
+func (j *job) checkOpenFiles(_ context.Context, r *supervise.Report) {
+	need := uint64(ownFiles)
+	if len(j.flags.web.listen) > 0 {
+		need += server.DefaultMaxConnections
+	}
+	var have unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &have); err != nil {
+		r.FailWith("", fmt.Errorf("cannot ask how many files may be open: %w", err))
+		return
+	}
+	if have.Cur < need {
+		r.FailWith("", fmt.Errorf("%d files may be open at a time, %d are needed; raise the limit with `ulimit -n %d` or LimitNOFILE=", have.Cur, need, need))
+	}
+}

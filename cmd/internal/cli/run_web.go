@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/pflag"
+
+	"github.com/esper-plane/esper/cmd/internal/supervise"
+	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/server"
+)
+
+// webFlags are the flags about the HTTP side of a plane.
+type webFlags struct {
+	listen    []string
+	hosts     []string
+	tokenFile string
+	token     string // read from the file by preflight
+}
+
+func (f *webFlags) flags(s *pflag.FlagSet) {
+	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz and /readyz at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
+	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
+	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
+}
+
+// readToken reads the file of the token, which only its owner may read.
+func (f *webFlags) readToken() error {
+	if f.tokenFile == "" {
+		return nil
+	}
+	info, err := os.Stat(f.tokenFile)
+	if err != nil {
+		return usagef("--http-token-file: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return usagef("--http-token-file: %s is %s; it must be a file that only its owner can read: chmod 600 %s", f.tokenFile, info.Mode(), f.tokenFile)
+	}
+	b, err := readFile(f.tokenFile)
+	if err != nil {
+		return usagef("--http-token-file: %w", err)
+	}
+	if f.token = strings.TrimSpace(string(b)); f.token == "" {
+		return usagef("--http-token-file: %s is empty; write %d random bytes or more into it, for example with `openssl rand -hex 32`", f.tokenFile, server.MinToken)
+	}
+	return nil
+}
+
+// web is the HTTP side of a run. A nil *web is a run that has none.
+type web struct {
+	server *server.Server
+	plane  atomic.Pointer[plane.Plane]
+	sink   atomic.Pointer[error] // why the emergency stream failed
+}
+
+func newWeb(f webFlags, log hclog.Logger, components func() error) (*web, error) {
+	w := &web{}
+	ready := append(server.PlaneReady(w.plane.Load),
+		server.Check{Name: "telemetry", Look: func(context.Context) error {
+			if err := w.sink.Load(); err != nil {
+				return *err
+			}
+			return nil
+		}},
+		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
+	var err error
+	w.server, err = server.New(server.Options{
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Logger: log, Live: server.PlaneLive(w.plane.Load), Ready: ready,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return w, nil
+}
+
+// follow says that the plane has started.
+func (w *web) follow(p *plane.Plane) {
+	if w != nil {
+		w.plane.Store(p)
+	}
+}
+
+// sinkFailed keeps why the emergency stream failed; it says so once.
+func (w *web) sinkFailed(err error) {
+	if w != nil {
+		w.sink.Store(&err)
+	}
+}
+
+// probes is the server as the first component: it can be asked how the others are.
+func (w *web) probes(a *app) supervise.Component {
+	return supervise.Component{
+		Name: "http server", StartBudget: startBudget, StopBudget: quickBudget,
+		Start: func(ctx context.Context) error {
+			if err := w.server.Start(ctx); err != nil {
+				return err
+			}
+			for _, at := range w.server.Addresses() {
+				a.notice("/healthz and /readyz at %s", place(at.Network(), at.String()))
+			}
+			return nil
+		},
+		Stop: w.server.Stop, Done: w.server.Done, Err: w.server.Err,
+	}
+}
+
+func place(network, at string) string {
+	if network == "unix" {
+		return "unix:" + at
+	}
+	return "http://" + at
+}
+
+// requests is the time in which the plane takes requests.
+func (w *web) requests(*job) supervise.Component {
+	return supervise.Component{
+		Name: "requests", StartBudget: startBudget, StopBudget: quickBudget,
+		Start: func(context.Context) error { w.server.Open(); return nil },
+		Stop:  w.server.Drain,
+	}
+}
+
+// probe reports everything that keeps the server from being started.
+func (f *webFlags) probe(r *supervise.Report) {
+	err := f.readToken()
+	if err != nil {
+		r.FailWith("--http-token-file", err)
+	}
+	if len(f.listen) == 0 {
+		if f.tokenFile != "" || len(f.hosts) > 0 {
+			r.FailWith("--http", usagef("--http-token-file and --http-host need --http"))
+		}
+		return
+	}
+	for _, at := range f.listen {
+		if err := server.Probe(at, f.token != "" || err != nil); err != nil {
+			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
+		}
+	}
+}
+
+// usageIfBad: an address that is taken is nobody's wrong usage.
+func usageIfBad(err error) error {
+	if sys := (*os.SyscallError)(nil); errors.As(err, &sys) || errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return usageError{err}
+}

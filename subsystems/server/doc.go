@@ -1,0 +1,52 @@
+// Package server is the HTTP side of a plane: probes, and whatever handlers its
+// caller gives it.
+//
+// # Life
+//
+//	New     checks the options; nothing is opened
+//	Start   listens; /healthz and /readyz answer from here on
+//	Open    the routes answer from here on; before, they say 503 "starting"
+//	Drain   the routes say 503 "stopping"; requests under way are waited for, streams are ended
+//	Stop    closes the listeners, then every connection
+//
+// A server is therefore started before the plane and stopped after it, so that a
+// long recovery and a slow stop can be watched, and Open and Drain stand around
+// the time in which the plane takes requests. Each of them may be called twice.
+//
+// # Where it listens
+//
+// "unix:PATH" is a socket with mode 0600 in a directory with mode 0700, which is
+// made when it is missing; a directory that others can enter is refused. A socket
+// that a dead process left behind is replaced, one that answers is not.
+// "HOST:PORT" is TCP, on loopback only unless a token is configured. There is no
+// TLS here: what leaves the machine belongs behind a proxy that adds it.
+//
+// # What every request passes
+//
+//	header    at most MaxHeader bytes, else 431
+//	host      on TCP: localhost, the address that was connected to, or one of Hosts;
+//	          else 421, which stops a web page that rebinds its own name to this machine
+//	token     if there is one: compared in constant time, else 401; probes are no exception
+//	origin    a browser may not send anything but GET, HEAD or OPTIONS from elsewhere: 403
+//	route     404; 405 with Allow; 503 outside Open and Drain
+//	body      at most MaxBody bytes, else reading it fails and ProblemOf says 413
+//	panic     500, logged with its stack; after the first byte the connection is cut instead
+//
+// GET and HEAD must change nothing; that is the duty of who gives a handler.
+// Header, body, answer and idle time are bounded. A route marked Stream may take
+// any time, but each of its writes must get through within WriteTimeout.
+//
+// # Errors
+//
+// Every error is a problem document (RFC 9457) with the members kind, field and
+// hint; [ProblemOf] makes one of any error, and knows a status for each kind of
+// refusal. Only what net/http refuses before there is a request (bytes that are
+// no HTTP, a header beyond four times MaxHeader) is answered in its plain text.
+//
+// # Probes
+//
+// GET /healthz asks the checks that are Live: a process that fails them should be
+// replaced. GET /readyz asks all: a process that fails them takes no work now. A
+// check that does not answer within CheckTimeout has failed; there is never more
+// than one look per check under way, however many ask.
+package server

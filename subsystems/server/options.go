@@ -1,0 +1,108 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxConnections = 256
+	DefaultMaxHeader      = 16 << 10
+	DefaultMaxBody        = 4 << 20
+	DefaultHeaderTimeout  = 5 * time.Second
+	DefaultReadTimeout    = 30 * time.Second
+	DefaultWriteTimeout   = 30 * time.Second
+	DefaultIdleTimeout    = 2 * time.Minute
+	DefaultCheckTimeout   = time.Second
+)
+
+// MinToken is the length of the shortest token, in bytes.
+const MinToken = 16
+
+// Route is a handler and the requests that it gets.
+type Route struct {
+	Pattern string // "METHOD [HOST]/PATH" as http.ServeMux takes it; the method is required
+	Handler http.Handler
+	// Stream says that an answer may take any time: server-sent events, a long
+	// poll. Its context ends when the server drains. At most half of
+	// MaxConnections are streams at a time; one more gets a 503.
+	Stream bool
+}
+
+// Options configures a server. Listen and Logger are required; a zero number takes
+// its default.
+type Options struct {
+	Listen []string // "unix:PATH" or "HOST:PORT"
+	Token  string   // bearer token that every request must carry; empty: none
+	Hosts  []string // further names, without a port, under which TCP clients may ask
+	Routes []Route
+	Live   []Check // of /healthz and /readyz
+	Ready  []Check // of /readyz
+	Logger hclog.Logger
+
+	MaxConnections int           // open at a time over all listeners; more wait to be accepted. Default 256
+	MaxHeader      int           // bytes of request line and header. Default 16 KiB
+	MaxBody        int64         // bytes of a request's body. Default 4 MiB
+	HeaderTimeout  time.Duration // from the first byte to the end of the header. Default 5 s
+	ReadTimeout    time.Duration // of a whole request. Default 30 s
+	WriteTimeout   time.Duration // of an answer; of one write of a stream. Default 30 s
+	IdleTimeout    time.Duration // between two requests of a connection. Default 2 min
+	CheckTimeout   time.Duration // of one check of a probe. Default 1 s
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if err := o.validate(); err != nil {
+		return o, fmt.Errorf("server options: %w", err)
+	}
+	o.MaxConnections = cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	o.MaxHeader = cmp.Or(o.MaxHeader, DefaultMaxHeader)
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, DefaultHeaderTimeout)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, DefaultReadTimeout)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, DefaultWriteTimeout)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, DefaultIdleTimeout)
+	o.CheckTimeout = cmp.Or(o.CheckTimeout, DefaultCheckTimeout)
+	return o, nil
+}
+
+func (o Options) validate() error {
+	switch {
+	case len(o.Listen) == 0:
+		return errors.New("nowhere to listen")
+	case o.Logger == nil:
+		return errors.New("no logger")
+	case o.MaxConnections < 0 || o.MaxHeader < 0 || o.MaxBody < 0:
+		return errors.New("a negative bound")
+	case min(o.HeaderTimeout, o.ReadTimeout, o.WriteTimeout, o.IdleTimeout, o.CheckTimeout) < 0:
+		return errors.New("a negative timeout")
+	}
+	if err := checkToken(o.Token); err != nil {
+		return err
+	}
+	for _, at := range o.Listen {
+		if _, err := parseAddress(at, o.Token != ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkToken refuses a token that can be guessed or cannot be sent.
+func checkToken(token string) error {
+	switch {
+	case token == "":
+		return nil
+	case len(token) < MinToken:
+		return fmt.Errorf("the token has %d bytes; use %d random ones or more", len(token), MinToken)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("the token holds a byte that is no printable ASCII")
+	}
+	return nil
+}
