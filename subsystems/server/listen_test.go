@@ -1,0 +1,145 @@
+package server
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// socketDir is a directory whose paths are short enough for a socket.
+func socketDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "esper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// TestUnixSocket: it is private, any host is right on it, it replaces what a dead
+// process left, and goes when the server stops.
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(socketDir(t), "own", "s")
+	o := options()
+	o.Listen = []string{"unix:" + path, "127.0.0.1:0"}
+	stale := func() {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := Probe(o.Listen[0], false); err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]fs.FileMode{filepath.Dir(path): fs.ModeDir | 0o700, path: fs.ModeSocket | 0o600} {
+			if info, err := os.Lstat(name); err != nil || info.Mode() != want {
+				t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
+			}
+		}
+		resp, err := overUnix(path).Get("http://whatever/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := read(t, resp); a.status != 200 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		if err := Probe(o.Listen[0], false); err == nil || !strings.Contains(err.Error(), "is in use") {
+			t.Errorf("probe of a socket in use: %v", err)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(path); err == nil {
+			t.Error("the socket is still there")
+		}
+		stale()
+	}
+}
+
+// TestStartIsAllOrNothing: when one address cannot be listened at, none is.
+func TestStartIsAllOrNothing(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	path := filepath.Join(socketDir(t), "s")
+	o := options()
+	o.Listen = []string{"unix:" + path, busy.Addr().String()}
+	if err := Probe(o.Listen[1], false); err == nil {
+		t.Error("the probe finds the address free")
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("start: %v", err)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the socket is still there")
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProbeRefuses(t *testing.T) {
+	dir := socketDir(t)
+	open := filepath.Join(dir, "open")
+	if err := os.Mkdir(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{
+		"unix:" + filepath.Join(open, "s"):  "others can enter it: chmod 700",
+		"unix:" + file:                      "is no socket; remove it",
+		"unix:" + filepath.Join(file, "s"):  "is no directory for a socket",
+		"unix:":                             "is no place for a socket",
+		"unix:@abstract":                    "is no place for a socket",
+		"unix:/" + strings.Repeat("x", 103): "is no place for a socket",
+		"192.0.2.1:80":                      "configure a token",
+		"example.com:80":                    "configure a token",
+		":80":                               "configure a token",
+		"127.0.0.1:65536":                   "has no port",
+	} {
+		if err := Probe(at, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", at, err, want)
+		}
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "text" {
+		t.Error("the file was touched")
+	}
+	missing := filepath.Join(dir, "new", "s")
+	if err := Probe("unix:"+missing, false); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
+		t.Error("a probe made a directory")
+	}
+	for _, at := range []string{"127.0.0.1:0", "localhost:0"} {
+		if err := Probe(at, false); err != nil {
+			t.Error(err)
+		}
+	}
+}

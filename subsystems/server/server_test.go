@@ -1,0 +1,374 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// TestRoutes: what is mounted answers, and everything else is a problem document.
+func TestRoutes(t *testing.T) {
+	s := start(t, options(
+		Route{Pattern: "GET /v1/runs/{run}", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.PathValue("run")) })},
+		Route{Pattern: "POST /v1/runs", Handler: says("made")},
+	))
+	if a := ask(t, "GET", url(s, "/v1/runs/run-7"), nil, nil); a.status != 200 || a.body != "run-7" {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+	if a := ask(t, "POST", url(s, "/v1/runs"), nil, nil); a.status != 200 || a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	ask(t, "GET", url(s, "/v1/nothing"), nil, nil).wants(t, 404, "not_found")
+	ask(t, "OPTIONS", url(s, "/v1/nothing"), nil, nil).wants(t, 404, "not_found")
+	a := ask(t, "DELETE", url(s, "/v1/runs/run-7"), nil, nil)
+	a.wants(t, 405, "method_not_allowed")
+	if allow := a.header.Get("Allow"); allow != "GET, HEAD" {
+		t.Errorf("Allow %q", allow)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for want, change := range map[string]func(*Options){
+		"nowhere to listen":             func(o *Options) { o.Listen = nil },
+		"no logger":                     func(o *Options) { o.Logger = nil },
+		"a negative bound":              func(o *Options) { o.MaxBody = -1 },
+		"a negative timeout":            func(o *Options) { o.ReadTimeout = -1 },
+		"the token has 3 bytes":         func(o *Options) { o.Token = "abc" },
+		"no printable ASCII":            func(o *Options) { o.Token = "0123456789 abcdef" },
+		"can be reached from elsewhere": func(o *Options) { o.Listen = []string{"0.0.0.0:0"} },
+		"is no address":                 func(o *Options) { o.Listen = []string{"localhost"} },
+		"has no port":                   func(o *Options) { o.Listen = []string{"localhost:http"} },
+		"names no method":               func(o *Options) { o.Routes = []Route{{Pattern: "/x", Handler: says("")}} },
+		"has no handler":                func(o *Options) { o.Routes = []Route{{Pattern: "GET /x"}} },
+		"conflicts with pattern":        func(o *Options) { o.Routes = []Route{{Pattern: "GET /healthz", Handler: says("")}} },
+	} {
+		o := options()
+		change(&o)
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestToken: with a token nothing answers without it, probes and errors included.
+func TestToken(t *testing.T) {
+	o := options(Route{Pattern: "GET /x", Handler: says("x")})
+	o.Token = token
+	s := start(t, o)
+	for _, path := range []string{"/x", "/healthz", "/nowhere"} {
+		for _, wrong := range []string{"", "Bearer", "Bearer " + token + "0", "Bearer " + token[1:], "Basic " + token, token} {
+			a := ask(t, "GET", url(s, path), nil, func(r *http.Request) { r.Header.Set("Authorization", wrong) })
+			a.wants(t, 401, "unauthorized")
+			if a.header.Get("WWW-Authenticate") == "" {
+				t.Error("no challenge")
+			}
+		}
+	}
+	for _, right := range []string{"Bearer " + token, "bearer " + token} {
+		if a := ask(t, "GET", url(s, "/x"), nil, func(r *http.Request) { r.Header.Set("Authorization", right) }); a.status != 200 {
+			t.Errorf("%s: %d %s", right, a.status, a.body)
+		}
+	}
+}
+
+// TestHosts: a page that rebinds its name to this machine sends that name.
+func TestHosts(t *testing.T) {
+	o := options(Route{Pattern: "POST /x", Handler: says("x")})
+	o.Hosts = []string{"Plane.example"}
+	s := start(t, o)
+	_, port, err := net.SplitHostPort(s.Addresses()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(host string) answered {
+		return ask(t, "POST", url(s, "/x"), nil, func(r *http.Request) { r.Host = host })
+	}
+	for _, good := range []string{"localhost:" + port, "LOCALHOST", "127.0.0.1:" + port, "plane.example:" + port} {
+		if a := post(good); a.status != 200 {
+			t.Errorf("%s: %d", good, a.status)
+		}
+	}
+	for _, bad := range []string{"evil.test:" + port, "127.0.0.1.evil.test", "127.0.0.2:" + port, "localhost.:" + port, "[::1]:" + port, "evil.test@localhost"} {
+		a := post(bad)
+		if a.status == 400 { // net/http itself
+			continue
+		}
+		a.wants(t, 421, "unknown_host")
+	}
+}
+
+// TestCrossOrigin: a browser says where a page comes from.
+func TestCrossOrigin(t *testing.T) {
+	s := start(t, options(Route{Pattern: "POST /x", Handler: says("x")}))
+	ask(t, "POST", url(s, "/x"), nil, func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") }).wants(t, 403, "cross_origin")
+	ask(t, "POST", url(s, "/x"), nil, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).wants(t, 403, "cross_origin")
+	if a := ask(t, "POST", url(s, "/x"), nil, func(r *http.Request) { r.Header.Set("Origin", url(s, "")) }); a.status != 200 {
+		t.Errorf("the page's own: %d", a.status)
+	}
+}
+
+// TestBounds: header and body.
+func TestBounds(t *testing.T) {
+	o := options(Route{Pattern: "POST /x", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			WriteError(w, err)
+		}
+	})})
+	o.MaxHeader, o.MaxBody = 1000, 100
+	s := start(t, o)
+	send := func(header, body int) answered {
+		return ask(t, "POST", url(s, "/x"), strings.NewReader(strings.Repeat("b", body)), func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("h", header)) })
+	}
+	if a := send(700, 100); a.status != 200 {
+		t.Errorf("within: %d %s", a.status, a.body)
+	}
+	send(1000, 0).wants(t, 431, "header_too_large")
+	send(0, 101).wants(t, 413, "body_too_large")
+	ask(t, "POST", url(s, "/"+strings.Repeat("x", 1000)), nil, nil).wants(t, 431, "header_too_large")
+}
+
+// TestPanics: before the first byte it is a 500, after it the connection is cut.
+func TestPanics(t *testing.T) {
+	var said output
+	o := options(
+		Route{Pattern: "GET /early", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })},
+		Route{Pattern: "GET /late", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Repeat("x", 10_000))
+			panic("late")
+		})},
+	)
+	o.Logger = hclog.New(&hclog.LoggerOptions{Output: &said})
+	s := start(t, o)
+	a := ask(t, "GET", url(s, "/early"), nil, nil)
+	a.wants(t, 500, "internal")
+	if strings.Contains(a.body, "secret") || !strings.Contains(said.String(), "a secret") || !strings.Contains(said.String(), "server_test.go") {
+		t.Errorf("it answers %s and logs %s", a.body, said.String())
+	}
+	resp, err := http.Get(url(s, "/late"))
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("half an answer passes for a whole one")
+	}
+	if a := ask(t, "GET", url(s, "/healthz"), nil, nil); a.status != 200 {
+		t.Errorf("afterwards %d", a.status)
+	}
+}
+
+// TestLife: probes answer before Open and after Drain; routes do not. A request
+// under way is waited for, a stream is ended.
+func TestLife(t *testing.T) {
+	inside, leave, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	o := options(
+		Route{Pattern: "GET /slow", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { close(inside); <-leave; io.WriteString(w, "done") })},
+		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "hello\n")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			ended <- context.Cause(r.Context())
+		})},
+	)
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, "GET", url(s, "/slow"), nil, nil).wants(t, 503, "starting")
+	s.Open()
+	events, err := http.Get(url(s, "/events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	if line, err := bufio.NewReader(events.Body).ReadString('\n'); err != nil || line != "hello\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	slow := make(chan answered, 1)
+	go func() { slow <- ask(t, "GET", url(s, "/slow"), nil, nil) }()
+	<-inside
+	short, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Drain(short); err == nil || !strings.Contains(err.Error(), "requests were still under way") {
+		t.Errorf("drain without time: %v", err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stream ends with %v", err)
+	}
+	ask(t, "GET", url(s, "/events"), nil, nil).wants(t, 503, "stopping")
+	s.Open()
+	ask(t, "GET", url(s, "/events"), nil, nil).wants(t, 503, "stopping")
+	if a := ask(t, "GET", url(s, "/readyz"), nil, nil); a.status != 200 {
+		t.Errorf("the probe: %d", a.status)
+	}
+	close(leave)
+	if err := s.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if a := <-slow; a.body != "done" {
+		t.Errorf("the request under way got %q", a.body)
+	}
+	at := s.Addresses()[0].String()
+	for range 2 {
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	<-s.Done()
+	if c, err := net.Dial("tcp", at); err == nil {
+		c.Close()
+		t.Error("it still listens")
+	}
+	if err := s.Start(t.Context()); err == nil {
+		t.Error("it starts twice")
+	}
+}
+
+// TestStopIsBounded: a handler that does not end is left, its connection is cut.
+func TestStopIsBounded(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	s, err := New(options(Route{Pattern: "GET /x", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(inside); <-leave })}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Open()
+	cut := make(chan error, 1)
+	go func() {
+		resp, err := http.Get(url(s, "/x"))
+		if err == nil {
+			resp.Body.Close()
+		}
+		cut <- err
+	}()
+	<-inside
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Stop(ctx); err == nil || !strings.Contains(err.Error(), "connections were cut") {
+		t.Errorf("stop: %v", err)
+	}
+	if err := <-cut; err == nil {
+		t.Error("the request was answered")
+	}
+	close(leave)
+}
+
+// TestStreamsOutliveTheTimeouts of ordinary requests, but not a reader that does
+// not read.
+func TestStreamsOutliveTheTimeouts(t *testing.T) {
+	const bound = 50 * time.Millisecond
+	failed := make(chan error, 1)
+	o := options(
+		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for i := range 5 {
+				select {
+				case <-time.After(bound):
+				case <-r.Context().Done():
+					return
+				}
+				fmt.Fprintln(w, i)
+				w.(http.Flusher).Flush()
+			}
+		})},
+		Route{Pattern: "GET /flood", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})},
+	)
+	o.ReadTimeout, o.WriteTimeout = bound, 2*bound
+	s := start(t, o)
+	if a := ask(t, "GET", url(s, "/events"), nil, nil); a.body != "0\n1\n2\n3\n4\n" {
+		t.Errorf("%q", a.body)
+	}
+	resp, err := http.Get(url(s, "/flood"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := <-failed; err == nil {
+		t.Error("no error")
+	}
+}
+
+// TestConnectionsAreBounded: one more waits until another is closed, and streams
+// leave room for probes.
+func TestConnectionsAreBounded(t *testing.T) {
+	o := options(Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})})
+	o.MaxConnections = 2
+	s := start(t, o)
+	events, err := http.Get(url(s, "/events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	ask(t, "GET", url(s, "/events"), nil, nil).wants(t, 503, "too_many_streams")
+	http.DefaultClient.CloseIdleConnections()
+	at := s.Addresses()[0].String()
+	var open []net.Conn
+	for range 2 { // one is served, one is accepted and waits
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+	}
+	for _, c := range open {
+		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := make(chan int, 2)
+	for i, c := range open {
+		go func() {
+			if _, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+				answered <- i
+			}
+		}()
+	}
+	first := <-answered
+	if err := open[first].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if second := <-answered; second == first {
+		t.Error("answered twice")
+	}
+	open[1-first].Close()
+}
+
+// TestAllowIsOfTheMux guards what route relies on.
+func TestAllowIsOfTheMux(t *testing.T) {
+	m := http.NewServeMux()
+	m.Handle("GET /x", says(""))
+	r, err := http.NewRequest("POST", "http://localhost/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, pattern := m.Handler(r)
+	said := &overheard{header: http.Header{}}
+	h.ServeHTTP(said, r)
+	if allow := strings.Split(said.header.Get("Allow"), ", "); pattern != "" || said.status != 405 || !slices.Contains(allow, "GET") {
+		t.Errorf("%q %d %v", pattern, said.status, said.header)
+	}
+}
