@@ -19,6 +19,7 @@ const (
 	envKill  = "ESPERTEST_KILL"  // "POINT KIND N": die at the Nth record of a kind, at a point
 	envAcks  = "ESPERTEST_ACKS"  // write "SEQ AT" of every released record to ackFile
 	envLimit = "ESPERTEST_LIMIT" // bytes that a file can grow to, as on a full disk
+	envPeek  = "ESPERTEST_PEEK"  // socket whose probes are asked when the plane has ended
 	ackFile  = 3
 )
 
@@ -39,6 +40,9 @@ func child() int {
 	}
 	if s := os.Getenv(envLimit); s != "" {
 		limitFiles(s)
+	}
+	if s := os.Getenv(envPeek); s != "" {
+		a.err = &peeker{os.Stderr, s}
 	}
 	a.probe = func(at plane.Point, r leyline.Record) {
 		for _, p := range probes {

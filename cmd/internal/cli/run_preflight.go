@@ -105,12 +105,10 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 		base = j.spec.Config()
 	}
 	var err error
-	if j.config, err = j.flags.load(base, os.Environ()); err != nil {
-		failConfig(r, err)
-		return
-	}
-	failConfig(r, datadir.CheckExport(j.config.Log))
-	if known {
+	j.config, err = j.flags.load(base, os.Environ())
+	failConfig(r, err)
+	failConfig(r, datadir.CheckExport(j.config.Log)) // it holds what could be read
+	if known && err == nil {
 		r.FailWith("--fault", j.canBeLate())
 	}
 }
