@@ -40,6 +40,16 @@
 // kernel, the policy, a command): one that is missed decides something, and is in
 // the log. Other runs get such results with a later answer.
 //
+// # Before the first record
+//
+// Options.Admit sees the recovered state before plane.started is decided and before
+// snapshots are swept. What it refuses was never there.
+//
+// # How it is
+//
+// Health asks the loop itself, past the door, so it is answered while nothing is
+// accepted and while a write hangs; it says for how long that has.
+//
 // # If the disk fills
 //
 // The plane looks at the free space before it is handed out and every

@@ -83,7 +83,7 @@ func (o Options) validate() error {
 	case min(o.HeaderTimeout, o.ReadTimeout, o.WriteTimeout, o.IdleTimeout, o.CheckTimeout) < 0:
 		return errors.New("a negative timeout")
 	}
-	if err := checkToken(o.Token); err != nil {
+	if err := CheckToken(o.Token); err != nil {
 		return err
 	}
 	for _, at := range o.Listen {
@@ -94,8 +94,8 @@ func (o Options) validate() error {
 	return nil
 }
 
-// checkToken refuses a token that can be guessed or cannot be sent.
-func checkToken(token string) error {
+// CheckToken refuses a token that can be guessed or cannot be sent. None is fine.
+func CheckToken(token string) error {
 	switch {
 	case token == "":
 		return nil

@@ -82,7 +82,7 @@ func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 		if j.web, err = newWeb(j.flags.web, log, func() error { return sup.Ready() }); err != nil {
 			return nil, err
 		}
-		parts = append([]supervise.Component{j.web.probes(j.app)}, append(parts, j.web.requests(j))...)
+		parts = append([]supervise.Component{j.web.probes(j.app)}, append(parts, j.web.requests())...)
 	}
 	sup, err := supervise.New(supervise.Options{
 		Grace: graceBudget, Stop: overallBudget, Changed: j.changed, Stopping: func(error) { j.notify.stopping() },

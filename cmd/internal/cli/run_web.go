@@ -50,6 +50,9 @@ func (f *webFlags) readToken() error {
 	if f.token = strings.TrimSpace(string(b)); f.token == "" {
 		return usagef("--http-token-file: %s is empty; write %d random bytes or more into it, for example with `openssl rand -hex 32`", f.tokenFile, server.MinToken)
 	}
+	if err := server.CheckToken(f.token); err != nil {
+		return usagef("--http-token-file: %s: %w", f.tokenFile, err)
+	}
 	return nil
 }
 
@@ -60,7 +63,9 @@ type web struct {
 	sink   atomic.Pointer[error] // why the emergency stream failed
 }
 
-func newWeb(f webFlags, log hclog.Logger, components func() error) (*web, error) {
+// newWeb puts probes, and routes for the time in which the plane runs, behind the
+// addresses of the flags. components says why not all parts of the process run.
+func newWeb(f webFlags, log hclog.Logger, components func() error, routes ...server.Route) (*web, error) {
 	w := &web{}
 	ready := append(server.PlaneReady(w.plane.Load),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
@@ -72,7 +77,7 @@ func newWeb(f webFlags, log hclog.Logger, components func() error) (*web, error)
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Logger: log, Live: server.PlaneLive(w.plane.Load), Ready: ready,
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: routes, Logger: log, Live: server.PlaneLive(w.plane.Load), Ready: ready,
 	})
 	if err != nil {
 		return nil, usageError{err}
@@ -119,7 +124,7 @@ func place(network, at string) string {
 }
 
 // requests is the time in which the plane takes requests.
-func (w *web) requests(*job) supervise.Component {
+func (w *web) requests() supervise.Component {
 	return supervise.Component{
 		Name: "requests", StartBudget: startBudget, StopBudget: quickBudget,
 		Start: func(context.Context) error { w.server.Open(); return nil },

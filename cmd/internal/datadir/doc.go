@@ -26,6 +26,11 @@
 // log means that the log was lost, and Open refuses instead of starting anew.
 // A directory that holds anything else is not ours and is never touched.
 //
+// # Before it is opened
+//
+// Examine tells everything that stands in the way of an Open, at once and without
+// changing anything that lasts. A start that is refused on its word leaves no trace.
+//
 // # What is trusted
 //
 // The log. Its origin record names the public halves of log.key and admin.key;

@@ -18,7 +18,8 @@
 // # Bounds
 //
 // A start and a stop get a context with their budget, and all stops together the
-// budget of the supervisor. A component that does not return when its time is over
+// budget of the supervisor; each gets one more second to notice that its time is
+// over. A component that does not return when its time is over
 // is left to itself and named in a [StuckError]. What comes before it in the list
 // is then not stopped either, because the stuck one may be using it: the lock of a
 // data directory ends with the process, and a log without its clean-shutdown marker

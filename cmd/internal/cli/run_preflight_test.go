@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+	"github.com/esper-plane/esper/cmd/internal/supervise"
+	"github.com/esper-plane/esper/leyline"
+)
+
+// warned returns the warnings of one check.
+func warned(t *testing.T, look func(r *supervise.Report)) string {
+	t.Helper()
+	ws, err := supervise.Preflight(t.Context(), supervise.Check{Name: "x", Look: func(_ context.Context, r *supervise.Report) { look(r) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, w := range ws {
+		out = append(out, w.String())
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestClockWarning: only a wall clock that is further behind the log than commands
+// may be is worth a warning.
+func TestClockWarning(t *testing.T) {
+	j := &job{config: leyline.DefaultConfig()}
+	last, skew := time.Unix(1_700_000_000, 0), leyline.DefaultConfig().Kasmina.Skew.Duration()
+	for _, c := range []struct {
+		last time.Time
+		now  time.Time
+		want string
+	}{
+		{time.Time{}, last, ""},
+		{last, last.Add(time.Hour), ""},
+		{last, last.Add(-skew), ""},
+		{last, last.Add(-time.Hour), "the wall clock is 1h0m0s behind the last record of the log, of 2023-11-14T22:13:20Z: commands that others sign will look stale; set the clock"},
+	} {
+		if got := warned(t, func(r *supervise.Report) { j.checkClock(datadir.Examination{Last: c.last}, c.now, r) }); got != c.want {
+			t.Errorf("%v: %q, want %q", c.now.Sub(c.last), got, c.want)
+		}
+	}
+}
+
+// TestSpaceWarning: a disk that could not be asked, or is not watched, is no reason.
+func TestSpaceWarning(t *testing.T) {
+	j := &job{config: leyline.DefaultConfig()}
+	for _, c := range []struct {
+		at   datadir.Examination
+		want string
+	}{
+		{datadir.Examination{Path: "d"}, ""},
+		{datadir.Examination{Path: "d", Free: 256 << 20, Total: 1 << 40}, ""},
+		{datadir.Examination{Path: "d", Free: 255 << 20, Total: 1 << 40}, "the disk of d has 255 MiB free, under log.min_free_mib = 256: a new run will be refused; make room"},
+	} {
+		if got := warned(t, func(r *supervise.Report) { j.checkSpace(c.at, r) }); got != c.want {
+			t.Errorf("%d: %q, want %q", c.at.Free, got, c.want)
+		}
+	}
+}
+
+// TestExitOfPreflight: several problems have their common code, or 1.
+func TestExitOfPreflight(t *testing.T) {
+	problems := func(errs ...error) error {
+		pre := &supervise.PreflightError{}
+		for _, err := range errs {
+			pre.Problems = append(pre.Problems, supervise.Problem{What: err.Error(), Err: err})
+		}
+		return fmt.Errorf("x: %w", pre)
+	}
+	usage, locked, keys := usagef("u"), datadir.ErrLocked, datadir.ErrKeys
+	for _, c := range []struct {
+		err  error
+		kind string
+		exit int
+	}{
+		{problems(usage), "usage", exitUsage},
+		{problems(locked), "locked", exitLocked},
+		{problems(usage, usage), "preflight", exitUsage},
+		{problems(keys, keys), "preflight", exitRefused},
+		{problems(usage, locked), "preflight", exitFailed},
+		{problems(errors.New("odd"), usage), "preflight", exitFailed},
+	} {
+		if got := describe(c.err); got.Kind != c.kind || got.Exit != c.exit {
+			t.Errorf("%v: %s %d, want %s %d", c.err, got.Kind, got.Exit, c.kind, c.exit)
+		}
+	}
+}
+
+// TestTokenOpensTheDoor: beyond loopback a token is demanded, and with one in a
+// private file the probes answer whoever has it.
+func TestTokenOpensTheDoor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	for text, want := range map[string]string{"": "is empty", "short": "the token has 5 bytes", "0123456789abcdef0123456789abcdef\n": ""} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file}
+		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(r) }})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
