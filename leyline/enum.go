@@ -7,7 +7,9 @@ import "fmt"
 // Each enum below is an alias of Enum with its own member list.
 type Enum[S members] uint8
 
-// members lists the names of an enum in the order of their codes.
+// members lists the names of an enum in the order of their codes. The list is a
+// package variable: an enum is checked for every event, and that allocates
+// nothing.
 type members interface{ list() []string }
 
 // String returns the member's name, or the code in words if it is unknown.

@@ -5,11 +5,11 @@ type Stage = Enum[stages]
 
 type stages struct{}
 
-func (stages) list() []string {
-	return []string{
-		"UNKNOWN", "DORMANT", "GERMINATED", "TRAINING", "BLENDING", "SHADOWING", "PROBATIONARY",
-		"FOSSILIZED", "CULLED", "EMBARGOED", "RESETTING", "TERMINATED",
-	}
+func (stages) list() []string { return stageNames[:] }
+
+var stageNames = [...]string{
+	"UNKNOWN", "DORMANT", "GERMINATED", "TRAINING", "BLENDING", "SHADOWING", "PROBATIONARY",
+	"FOSSILIZED", "CULLED", "EMBARGOED", "RESETTING", "TERMINATED",
 }
 
 // The stages of a seed.
@@ -33,10 +33,10 @@ type Gate = Enum[gates]
 
 type gates struct{}
 
-func (gates) list() []string {
-	return []string{
-		"UNKNOWN", "G0_SANITY", "G1_GRADIENT_HEALTH", "G2_STABILITY", "G3_INTERFACE", "G4_SYSTEM_IMPACT", "G5_RESET",
-	}
+func (gates) list() []string { return gateNames[:] }
+
+var gateNames = [...]string{
+	"UNKNOWN", "G0_SANITY", "G1_GRADIENT_HEALTH", "G2_STABILITY", "G3_INTERFACE", "G4_SYSTEM_IMPACT", "G5_RESET",
 }
 
 // The gates.
@@ -55,10 +55,10 @@ type CommandKind = Enum[commandKinds]
 
 type commandKinds struct{}
 
-func (commandKinds) list() []string {
-	return []string{
-		"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING",
-	}
+func (commandKinds) list() []string { return commandKindNames[:] }
+
+var commandKindNames = [...]string{
+	"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING",
 }
 
 // The kinds of command.
@@ -78,11 +78,11 @@ type SeedOperation = Enum[seedOperations]
 
 type seedOperations struct{}
 
-func (seedOperations) list() []string {
-	return []string{
-		"UNKNOWN", "GERMINATE", "START_TRAINING", "START_GRAFTING", "STABILIZE", "EVALUATE", "FINE_TUNE",
-		"FOSSILIZE", "CULL", "CANCEL",
-	}
+func (seedOperations) list() []string { return seedOperationNames[:] }
+
+var seedOperationNames = [...]string{
+	"UNKNOWN", "GERMINATE", "START_TRAINING", "START_GRAFTING", "STABILIZE", "EVALUATE", "FINE_TUNE",
+	"FOSSILIZE", "CULL", "CANCEL",
 }
 
 // The operations on seeds.
@@ -104,9 +104,9 @@ type BlendMode = Enum[blendModes]
 
 type blendModes struct{}
 
-func (blendModes) list() []string {
-	return []string{"UNSPECIFIED", "CONVEX", "RESIDUAL", "CHANNEL", "CONFIDENCE"}
-}
+func (blendModes) list() []string { return blendModeNames[:] }
+
+var blendModeNames = [...]string{"UNSPECIFIED", "CONVEX", "RESIDUAL", "CHANNEL", "CONFIDENCE"}
 
 // The blend modes.
 const (
@@ -122,9 +122,9 @@ type EmergencyLevel = Enum[emergencyLevels]
 
 type emergencyLevels struct{}
 
-func (emergencyLevels) list() []string {
-	return []string{"UNSPECIFIED", "L1_NOTICE", "L2_ELEVATED", "L3_CONSERVATIVE", "L4_HALT"}
-}
+func (emergencyLevels) list() []string { return emergencyLevelNames[:] }
+
+var emergencyLevelNames = [...]string{"UNSPECIFIED", "L1_NOTICE", "L2_ELEVATED", "L3_CONSERVATIVE", "L4_HALT"}
 
 // The emergency levels, rising.
 const (
@@ -140,7 +140,9 @@ type Level = Enum[levels]
 
 type levels struct{}
 
-func (levels) list() []string { return []string{"UNSPECIFIED", "INFO", "WARNING", "ERROR", "CRITICAL"} }
+func (levels) list() []string { return levelNames[:] }
+
+var levelNames = [...]string{"UNSPECIFIED", "INFO", "WARNING", "ERROR", "CRITICAL"}
 
 // The severities, rising.
 const (
@@ -156,9 +158,9 @@ type Priority = Enum[priorities]
 
 type priorities struct{}
 
-func (priorities) list() []string {
-	return []string{"UNSPECIFIED", "LOW", "NORMAL", "HIGH", "CRITICAL"}
-}
+func (priorities) list() []string { return priorityNames[:] }
+
+var priorityNames = [...]string{"UNSPECIFIED", "LOW", "NORMAL", "HIGH", "CRITICAL"}
 
 // The priorities, rising.
 const (

@@ -5,9 +5,9 @@ type Subsystem = Enum[subsystemNames]
 
 type subsystemNames struct{}
 
-func (subsystemNames) list() []string {
-	return []string{"unknown", "plane", "tolaria", "tamiyo", "kasmina", "trainer"}
-}
+func (subsystemNames) list() []string { return subsystemList[:] }
+
+var subsystemList = [...]string{"unknown", "plane", "tolaria", "tamiyo", "kasmina", "trainer"}
 
 // The subsystems.
 const (
@@ -24,7 +24,9 @@ type Aggregation = Enum[aggregations]
 
 type aggregations struct{}
 
-func (aggregations) list() []string { return []string{"unspecified", "sum", "mean", "pcgrad"} }
+func (aggregations) list() []string { return aggregationNames[:] }
+
+var aggregationNames = [...]string{"unspecified", "sum", "mean", "pcgrad"}
 
 // The aggregation methods. PCGrad is Yu et al. 2020, arXiv 2001.06782.
 const (
@@ -39,7 +41,9 @@ type RuleMode = Enum[ruleModes]
 
 type ruleModes struct{}
 
-func (ruleModes) list() []string { return []string{"unspecified", "off", "shadow", "enforce"} }
+func (ruleModes) list() []string { return ruleModeNames[:] }
+
+var ruleModeNames = [...]string{"unspecified", "off", "shadow", "enforce"}
 
 // The modes of a rule: not evaluated, evaluated and recorded, acted upon.
 const (
@@ -54,7 +58,9 @@ type Tier = Enum[tiers]
 
 type tiers struct{}
 
-func (tiers) list() []string { return []string{"unspecified", "fast", "full"} }
+func (tiers) list() []string { return tierNames[:] }
+
+var tierNames = [...]string{"unspecified", "fast", "full"}
 
 // The snapshot tiers: shared memory (500 ms SLA) and disk (12 s SLA).
 const (
@@ -68,9 +74,9 @@ type Health = Enum[healths]
 
 type healths struct{}
 
-func (healths) list() []string {
-	return []string{"unspecified", "healthy", "non_finite", "suspect", "diverged"}
-}
+func (healths) list() []string { return healthNames[:] }
+
+var healthNames = [...]string{"unspecified", "healthy", "non_finite", "suspect", "diverged"}
 
 // The verdicts on a step.
 const (
@@ -86,9 +92,9 @@ type RollbackPhase = Enum[rollbackPhases]
 
 type rollbackPhases struct{}
 
-func (rollbackPhases) list() []string {
-	return []string{"unspecified", "prepare", "commit", "confirm"}
-}
+func (rollbackPhases) list() []string { return rollbackPhaseNames[:] }
+
+var rollbackPhaseNames = [...]string{"unspecified", "prepare", "commit", "confirm"}
 
 // The phases of a rollback: the plane chooses a snapshot and verifies its bytes;
 // the trainer restores and swaps; the plane compares the digests.
@@ -104,9 +110,9 @@ type Outcome = Enum[outcomes]
 
 type outcomes struct{}
 
-func (outcomes) list() []string {
-	return []string{"unspecified", "ok", "failed", "deadline_exceeded", "superseded", "unknown"}
-}
+func (outcomes) list() []string { return outcomeNames[:] }
+
+var outcomeNames = [...]string{"unspecified", "ok", "failed", "deadline_exceeded", "superseded", "unknown"}
 
 // The outcomes.
 const (
@@ -123,9 +129,9 @@ type EffectKind = Enum[effectKinds]
 
 type effectKinds struct{}
 
-func (effectKinds) list() []string {
-	return []string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy"}
-}
+func (effectKinds) list() []string { return effectKindNames[:] }
+
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy"}
 
 // The kinds of effect.
 const (
@@ -145,9 +151,9 @@ type TimerKind = Enum[timerKinds]
 
 type timerKinds struct{}
 
-func (timerKinds) list() []string {
-	return []string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence"}
-}
+func (timerKinds) list() []string { return timerKindNames[:] }
+
+var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence"}
 
 // The kinds of timer.
 const (
@@ -164,9 +170,9 @@ type PeerKind = Enum[peerKinds]
 
 type peerKinds struct{}
 
-func (peerKinds) list() []string {
-	return []string{"unspecified", "plane", "trainer", "operator", "policy"}
-}
+func (peerKinds) list() []string { return peerKindNames[:] }
+
+var peerKindNames = [...]string{"unspecified", "plane", "trainer", "operator", "policy"}
 
 // The kinds of peer.
 const (
@@ -182,7 +188,9 @@ type RunStatus = Enum[runStatuses]
 
 type runStatuses struct{}
 
-func (runStatuses) list() []string { return []string{"unspecified", "open", "ended", "halted"} }
+func (runStatuses) list() []string { return runStatusNames[:] }
+
+var runStatusNames = [...]string{"unspecified", "open", "ended", "halted"}
 
 // The states of a run.
 const (

@@ -6,19 +6,19 @@ type RejectReason = Enum[rejectReasons]
 
 type rejectReasons struct{}
 
-func (rejectReasons) list() []string {
-	return []string{
-		"none",
-		// verification
-		"too_large", "malformed", "unknown_key", "key_revoked", "missing_signature", "invalid_signature",
-		"not_permitted",
-		"wrong_audience", "missing_command_id", "missing_timestamp", "issued_in_future", "stale_command",
-		"nonce_replayed", "sequence_replayed", "replay_ledger_full",
-		// the command is authentic but cannot be carried out
-		"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
-		"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
-		"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect",
-	}
+func (rejectReasons) list() []string { return rejectReasonNames[:] }
+
+var rejectReasonNames = [...]string{
+	"none",
+	// verification
+	"too_large", "malformed", "unknown_key", "key_revoked", "missing_signature", "invalid_signature",
+	"not_permitted",
+	"wrong_audience", "missing_command_id", "missing_timestamp", "issued_in_future", "stale_command",
+	"nonce_replayed", "sequence_replayed", "replay_ledger_full",
+	// the command is authentic but cannot be carried out
+	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
+	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
+	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect",
 }
 
 // The reasons for rejecting a command.
@@ -67,13 +67,13 @@ type RiskReason = Enum[riskReasons]
 
 type riskReasons struct{}
 
-func (riskReasons) list() []string {
-	return []string{
-		"none", "policy", "conservative_mode", "blueprint_risk", "bp_quarantine", "loss_spike", "loss_warning",
-		"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
-		"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
-		"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
-	}
+func (riskReasons) list() []string { return riskReasonNames[:] }
+
+var riskReasonNames = [...]string{
+	"none", "policy", "conservative_mode", "blueprint_risk", "bp_quarantine", "loss_spike", "loss_warning",
+	"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
+	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
+	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -105,11 +105,11 @@ type FaultReason = Enum[faultReasons]
 
 type faultReasons struct{}
 
-func (faultReasons) list() []string {
-	return []string{
-		"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
-		"rollback_limit", "resumed", "recovered", "diverged",
-	}
+func (faultReasons) list() []string { return faultReasonNames[:] }
+
+var faultReasonNames = [...]string{
+	"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
+	"rollback_limit", "resumed", "recovered", "diverged",
 }
 
 // The reasons for a rollback, an escalation or a halt.
@@ -131,15 +131,15 @@ type RefusalKind = Enum[refusalKinds]
 
 type refusalKinds struct{}
 
-func (refusalKinds) list() []string {
-	return []string{
-		"none", "missing_field", "invalid_field", "missing_run", "unknown_run", "run_exists", "run_not_open",
-		"incarnation_mismatch", "step_out_of_order", "rollback_active", "gradient_set", "unknown_task",
-		"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
-		"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
-		"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
-		"disk_low", "compile_off",
-	}
+func (refusalKinds) list() []string { return refusalKindNames[:] }
+
+var refusalKindNames = [...]string{
+	"none", "missing_field", "invalid_field", "missing_run", "unknown_run", "run_exists", "run_not_open",
+	"incarnation_mismatch", "step_out_of_order", "rollback_active", "gradient_set", "unknown_task",
+	"unknown_seed", "missing_seed", "unknown_snapshot", "unknown_rollback", "unknown_command", "unknown_request",
+	"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
+	"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
+	"disk_low", "compile_off",
 }
 
 // The kinds of refusal.

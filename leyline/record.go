@@ -32,6 +32,12 @@ type Input interface {
 type Event interface {
 	// EventKind is the stored kind.
 	EventKind() EventKind
+	// Validate checks what can be checked without any state: mandatory fields,
+	// enum codes, ranges. It returns a *Refusal that names the field. An event
+	// that is invalid is never recorded, and a record that holds one is never
+	// read: no plane writes it. What is demanded of a kind may be loosened later;
+	// to demand more takes a new version of the kind, or old logs cannot be read.
+	Validate() error
 }
 
 // InputKind names a kind of input.
@@ -39,16 +45,16 @@ type InputKind = Enum[inputKinds]
 
 type inputKinds struct{}
 
-func (inputKinds) list() []string {
-	return []string{
-		"unspecified",
-		"plane.started", "config.applied", "key.added", "blueprint.registered",
-		"run.opened", "run.closed", "step.observed", "epoch.observed",
-		"command.received", "command.acked", "kernel.ready", "kernel.failed",
-		"snapshot.taken", "rollback.reported", "timer.fired",
-		"emergency.delivered", "emergency.undelivered",
-		"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback",
-	}
+func (inputKinds) list() []string { return inputKindNames[:] }
+
+var inputKindNames = [...]string{
+	"unspecified",
+	"plane.started", "config.applied", "key.added", "blueprint.registered",
+	"run.opened", "run.closed", "step.observed", "epoch.observed",
+	"command.received", "command.acked", "kernel.ready", "kernel.failed",
+	"snapshot.taken", "rollback.reported", "timer.fired",
+	"emergency.delivered", "emergency.undelivered",
+	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback",
 }
 
 // The kinds of input.
@@ -83,23 +89,23 @@ type EventKind = Enum[eventKinds]
 
 type eventKinds struct{}
 
-func (eventKinds) list() []string {
-	return []string{
-		"unspecified",
-		"dependency.violated",
-		"plane.booted", "effect.recovered", "config.adopted", "key.enrolled", "blueprint.admitted",
-		"run.started", "run.resumed", "run.ended", "run.halted",
-		"gradients.combined", "training.assessed", "epoch.assessed",
-		"conservative.entered", "conservative.left", "risk.assessed", "action.none",
-		"command.proposed", "command.verified", "command.rejected", "command.settled", "command.expired",
-		"gate.evaluated", "seed.moved", "blend.configured", "blend.stepped",
-		"isolation.assessed", "prefetch.requested", "prefetch.settled",
-		"snapshot.registered", "snapshot.refused", "snapshot.evicted",
-		"rollback.started", "rollback.advanced", "rollback.finished",
-		"emergency.escalated", "emergency.cleared", "emergency.published",
-		"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
-		"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
-	}
+func (eventKinds) list() []string { return eventKindNames[:] }
+
+var eventKindNames = [...]string{
+	"unspecified",
+	"dependency.violated",
+	"plane.booted", "effect.recovered", "config.adopted", "key.enrolled", "blueprint.admitted",
+	"run.started", "run.resumed", "run.ended", "run.halted",
+	"gradients.combined", "training.assessed", "epoch.assessed",
+	"conservative.entered", "conservative.left", "risk.assessed", "action.none",
+	"command.proposed", "command.verified", "command.rejected", "command.settled", "command.expired",
+	"gate.evaluated", "seed.moved", "blend.configured", "blend.stepped",
+	"isolation.assessed", "prefetch.requested", "prefetch.settled",
+	"snapshot.registered", "snapshot.refused", "snapshot.evicted",
+	"rollback.started", "rollback.advanced", "rollback.finished",
+	"emergency.escalated", "emergency.cleared", "emergency.published",
+	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
+	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
 }
 
 // The kinds of event.

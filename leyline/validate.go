@@ -3,6 +3,7 @@ package leyline
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -42,14 +43,50 @@ func RunOf(in Input) RunID {
 	return ""
 }
 
-// check collects the first problem of an input, field by field in the order of
-// the struct, so that an error always names the earliest field.
-type check struct{ err *Refusal }
+// check collects the first problem of an input or an event, field by field in
+// the order of the struct, so that an error always names the earliest field. It
+// allocates only once it has found one.
+type check struct {
+	err   *Refusal
+	list  string // that holds the element at hand; empty: the fields are those of the struct
+	index int
+}
+
+// element moves on to an element of a list: from here on, up to leave, fields
+// are those of the element, and "" is the element itself.
+func (c *check) element(list string, i int) { c.list, c.index = list, i }
+
+func (c *check) leave() { c.list = "" }
 
 func (c *check) fail(r *Refusal) {
-	if c.err == nil {
-		c.err = r
+	if c.err != nil {
+		return
 	}
+	if c.list != "" {
+		r.Field = under(at(c.list, c.index), r.Field)
+	}
+	c.err = r
+}
+
+// part takes over the problem of a field that validates itself.
+func (c *check) part(field string, err error) {
+	if err == nil {
+		return
+	}
+	r := Invalid(field, err.Error())
+	if inner, ok := AsRefusal(err); ok {
+		*r = *inner
+		r.Field = under(field, inner.Field)
+	}
+	c.fail(r)
+}
+
+// under names a field of a part; the field "" is the part itself.
+func under(part, field string) string {
+	if field == "" {
+		return part
+	}
+	return part + "." + field
 }
 
 func (c *check) result() error {
@@ -91,6 +128,13 @@ func needEnum[S members](c *check, field string, e Enum[S]) {
 	}
 }
 
+// mayEnum demands a known code of a field that may be unset.
+func mayEnum[S members](c *check, field string, e Enum[S]) {
+	if !e.Known() {
+		c.fail(Invalid(field, "is "+e.String()))
+	}
+}
+
 func oneOf[S members](c *check, field string, e Enum[S], want ...Enum[S]) {
 	needEnum(c, field, e)
 	for _, w := range want {
@@ -98,7 +142,7 @@ func oneOf[S members](c *check, field string, e Enum[S], want ...Enum[S]) {
 			return
 		}
 	}
-	c.fail(Invalid(field, fmt.Sprintf("is %s; want one of %v", e, want)))
+	c.fail(Invalid(field, fmt.Sprintf("is %s; want one of %v", e, slices.Clone(want))))
 }
 
 func bound(c *check, field string, n, limit int) {
@@ -144,14 +188,46 @@ func unit(c *check, field string, v float64) {
 	}
 }
 
-func distinct[T ~string](c *check, field string, ids []T) {
+// needIDs demands ids of each element; the list itself may be empty.
+func needIDs[T ~string](c *check, list string, ids []T) {
 	for i, id := range ids {
-		needID(c, at(field, i), id)
-		for j := range i {
-			if ids[j] == id {
-				c.fail(Invalid(at(field, i), fmt.Sprintf("repeats %q", id)))
-			}
+		c.element(list, i)
+		needID(c, "", id)
+	}
+	c.leave()
+}
+
+func distinct[T ~string](c *check, list string, ids []T) {
+	for i, id := range ids {
+		c.element(list, i)
+		needID(c, "", id)
+		if slices.Contains(ids[:i], id) {
+			c.fail(Invalid("", fmt.Sprintf("repeats %q", id)))
 		}
+	}
+	c.leave()
+}
+
+// units demands numbers from 0 to 1.
+func units(c *check, list string, vs []float64) {
+	for i, v := range vs {
+		c.element(list, i)
+		unit(c, "", v)
+	}
+	c.leave()
+}
+
+// mayID demands the syntax of an id of a field that may be empty.
+func mayID[T ~string](c *check, field string, id T) {
+	if id != "" {
+		needID(c, field, id)
+	}
+}
+
+// finite refuses what no sum of finite numbers is.
+func finite(c *check, field string, v float64) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		c.fail(Invalid(field, fmt.Sprintf("is %v; want a finite number", v)))
 	}
 }
 
@@ -164,11 +240,6 @@ func (e Envelope) check(c *check, field, payloadType string) {
 	need(c, field+".payload", len(e.Payload) > 0)
 	bound(c, field+".payload", len(e.Payload), MaxCommandBytes)
 	needID(c, field+".key_id", e.KeyID)
+	need(c, field+".signature", len(e.Signature) > 0)
 	bound(c, field+".signature", len(e.Signature), 64)
-}
-
-func finite(c *check, field string, v float64) {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		c.fail(Invalid(field, fmt.Sprintf("is %v; want a finite number", v)))
-	}
 }

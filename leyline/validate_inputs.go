@@ -7,15 +7,15 @@ func (x PlaneStarted) Validate() error {
 	var c check
 	needID(&c, "boot", x.Boot)
 	needID(&c, "origin", x.Origin)
-	if x.Previous != "" {
-		needID(&c, "previous", x.Previous)
-	}
+	mayID(&c, "previous", x.Previous)
 	need(&c, "admin_key", len(x.AdminKey) == 32)
 	need(&c, "decider", x.Decider > 0)
 	bound(&c, "build.modules", len(x.Build.Modules), MaxModules)
 	for i, m := range x.Build.Modules {
-		text(&c, at("build.modules", i), m, MaxPath)
+		c.element("build.modules", i)
+		text(&c, "", m, MaxPath)
 	}
+	c.leave()
 	text(&c, "signal_text", x.SignalText, MaxText)
 	text(&c, "signal_problem", x.SignalProblem, MaxText)
 	return c.result()
@@ -69,9 +69,11 @@ func (x RunOpened) Validate() error {
 	distinct(&c, "damaged", x.Damaged)
 	bound(&c, "drills", len(x.Drills), MaxDrills)
 	for i, d := range x.Drills {
-		needID(&c, at("drills", i)+".name", d.Name)
-		need(&c, at("drills", i)+".step", d.Step > 0)
+		c.element("drills", i)
+		needID(&c, "name", d.Name)
+		need(&c, "step", d.Step > 0)
 	}
+	c.leave()
 	return c.result()
 }
 
@@ -102,13 +104,16 @@ func (x StepObserved) Validate() error {
 	need(&c, "samples", x.Samples > 0)
 	notNaN(&c, "learn_rate", x.LearnRate)
 	bound(&c, "seeds", len(x.Seeds), MaxSeeds)
-	for i, s := range x.Seeds {
-		needID(&c, at("seeds", i)+".seed", s.Seed)
-		unit(&c, at("seeds", i)+".alpha", s.Alpha)
-		notNegative(&c, at("seeds", i)+".grad_norm", s.GradNorm)
-		notNegative(&c, at("seeds", i)+".host_norm", s.HostNorm)
-		notNegative(&c, at("seeds", i)+".leak", s.Leak)
+	for i := range x.Seeds {
+		s := &x.Seeds[i]
+		c.element("seeds", i)
+		needID(&c, "seed", s.Seed)
+		unit(&c, "alpha", s.Alpha)
+		notNegative(&c, "grad_norm", s.GradNorm)
+		notNegative(&c, "host_norm", s.HostNorm)
+		notNegative(&c, "leak", s.Leak)
 	}
+	c.leave()
 	x.Metrics.check(&c, "metrics")
 	return c.result()
 }
@@ -118,13 +123,12 @@ func (x EpochObserved) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	need(&c, "incarnation", x.Incarnation > 0)
+	need(&c, "epoch", x.Epoch > 0)
 	need(&c, "losses", len(x.Losses) > 0)
 	bound(&c, "losses", len(x.Losses), MaxTasks)
 	bound(&c, "accuracies", len(x.Accuracies), MaxTasks)
 	same(&c, "accuracies", len(x.Accuracies), len(x.Losses))
-	for i, a := range x.Accuracies {
-		unit(&c, at("accuracies", i), a)
-	}
+	units(&c, "accuracies", x.Accuracies)
 	need(&c, "samples", x.Samples > 0)
 	return c.result()
 }
@@ -135,6 +139,7 @@ func (x SeedProbed) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	need(&c, "incarnation", x.Incarnation > 0)
+	need(&c, "step", x.Step > 0)
 	needID(&c, "seed", x.Seed)
 	unit(&c, "alpha", x.Alpha)
 	n := len(x.Losses)
@@ -143,10 +148,8 @@ func (x SeedProbed) Validate() error {
 	same(&c, "accuracies", len(x.Accuracies), n)
 	same(&c, "losses_at_0", len(x.LossesAt0), n)
 	same(&c, "accuracy_at_0", len(x.AccuracyAt0), n)
-	for i := range min(n, len(x.Accuracies), len(x.AccuracyAt0)) {
-		unit(&c, at("accuracies", i), x.Accuracies[i])
-		unit(&c, at("accuracy_at_0", i), x.AccuracyAt0[i])
-	}
+	units(&c, "accuracies", x.Accuracies)
+	units(&c, "accuracy_at_0", x.AccuracyAt0)
 	need(&c, "samples", x.Samples > 0)
 	return c.result()
 }
@@ -260,6 +263,7 @@ func (x RollbackReported) Validate() error {
 func (x TimerFired) Validate() error {
 	var c check
 	needEnum(&c, "timer", x.Timer)
+	needID(&c, "run", x.Run)
 	needID(&c, "subject", x.Subject)
 	need(&c, "due", x.Due > 0)
 	return c.result()

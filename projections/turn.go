@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"fmt"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // Turn is one record being decided. Deciders read State and emit events; every
 // event is applied at once, so a later decider sees what an earlier one
@@ -17,8 +21,16 @@ func NewTurn(s *State, m leyline.Meta) *Turn {
 	return &Turn{State: s, Meta: m}
 }
 
-// Emit decides an event.
+// Emit decides an event. It panics on one that is invalid: deciders are pure
+// functions of state and input, and the guard has admitted both, so such an event
+// is a mistake in a rule and would be decided again however often it is tried.
+// There is no caller who could do better than to stop: the process ends before
+// anything of the record is durable, and nothing is put in the event's place. A
+// replay of a crafted log, which gets here as well, recovers and names the record.
 func (t *Turn) Emit(e leyline.Event) {
+	if err := e.Validate(); err != nil {
+		panic(fmt.Sprintf("projections: record %d: a rule decided an invalid %s: %v", t.Meta.Seq, e.EventKind(), err)) // Invariant: deciders emit valid events
+	}
 	t.State.Apply(t.Meta, len(t.events), e)
 	t.events = append(t.events, e)
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -19,7 +20,9 @@ func TestErrorsNameTheRecord(t *testing.T) {
 	twice := slices.Clone(whole)
 	twice[7].Seq = twice[6].Seq
 	crafted := slices.Clone(h.log)
-	crafted[9].Events = []leyline.Event{leyline.RollbackStarted{Run: runID, Rollback: "rb-1", Snapshot: "never taken"}}
+	crafted[9].Events = []leyline.Event{leyline.RollbackStarted{
+		Run: runID, Rollback: "rb-1", Cause: leyline.FaultNonFinite, FaultStep: 3, Reached: 3, Snapshot: "never-taken", Tier: leyline.TierFull, Seen: 1, Since: 1,
+	}}
 	foreign := slices.Clone(h.log)
 	foreign[9].Run = "run-2"
 	for name, c := range map[string]struct {
@@ -36,6 +39,27 @@ func TestErrorsNameTheRecord(t *testing.T) {
 		r, err := Run(context.Background(), c.src, Options{Mode: c.mode})
 		if err == nil || !strings.Contains(err.Error(), c.want) || r.Identical {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestEventWithoutAMandatoryFieldIsRefused: no replay goes on behind a record
+// that no plane wrote, whatever it does with events.
+func TestEventWithoutAMandatoryFieldIsRefused(t *testing.T) {
+	h := incident(t)
+	at := slices.IndexFunc(h.log, func(r leyline.Record) bool {
+		return len(r.Events) > 1 && r.Events[1].EventKind() == leyline.EventTrainingAssessed
+	})
+	forged := slices.Clone(h.log)
+	forged[at].Events = slices.Clone(forged[at].Events)
+	x := forged[at].Events[1].(leyline.TrainingAssessed)
+	x.Health = leyline.HealthUnspecified
+	forged[at].Events[1] = x
+	want := fmt.Sprintf("record %d: events[1] is a training.assessed whose health is missing", forged[at].Seq)
+	for _, mode := range []Mode{Redecide, Fold, WhatIf} {
+		r, err := Run(context.Background(), encode(t, forged), Options{Mode: mode})
+		if err == nil || !strings.Contains(err.Error(), want) || r.Identical {
+			t.Errorf("%s: error %v, want %q", mode, err, want)
 		}
 	}
 }

@@ -164,6 +164,9 @@ func TestTamperedEvents(t *testing.T) {
 	}
 }
 
+// idle changes no state, and no rule decides it where these tests put it.
+var idle = leyline.ActionNone{Run: runID, Step: 1, Reason: leyline.RiskNothingToDo}
+
 // tamper changes a float by its last bit, or drops the last event.
 func tamper(events []leyline.Event) []leyline.Event {
 	out := slices.Clone(events)
@@ -174,7 +177,7 @@ func tamper(events []leyline.Event) []leyline.Event {
 			out[i] = x
 			return out
 		case leyline.BlendStepped:
-			x.Alpha = -x.Alpha
+			x.Alpha = math.Nextafter(x.Alpha, 0.5)
 			out[i] = x
 			return out
 		}
@@ -187,7 +190,7 @@ func TestEventsInFrontAreSeen(t *testing.T) {
 	h := incident(t)
 	log := slices.Clone(h.log)
 	r := &log[len(log)-2]
-	r.Events = append([]leyline.Event{leyline.ActionNone{Run: runID}}, r.Events...)
+	r.Events = append([]leyline.Event{idle}, r.Events...)
 	if rep := replayed(t, encode(t, log), Options{}); rep.Divergence == nil || rep.Divergence.Seq != r.Seq || rep.Divergence.Index != 0 {
 		t.Errorf("an event was put in front of record %d, the replay says %s", r.Seq, rep.Divergence)
 	}
@@ -250,7 +253,7 @@ func TestRecordsOfAnotherVersionAreFolded(t *testing.T) {
 	log := slices.Clone(h.log)
 	for i := range log { // no rule of this program decides this
 		if log[i].Seq < own && log[i].Run == runID {
-			log[i].Events = append(slices.Clone(log[i].Events), leyline.ActionNone{Run: runID})
+			log[i].Events = append(slices.Clone(log[i].Events), idle)
 		}
 	}
 	r := replayed(t, encode(t, log), Options{})
@@ -261,7 +264,7 @@ func TestRecordsOfAnotherVersionAreFolded(t *testing.T) {
 
 func TestRangeIsFoldedBeforeAndNotReadAfter(t *testing.T) {
 	h := incident(t)
-	h.log[8].Events = append(slices.Clone(h.log[8].Events), leyline.ActionNone{Run: runID}) // changes no state
+	h.log[8].Events = append(slices.Clone(h.log[8].Events), idle) // changes no state
 	src := h.entries()
 	src[31].Payload = []byte("not a record")
 	r := replayed(t, src, Options{From: h.log[20].Seq, To: h.log[30].Seq})

@@ -7,6 +7,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 )
 
 func FuzzDecodeRecord(f *testing.F) {
@@ -19,6 +20,9 @@ func FuzzDecodeRecord(f *testing.F) {
 		r.Events = []leyline.Event{full(written(events[kind]).typ).Interface().(leyline.Event)}
 		f.Add(mustRecord(f, r))
 	}
+	for _, c := range leylinetest.Events() {
+		f.Add(mustRecord(f, leyline.Record{Input: leyline.TimerFired{}, Events: []leyline.Event{c.Value}}))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeRecord(1, 2, b)
 		if err != nil {
@@ -26,6 +30,11 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		if again := mustRecord(t, r); !bytes.Equal(again, b) {
 			t.Errorf("accepted %x, encodes to %x", b, again)
+		}
+		for _, e := range r.Events {
+			if err := e.Validate(); err != nil {
+				t.Errorf("accepted %x: %v", b, err)
+			}
 		}
 	})
 }

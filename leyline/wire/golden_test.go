@@ -79,7 +79,7 @@ func TestGoldenRecords(t *testing.T) {
 		now := mustRecord(t, r)
 		vector := golden(t, name, version, now)
 		compareGolden(t, vector, now)
-		got, err := DecodeRecord(r.Seq, r.At, vector)
+		got, err := decodeForm(r.Seq, r.At, vector)
 		if err != nil {
 			t.Fatal(err)
 		}

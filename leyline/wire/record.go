@@ -96,9 +96,18 @@ func encodeKind[I any](e *encoder, table [][]stored[I], kind uint8, v I) *Encode
 // values, never pointers, and nothing in the result aliases payload. An error
 // is a *DecodeError. Accepted bytes are exactly those AppendRecord makes of the
 // result.
+//
+// Every event is valid: one that lacks a mandatory field was never decided, so
+// bytes that hold it are refused, by its position, kind and field. The input is
+// as it came in, which may be anything: that it was refused is a valid event.
 func DecodeRecord(seq leyline.Seq, at leyline.Instant, payload []byte) (leyline.Record, error) {
+	return decodeJudged(seq, at, payload, leyline.Event.Validate)
+}
+
+// decodeJudged decodes a record whose events judge accepts.
+func decodeJudged(seq leyline.Seq, at leyline.Instant, payload []byte, judge func(leyline.Event) error) (leyline.Record, error) {
 	r := leyline.Record{Seq: seq, At: at}
-	err := decodeWhole(payload, recordLimits, false, func(d *decoder) *DecodeError { return decodeRecord(d, &r) })
+	err := decodeWhole(payload, recordLimits, false, func(d *decoder) *DecodeError { return decodeRecord(d, &r, judge) })
 	if err != nil {
 		err.What = recordName(seq)
 		return leyline.Record{}, err
@@ -106,7 +115,7 @@ func DecodeRecord(seq leyline.Seq, at leyline.Instant, payload []byte) (leyline.
 	return r, nil
 }
 
-func decodeRecord(d *decoder, r *leyline.Record) *DecodeError {
+func decodeRecord(d *decoder, r *leyline.Record, judge func(leyline.Event) error) *DecodeError {
 	if err := d.tuple(6, "a record"); err != nil {
 		return err
 	}
@@ -121,7 +130,7 @@ func decodeRecord(d *decoder, r *leyline.Record) *DecodeError {
 	if r.Input, err = decodeKind(d, inputs[:]); err != nil {
 		return err.under("input")
 	}
-	if r.Events, err = decodeEvents(d); err != nil {
+	if r.Events, err = decodeEvents(d, judge); err != nil {
 		return err
 	}
 	return nil
@@ -130,7 +139,7 @@ func decodeRecord(d *decoder, r *leyline.Record) *DecodeError {
 // leastEvent is the shortest event: array, kind, version, empty body.
 const leastEvent = 4
 
-func decodeEvents(d *decoder) ([]leyline.Event, *DecodeError) {
+func decodeEvents(d *decoder, judge func(leyline.Event) error) ([]leyline.Event, *DecodeError) {
 	n, err := d.array(leastEvent)
 	if err != nil {
 		return nil, err.under("events")
@@ -140,14 +149,35 @@ func decodeEvents(d *decoder) ([]leyline.Event, *DecodeError) {
 	}
 	evs := make([]leyline.Event, n)
 	for i := range evs {
-		if err = d.tuple(3, "an event"); err == nil {
-			evs[i], err = decodeKind(d, events[:])
-		}
-		if err != nil {
+		if evs[i], err = decodeEvent(d, judge); err != nil {
 			return nil, err.under("events[" + strconv.Itoa(i) + "]")
 		}
 	}
 	return evs, nil
+}
+
+func decodeEvent(d *decoder, judge func(leyline.Event) error) (leyline.Event, *DecodeError) {
+	start := d.off
+	if err := d.tuple(3, "an event"); err != nil {
+		return nil, err
+	}
+	ev, err := decodeKind(d, events[:])
+	if err != nil {
+		return nil, err
+	}
+	if err := judge(ev); err != nil {
+		return nil, invalid(start, ev, err)
+	}
+	return ev, nil
+}
+
+// invalid refuses an event for the field that its Validate named.
+func invalid(start int, ev leyline.Event, err error) *DecodeError {
+	kind := ev.EventKind()
+	if r, ok := leyline.AsRefusal(err); ok {
+		return refuse(start, "is a %s whose %s %s", kind, r.Field, r.Reason)
+	}
+	return refuse(start, "is no valid %s: %v", kind, err)
 }
 
 // decodeKind reads kind, version and body.

@@ -80,7 +80,7 @@ func TestNilAndEmptyAreOne(t *testing.T) {
 	if !bytes.Equal(b, mustRecord(t, none)) {
 		t.Error("nil and empty slices have different bytes")
 	}
-	got, err := DecodeRecord(0, 0, b)
+	got, err := decodeForm(0, 0, b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func TestTypesWithoutStoredForm(t *testing.T) {
 func TestEveryTypeRoundTrips(t *testing.T) {
 	forEachType(t, func(t *testing.T, _ string, _ reflect.Value, r leyline.Record) {
 		b := mustRecord(t, r)
-		got, err := DecodeRecord(r.Seq, r.At, b)
+		got, err := decodeForm(r.Seq, r.At, b)
 		if err != nil {
 			t.Fatal(err)
 		}

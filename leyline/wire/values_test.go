@@ -82,11 +82,17 @@ func stepRecord() leyline.Record {
 			},
 			leyline.TrainingAssessed{
 				Run: run, Step: 412, Health: leyline.HealthHealthy, Loss: 0.72, Delta: 0.008,
-				LossEWMA: moments, GradEWMA: moments, ConflictEWMA: moments,
+				LossEWMA: moments, GradEWMA: moments, ConflictEWMA: moments, QuietBy: 1_790_000_010_123_456_789,
 			},
 			leyline.BlendStepped{Run: run, Seed: "slot-0", AlphaStep: 9, Alpha: 0.38},
 		},
 	}
+}
+
+// decodeForm decodes a record by its form alone. The values of fullOf are made to
+// exercise the form: as events most of them are not valid.
+func decodeForm(seq leyline.Seq, at leyline.Instant, b []byte) (leyline.Record, error) {
+	return decodeJudged(seq, at, b, func(leyline.Event) error { return nil })
 }
 
 func mustRecord(t testing.TB, r leyline.Record) []byte {

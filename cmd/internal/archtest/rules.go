@@ -56,6 +56,7 @@ var Table = []Rule{
 	{Package: "leyline/wire", Own: []string{"leyline"}, Third: []string{msgpack}, Purity: Timeless},
 	{Package: "leyline/guard", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "leyline/sign", Own: []string{"leyline"}, Purity: Pure},
+	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
 	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},

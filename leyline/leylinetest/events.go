@@ -1,0 +1,125 @@
+package leylinetest
+
+import "github.com/esper-plane/esper/leyline"
+
+// Events returns the cases of every kind of event, by subsystem.
+func Events() []Case[leyline.Event] {
+	var out []Case[leyline.Event]
+	for _, list := range [][]Case[leyline.Event]{
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(),
+	} {
+		out = append(out, list...)
+	}
+	return out
+}
+
+func planeEvents() []Case[leyline.Event] {
+	return []Case[leyline.Event]{
+		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
+		event("", "boot origin previous? admin_key boots decider clean?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
+		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
+		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log"), nil),
+		event("", within("key", "id public issuer kinds kinds[0]")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
+		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
+		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
+		event("", "free total threshold?", func(x *leyline.DiskRecovered) { x.Free = x.Threshold }),
+	}
+}
+
+func runEvents() []Case[leyline.Event] {
+	const assessed = " confirms? confirms[0] first_good? limit? "
+	return []Case[leyline.Event]{
+		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
+		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?", nil),
+		event("from the beginning", "run incarnation lineage? snapshot? step? lost? quiet_by rollback?",
+			func(x *leyline.RunResumed) { x.Snapshot, x.Step = "", 0 }),
+		event[leyline.RunEnded]("that went well", "run step? outcome digest", nil),
+		event("that failed", "run step? outcome digest?", func(x *leyline.RunEnded) { x.Outcome = leyline.OutcomeFailed }),
+		event[leyline.RunHalted]("", "run step? reason detail", nil),
+		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
+		event[leyline.TrainingAssessed]("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
+			assessed+"suspect? step_ewma? quiet_by", nil),
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? quiet_by?",
+			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthNonFinite }),
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by",
+			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthSuspect }),
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by?",
+			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthDiverged }),
+		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies", nil),
+		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
+		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
+	}
+}
+
+func rollbackEvents() []Case[leyline.Event] {
+	return []Case[leyline.Event]{
+		event[leyline.SnapshotRegistered]("", "run incarnation step? snapshot tier file bytes digest", nil),
+		event[leyline.SnapshotRefused]("", "run step? snapshot reason", nil),
+		event[leyline.SnapshotEvicted]("", "run snapshot file", nil),
+		event("", "run rollback cause fault_step reached snapshot to_step? tier seen since deadline?",
+			func(x *leyline.RollbackStarted) { x.ToStep = x.FaultStep - 1 }),
+		event[leyline.RollbackAdvanced]("", "run rollback phase took_ns?", nil),
+		event[leyline.RollbackFinished]("well", "run rollback outcome reason? snapshot step? incarnation lineage digest"+
+			" commit_ns? total_ns? within_sla? quiet_by", nil),
+		event("in vain", "run rollback outcome reason snapshot step? incarnation lineage? digest?"+
+			" commit_ns? total_ns? within_sla? quiet_by?", func(x *leyline.RollbackFinished) { x.Outcome = leyline.OutcomeFailed }),
+		event("", "run from to reason", func(x *leyline.EmergencyEscalated) { x.To = leyline.EmergencyElevated }),
+		event("", "run from to reason", func(x *leyline.EmergencyCleared) { x.From = leyline.EmergencyElevated }),
+		event[leyline.EmergencyPublished]("well", "effect level outcome reason? took_ns?", nil),
+		event("in vain", "effect level outcome reason took_ns?", func(x *leyline.EmergencyPublished) { x.Outcome = leyline.OutcomeFailed }),
+	}
+}
+
+func policyEvents() []Case[leyline.Event] {
+	return []Case[leyline.Event]{
+		event[leyline.ConservativeEntered]("", "run step reason", nil),
+		event[leyline.ConservativeLeft]("", "run step healthy", nil),
+		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked), nil),
+		event[leyline.ActionNone]("", "run step reason request?", nil),
+		event[leyline.CommandProposed]("to germinate", "run step kind why"+within("seed", germinates), nil),
+		event[leyline.PolicyAsked]("", "run step deadline", nil),
+		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),
+	}
+}
+
+const (
+	checked    = "name value? limit? ok? mode"
+	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend
+	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? blend.mode blend.total_steps blend.temperature"
+	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
+)
+
+func commandEvents() []Case[leyline.Event] {
+	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest"
+	return []Case[leyline.Event]{
+		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
+		event("to graft", verified+within("seed", grafts), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpStartGrafting }),
+		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
+		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest",
+			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
+		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest",
+			func(x *leyline.CommandRejected) { x.Sequence, x.KeepUntil = 0, 0 }),
+		event[leyline.CommandSettled]("", "run command outcome reason? took_ns?", nil),
+		event("", "run command outcome", func(x *leyline.CommandExpired) { x.Outcome = leyline.OutcomeDeadline }),
+		event[leyline.PrefetchRequested]("", "run seed blueprint kernel digest deadline", nil),
+		event[leyline.PrefetchSettled]("well", "run seed request outcome reason? took_ns?", nil),
+		event("in vain", "run seed request outcome reason took_ns?", func(x *leyline.PrefetchSettled) { x.Outcome = leyline.OutcomeDeadline }),
+	}
+}
+
+func seedEvents() []Case[leyline.Event] {
+	const moved = "run seed from to step? until? until_step? cause "
+	gate := within("checks[0]", checked)
+	to := func(s leyline.Stage) func(*leyline.SeedMoved) { return func(x *leyline.SeedMoved) { x.To = s } }
+	return []Case[leyline.Event]{
+		event[leyline.GateEvaluated]("that passed", "run seed gate passed? reason? checks"+gate, nil),
+		event("that failed", "run seed gate passed? reason checks"+gate, func(x *leyline.GateEvaluated) { x.Passed = false }),
+		event("into training", moved+"blueprint mesh mesh[0]? probe_from?", to(leyline.StageTraining)),
+		event("into probation", moved+"blueprint mesh mesh[0]? probe_from", to(leyline.StageProbationary)),
+		event("into an empty slot", moved+"blueprint? mesh? mesh[0]? probe_from?", to(leyline.StageDormant)),
+		event[leyline.BlendConfigured]("", "run seed plan.mode plan.total_steps plan.temperature loss?", nil),
+		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
+		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated?", nil),
+		event[leyline.ContributionMeasured]("", "run seed step probes accuracy? loss? mean_accuracy? mean_loss? next", nil),
+	}
+}

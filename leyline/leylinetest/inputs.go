@@ -1,0 +1,57 @@
+package leylinetest
+
+import "github.com/esper-plane/esper/leyline"
+
+const (
+	envelope  = "payload_type payload key_id signature"
+	blueprint = "blueprint kernel digest bytes risk? quarantine?"
+	plan      = "run resume? workload framework tasks tasks[0] seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
+		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0]"
+	blend = "blend.mode? blend.total_steps? blend.temperature?"
+)
+
+// Inputs returns the cases of every kind of input, in the order of kinds.
+func Inputs() []Case[leyline.Input] {
+	return []Case[leyline.Input]{
+		input("", "boot origin previous? admin_key"+
+			within("build", "version? go? os? arch? amd64? tags? modules? modules[0]?")+
+			" decider clean? torn_bytes? signal? signal_text? signal_problem?",
+			func(x *leyline.PlaneStarted) { x.AdminKey = key() }),
+		input("", within("envelope", envelope), func(x *leyline.ConfigApplied) { x.Envelope.PayloadType = leyline.PayloadConfig }),
+		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
+		input[leyline.BlueprintRegistered]("", blueprint, nil),
+		input[leyline.RunOpened]("", plan, nil),
+		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?", nil),
+		input("that failed", "run incarnation step? outcome digest? reason?",
+			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
+		input("", "run incarnation step losses gram seed? samples learn_rate? seeds?"+
+			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss?")+" forward_ns? previous_ns?",
+			func(x *leyline.StepObserved) { x.Gram = []float64{1, 0.5, 0.5, 1} }),
+		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples", nil),
+		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause?",
+			nil),
+		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),
+		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
+		input("", "request run seed outcome reason took_ns?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
+		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured problem? write_ns? verify_ns?",
+			func(x *leyline.SnapshotTaken) { x.Problem = "" }),
+		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? problem? write_ns? verify_ns?", nil),
+		input[leyline.RollbackReported]("that went well", "run incarnation rollback phase outcome digest reason? took_ns?", nil),
+		input("that failed", "run incarnation rollback phase outcome digest? reason took_ns?",
+			func(x *leyline.RollbackReported) { x.Outcome = leyline.OutcomeFailed }),
+		input[leyline.TimerFired]("", "timer run subject due", nil),
+		input[leyline.EmergencyDelivered]("", "effect level took_ns?", nil),
+		input[leyline.EmergencyUndelivered]("", "effect level reason", nil),
+		input[leyline.SeedProbed]("", "run incarnation step seed alpha? losses accuracies losses_at_0 accuracy_at_0 samples took_ns?", nil),
+		input[leyline.PolicyAnswered]("with a proposal", "request run"+
+			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend)+" reason? why? took_ns?", nil),
+		input("with nothing", "request run"+
+			within("command", "operation? seed? blueprint? mesh? mesh[0]? reason? "+blend)+" reason why? took_ns?",
+			func(x *leyline.PolicyAnswered) { x.Command.Operation = leyline.OpUnknown }),
+		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
+		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
+	}
+}
+
+// key has the length of a public key.
+func key() []byte { return []byte("0123456789abcdef0123456789abcdef") }

@@ -1,0 +1,83 @@
+package leyline
+
+// Validate implements Event.
+func (x ConservativeEntered) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	needEnum(&c, "reason", x.Reason)
+	return c.result()
+}
+
+// Validate implements Event.
+func (x ConservativeLeft) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	need(&c, "healthy", x.Healthy > 0)
+	return c.result()
+}
+
+// Validate implements Event.
+func (x RiskAssessed) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	mayEnum(&c, "proposed", x.Proposed)
+	needEnum(&c, "reason", x.Reason)
+	finite(&c, "loss", x.Loss)
+	needChecks(&c, "checks", x.Checks)
+	return c.result()
+}
+
+// needChecks demands at least one check. What was measured may be any number: a
+// quantity that was never measured fails its check as an infinity.
+func needChecks(c *check, list string, checks []Check) {
+	need(c, list, len(checks) > 0)
+	for i := range checks {
+		c.element(list, i)
+		need(c, "name", checks[i].Name != "")
+		needEnum(c, "mode", checks[i].Mode)
+	}
+	c.leave()
+}
+
+// Validate implements Event.
+func (x ActionNone) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	needEnum(&c, "reason", x.Reason)
+	return c.result()
+}
+
+// Validate implements Event.
+func (x CommandProposed) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	needEnum(&c, "kind", x.Kind)
+	x.Seed.check(&c)
+	need(&c, "why", x.Why != "")
+	return c.result()
+}
+
+// Validate implements Event.
+func (x PolicyAsked) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	need(&c, "deadline", x.Deadline > 0)
+	return c.result()
+}
+
+// Validate implements Event.
+func (x PolicyMissed) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	need(&c, "request", !x.Request.IsZero())
+	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
+	need(&c, "reason", x.Reason != "")
+	return c.result()
+}
