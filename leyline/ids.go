@@ -69,7 +69,9 @@ type (
 
 // CheckID reports whether s has the syntax of an id. The error says what is
 // wrong without naming the field; callers add it.
-func CheckID[T ~string](s T) error {
+func CheckID[T ~string](s T) error { return checkID(string(s)) }
+
+func checkID(s string) error {
 	if s == "" {
 		return errors.New("is missing")
 	}
@@ -77,19 +79,21 @@ func CheckID[T ~string](s T) error {
 		return fmt.Errorf("is %d bytes long, at most %d are allowed", len(s), MaxIDLen)
 	}
 	for i := range len(s) {
-		if !idByte(s[i]) {
+		if !idBytes[s[i]] {
 			return fmt.Errorf("has byte %q at %d; letters, digits and ._:- are allowed", s[i], i)
 		}
 	}
 	return nil
 }
 
-func idByte(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
+// idBytes marks the bytes that ids are made of.
+var idBytes = idTable()
+
+func idTable() (t [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") {
+		t[c] = true
 	}
-	return c == '.' || c == '_' || c == ':' || c == '-'
+	return t
 }
 
 // EffectID names an effect by the record and the event that caused it. It is

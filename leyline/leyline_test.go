@@ -28,7 +28,7 @@ func enums() map[string]enum {
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
 		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultDiverged,
-		"RefusalKind": leyline.RefusalCompileOff, "InputKind": leyline.InputCompileFallback,
+		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputCompileFallback,
 		"EventKind": leyline.EventBreakerMoved, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerCompile, "BreakerAction": leyline.BreakerExtend,

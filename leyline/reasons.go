@@ -140,6 +140,8 @@ var refusalKindNames = [...]string{
 	"unsupported_posture", "invalid_signature", "unknown_key", "not_authorized", "invalid_config",
 	"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
 	"disk_low", "compile_off",
+	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
+	"policy_artifact", "confidence_gate_missing_logits",
 }
 
 // The kinds of refusal.
@@ -174,4 +176,10 @@ const (
 	RefusalUnknownBlueprint
 	RefusalDiskLow    // the disk is nearly full: nothing new is begun on it
 	RefusalCompileOff // a compile fallback of a run that declared not to compile
+	RefusalMissingKernel
+	RefusalKernelDigest
+	RefusalKernelSize
+	RefusalQuarantine
+	RefusalArtifact // of a policy
+	RefusalLogits   // that a CONFIDENCE blend needs
 )

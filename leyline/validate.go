@@ -116,9 +116,11 @@ func clip(s string) string {
 
 func need(c *check, field string, set bool) {
 	if !set {
-		c.fail(Missing(field))
+		c.missing(field)
 	}
 }
+
+func (c *check) missing(field string) { c.fail(Missing(field)) }
 
 func needEnum[S members](c *check, field string, e Enum[S]) {
 	if e == 0 {
@@ -226,10 +228,16 @@ func mayID[T ~string](c *check, field string, id T) {
 
 // finite refuses what no sum of finite numbers is.
 func finite(c *check, field string, v float64) {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		c.fail(Invalid(field, fmt.Sprintf("is %v; want a finite number", v)))
+	if !isFinite(v) {
+		c.infinite(field, v)
 	}
 }
+
+func (c *check) infinite(field string, v float64) {
+	c.fail(Invalid(field, fmt.Sprintf("is %v; want a finite number", v)))
+}
+
+func isFinite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
 
 func at(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 

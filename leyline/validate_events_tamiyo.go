@@ -57,7 +57,9 @@ func (x CommandProposed) Validate() error {
 	needID(&c, "run", x.Run)
 	need(&c, "step", x.Step > 0)
 	needEnum(&c, "kind", x.Kind)
-	x.Seed.check(&c)
+	if x.Kind == CommandSeed {
+		x.Seed.check(&c)
+	}
 	need(&c, "why", x.Why != "")
 	return c.result()
 }

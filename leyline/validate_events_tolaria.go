@@ -1,6 +1,9 @@
 package leyline
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Validate implements Event.
 func (x RunStarted) Validate() error {
@@ -107,14 +110,11 @@ func (x *TrainingAssessed) row(c *check) {
 }
 
 func (m *Moments) check(c *check, field string, begun bool) {
-	if begun {
-		need(c, field, m.N > 0)
+	if (!begun || m.N > 0) && isFinite(m.Mean) && m.Var >= 0 && m.Var <= math.MaxFloat64 {
+		return
 	}
-	finite(c, field, m.Mean)
-	finite(c, field, m.Var)
-	if m.Var < 0 {
-		c.fail(Invalid(field, fmt.Sprintf("has the variance %v", m.Var)))
-	}
+	need(c, field, !begun || m.N > 0)
+	c.fail(Invalid(field, fmt.Sprintf("has the mean %v and the variance %v; want finite numbers, the second 0 or more", m.Mean, m.Var)))
 }
 
 // Validate implements Event. Losses may hold NaN and infinities.

@@ -22,8 +22,11 @@ type Run struct {
 	Rollback    leyline.RollbackID
 }
 
-// Open refuses a run that is not open.
+// Open refuses a run that is not named, or not open.
 func Open(r Run, id leyline.RunID) *leyline.Refusal {
+	if bad := RunID(id); bad != nil {
+		return bad
+	}
 	switch r.Status {
 	case leyline.RunStatusOpen:
 		return nil

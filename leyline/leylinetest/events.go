@@ -77,6 +77,8 @@ func policyEvents() []Case[leyline.Event] {
 		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked), nil),
 		event[leyline.ActionNone]("", "run step reason request?", nil),
 		event[leyline.CommandProposed]("to germinate", "run step kind why"+within("seed", germinates), nil),
+		event("to pause", "run step kind why"+within("seed", unused),
+			func(x *leyline.CommandProposed) { x.Kind = leyline.CommandPause }),
 		event[leyline.PolicyAsked]("", "run step deadline", nil),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),
 	}
@@ -86,6 +88,7 @@ const (
 	checked    = "name value? limit? ok? mode"
 	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend
 	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? blend.mode blend.total_steps blend.temperature"
+	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend
 	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
 )
 
@@ -95,6 +98,7 @@ func commandEvents() []Case[leyline.Event] {
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
 		event("to graft", verified+within("seed", grafts), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpStartGrafting }),
 		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
+		event("to pause", verified+within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandPause }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest",
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
 		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest",

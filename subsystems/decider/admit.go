@@ -103,13 +103,15 @@ func admitKey(s *projections.State, x leyline.KeyAdded) *leyline.Refusal {
 		return r
 	}
 	k, err := wire.DecodeKey(x.Envelope.Payload)
-	switch {
-	case err != nil:
+	if err != nil {
 		return refuse(leyline.RefusalInvalidField, "envelope.payload", "", err.Error(), "encode the key as the contract says")
+	}
+	if r, bad := leyline.AsRefusal(k.Validate()); bad {
+		return refuse(r.Kind, "key."+r.Field, string(k.ID), r.Reason, "say whom the key speaks for and what it may issue")
+	}
+	switch {
 	case sign.KeyIDOf(k.Public) != k.ID:
 		return refuse(leyline.RefusalInvalidField, "key.id", string(k.ID), "is not the id of the public key", "derive the id from the key")
-	case k.Issuer == "" || len(k.Kinds) == 0:
-		return refuse(leyline.RefusalMissingField, "key.issuer, key.kinds", "", "are missing", "say whom the key speaks for and what it may issue")
 	case s.Plane.Key(k.ID) == nil && len(s.Plane.Keys) >= leyline.MaxKeys:
 		return refuse(leyline.RefusalInvalidField, "key", string(k.ID), fmt.Sprintf("would be more than %d keys", leyline.MaxKeys), "use fewer keys")
 	}
@@ -129,8 +131,8 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	}
 	run := s.Tolaria.Run(x.Run)
 	for i, b := range x.Blueprints {
-		if s.Plane.Blueprint(b) == nil {
-			return refuse(leyline.RefusalUnknownBlueprint, fmt.Sprintf("blueprints[%d]", i), string(b), "is not registered", "register every blueprint before the run")
+		if r := guard.Registered(s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i), b); r != nil {
+			return r
 		}
 	}
 	if !x.Resume {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/kasmina/blend"
 	"github.com/esper-plane/esper/subsystems/kasmina/gates"
@@ -148,9 +149,13 @@ func (d *dispatch) germinate() {
 		return
 	}
 	bp := d.State.Plane.Blueprint(c.Blueprint)
+	bad := guard.Registered(bp, "blueprint", c.Blueprint)
+	if bad == nil {
+		bad = guard.Fits(d.State.Tolaria.Run(d.id()).Plan.Blueprints, c.Blueprint)
+	}
 	switch {
-	case bp == nil:
-		d.reject(leyline.RejectUnknownBlueprint, fmt.Sprintf("no blueprint %q is admitted", c.Blueprint))
+	case bad != nil:
+		d.reject(leyline.RejectUnknownBlueprint, fmt.Sprintf("blueprint %q %s", bad.Identifier, bad.Reason))
 		return
 	case len(c.Mesh) == 0 || len(c.Mesh) > leyline.MaxLayers:
 		d.reject(leyline.RejectMissingMesh, fmt.Sprintf("the mesh names %d layers, want 1 to %d", len(c.Mesh), leyline.MaxLayers))

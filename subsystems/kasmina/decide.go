@@ -30,7 +30,8 @@ func decide(t *projections.Turn, in leyline.Input) {
 	case leyline.CommandAcked:
 		acked(t, x)
 	case leyline.KernelReady:
-		settle(t, prefetch.Ready(t.State.Kasmina.Seed(x.Run, x.Seed), t.Meta.At, x))
+		s := t.State.Kasmina.Seed(x.Run, x.Seed)
+		settle(t, prefetch.Ready(s, t.State.Plane.Blueprint(s.Blueprint), t.Meta.At, x))
 	case leyline.KernelFailed:
 		settle(t, prefetch.Failed(x))
 	case leyline.RollbackReported:

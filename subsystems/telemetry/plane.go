@@ -34,6 +34,12 @@ var dependencies = [...]string{
 	leyline.RefusalUnknownBlueprint: "blueprint",
 	leyline.RefusalDiskLow:          "disk",
 	leyline.RefusalCompileOff:       "posture",
+	leyline.RefusalMissingKernel:    "kernel",
+	leyline.RefusalKernelDigest:     "kernel",
+	leyline.RefusalKernelSize:       "kernel",
+	leyline.RefusalQuarantine:       "blueprint",
+	leyline.RefusalArtifact:         "policy",
+	leyline.RefusalLogits:           "logits",
 }
 
 func dependency(k leyline.RefusalKind) string {

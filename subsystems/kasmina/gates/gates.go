@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
 )
 
@@ -42,12 +43,12 @@ func (v *Verdict) must(name string, ok bool) {
 	v.add(name, value, 1, ok, leyline.RuleEnforce)
 }
 
-// Sanity is G0: the blueprint is known and allowed, and the command says where
-// the seed goes.
+// Sanity is G0: the blueprint is known and allowed (package guard says what that
+// is), and the command says where the seed goes.
 func Sanity(bp *leyline.BlueprintRegistered, mesh []string) Verdict {
 	v := begin(leyline.GateSanity)
 	v.must("blueprint_known", bp != nil)
-	v.must("blueprint_released", bp != nil && !bp.Quarantine)
+	v.must("blueprint_released", bp != nil && guard.Released(bp) == nil)
 	v.must("mesh_present", len(mesh) > 0)
 	return *v
 }

@@ -4,6 +4,7 @@ package prefetch
 
 import (
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
 )
 
@@ -15,17 +16,16 @@ func Plan(c *leyline.KasminaConfig, at leyline.Instant, run leyline.RunID, seed 
 	}
 }
 
-// Ready judges a kernel that arrived: the digest must be the one asked for, and
-// it must not be late.
-func Ready(s *projections.Seed, at leyline.Instant, x leyline.KernelReady) leyline.PrefetchSettled {
+// Ready judges a kernel that arrived: it must be the one that was registered with
+// its blueprint, and it must not be late.
+func Ready(s *projections.Seed, bp *leyline.BlueprintRegistered, at leyline.Instant, x leyline.KernelReady) leyline.PrefetchSettled {
 	e := leyline.PrefetchSettled{
 		Run: x.Run, Seed: x.Seed, Request: x.Request, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
 	}
-	switch {
-	case s.Kernel.Deadline != 0 && at > s.Kernel.Deadline:
+	if s.Kernel.Deadline != 0 && at > s.Kernel.Deadline {
 		e.Outcome, e.Reason = leyline.OutcomeDeadline, string(leyline.NamePrefetchTimeout)
-	case x.Digest != s.Kernel.Digest:
-		e.Outcome, e.Reason = leyline.OutcomeFailed, "kernel_digest_mismatch"
+	} else if r := guard.Kernel(bp, x.Digest, x.Bytes); r != nil {
+		e.Outcome, e.Reason = leyline.OutcomeFailed, r.Kind.String()
 	}
 	return e
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
 )
 
@@ -143,7 +144,7 @@ func germinate(q *Question) Choice {
 	for i := range q.Blueprints {
 		b := &q.Blueprints[i]
 		t := q.trial(b.Blueprint)
-		if b.Quarantine || t.Culled > 0 || !slices.Contains(q.Plan.Blueprints, b.Blueprint) {
+		if t.Culled > 0 || guard.Blueprint(b, q.Plan.Blueprints, b.Blueprint) != nil {
 			continue
 		}
 		if best < 0 || t.Germinated < tried || t.Germinated == tried && b.Risk < q.Blueprints[best].Risk {

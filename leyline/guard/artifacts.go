@@ -1,0 +1,152 @@
+package guard
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// RunID refuses an id that names no run. No id is ever made up for a report that
+// has none.
+func RunID(id leyline.RunID) *leyline.Refusal {
+	if id == "" {
+		return refuse(leyline.RefusalMissingRun, "run", "", "is missing", "send the id of an open run; none is made up")
+	}
+	if err := leyline.CheckID(id); err != nil {
+		return refuse(leyline.RefusalInvalidField, "run", short(string(id)), err.Error(), "use 1 to 128 letters, digits and ._:-")
+	}
+	return nil
+}
+
+// Registered refuses a blueprint that is not registered: bp is nil. field names
+// where the id was written.
+func Registered(bp *leyline.BlueprintRegistered, field string, id leyline.BlueprintID) *leyline.Refusal {
+	if bp != nil {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownBlueprint, field, short(string(id)), "is not registered", "register every blueprint before the run")
+}
+
+// Released refuses a blueprint in quarantine.
+func Released(bp *leyline.BlueprintRegistered) *leyline.Refusal {
+	if !bp.Quarantine {
+		return nil
+	}
+	return refuse(leyline.RefusalQuarantine, "blueprint", string(bp.Blueprint), "is in quarantine", "register the mended blueprint under another id")
+}
+
+// Fits refuses a blueprint that the plan of a run does not name: nobody has said
+// that its seeds go with this host.
+func Fits(plan []leyline.BlueprintID, id leyline.BlueprintID) *leyline.Refusal {
+	if slices.Contains(plan, id) {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownBlueprint, "blueprint", short(string(id)), "is not among the blueprints of the run",
+		"name in run.opened every kind of seed that fits the host")
+}
+
+// Blueprint refuses what may not be germinated in a run with this plan: a
+// blueprint that is not registered, is in quarantine or does not fit.
+func Blueprint(bp *leyline.BlueprintRegistered, plan []leyline.BlueprintID, id leyline.BlueprintID) *leyline.Refusal {
+	if r := Registered(bp, "blueprint", id); r != nil {
+		return r
+	}
+	if r := Released(bp); r != nil {
+		return r
+	}
+	return Fits(plan, id)
+}
+
+// Kernel refuses anything but the very bytes that were registered with a
+// blueprint: there is no other kernel that could stand in for them. digest and
+// bytes are what was measured of the file; a zero digest says that there is none.
+func Kernel(bp *leyline.BlueprintRegistered, digest leyline.Digest, bytes uint64) *leyline.Refusal {
+	const hint = "put the registered file back into the kernel store"
+	switch {
+	case bp == nil:
+		return Registered(nil, "blueprint", "")
+	case digest.IsZero():
+		return refuse(leyline.RefusalMissingKernel, "kernel", bp.Kernel, "is missing", hint)
+	case digest != bp.Digest:
+		return refuse(leyline.RefusalKernelDigest, "kernel", bp.Kernel,
+			fmt.Sprintf("hashes to %s, registered is %s", digest.Short(), bp.Digest.Short()), hint)
+	case bytes != bp.Bytes:
+		return refuse(leyline.RefusalKernelSize, "kernel", bp.Kernel,
+			fmt.Sprintf("has %d bytes, registered are %d", bytes, bp.Bytes), "register the size that the file has")
+	}
+	return nil
+}
+
+// Artifact is what is said of the artifact of a learned policy.
+type Artifact struct {
+	ID      string
+	Version string
+	Format  string         // of the file
+	Digest  leyline.Digest // of the file, as it was published
+	Run     leyline.RunID  // that it was trained on
+}
+
+// formats hold numbers and nothing that is run when they are loaded.
+var formats = []string{"safetensors"}
+
+// PolicyArtifact refuses the artifact of a learned policy that does not say what
+// it is and where it comes from, whose bytes are not those that were published,
+// or whose format can execute code when it is loaded. measured is the digest of
+// the bytes at hand. This version has no learned policies: whoever loads the
+// first calls this before anything is read out of the file.
+func PolicyArtifact(a Artifact, measured leyline.Digest) *leyline.Refusal {
+	bad := func(field, reason, hint string) *leyline.Refusal {
+		return refuse(leyline.RefusalArtifact, field, short(a.ID), reason, hint)
+	}
+	const publish = "publish the artifact with all of its facts"
+	switch {
+	case leyline.CheckID(a.ID) != nil:
+		return bad("id", leyline.CheckID(a.ID).Error(), publish)
+	case leyline.CheckID(a.Version) != nil:
+		return bad("version", leyline.CheckID(a.Version).Error(), publish)
+	case !slices.Contains(formats, a.Format):
+		return bad("format", fmt.Sprintf("is %q, which may run code when it is loaded", short(a.Format)), fmt.Sprintf("write one of %v", formats))
+	case a.Digest.IsZero():
+		return bad("digest", "is missing", publish)
+	case measured != a.Digest:
+		return bad("digest", fmt.Sprintf("is %s, the file hashes to %s", a.Digest.Short(), measured.Short()), "fetch the artifact again")
+	}
+	if r := RunID(a.Run); r != nil {
+		return bad("run", r.Reason, publish)
+	}
+	return nil
+}
+
+// Logits refuses what a CONFIDENCE blend cannot be computed from: its gate is a
+// function of the margin between the two largest logits of every sample, so each
+// of them has two or more, and they are finite. logits holds classes of them per
+// sample, row by row. Other modes need none. The gate of a sample without logits
+// is not 1: there is none. CONFIDENCE blends are not carried out by this version;
+// the one that carries them out calls this first.
+func Logits(mode leyline.BlendMode, classes int, logits []float64) *leyline.Refusal {
+	if mode != leyline.BlendConfidence {
+		return nil
+	}
+	bad := func(reason string) *leyline.Refusal {
+		return refuse(leyline.RefusalLogits, "logits", "", reason, "report the logits of every sample of the batch")
+	}
+	switch {
+	case len(logits) == 0:
+		return bad("are missing")
+	case classes < 2:
+		return bad(fmt.Sprintf("are %d per sample; a margin needs 2 or more", classes))
+	case len(logits)%classes != 0:
+		return bad(fmt.Sprintf("are %d, no multiple of %d per sample", len(logits), classes))
+	}
+	for i, v := range logits {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return bad(fmt.Sprintf("hold %v for class %d of sample %d", v, i%classes, i/classes))
+		}
+	}
+	return nil
+}
+
+// short bounds what a refusal repeats of an id that may be anything.
+func short(s string) string { return s[:min(len(s), leyline.MaxIDLen)] }
