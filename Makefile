@@ -10,7 +10,7 @@ PEERFLAGS   ?=
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
 
 .DEFAULT_GOAL := build
-.PHONY: build run try test race fuzz lint lint-update golden golden-variants bench peerbench peerbench-test soak clean help
+.PHONY: build run try test race mutants fuzz lint lint-update golden golden-variants bench peerbench peerbench-test soak clean help
 
 build: ## build ./esper (the default)
 	$(GO) build -o esper ./cmd/esper
@@ -29,6 +29,9 @@ test: ## all tests: units, layers and purity, CLI scripts, fuzz seeds; offline o
 race: ## all tests under the race detector (RACEFLAGS=-short leaves out the long ones)
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: needs a C compiler ($$($(GO) env CC) is not here)" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) test -race $(RACEFLAGS) $(PACKAGES)
+
+mutants: ## plant every known way to mask a failure, one at a time; the tests must notice each (minutes)
+	$(GO) test -tags mutants ./cmd/internal/archtest -run 'TestMutants' -count=1 -timeout 30m
 
 fuzz: ## every fuzz target, one after the other, each for FUZZTIME=20000x (runs; 30s for a time)
 	@set -e; \

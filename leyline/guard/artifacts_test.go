@@ -106,3 +106,17 @@ func TestLogits(t *testing.T) {
 		t.Errorf("missing logits are refused as %s", r.Kind)
 	}
 }
+
+// TestGradients: what is missing of a gradient set is named, and nothing is
+// combined of the rest.
+func TestGradients(t *testing.T) {
+	r := guard.Run{Tasks: 3}
+	hold(t, []check{
+		{"whole", guard.Gradients(r, 3, 9), leyline.RefusalNone, ""},
+		{"no losses", guard.Gradients(r, 0, 9), leyline.RefusalGradients, "losses"},
+		{"a loss is missing", guard.Gradients(r, 2, 9), leyline.RefusalGradients, "losses"},
+		{"a loss too many", guard.Gradients(r, 4, 9), leyline.RefusalGradients, "losses"},
+		{"no products", guard.Gradients(r, 3, 0), leyline.RefusalGradients, "gram"},
+		{"products of two tasks", guard.Gradients(r, 3, 4), leyline.RefusalGradients, "gram"},
+	})
+}

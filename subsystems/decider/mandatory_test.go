@@ -117,3 +117,19 @@ func TestBlueprintOfAnotherHostDoesNotGerminate(t *testing.T) {
 		t.Errorf("rejected as %s, the seed is %s", r, w.seed().Stage)
 	}
 }
+
+// TestLateKernelIsNotReady lets a kernel arrive after its deadline and before the
+// timer that would say so.
+func TestLateKernelIsNotReady(t *testing.T) {
+	for _, late := range []time.Duration{0, 1} {
+		w := quiet(t)
+		w.command(germinate())
+		k := w.seed().Kernel
+		w.at = k.Deadline.Add(late)
+		ev := w.feedNow(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6})
+		e := one[leyline.PrefetchSettled](w, ev)
+		if ready := late == 0; w.seed().Kernel.Ready != ready || (e.Outcome == leyline.OutcomeDeadline) == ready {
+			t.Errorf("%v after the deadline: settled as %+v, ready %v", late, e, w.seed().Kernel.Ready)
+		}
+	}
+}

@@ -25,6 +25,13 @@
 // time; what the compiler fuses across statements or after inlining is caught
 // by compiling the pure packages for arm64 and reading the instructions.
 //
+// # Mutants
+//
+// That no path in the tree masks a failure is no pattern in its text. It is held
+// the other way round: a table of mutants, each a common way to substitute a
+// value or to swallow an error, is planted into copies of the source one at a
+// time, and the tests that the mutant names must fail (`make mutants`).
+//
 // # Who may start a goroutine
 //
 // Slow work is a job of the one shared worker, which the plane makes; a bounded
