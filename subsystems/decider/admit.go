@@ -182,33 +182,68 @@ func life(f guard.Run, id leyline.RunID, inc leyline.Incarnation) *leyline.Refus
 	return first(guard.Open(f, id), guard.Life(f, inc))
 }
 
+// admitReport judges a report first by what is known of its run, then by the rest
+// of the state. Only an open run has a rest: the order keeps a report of an
+// unknown one from looking for it.
 func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
-	f := runFacts(s, leyline.RunOf(in))
+	if r := admitFacts(runFacts(s, leyline.RunOf(in)), in); r != nil {
+		return r
+	}
+	return admitState(s, in)
+}
+
+func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 	switch x := in.(type) {
 	case leyline.StepObserved:
 		return admitStep(f, x)
 	case leyline.EpochObserved:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)), nextEpoch(s, x))
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
 	case leyline.SeedProbed:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)), probeDue(s, x))
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
 	case leyline.PolicyAnswered:
-		return first(guard.Open(f, x.Run), thisQuestion(s, x.Run, x.Request))
+		return guard.Open(f, x.Run)
 	case leyline.PolicyFailed:
-		return first(guard.Open(f, x.Run), thisQuestion(s, x.Run, x.Request))
+		return guard.Open(f, x.Run)
 	case leyline.RunClosed:
 		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
 	case leyline.SnapshotTaken:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), newSnapshot(s, x))
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
 	case leyline.RollbackReported:
-		return first(life(f, x.Run, x.Incarnation), thisRollback(s, x))
+		return life(f, x.Run, x.Incarnation)
 	case leyline.CommandAcked:
-		return first(life(f, x.Run, x.Incarnation), pendingCommand(s, x))
+		return life(f, x.Run, x.Incarnation)
 	case leyline.KernelReady:
-		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
+		return guard.Open(f, x.Run)
 	case leyline.KernelFailed:
-		return first(guard.Open(f, x.Run), thisPrefetch(s, x.Run, x.Seed, x.Request))
+		return guard.Open(f, x.Run)
 	case leyline.CompileFallback:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), fellBack(s, f, x))
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+	}
+	return nil
+}
+
+func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
+	switch x := in.(type) {
+	case leyline.EpochObserved:
+		return nextEpoch(s, x)
+	case leyline.SeedProbed:
+		return probeDue(s, x)
+	case leyline.PolicyAnswered:
+		return thisQuestion(s, x.Run, x.Request)
+	case leyline.PolicyFailed:
+		return thisQuestion(s, x.Run, x.Request)
+	case leyline.SnapshotTaken:
+		return newSnapshot(s, x)
+	case leyline.RollbackReported:
+		return thisRollback(s, x)
+	case leyline.CommandAcked:
+		return pendingCommand(s, x)
+	case leyline.KernelReady:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.KernelFailed:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.CompileFallback:
+		return fellBack(s, x)
 	case leyline.TimerFired:
 		return dueTimer(s, x)
 	}
@@ -216,11 +251,11 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 }
 
 // fellBack admits a fallback of compiled code that the network really holds.
-func fellBack(s *projections.State, f guard.Run, x leyline.CompileFallback) *leyline.Refusal {
+func fellBack(s *projections.State, x leyline.CompileFallback) *leyline.Refusal {
 	if r := guard.Compiled(s.Tolaria.Run(x.Run).Plan.Posture); r != nil {
 		return r
 	}
-	if x.Seed == "" || slices.Contains(f.Grafted, x.Seed) {
+	if x.Seed == "" || slices.Contains(runFacts(s, x.Run).Grafted, x.Seed) {
 		return nil
 	}
 	return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not grafted", "name a seed of the network, or none for the host")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/leylinetest"
+	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 )
@@ -130,6 +131,48 @@ func TestLateKernelIsNotReady(t *testing.T) {
 		e := one[leyline.PrefetchSettled](w, ev)
 		if ready := late == 0; w.seed().Kernel.Ready != ready || (e.Outcome == leyline.OutcomeDeadline) == ready {
 			t.Errorf("%v after the deadline: settled as %+v, ready %v", late, e, w.seed().Kernel.Ready)
+		}
+	}
+}
+
+// TestReportsOfAnUnknownRunAreRefused sends every valid report to a plane that
+// knows no run.
+func TestReportsOfAnUnknownRunAreRefused(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range leylinetest.Inputs() {
+		if leyline.RunOf(c.Value) == "" || c.Value.InputKind() == leyline.InputRunOpened {
+			continue
+		}
+		want := leyline.RefusalUnknownRun
+		if c.Value.InputKind() == leyline.InputTimerFired {
+			want = leyline.RefusalUnknownTimer // what the plane itself has not armed
+		}
+		if r := w.refused(c.Value); r.Kind != want || r.Identifier == "" {
+			t.Errorf("%s is refused as %s: %v", c.Name, r.Kind, &r)
+		}
+	}
+}
+
+// TestKeysThatMeanNothingAreRefused: the admin key signs them, which makes them
+// authentic and not right.
+func TestKeysThatMeanNothingAreRefused(t *testing.T) {
+	w := newWorld(t)
+	other := signer(t, 5)
+	for field, change := range map[string]func(*leyline.Key){
+		"key.id":       func(k *leyline.Key) { k.ID = "" },
+		"key.public":   func(k *leyline.Key) { k.Public = k.Public[:31] },
+		"key.issuer":   func(k *leyline.Key) { k.Issuer = "" },
+		"key.kinds":    func(k *leyline.Key) { k.Kinds = nil },
+		"key.kinds[1]": func(k *leyline.Key) { k.Kinds[1] = leyline.CommandUnknown },
+	} {
+		k := leyline.Key{
+			ID: other.KeyID(), Public: other.Public(), Issuer: "operator", Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandPause},
+		}
+		change(&k)
+		body, err := wire.EncodeKey(k)
+		w.check(err)
+		if r := w.refused(leyline.KeyAdded{Envelope: w.admin.Sign(leyline.PayloadKey, body)}); r.Field != field {
+			t.Errorf("without %s: %v", field, &r)
 		}
 	}
 }

@@ -60,10 +60,12 @@ func probed(t *projections.Turn, x leyline.SeedProbed) {
 // others.
 func running(mean, x float64, n uint32) float64 { return mean + (x-mean)/float64(n) }
 
+// isolate records what a step showed of a seed. The count of its steps stays full
+// once it is: a seed that is kept is seen in every step from then on.
 func isolate(t *projections.Turn, run leyline.RunID, s *projections.Seed, o leyline.SeedObserved) {
 	most := math.Max(s.Isolation.MaxLeak, o.Leak)
 	t.Emit(leyline.IsolationAssessed{
-		Run: run, Seed: s.ID, Steps: s.Isolation.Steps + 1, GradNorm: o.GradNorm, Cosine: o.Cosine,
+		Run: run, Seed: s.ID, Steps: max(s.Isolation.Steps, s.Isolation.Steps+1), GradNorm: o.GradNorm, Cosine: o.Cosine,
 		Leak: o.Leak, MaxLeak: most, Violated: !(o.Leak <= t.Config().Kasmina.MaxLeak),
 	})
 }

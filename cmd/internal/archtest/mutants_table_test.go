@@ -215,6 +215,13 @@ var mutants = []mutant{
 		pkg:  "subsystems/decider", run: "TestAdmission",
 	},
 	{
+		name: "meaningless key", does: "enrols a key that speaks for nobody",
+		file: "subsystems/decider/admit.go",
+		old:  "	if r, bad := leyline.AsRefusal(k.Validate()); bad {\n",
+		new:  "	if r, bad := leyline.AsRefusal(k.Validate()); bad && len(k.Public) == 0 {\n",
+		pkg:  "subsystems/decider", run: "TestKeysThatMeanNothingAreRefused",
+	},
+	{
 		name: "freshness skipped", does: "carries out a command however old it is",
 		file: "subsystems/kasmina/verify/verify.go",
 		old:  "	case f.Now > issued.Add(f.Freshness.Window):\n",
