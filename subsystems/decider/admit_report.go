@@ -1,0 +1,201 @@
+package decider
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/tolaria"
+)
+
+func runFacts(s *projections.State, id leyline.RunID) guard.Run {
+	r := s.Tolaria.Run(id)
+	if r == nil {
+		return guard.Run{}
+	}
+	f := guard.Run{
+		Status: r.Status, Incarnation: r.Incarnation, Step: r.Track.Step, Tasks: len(r.Plan.Tasks),
+		Rollback: r.Rollback.ID,
+	}
+	for _, seed := range s.Kasmina.Run(id).Seeds {
+		if leyline.Grafted(seed.Stage) {
+			f.Grafted, f.Alphas = append(f.Grafted, seed.ID), append(f.Alphas, seed.Alpha)
+		}
+	}
+	return f
+}
+
+// life is what every report of a trainer must pass.
+func life(f guard.Run, id leyline.RunID, inc leyline.Incarnation) *leyline.Refusal {
+	return first(guard.Open(f, id), guard.Life(f, inc))
+}
+
+// admitReport judges a report first by what is known of its run, then by the rest
+// of the state. Only an open run has a rest: the order keeps a report of an
+// unknown one from looking for it.
+func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
+	if r := admitFacts(runFacts(s, leyline.RunOf(in)), in); r != nil {
+		return r
+	}
+	return admitState(s, in)
+}
+
+func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
+	switch x := in.(type) {
+	case leyline.StepObserved:
+		return admitStep(f, x)
+	case leyline.EpochObserved:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
+	case leyline.SeedProbed:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step), guard.Tasks(f, len(x.Losses)))
+	case leyline.PolicyAnswered:
+		return guard.Open(f, x.Run)
+	case leyline.PolicyFailed:
+		return guard.Open(f, x.Run)
+	case leyline.RunClosed:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+	case leyline.SnapshotTaken:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+	case leyline.RollbackReported:
+		return life(f, x.Run, x.Incarnation)
+	case leyline.CommandAcked:
+		return life(f, x.Run, x.Incarnation)
+	case leyline.KernelReady:
+		return guard.Open(f, x.Run)
+	case leyline.KernelFailed:
+		return guard.Open(f, x.Run)
+	case leyline.CompileFallback:
+		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+	}
+	return nil
+}
+
+func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
+	switch x := in.(type) {
+	case leyline.EpochObserved:
+		return nextEpoch(s, x)
+	case leyline.SeedProbed:
+		return probeDue(s, x)
+	case leyline.PolicyAnswered:
+		return thisQuestion(s, x.Run, x.Request)
+	case leyline.PolicyFailed:
+		return thisQuestion(s, x.Run, x.Request)
+	case leyline.SnapshotTaken:
+		return newSnapshot(s, x)
+	case leyline.RollbackReported:
+		return thisRollback(s, x)
+	case leyline.CommandAcked:
+		return pendingCommand(s, x)
+	case leyline.KernelReady:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.KernelFailed:
+		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+	case leyline.CompileFallback:
+		return fellBack(s, x)
+	case leyline.TimerFired:
+		return dueTimer(s, x)
+	}
+	return nil
+}
+
+// fellBack admits a fallback of compiled code that the network really holds.
+func fellBack(s *projections.State, x leyline.CompileFallback) *leyline.Refusal {
+	if r := guard.Compiled(s.Tolaria.Run(x.Run).Plan.Posture); r != nil {
+		return r
+	}
+	if x.Seed == "" || slices.Contains(runFacts(s, x.Run).Grafted, x.Seed) {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not grafted", "name a seed of the network, or none for the host")
+}
+
+func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {
+	r := first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.Order(f, x.Step),
+		guard.Gradients(f, len(x.Losses), len(x.Gram)), guard.Seeds(f, x.Seeds))
+	if r != nil {
+		return r
+	}
+	if err := tolaria.CheckGram(len(x.Losses), x.Gram); err != nil {
+		return &leyline.Refusal{
+			Subsystem: leyline.SubsystemTolaria, Kind: leyline.RefusalGradients, Field: "gram", Reason: err.Error(),
+			Hint: "send inner products of the unscaled task gradients",
+		}
+	}
+	return nil
+}
+
+func newSnapshot(s *projections.State, x leyline.SnapshotTaken) *leyline.Refusal {
+	r := s.Tolaria.Run(x.Run)
+	switch {
+	case r.Snapshot(x.Snapshot) != nil:
+		return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot), "is registered already", "give every snapshot its own id")
+	case r.HasFile(x.File):
+		return refuse(leyline.RefusalSnapshotExists, "file", x.File, "holds another registered snapshot", "write every snapshot to its own file")
+	}
+	return nil
+}
+
+func nextEpoch(s *projections.State, x leyline.EpochObserved) *leyline.Refusal {
+	if last := s.Tolaria.Run(x.Run).Track.Epoch; x.Epoch <= last {
+		return refuse(leyline.RefusalStepOrder, "epoch", fmt.Sprint(x.Epoch), fmt.Sprintf("is not after the last one, %d", last), "report every epoch once, in order")
+	}
+	return nil
+}
+
+// probeDue admits the measurements that were asked for, made at the alpha that
+// was answered.
+func probeDue(s *projections.State, x leyline.SeedProbed) *leyline.Refusal {
+	seed := s.Kasmina.Seed(x.Run, x.Seed)
+	switch {
+	case s.Tolaria.Run(x.Run).Track.Suspect > 0:
+		return refuse(leyline.RefusalInvalidField, "step", fmt.Sprint(x.Step), "has an anomalous loss, nothing is measured there", "probe the seeds that the answer to the step names")
+	case seed == nil:
+		return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not a slot of the run", "name a seed of run.opened")
+	case seed.Contribution.Due == 0 || x.Step < seed.Contribution.Due:
+		return refuse(leyline.RefusalInvalidField, "seed", string(x.Seed), "is not to be probed now", "probe the seeds that the answer to the step names")
+	case x.Alpha != seed.Alpha:
+		return refuse(leyline.RefusalInvalidField, "alpha", fmt.Sprint(x.Alpha), fmt.Sprintf("is not the alpha that was answered, %v", seed.Alpha), "set every seed's alpha from the latest answer")
+	}
+	return nil
+}
+
+func thisQuestion(s *projections.State, run leyline.RunID, req leyline.EffectID) *leyline.Refusal {
+	if p := s.Tamiyo.Run(run); p.Asked.Effect == req {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a question that was voided is not answered")
+}
+
+func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Refusal {
+	b := s.Tolaria.Run(x.Run).Rollback
+	switch {
+	case b.ID != x.Rollback:
+		return refuse(leyline.RefusalUnknownRollback, "rollback", string(x.Rollback), "is not under way", "report only the rollback of the directive")
+	case b.Phase != x.Phase:
+		return refuse(leyline.RefusalUnknownRollback, "phase", x.Phase.String(), fmt.Sprintf("is not the present one, %s", b.Phase), "report the phase that the directive asked for")
+	}
+	return nil
+}
+
+func pendingCommand(s *projections.State, x leyline.CommandAcked) *leyline.Refusal {
+	if p := s.Kasmina.PendingCommand(x.Command); p != nil && p.Run == x.Run {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownCommand, "command", string(x.Command), "is not waiting for an answer", "answer every command once, in time")
+}
+
+func thisPrefetch(s *projections.State, run leyline.RunID, seed leyline.SeedID, req leyline.EffectID) *leyline.Refusal {
+	if d := s.Kasmina.Seed(run, seed); d != nil && d.Kernel.Request == req {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a prefetch that was voided is not answered")
+}
+
+func dueTimer(s *projections.State, x leyline.TimerFired) *leyline.Refusal {
+	if next, ok := s.NextTimer(); ok && next == x && s.At >= x.Due {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownTimer, "timer", x.Subject, "is not the next one due", "timers are armed from state alone")
+}
