@@ -19,9 +19,12 @@
 // An input says what was seen; an event says what was decided. State is a
 // fold over events alone: an input changes nothing by itself, so an input
 // that was refused leaves exactly one event, dependency.violated, and no other
-// trace in any projection but the count of refusals. Events carry results (the new mean, the weights,
-// the alpha), so a reducer only assigns them and an old log still folds after
-// a rule has changed.
+// trace in any projection but the count of refusals. Events carry results (the
+// new mean, the weights, the alpha), so a reducer only assigns them and an old
+// log still folds after a rule has changed.
+//
+// Both can be validated, and to different ends: an invalid input is refused and
+// recorded, an invalid event is neither decided nor read.
 //
 // Persisted types contain no Go map, no pointer, no interface and no any;
 // floats keep their exact bits. Every enum's zero value means "not set" and is

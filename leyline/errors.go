@@ -7,8 +7,9 @@ import (
 )
 
 // Refusal is the one error with which esper declines an input: it says which
-// subsystem refused what, why, and how to mend it. A refusal is always logged
-// as a dependency.violated event, at CRITICAL.
+// subsystem refused what, why, and how to mend it. A refused input is always
+// logged as a dependency.violated event, at CRITICAL. It is also what Validate
+// says of an event that no rule may decide; such an event never becomes durable.
 type Refusal struct {
 	Subsystem  Subsystem
 	Kind       RefusalKind

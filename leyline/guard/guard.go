@@ -1,7 +1,9 @@
-// Package guard is the strict dependency guard: pure checks of an input against
-// what the plane knows. Whatever is missing, unknown or contradictory is a
-// typed refusal; nothing is ever substituted. A refusal becomes the only event
-// of its record, dependency.violated, at CRITICAL.
+// Package guard is the strict dependency guard: pure checks of an input, and of
+// the artifacts that it leads to, against what the plane knows. Whatever is
+// missing, unknown or contradictory is a typed refusal; nothing is ever
+// substituted. A refusal of an input becomes the only event of its record,
+// dependency.violated, at CRITICAL. That of an artifact is the reason of the event
+// that does without it: a command is rejected, a prefetch has failed.
 package guard
 
 import (

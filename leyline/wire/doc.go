@@ -36,8 +36,13 @@
 // trailing bytes. Enum code 0, "not set", is accepted; whether a field may be
 // unset is for Validate to say. Empty slices decode to nil.
 //
-// What can be encoded can be decoded: encoders refuse unknown enum codes and
-// whatever exceeds the limits of their decoder.
+// DecodeRecord asks Validate of every event, so a record in which one lacks a
+// mandatory field is refused, as no plane wrote it. Inputs are decoded as they
+// came in, valid or not.
+//
+// What can be encoded can be decoded, provided that its events are valid, which
+// projections.Turn sees to: encoders refuse unknown enum codes and whatever
+// exceeds the limits of their decoder.
 //
 // Decoders are safe on hostile bytes. Guard runs first, and nothing is
 // allocated for an array before its shortest possible encoding is known to be
