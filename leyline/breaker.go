@@ -5,7 +5,9 @@ type BreakerState = Enum[breakerStates]
 
 type breakerStates struct{}
 
-func (breakerStates) list() []string { return []string{"UNKNOWN", "CLOSED", "OPEN", "HALF_OPEN"} }
+func (breakerStates) list() []string { return breakerStateNames[:] }
+
+var breakerStateNames = [...]string{"UNKNOWN", "CLOSED", "OPEN", "HALF_OPEN"}
 
 // The states of a breaker: attempts are allowed, refused, or on trial.
 const (
@@ -20,7 +22,9 @@ type BreakerID = Enum[breakerIDs]
 
 type breakerIDs struct{}
 
-func (breakerIDs) list() []string { return []string{"unspecified", "compile"} }
+func (breakerIDs) list() []string { return breakerIDNames[:] }
+
+var breakerIDNames = [...]string{"unspecified", "compile"}
 
 // The breakers.
 const (
@@ -33,9 +37,9 @@ type BreakerAction = Enum[breakerActions]
 
 type breakerActions struct{}
 
-func (breakerActions) list() []string {
-	return []string{"unspecified", "count", "transition", "extend"}
-}
+func (breakerActions) list() []string { return breakerActionNames[:] }
+
+var breakerActionNames = [...]string{"unspecified", "count", "transition", "extend"}
 
 // The actions: a counter changed, the state changed, an open one stays so for
 // longer.
@@ -59,6 +63,21 @@ type BreakerMoved struct {
 	Successes uint32  // while HALF_OPEN
 	Until     Instant // OPEN: end of the cool-down
 	UntilStep Step    // the same in a lockstep run, where time decides nothing
+}
+
+// Validate implements Event. An open breaker says until when.
+func (x BreakerMoved) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	needEnum(&c, "breaker", x.Breaker)
+	needEnum(&c, "action", x.Action)
+	needEnum(&c, "from", x.From)
+	needEnum(&c, "to", x.To)
+	need(&c, "reason", x.Reason != "")
+	if x.To == BreakerOpen {
+		need(&c, "until", x.Until > 0 || x.UntilStep > 0)
+	}
+	return c.result()
 }
 
 // EventKind implements Event.

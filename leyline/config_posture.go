@@ -24,27 +24,19 @@ type PostureConfig struct {
 	WeightsOnly        Demand   `toml:"weights_only" comment:"torch: off, on or any: checkpoints loaded with weights_only=True."`
 }
 
-// demand is what the baseline asks of one switch of a posture.
-type demand struct {
-	field string // of Posture and of PostureConfig
-	want  Demand
-}
-
-func (c PostureConfig) demands() []demand {
-	return []demand{
-		{"compile", c.Compile}, {"inference", c.Inference}, {"tf32", c.TF32},
-		{"cudnn_benchmark", c.CuDNNBenchmark}, {"cudnn_deterministic", c.CuDNNDeterministic},
-		{"cudnn_tf32", c.CuDNNTF32}, {"weights_only", c.WeightsOnly},
-	}
+// demands lists what the baseline asks of the switches of a posture, in their
+// order.
+func (c *PostureConfig) demands() [7]Demand {
+	return [...]Demand{c.Compile, c.Inference, c.TF32, c.CuDNNBenchmark, c.CuDNNDeterministic, c.CuDNNTF32, c.WeightsOnly}
 }
 
 // Unmet names the first switch of a posture that is not where the baseline wants
 // it, and what is wanted; an empty field when all are.
-func (c PostureConfig) Unmet(p Posture) (field string, is Switch, want Demand) {
+func (c *PostureConfig) Unmet(p Posture) (field string, is Switch, want Demand) {
 	have := p.switches()
 	for i, d := range c.demands() {
-		if s := have[i].value; d.want == DemandOn && s != SwitchOn || d.want == DemandOff && s != SwitchOff {
-			return d.field, s, d.want
+		if s := have[i].value; d == DemandOn && s != SwitchOn || d == DemandOff && s != SwitchOff {
+			return have[i].field, s, d
 		}
 	}
 	return "", SwitchUnspecified, DemandUnspecified

@@ -7,10 +7,10 @@ type ScoreKind = Enum[scoreKinds]
 
 type scoreKinds struct{}
 
-func (scoreKinds) list() []string {
-	return []string{
-		"unspecified", "value_estimate", "risk_score", "seed_score", "blueprint_score", "breaker_confidence", "feature_coverage",
-	}
+func (scoreKinds) list() []string { return scoreKindNames[:] }
+
+var scoreKindNames = [...]string{
+	"unspecified", "value_estimate", "risk_score", "seed_score", "blueprint_score", "breaker_confidence", "feature_coverage",
 }
 
 // The scores. All but the first are in [0,1].
@@ -61,35 +61,32 @@ func (d DecisionMetadata) Score(kind ScoreKind) (float64, bool) {
 // value is valid: a person need not explain a command.
 func (d DecisionMetadata) Validate() error {
 	var c check
-	d.check(&c, "metadata")
-	return c.result()
-}
-
-func (d DecisionMetadata) check(c *check, field string) {
-	text(c, field+".policy", d.Policy, MaxIDLen)
+	text(&c, "policy", d.Policy, MaxIDLen)
 	if !d.Reason.Known() {
-		needEnum(c, field+".reason", d.Reason)
+		needEnum(&c, "reason", d.Reason)
 	}
-	bound(c, field+".scores", len(d.Scores), len(scoreKinds{}.list()))
 	for i, s := range d.Scores {
-		where := at(field+".scores", i)
-		needEnum(c, where+".kind", s.Kind)
+		c.element("scores", i)
+		needEnum(&c, "kind", s.Kind)
 		if i > 0 && s.Kind <= d.Scores[i-1].Kind {
-			c.fail(Invalid(where+".kind", fmt.Sprintf("is %s, which does not come after %s", s.Kind, d.Scores[i-1].Kind)))
+			c.fail(Invalid("kind", fmt.Sprintf("is %s, which does not come after %s", s.Kind, d.Scores[i-1].Kind)))
 		}
 		if s.Kind == ScoreValue {
-			finite(c, where+".value", s.Value)
+			finite(&c, "value", s.Value)
 		} else {
-			unit(c, where+".value", s.Value)
+			unit(&c, "value", s.Value)
 		}
 	}
-	bound(c, field+".coverage", len(d.Coverage), MaxExtraMetrics)
+	c.leave()
+	bound(&c, "coverage", len(d.Coverage), MaxExtraMetrics)
 	for i, g := range d.Coverage {
-		where := at(field+".coverage", i)
-		needID(c, where+".group", g.Group)
-		unit(c, where+".ratio", g.Ratio)
+		c.element("coverage", i)
+		needID(&c, "group", g.Group)
+		unit(&c, "ratio", g.Ratio)
 		if i > 0 && g.Group <= d.Coverage[i-1].Group {
-			c.fail(Invalid(where+".group", fmt.Sprintf("is %q, which does not come after %q", clip(g.Group), clip(d.Coverage[i-1].Group))))
+			c.fail(Invalid("group", fmt.Sprintf("is %q, which does not come after %q", clip(g.Group), clip(d.Coverage[i-1].Group))))
 		}
 	}
+	c.leave()
+	return c.result()
 }

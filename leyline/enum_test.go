@@ -27,7 +27,7 @@ func enumSources(t *testing.T) map[string]*enumSource {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := scan{alias: map[string]string{}, lists: map[string][]string{}, codes: map[string][]string{}}
+	s := scan{alias: map[string]string{}, lists: map[string]string{}, names: map[string][]string{}, codes: map[string][]string{}}
 	for _, n := range names {
 		if !strings.HasSuffix(n.Name(), ".go") || strings.HasSuffix(n.Name(), "_test.go") {
 			continue
@@ -47,14 +47,15 @@ func enumSources(t *testing.T) map[string]*enumSource {
 		}
 	}
 	for alias, list := range s.alias {
-		all[alias] = &enumSource{members: s.lists[list], codes: s.codes[alias]}
+		all[alias] = &enumSource{members: s.names[s.lists[list]], codes: s.codes[alias]}
 	}
 	return all
 }
 
 type scan struct {
 	alias map[string]string   // name of an enum to the type of its members
-	lists map[string][]string // type of members to their names
+	lists map[string]string   // type of members to the variable that list returns
+	names map[string][]string // variable to the texts in it
 	codes map[string][]string // name of an enum to its constants
 }
 
@@ -62,12 +63,15 @@ func (s scan) declaration(d ast.Decl) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		if d.Name.Name == "list" && d.Recv != nil {
-			s.lists[d.Recv.List[0].Type.(*ast.Ident).Name] = texts(d.Body)
+			s.lists[d.Recv.List[0].Type.(*ast.Ident).Name] = sliced(d.Body)
 		}
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			if t, ok := spec.(*ast.TypeSpec); ok && t.Assign.IsValid() {
 				s.typeAlias(t)
+			}
+			if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR && len(v.Names) == 1 {
+				s.names[v.Names[0].Name] = texts(v)
 			}
 		}
 		if d.Tok == token.CONST {
@@ -99,6 +103,17 @@ func (s scan) block(d *ast.GenDecl) {
 	for _, spec := range d.Specs {
 		s.codes[id.Name] = append(s.codes[id.Name], spec.(*ast.ValueSpec).Names[0].Name)
 	}
+}
+
+// sliced names the variable of the one slice expression in a body.
+func sliced(n ast.Node) (name string) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SliceExpr); ok {
+			name = s.X.(*ast.Ident).Name
+		}
+		return true
+	})
+	return name
 }
 
 func texts(n ast.Node) []string {

@@ -10,11 +10,11 @@ type TrainingMetric = Enum[trainingMetrics]
 
 type trainingMetrics struct{}
 
-func (trainingMetrics) list() []string {
-	return []string{
-		"unspecified", "optimizer_momentum", "hook_latency_ms", "apply_ms", "finalize_ms", "input_wait_ms", "h2d_copy_ms",
-		"gpu_mem_used_gb", "gpu_mem_free_gb", "gpu_util_percent", "cpu_util_percent",
-	}
+func (trainingMetrics) list() []string { return trainingMetricNames[:] }
+
+var trainingMetricNames = [...]string{
+	"unspecified", "optimizer_momentum", "hook_latency_ms", "apply_ms", "finalize_ms", "input_wait_ms", "h2d_copy_ms",
+	"gpu_mem_used_gb", "gpu_mem_free_gb", "gpu_util_percent", "cpu_util_percent",
 }
 
 // The training metrics.
@@ -64,26 +64,32 @@ func (m TrainingMetrics) Get(want TrainingMetric) (float64, bool) {
 	return 0, false
 }
 
-func (m TrainingMetrics) check(c *check, field string) {
-	bound(c, field+".readings", len(m.Readings), len(trainingMetrics{}.list()))
+// Validate returns a *Refusal that names the first reading that is unknown, not
+// finite or out of order.
+func (m TrainingMetrics) Validate() error {
+	var c check
 	for i, r := range m.Readings {
-		where := at(field+".readings", i)
-		needEnum(c, where+".metric", r.Metric)
-		finite(c, where+".value", r.Value)
+		c.element("readings", i)
+		needEnum(&c, "metric", r.Metric)
+		finite(&c, "value", r.Value)
 		if i > 0 && r.Metric <= m.Readings[i-1].Metric {
-			c.fail(Invalid(where+".metric", fmt.Sprintf("is %s, which does not come after %s", r.Metric, m.Readings[i-1].Metric)))
+			c.fail(Invalid("metric", fmt.Sprintf("is %s, which does not come after %s", r.Metric, m.Readings[i-1].Metric)))
 		}
 	}
-	extras(c, field+".extra", m.Extra)
+	c.leave()
+	extras(&c, "extra", m.Extra)
+	return c.result()
 }
 
-func extras(c *check, field string, list []Extra) {
-	bound(c, field, len(list), MaxExtraMetrics)
-	for i, x := range list {
-		needID(c, at(field, i)+".name", x.Name)
-		finite(c, at(field, i)+".value", x.Value)
-		if i > 0 && x.Name <= list[i-1].Name {
-			c.fail(Invalid(at(field, i)+".name", fmt.Sprintf("is %q, which does not come after %q", clip(x.Name), clip(list[i-1].Name))))
+func extras(c *check, list string, extra []Extra) {
+	bound(c, list, len(extra), MaxExtraMetrics)
+	for i, x := range extra {
+		c.element(list, i)
+		needID(c, "name", x.Name)
+		finite(c, "value", x.Value)
+		if i > 0 && x.Name <= extra[i-1].Name {
+			c.fail(Invalid("name", fmt.Sprintf("is %q, which does not come after %q", clip(x.Name), clip(extra[i-1].Name))))
 		}
 	}
+	c.leave()
 }

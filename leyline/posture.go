@@ -6,7 +6,9 @@ type Switch = Enum[switches]
 
 type switches struct{}
 
-func (switches) list() []string { return []string{"unspecified", "off", "on"} }
+func (switches) list() []string { return switchNames[:] }
+
+var switchNames = [...]string{"unspecified", "off", "on"}
 
 // The positions of a switch.
 const (
@@ -20,7 +22,9 @@ type Demand = Enum[demands]
 
 type demands struct{}
 
-func (demands) list() []string { return []string{"unspecified", "off", "on", "any"} }
+func (demands) list() []string { return demandNames[:] }
+
+var demandNames = [...]string{"unspecified", "off", "on", "any"}
 
 // The demands. DemandAny still wants the switch to be declared.
 const (
@@ -36,7 +40,9 @@ type MatmulPrecision = Enum[matmulPrecisions]
 
 type matmulPrecisions struct{}
 
-func (matmulPrecisions) list() []string { return []string{"unspecified", "highest", "high", "medium"} }
+func (matmulPrecisions) list() []string { return matmulPrecisionNames[:] }
+
+var matmulPrecisionNames = [...]string{"unspecified", "highest", "high", "medium"}
 
 // The precisions, falling.
 const (
@@ -61,49 +67,49 @@ type Posture struct {
 	Inference   Switch          // probes and evaluations run under torch.inference_mode
 	Matmul      MatmulPrecision // of float32 matrix products
 	TF32        Switch          // TF32 allowed in matrix products
-	CuDNN       CuDNN
+	Cudnn       Cudnn
 	WeightsOnly Switch // checkpoints are loaded with weights_only=True
 }
 
-// CuDNN is the posture of torch.backends.cudnn.
-type CuDNN struct {
+// Cudnn is the posture of torch.backends.cudnn.
+type Cudnn struct {
 	Benchmark     Switch
 	Deterministic Switch
 	TF32          Switch
 }
 
-// check demands the fields that need no baseline to be missed.
-func (p Posture) check(c *check, framework string) {
-	needText(c, "posture.version", p.Version)
-	needText(c, "posture.device", p.Device)
-	text(c, "posture.compile_mode", p.CompileMode, MaxIDLen)
+// validate demands the fields that need no baseline to be missed.
+func (p *Posture) validate(framework string) error {
+	var c check
+	torch := framework == FrameworkTorch
+	needText(&c, "version", p.Version)
+	needText(&c, "device", p.Device)
+	text(&c, "compile_mode", p.CompileMode, MaxIDLen)
+	if p.Compile == SwitchOn {
+		needText(&c, "compile_mode", p.CompileMode)
+	}
 	for _, s := range p.switches() {
-		switch {
-		case s.value != SwitchUnspecified:
-			needEnum(c, "posture."+s.field, s.value)
-		case framework == FrameworkTorch:
-			c.fail(Missing("posture." + s.field))
+		if torch || s.value != SwitchUnspecified {
+			needEnum(&c, s.field, s.value)
 		}
 	}
-	if framework == FrameworkTorch || p.Matmul != MatmulUnspecified {
-		needEnum(c, "posture.matmul", p.Matmul)
+	if torch || p.Matmul != MatmulUnspecified {
+		needEnum(&c, "matmul", p.Matmul)
 	}
-	if p.Compile == SwitchOn {
-		needText(c, "posture.compile_mode", p.CompileMode)
-	}
+	return c.result()
 }
 
-// postureSwitch is one switch of a posture with the name of its field and key.
+// postureSwitch is one switch of a posture with the name of its field.
 type postureSwitch struct {
 	field string
 	value Switch
 }
 
-func (p Posture) switches() []postureSwitch {
-	return []postureSwitch{
+func (p *Posture) switches() [7]postureSwitch {
+	return [...]postureSwitch{
 		{"compile", p.Compile}, {"inference", p.Inference}, {"tf32", p.TF32},
-		{"cudnn_benchmark", p.CuDNN.Benchmark}, {"cudnn_deterministic", p.CuDNN.Deterministic},
-		{"cudnn_tf32", p.CuDNN.TF32}, {"weights_only", p.WeightsOnly},
+		{"cudnn.benchmark", p.Cudnn.Benchmark}, {"cudnn.deterministic", p.Cudnn.Deterministic},
+		{"cudnn.tf32", p.Cudnn.TF32}, {"weights_only", p.WeightsOnly},
 	}
 }
 
@@ -112,9 +118,9 @@ type FallbackStage = Enum[fallbackStages]
 
 type fallbackStages struct{}
 
-func (fallbackStages) list() []string {
-	return []string{"unspecified", "compile", "warmup", "runtime", "recompile_limit"}
-}
+func (fallbackStages) list() []string { return fallbackStageNames[:] }
+
+var fallbackStageNames = [...]string{"unspecified", "compile", "warmup", "runtime", "recompile_limit"}
 
 // The stages of a compile fallback.
 const (
@@ -144,9 +150,7 @@ func (x CompileFallback) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	need(&c, "incarnation", x.Incarnation > 0)
-	if x.Seed != "" {
-		needID(&c, "seed", x.Seed)
-	}
+	mayID(&c, "seed", x.Seed)
 	needEnum(&c, "stage", x.Stage)
 	needText(&c, "reason", x.Reason)
 	return c.result()
@@ -161,6 +165,17 @@ type CompileFellBack struct {
 	Stage  FallbackStage
 	Reason string
 	Count  uint32 // fallbacks of that seed since it germinated, or of the host in this run; this one included
+}
+
+// Validate implements Event.
+func (x CompileFellBack) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	mayID(&c, "seed", x.Seed)
+	needEnum(&c, "stage", x.Stage)
+	need(&c, "reason", x.Reason != "")
+	need(&c, "count", x.Count > 0)
+	return c.result()
 }
 
 // EventKind implements Event.

@@ -12,7 +12,7 @@ func torchRun() leyline.RunOpened {
 		Posture: leyline.Posture{
 			Version: "2.8.0", Device: "cpu", Compile: leyline.SwitchOn, CompileMode: "default", Inference: leyline.SwitchOn,
 			Matmul: leyline.MatmulHighest, TF32: leyline.SwitchOff, WeightsOnly: leyline.SwitchOn,
-			CuDNN: leyline.CuDNN{Benchmark: leyline.SwitchOff, Deterministic: leyline.SwitchOn, TF32: leyline.SwitchOff},
+			Cudnn: leyline.Cudnn{Benchmark: leyline.SwitchOff, Deterministic: leyline.SwitchOn, TF32: leyline.SwitchOff},
 		},
 	}
 }
@@ -31,9 +31,9 @@ func TestTorchDeclaresEverything(t *testing.T) {
 		"inference":           func(p *leyline.Posture) { p.Inference = 0 },
 		"matmul":              func(p *leyline.Posture) { p.Matmul = 0 },
 		"tf32":                func(p *leyline.Posture) { p.TF32 = 0 },
-		"cudnn_benchmark":     func(p *leyline.Posture) { p.CuDNN.Benchmark = 0 },
-		"cudnn_deterministic": func(p *leyline.Posture) { p.CuDNN.Deterministic = 0 },
-		"cudnn_tf32":          func(p *leyline.Posture) { p.CuDNN.TF32 = 0 },
+		"cudnn.benchmark":     func(p *leyline.Posture) { p.Cudnn.Benchmark = 0 },
+		"cudnn.deterministic": func(p *leyline.Posture) { p.Cudnn.Deterministic = 0 },
+		"cudnn.tf32":          func(p *leyline.Posture) { p.Cudnn.TF32 = 0 },
 		"weights_only":        func(p *leyline.Posture) { p.WeightsOnly = 0 },
 	} {
 		x := torchRun()
@@ -135,11 +135,11 @@ func TestDecisionMetadata(t *testing.T) {
 		t.Errorf("reads %v, %v", v, ok)
 	}
 	for field, change := range map[string]func(*leyline.DecisionMetadata){
-		"metadata.reason":            func(d *leyline.DecisionMetadata) { d.Reason = 200 },
-		"metadata.scores[1].value":   func(d *leyline.DecisionMetadata) { d.Scores[1].Value = 2 },
-		"metadata.scores[1].kind":    func(d *leyline.DecisionMetadata) { d.Scores[1].Kind = leyline.ScoreValue },
-		"metadata.coverage[0].ratio": func(d *leyline.DecisionMetadata) { d.Coverage[0].Ratio = -1 },
-		"metadata.coverage[0].group": func(d *leyline.DecisionMetadata) { d.Coverage[0].Group = "" },
+		"reason":            func(d *leyline.DecisionMetadata) { d.Reason = 200 },
+		"scores[1].value":   func(d *leyline.DecisionMetadata) { d.Scores[1].Value = 2 },
+		"scores[1].kind":    func(d *leyline.DecisionMetadata) { d.Scores[1].Kind = leyline.ScoreValue },
+		"coverage[0].ratio": func(d *leyline.DecisionMetadata) { d.Coverage[0].Ratio = -1 },
+		"coverage[0].group": func(d *leyline.DecisionMetadata) { d.Coverage[0].Group = "" },
 	} {
 		d := good
 		d.Scores = append([]leyline.Score(nil), good.Scores...)

@@ -5,9 +5,9 @@ type ReportOutcome = Enum[reportOutcomes]
 
 type reportOutcomes struct{}
 
-func (reportOutcomes) list() []string {
-	return []string{"unspecified", "success", "neutral", "regression", "aborted"}
-}
+func (reportOutcomes) list() []string { return reportOutcomeNames[:] }
+
+var reportOutcomeNames = [...]string{"unspecified", "success", "neutral", "regression", "aborted"}
 
 // The outcomes of a field report.
 const (
@@ -69,36 +69,37 @@ func (r FieldReport) Validate() error {
 	needID(&c, "seed", r.Seed)
 	needID(&c, "blueprint", r.Blueprint)
 	needEnum(&c, "outcome", r.Outcome)
-	r.Delta.check(&c, "delta")
+	c.part("delta", r.Delta.Validate())
 	need(&c, "window_epochs", r.WindowEpochs > 0)
 	need(&c, "issued_at", r.IssuedAt > 0)
 	needText(&c, "policy", r.Policy)
 	bound(&c, "follow_ups", len(r.FollowUps), MaxMitigations)
 	for i, m := range r.FollowUps {
-		needEnum(&c, at("follow_ups", i)+".kind", m.Kind)
-		need(&c, at("follow_ups", i)+".record", m.Record > 0)
-		text(&c, at("follow_ups", i)+".why", m.Why, MaxText)
+		c.element("follow_ups", i)
+		needEnum(&c, "kind", m.Kind)
+		need(&c, "record", m.Record > 0)
+		text(&c, "why", m.Why, MaxText)
 	}
+	c.leave()
 	text(&c, "notes", r.Notes, MaxText)
 	return c.result()
 }
 
-func (d FieldReportDelta) check(c *check, field string) {
-	for _, f := range []struct {
-		name  string
-		value float64
-	}{
-		{"loss", d.Loss}, {"parameters", d.Parameters}, {"risk_index", d.RiskIndex}, {"risk_score", d.RiskScore},
-		{"policy_ms", d.PolicyMs}, {"hook_ms", d.HookMs}, {"kasmina_apply_ms", d.KasminaApplyMs}, {"kasmina_end_ms", d.KasminaEndMs},
-	} {
-		finite(c, field+"."+f.name, f.value)
-	}
-	unit(c, field+".risk_score", d.RiskScore)
+// Validate returns a *Refusal that names the first figure that is not finite or
+// out of its range.
+func (d FieldReportDelta) Validate() error {
+	var c check
+	finite(&c, "loss", d.Loss)
+	finite(&c, "parameters", d.Parameters)
+	finite(&c, "risk_index", d.RiskIndex)
+	unit(&c, "risk_score", d.RiskScore)
 	for _, f := range []struct {
 		name  string
 		value float64
 	}{{"policy_ms", d.PolicyMs}, {"hook_ms", d.HookMs}, {"kasmina_apply_ms", d.KasminaApplyMs}, {"kasmina_end_ms", d.KasminaEndMs}} {
-		notNegative(c, field+"."+f.name, f.value)
+		finite(&c, f.name, f.value)
+		notNegative(&c, f.name, f.value)
 	}
-	extras(c, field+".extra", d.Extra)
+	extras(&c, "extra", d.Extra)
+	return c.result()
 }

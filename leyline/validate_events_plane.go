@@ -45,6 +45,9 @@ func (x ConfigAdopted) Validate() error {
 	need(&c, "config.kasmina", x.Config.Kasmina != KasminaConfig{})
 	need(&c, "config.plane", x.Config.Plane != PlaneConfig{})
 	need(&c, "config.log", x.Config.Log.SegmentMiB > 0)
+	need(&c, "config.posture", len(x.Config.Posture.Frameworks) > 0)
+	need(&c, "config.breaker", x.Config.Breaker != BreakerConfig{})
+	need(&c, "config.telemetry", x.Config.Telemetry != TelemetryConfig{})
 	return c.result()
 }
 

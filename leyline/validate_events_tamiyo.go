@@ -61,6 +61,9 @@ func (x CommandProposed) Validate() error {
 		x.Seed.check(&c)
 	}
 	need(&c, "why", x.Why != "")
+	need(&c, "metadata.policy", x.Metadata.Policy != "")
+	needEnum(&c, "metadata.reason", x.Metadata.Reason)
+	c.part("metadata", x.Metadata.Validate())
 	return c.result()
 }
 

@@ -30,6 +30,8 @@ func (x RunResumed) Validate() error {
 	}
 	need(&c, "quiet_by", x.QuietBy > 0)
 	mayID(&c, "rollback", x.Rollback)
+	needText(&c, "posture.version", x.Posture.Version)
+	needText(&c, "posture.device", x.Posture.Device)
 	return c.result()
 }
 

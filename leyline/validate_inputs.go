@@ -53,7 +53,7 @@ func (x RunOpened) Validate() error {
 	needID(&c, "run", x.Run)
 	needText(&c, "workload", x.Workload)
 	needText(&c, "framework", x.Framework)
-	x.Posture.check(&c, x.Framework)
+	c.part("posture", x.Posture.validate(x.Framework))
 	need(&c, "tasks", len(x.Tasks) > 0)
 	bound(&c, "tasks", len(x.Tasks), MaxTasks)
 	distinct(&c, "tasks", x.Tasks)
@@ -114,7 +114,7 @@ func (x StepObserved) Validate() error {
 		notNegative(&c, "leak", s.Leak)
 	}
 	c.leave()
-	x.Metrics.check(&c, "metrics")
+	c.part("metrics", x.Metrics.Validate())
 	return c.result()
 }
 

@@ -33,7 +33,7 @@ func Posture(c *leyline.PostureConfig, framework string, p leyline.Posture) *ley
 	}
 	if field, is, want := c.Unmet(p); field != "" {
 		return posture("posture."+field, is.String(), fmt.Sprintf("is not what the baseline demands, %s", want),
-			fmt.Sprintf("switch it, or set posture.%s to any", field))
+			fmt.Sprintf("switch it, or set posture.%s to any", strings.ReplaceAll(field, ".", "_")))
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ func torch() leyline.Posture {
 	return leyline.Posture{
 		Version: "2.8.0+cu128", Device: "cuda:0", Compile: leyline.SwitchOn, CompileMode: "reduce-overhead",
 		Inference: leyline.SwitchOn, Matmul: leyline.MatmulHigh, TF32: leyline.SwitchOn, WeightsOnly: leyline.SwitchOn,
-		CuDNN: leyline.CuDNN{Benchmark: leyline.SwitchOn, Deterministic: leyline.SwitchOff, TF32: leyline.SwitchOn},
+		Cudnn: leyline.Cudnn{Benchmark: leyline.SwitchOn, Deterministic: leyline.SwitchOff, TF32: leyline.SwitchOn},
 	}
 }
 
@@ -47,9 +47,9 @@ func TestPosture(t *testing.T) {
 		{name: "mode not listed", framework: "torch", baseline: func(x *c) { x.CompileModes = []string{"default"} }, field: "posture.compile_mode", says: "[default]"},
 		{name: "mode of code that is not compiled", framework: "torch", posture: func(x *p) { x.Compile = leyline.SwitchOff }, baseline: func(x *c) { x.CompileModes = []string{"default"} }},
 		{name: "tf32", framework: "torch", baseline: func(x *c) { x.TF32 = leyline.DemandOff }, field: "posture.tf32"},
-		{name: "cudnn benchmark", framework: "torch", baseline: func(x *c) { x.CuDNNBenchmark = leyline.DemandOff }, field: "posture.cudnn_benchmark"},
-		{name: "cudnn deterministic", framework: "torch", baseline: func(x *c) { x.CuDNNDeterministic = leyline.DemandOn }, field: "posture.cudnn_deterministic"},
-		{name: "cudnn tf32", framework: "torch", baseline: func(x *c) { x.CuDNNTF32 = leyline.DemandOff }, field: "posture.cudnn_tf32"},
+		{name: "cudnn benchmark", framework: "torch", baseline: func(x *c) { x.CuDNNBenchmark = leyline.DemandOff }, field: "posture.cudnn.benchmark"},
+		{name: "cudnn deterministic", framework: "torch", baseline: func(x *c) { x.CuDNNDeterministic = leyline.DemandOn }, field: "posture.cudnn.deterministic"},
+		{name: "cudnn tf32", framework: "torch", baseline: func(x *c) { x.CuDNNTF32 = leyline.DemandOff }, field: "posture.cudnn.tf32"},
 		{name: "precision", framework: "torch", baseline: func(x *c) { x.MatmulPrecisions = []string{"highest"} }, field: "posture.matmul", says: "[highest]"},
 		{name: "device", framework: "torch", baseline: func(x *c) { x.Devices = []string{"cpu"} }, field: "posture.device", says: "cuda:0"},
 		{name: "kind of device", framework: "torch", baseline: func(x *c) { x.Devices = []string{"cuda"} }},

@@ -18,7 +18,7 @@ func planeEvents() []Case[leyline.Event] {
 		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
 		event("", "boot origin previous? admin_key boots decider clean?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
-		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log"), nil),
+		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
 		event("", within("key", "id public issuer kinds kinds[0]")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
@@ -30,8 +30,8 @@ func runEvents() []Case[leyline.Event] {
 	const assessed = " confirms? confirms[0] first_good? limit? "
 	return []Case[leyline.Event]{
 		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
-		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?", nil),
-		event("from the beginning", "run incarnation lineage? snapshot? step? lost? quiet_by rollback?",
+		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?"+posture, nil),
+		event("from the beginning", "run incarnation lineage? snapshot? step? lost? quiet_by rollback?"+posture,
 			func(x *leyline.RunResumed) { x.Snapshot, x.Step = "", 0 }),
 		event[leyline.RunEnded]("that went well", "run step? outcome digest", nil),
 		event("that failed", "run step? outcome digest?", func(x *leyline.RunEnded) { x.Outcome = leyline.OutcomeFailed }),
@@ -76,9 +76,12 @@ func policyEvents() []Case[leyline.Event] {
 		event[leyline.ConservativeLeft]("", "run step healthy", nil),
 		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked), nil),
 		event[leyline.ActionNone]("", "run step reason request?", nil),
-		event[leyline.CommandProposed]("to germinate", "run step kind why"+within("seed", germinates), nil),
-		event("to pause", "run step kind why"+within("seed", unused),
-			func(x *leyline.CommandProposed) { x.Kind = leyline.CommandPause }),
+		event("to germinate", "run step kind why"+within("seed", germinates)+metadata, one),
+		event("to pause", "run step kind why"+within("seed", unused)+metadata,
+			func(x *leyline.CommandProposed) {
+				one(x)
+				x.Kind = leyline.CommandPause
+			}),
 		event[leyline.PolicyAsked]("", "run step deadline", nil),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),
 	}
@@ -124,6 +127,15 @@ func seedEvents() []Case[leyline.Event] {
 		event[leyline.BlendConfigured]("", "run seed plan.mode plan.total_steps plan.temperature loss?", nil),
 		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
 		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated?", nil),
+		event[leyline.CompileFellBack]("", "run step? seed? stage reason count", nil),
+		event[leyline.BreakerMoved]("that counted", "run breaker action from to reason failures? successes? until? until_step?", nil),
+		event("that opened", "run breaker action from to reason failures? successes? until until_step?",
+			func(x *leyline.BreakerMoved) { x.To, x.UntilStep = leyline.BreakerOpen, 0 }),
 		event[leyline.ContributionMeasured]("", "run seed step probes accuracy? loss? mean_accuracy? mean_loss? next", nil),
 	}
+}
+
+// one leaves one entry of each list that has to be ascending.
+func one(x *leyline.CommandProposed) {
+	x.Metadata.Scores, x.Metadata.Coverage = x.Metadata.Scores[:1], x.Metadata.Coverage[:1]
 }

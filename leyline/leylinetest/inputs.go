@@ -1,12 +1,21 @@
 package leylinetest
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"strings"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 const (
 	envelope  = "payload_type payload key_id signature"
 	blueprint = "blueprint kernel digest bytes risk? quarantine?"
-	plan      = "run resume? workload framework tasks tasks[0] seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
+	posture   = " posture.version posture.device posture.compile? posture.compile_mode? posture.inference? posture.matmul? posture.tf32?" +
+		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?"
+	planned = " tasks tasks[0] seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0]"
+	plan     = "run resume? workload framework" + posture + planned
+	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
+		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
 	blend = "blend.mode? blend.total_steps? blend.temperature?"
 )
 
@@ -21,12 +30,17 @@ func Inputs() []Case[leyline.Input] {
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
 		input[leyline.BlueprintRegistered]("", blueprint, nil),
 		input[leyline.RunOpened]("", plan, nil),
+		input("of torch", "run resume? workload framework"+strings.ReplaceAll(posture, "?", "")+planned,
+			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
 		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?", nil),
 		input("that failed", "run incarnation step? outcome digest? reason?",
 			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "run incarnation step losses gram seed? samples learn_rate? seeds?"+
-			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss?")+" forward_ns? previous_ns?",
-			func(x *leyline.StepObserved) { x.Gram = []float64{1, 0.5, 0.5, 1} }),
+			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?",
+			func(x *leyline.StepObserved) {
+				x.Gram = []float64{1, 0.5, 0.5, 1}
+				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
+			}),
 		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples", nil),
 		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause?",
 			nil),
@@ -50,6 +64,7 @@ func Inputs() []Case[leyline.Input] {
 			func(x *leyline.PolicyAnswered) { x.Command.Operation = leyline.OpUnknown }),
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
+		input[leyline.CompileFallback]("", "run incarnation step? seed? stage reason", nil),
 	}
 }
 

@@ -111,13 +111,16 @@ func within(part, fields string) string {
 
 // leaves are struct types that count as one field.
 var leaves = map[reflect.Type]bool{
-	reflect.TypeFor[leyline.EffectID]():      true,
-	reflect.TypeFor[leyline.Moments]():       true,
-	reflect.TypeFor[leyline.TolariaConfig](): true,
-	reflect.TypeFor[leyline.TamiyoConfig]():  true,
-	reflect.TypeFor[leyline.KasminaConfig](): true,
-	reflect.TypeFor[leyline.PlaneConfig]():   true,
-	reflect.TypeFor[leyline.LogConfig]():     true,
+	reflect.TypeFor[leyline.EffectID]():        true,
+	reflect.TypeFor[leyline.Moments]():         true,
+	reflect.TypeFor[leyline.TolariaConfig]():   true,
+	reflect.TypeFor[leyline.TamiyoConfig]():    true,
+	reflect.TypeFor[leyline.KasminaConfig]():   true,
+	reflect.TypeFor[leyline.PlaneConfig]():     true,
+	reflect.TypeFor[leyline.LogConfig]():       true,
+	reflect.TypeFor[leyline.PostureConfig]():   true,
+	reflect.TypeFor[leyline.BreakerConfig]():   true,
+	reflect.TypeFor[leyline.TelemetryConfig](): true,
 }
 
 // walk visits every field, before what is below it.

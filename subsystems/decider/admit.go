@@ -3,7 +3,6 @@ package decider
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"

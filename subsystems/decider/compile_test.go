@@ -17,7 +17,7 @@ func (w *world) compiling() {
 	p.Posture = leyline.Posture{
 		Version: "2.8.0+cpu", Device: "cpu", Compile: leyline.SwitchOn, CompileMode: "default", Inference: leyline.SwitchOn,
 		Matmul: leyline.MatmulHighest, TF32: leyline.SwitchOff, WeightsOnly: leyline.SwitchOn,
-		CuDNN: leyline.CuDNN{Benchmark: leyline.SwitchOff, Deterministic: leyline.SwitchOn, TF32: leyline.SwitchOff},
+		Cudnn: leyline.Cudnn{Benchmark: leyline.SwitchOff, Deterministic: leyline.SwitchOn, TF32: leyline.SwitchOff},
 	}
 	w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
 }

@@ -22,7 +22,7 @@ func TestSnapshotIsWhatThePlaneReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	open, err := p.Open(ctx, leyline.RunOpened{
-		Run: "run-1", Workload: "test", Framework: "go-gonum", Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 9,
+		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu"}, Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 9,
 	})
 	if err != nil {
 		t.Fatal(err)

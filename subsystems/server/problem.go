@@ -63,6 +63,13 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalUnknownTimer:     http.StatusNotFound,
 	leyline.RefusalUnknownBlueprint: http.StatusNotFound,
 	leyline.RefusalDiskLow:          http.StatusServiceUnavailable,
+	leyline.RefusalCompileOff:       http.StatusUnprocessableEntity,
+	leyline.RefusalMissingKernel:    http.StatusNotFound,
+	leyline.RefusalKernelDigest:     http.StatusUnprocessableEntity,
+	leyline.RefusalKernelSize:       http.StatusUnprocessableEntity,
+	leyline.RefusalQuarantine:       http.StatusForbidden,
+	leyline.RefusalArtifact:         http.StatusUnprocessableEntity,
+	leyline.RefusalLogits:           http.StatusUnprocessableEntity,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

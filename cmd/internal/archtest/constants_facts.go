@@ -117,8 +117,8 @@ func unitOf(name string, t types.Type) unit {
 func (fs facts) declarations(t *typed, f *File) {
 	ast.Inspect(f.AST, func(n ast.Node) bool {
 		switch n := n.(type) {
-		case *ast.FuncDecl:
-			if n.Recv != nil && n.Name.Name == "list" {
+		case *ast.ValueSpec:
+			if len(n.Names) == 1 && strings.HasSuffix(n.Names[0].Name, memberSuffix) {
 				fs.members(n)
 			}
 		case *ast.CompositeLit:
@@ -132,9 +132,12 @@ func (fs facts) declarations(t *typed, f *File) {
 	})
 }
 
-// members enters the names that a method list of an enum returns.
-func (fs facts) members(list *ast.FuncDecl) {
-	ast.Inspect(list.Body, func(n ast.Node) bool {
+// memberSuffix ends the name of the variable that lists the members of an enum.
+const memberSuffix = "Names"
+
+// members enters the names of an enum's members.
+func (fs facts) members(list *ast.ValueSpec) {
+	ast.Inspect(list, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 			if text, err := strconv.Unquote(lit.Value); err == nil {
 				fs.name(text, "a member of an enum")

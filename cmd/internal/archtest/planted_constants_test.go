@@ -24,7 +24,9 @@ type Enum[S any] uint8
 
 type healths struct{}
 
-func (healths) list() []string { return []string{"unset", "non_finite", "CULLED", "open"} }
+func (healths) list() []string { return healthNames[:] }
+
+var healthNames = [...]string{"unset", "non_finite", "CULLED", "open"}
 
 type Health = Enum[healths]
 
