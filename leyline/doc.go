@@ -53,4 +53,7 @@
 // directives that became durable since the trainer's cursor. Directives are
 // the only way a plane asks for anything: run a verified command, restore a
 // snapshot, halt.
+//
+// Beside that, a plane publishes the highest emergency level where a trainer on the
+// same machine sees it without asking: package signal.
 package leyline

@@ -62,11 +62,12 @@ type Signer interface {
 	Sign(payloadType string, payload []byte) leyline.Envelope
 }
 
-// Signal publishes the emergency level to processes that share the machine.
+// Signal publishes the emergency level to processes that share the machine:
+// a Writer of leyline/signal.
 type Signal interface {
-	// Set publishes a level and a reason.
+	// Set publishes a level and a reason. It does not wait for anything.
 	Set(level leyline.EmergencyLevel, reason string) error
-	// Get returns what is published.
+	// Get returns what is published; the level is unset if nothing ever was.
 	Get() (leyline.EmergencyLevel, string, error)
 }
 

@@ -57,6 +57,7 @@ var Table = []Rule{
 	{Package: "leyline/guard", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "leyline/sign", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
+	{Package: "leyline/signal", Own: []string{"leyline"}, Third: []string{xsys}},
 	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
@@ -80,7 +81,7 @@ var Table = []Rule{
 	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
-	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog, xsys}},
+	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog}},
 
 	{Package: "replay", Own: replayImports},

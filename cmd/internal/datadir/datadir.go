@@ -12,6 +12,7 @@ import (
 
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/signal"
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/subsystems/plane"
 )
@@ -58,7 +59,7 @@ type Dir struct {
 	Path    string
 	Created bool // its log was made by this Open
 	Keys    Keys
-	Signal  *plane.FileSignal
+	Signal  *signal.Writer
 
 	log     *eventlog.Log
 	kernels *os.Root
@@ -113,7 +114,7 @@ func (d *Dir) open(o Options) error {
 	if err := d.openKernels(); err != nil {
 		return err
 	}
-	d.Signal, err = plane.OpenSignal(d.path(signalName))
+	d.Signal, err = signal.OpenWriter(d.path(signalName))
 	return err
 }
 

@@ -8,7 +8,7 @@
 //	log/            package eventlog
 //	projections.db  package boltstore; a cache
 //	snapshots/RUN/  files that trainers wrote, one directory per run
-//	signal          the emergency signal, 64 bytes
+//	signal          package signal: the emergency signal, 64 bytes
 //	kernels/        the kernel store; every fetch checks the digest
 //	telemetry/      emergency.jsonl, computed from the log; deletable
 //	controls/RUN/   data directories of runs that a run was compared with

@@ -1,0 +1,88 @@
+package signal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Now reads CLOCK_MONOTONIC, the clock that the page is stamped with.
+func Now() (time.Duration, error) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0, fmt.Errorf("cannot read the monotonic clock: %w", err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// open opens the file at path, which is neither a link nor anything but a file.
+func open(path string, flag int) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, 0, fmt.Errorf("cannot open the emergency signal: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is no regular file", ErrFile, path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// wrongSize tells of a file that is not as long as a page.
+func wrongSize(path string, size int64) error {
+	return fmt.Errorf("%w: %s has %d bytes; want %d", ErrFile, path, size, Size)
+}
+
+// mapping is a mapped page and the memory to give back.
+type mapping struct {
+	*page
+	memory []byte
+}
+
+// mapPage maps a file of the right length. A mapping begins at the start of a
+// page of the machine, so the words are aligned.
+func mapPage(f *os.File, protection int) (mapping, error) {
+	m, err := unix.Mmap(int(f.Fd()), 0, Size, protection, unix.MAP_SHARED)
+	if err != nil {
+		return mapping{}, fmt.Errorf("cannot map the emergency signal: %w", err)
+	}
+	return mapping{page: (*page)(unsafe.Pointer(&m[0])), memory: m}, nil
+}
+
+// unmap may be called twice.
+func (m *mapping) unmap() error {
+	if m.page == nil {
+		return nil
+	}
+	err := unix.Munmap(m.memory)
+	*m = mapping{}
+	return err
+}
+
+// guarded calls do, which touches a page, and turns a fault of the memory into
+// an error. Without this the process would end.
+func guarded(do func()) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case interface {
+			error
+			Addr() uintptr
+		}:
+			err = fmt.Errorf("%w: %w", ErrFault, r)
+		default:
+			panic(r)
+		}
+	}()
+	do()
+	return nil
+}
