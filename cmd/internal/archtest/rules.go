@@ -58,6 +58,7 @@ var Table = []Rule{
 	{Package: "leyline/sign", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
 	{Package: "leyline/signal", Own: []string{"leyline"}, Third: []string{xsys}},
+	{Package: "leyline/python", Purity: Timeless},
 	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
