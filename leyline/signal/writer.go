@@ -53,7 +53,7 @@ func (w *Writer) take(path string, size int64) error {
 		size = Size
 	}
 	if size != Size {
-		return wrongSize(path, size)
+		return fmt.Errorf("%w; remove it while nobody uses it, and it is made anew", wrongSize(path, size))
 	}
 	var err error
 	w.mapping, err = mapPage(w.file, unix.PROT_READ|unix.PROT_WRITE)

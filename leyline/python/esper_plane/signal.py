@@ -26,8 +26,9 @@ What this module relies on:
   compilers for x86-64 and arm64 turn into one load. A slice may be torn at any
   byte, so no slice of the page is ever taken.
 * Taking and giving back a lock orders memory (POSIX, "Memory Synchronization"), so
-  doing so twice keeps the loads before and after it apart. Neither the interpreter
-  nor its global lock promises that, and arm64 reorders loads.
+  doing so twice keeps the loads before and after it apart. CPython's locks are
+  semaphores of POSIX, or built on sequentially consistent atomics. Neither the
+  interpreter nor its global lock promises any order, and arm64 reorders loads.
 
 Nothing is relied on for ``raised``: it reads one byte.
 """
