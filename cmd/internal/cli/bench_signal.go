@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 type benchSignalFlags struct{ benchFlags }
@@ -28,7 +27,7 @@ func newBenchSignal(a *app) *cobra.Command {
 			"  page-python     the same, polled by the reader in Python, if python3 is here\n" +
 			"  socket-polled   a byte through a Unix domain socket, polled in Go: a read that\n                  returns at once, over and over\n" +
 			"  socket-blocked  the same, with a reader that sleeps until the byte is there\n\n" +
-			"First on the machine as it is, then beside as many busy processes as there are CPUs,\nwhere a reader that polls has no CPU of its own and mostly waits for its turn. Every\nreader is a process of its own and sees a hundred halts before the next one has its\nturn; the first halt of each process is not counted. ns/poll is the median of how\nlong one poll takes, with its part of the loop. With the defaults it takes about two minutes.",
+			"First on the machine as it is, then beside as many busy processes as there are CPUs,\nwhere a reader that polls has no CPU of its own and mostly waits for its turn. Every\nreader is a process of its own and sees a hundred halts before the next one has its\nturn; the first halt of each process is not counted. ns/poll is the median of how\nlong one poll takes, with its part of the loop. With the defaults it takes about half a minute.",
 		Example: "  esper bench signal\n  esper bench signal --rounds 200 --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.benchSignal(cmd.Context(), f) },
@@ -51,7 +50,7 @@ type signalReport struct {
 type signalLoad struct {
 	Name    string
 	Burners int     // processes that keep a CPU busy each
-	Before  float64 `json:"load_average_before"` // of a minute, burners not included
+	Others  float64 `json:"cpu_share_of_others"` // of all CPUs, just before
 	Readers []signalCell
 }
 
@@ -123,16 +122,20 @@ func findPython(ctx context.Context) (version, interpreter string, err error) {
 	return lines[0], lines[1], nil
 }
 
+// tolerable is how much others may use of the CPUs without being mentioned.
+const tolerable = 0.1
+
 // turn is how many halts a reader sees before the next one has its turn.
 const turn = 100
 
 // measure lets every reader see so many halts.
 func (l *signalLoad) measure(ctx context.Context, readers []signalReader, rounds int, say func(string, ...any)) (err error) {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return fmt.Errorf("cannot tell the load of the machine: %w", err)
+	if l.Others, err = cpuShare(ctx); err != nil {
+		return err
 	}
-	l.Before = float64(info.Loads[0]) / (1 << 16)
+	if l.Others > tolerable {
+		say("other processes use %.0f%% of the CPUs; what follows is not of a machine that is %s", 100*l.Others, l.Name)
+	}
 	say("%s: %d halts for each of %d readers ...", l.Name, rounds, len(readers))
 	stop, err := startBurners(ctx, l.Burners)
 	defer func() { err = errors.Join(err, stop()) }()
@@ -192,7 +195,7 @@ func (a *app) printSignal(rep signalReport) error {
 	}
 	fmt.Fprintf(a.out, "%s, %s\n%d halts for each reader; us from before the write to after the read\n", rep.Host, python, rep.Rounds)
 	for _, l := range rep.Loads {
-		fmt.Fprintf(a.out, "%s: %d busy processes beside it; load average before %.2f\n", l.Name, l.Burners, l.Before)
+		fmt.Fprintf(a.out, "%s: %d busy processes beside it; others used %.0f%% of the CPUs just before\n", l.Name, l.Burners, 100*l.Others)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	fmt.Fprint(w, "machine\treader\tmin us\tp50 us\tp90 us\tp99 us\tmax us\tunder 1 ms\tns/poll\n")

@@ -232,26 +232,3 @@ func (p *benchProcess) stop() error {
 	}
 	return err
 }
-
-// startBurners keeps so many CPUs busy until stop, which is never nil.
-func startBurners(ctx context.Context, n int) (stop func() error, err error) {
-	var all []*benchProcess
-	stop = func() (err error) {
-		for _, p := range all {
-			err = errors.Join(err, p.stop())
-		}
-		return err
-	}
-	for range n {
-		c, err := benchChild(ctx, roleBurn)
-		if err != nil {
-			return stop, err
-		}
-		p, err := startChild(c)
-		if err != nil {
-			return stop, fmt.Errorf("cannot keep a CPU busy: %w", err)
-		}
-		all = append(all, p)
-	}
-	return stop, nil
-}

@@ -25,7 +25,7 @@ func TestBenchSignal(t *testing.T) {
 		Loads  []struct {
 			Name    string
 			Burners int
-			Before  *float64 `json:"load_average_before"`
+			Others  *float64 `json:"cpu_share_of_others"`
 			Readers []struct {
 				Name                    string
 				Halts                   int
@@ -62,7 +62,7 @@ func TestBenchSignal(t *testing.T) {
 				t.Errorf("%s: %+v", l.Name, r)
 			}
 		}
-		if diff := cmp.Diff(want, names); diff != "" || l.Before == nil {
+		if diff := cmp.Diff(want, names); diff != "" || l.Others == nil || *l.Others < 0 || *l.Others > 1 {
 			t.Errorf("%s: %s", l.Name, diff)
 		}
 	}
