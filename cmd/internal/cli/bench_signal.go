@@ -134,7 +134,7 @@ func (l *signalLoad) measure(ctx context.Context, readers []signalReader, rounds
 		return err
 	}
 	if l.Others > tolerable {
-		say("other processes use %.0f%% of the CPUs; what follows is not of a machine that is %s", 100*l.Others, l.Name)
+		say("other processes use %.0f%% of the CPUs, and delay the readers too: measure again on a quiet machine", 100*l.Others)
 	}
 	say("%s: %d halts for each of %d readers ...", l.Name, rounds, len(readers))
 	stop, err := startBurners(ctx, l.Burners)
