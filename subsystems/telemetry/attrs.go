@@ -7,17 +7,6 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// The units of metrics.
-const (
-	unitMs    = "ms"
-	unitRatio = "ratio"
-	unitCount = "count"
-	unitLoss  = "loss"
-	unitBool  = "bool"
-	unitGrad  = "grad"
-	unitState = "state"
-)
-
 // The attribute keys. Where SPEC.md names a key, it is that name.
 const (
 	keyAction      = "action"
@@ -37,6 +26,7 @@ const (
 	keyDigest      = "digest"
 	keyFaultStep   = "fault_step"
 	keyFigure      = "figure"
+	keyFirst       = "first"
 	keyField       = "field"
 	keyFree        = "free_bytes"
 	keyFrom        = "from"
@@ -49,17 +39,21 @@ const (
 	keyIssuer      = "issuer"
 	keyKey         = "key_id"
 	keyKind        = "kind"
+	keyLast        = "last"
 	keyLatency     = "latency_ms"
 	keyLevel       = "level"
 	keyLimit       = "limit"
 	keyLineage     = "lineage"
 	keyLoss        = "loss"
 	keyLost        = "lost_step"
+	keyMethod      = "method"
 	keyMode        = "mode"
 	keyOperation   = "operation"
 	keyOrigin      = "origin"
 	keyOutcome     = "outcome"
+	keyPackets     = "packets"
 	keyPassed      = "passed"
+	keyPriority    = "priority"
 	keyReason      = "reason"
 	keyRequest     = "request_id"
 	keyRollback    = "rollback_id"
@@ -71,6 +65,7 @@ const (
 	keyStage       = "stage"
 	keyStatus      = "status"
 	keyStep        = "step"
+	keySteps       = "steps"
 	keySubsystem   = "subsystem"
 	keySuspect     = "suspect_steps"
 	keyTask        = "task"

@@ -1,49 +1,13 @@
 package telemetry
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	l "github.com/esper-plane/esper/leyline"
 )
-
-// constant is a metric or event name of leyline/telemetry.go with its comment.
-type constant struct{ ident, kind, value, comment string }
-
-// contract reads the constants from the source, so that a name added there and
-// emitted nowhere fails a test here.
-func contract(t *testing.T) []constant {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../leyline/telemetry.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []constant
-	ast.Inspect(file, func(n ast.Node) bool {
-		if s, ok := n.(*ast.ValueSpec); ok {
-			kind, typed := s.Type.(*ast.Ident)
-			lit, literal := s.Values[0].(*ast.BasicLit)
-			if !typed || !literal {
-				t.Fatalf("cannot read constant %s", s.Names[0].Name)
-			}
-			value, err := strconv.Unquote(lit.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, constant{s.Names[0].Name, kind.Name, value, s.Comment.Text()})
-		}
-		return true
-	})
-	if len(out) < 70 {
-		t.Fatalf("found only %d constants in leyline/telemetry.go", len(out))
-	}
-	return out
-}
 
 func allPackets() []l.Packet {
 	var out []l.Packet
@@ -81,51 +45,71 @@ func allEvents() []l.TelemetryEvent {
 	return out
 }
 
-// TestEveryConstantIsReached fails when no story leads to a metric or an event,
-// and when one is emitted that is not a constant.
-func TestEveryConstantIsReached(t *testing.T) {
-	var known []string
-	for _, c := range contract(t) {
-		known = append(known, c.kind+" "+c.value)
-		switch c.kind {
-		case "MetricName":
-			if !slices.ContainsFunc(allMetrics(), func(m l.Metric) bool { return string(m.Name) == c.value }) {
-				t.Errorf("leyline.%s (%s) is never emitted", c.ident, c.value)
-			}
-		case "EventName":
-			if !slices.ContainsFunc(allEvents(), func(e l.TelemetryEvent) bool { return string(e.Name) == c.value }) {
-				t.Errorf("leyline.%s (%s) is never emitted", c.ident, c.value)
-			}
-		default:
-			t.Errorf("leyline.%s is of type %s", c.ident, c.kind)
+// TestEmittedNamesAreThoseOfTheCatalogue fails when no story leads to a name of
+// the catalogue that is emitted, and when a story leads to any other.
+func TestEmittedNamesAreThoseOfTheCatalogue(t *testing.T) {
+	for _, row := range l.Metrics() {
+		got := slices.ContainsFunc(allMetrics(), func(m l.Metric) bool { return m.Name == row.Name })
+		if want := row.Status == l.NameEmitted; got != want {
+			t.Errorf("metric %s is %s; emitted %v", row.Name, row.Status, got)
+		}
+	}
+	for _, row := range l.Events() {
+		got := slices.ContainsFunc(allEvents(), func(e l.TelemetryEvent) bool { return e.Name == row.Name })
+		if want := row.Status == l.NameEmitted; got != want {
+			t.Errorf("event %s is %s; emitted %v", row.Name, row.Status, got)
 		}
 	}
 	for _, m := range allMetrics() {
-		if !slices.Contains(known, "MetricName "+string(m.Name)) {
-			t.Errorf("metric %s is not a constant of leyline", m.Name)
+		if _, known := l.DescribeMetric(m.Name); !known {
+			t.Errorf("metric %s is not in the catalogue", m.Name)
 		}
 	}
 	for _, e := range allEvents() {
-		if !slices.Contains(known, "EventName "+string(e.Name)) {
-			t.Errorf("event %s is not a constant of leyline", e.Name)
+		if _, known := l.DescribeEvent(e.Name); !known {
+			t.Errorf("event %s is not in the catalogue", e.Name)
 		}
 	}
 }
 
-// TestLevelsAreThoseOfTheComments holds each event to the levels that the
-// comment of its constant names: no other is emitted, and each of them is.
-func TestLevelsAreThoseOfTheComments(t *testing.T) {
-	for _, c := range contract(t) {
-		if c.kind != "EventName" {
+// TestSpecNamesAreInTheCatalogue looks up every name of SPEC.md: it has a
+// meaning here or is retired with a reason, and never both.
+func TestSpecNamesAreInTheCatalogue(t *testing.T) {
+	b, err := os.ReadFile("testdata/spec-names.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for line := range strings.Lines(string(b)) {
+		kind, name, named := strings.Cut(strings.TrimSpace(line), " ")
+		if !named || kind == "#" {
+			continue
+		}
+		looked++
+		_, known := l.DescribeMetric(l.MetricName(name))
+		if kind == "event" {
+			_, known = l.DescribeEvent(l.EventName(name))
+		}
+		if _, gone := l.DescribeRetired(name); known == gone {
+			t.Errorf("%s %s: in the catalogue %v, retired %v; want one of them", kind, name, known, gone)
+		}
+	}
+	if looked < 290 {
+		t.Errorf("looked up %d names only", looked)
+	}
+}
+
+// TestLevelsAreThoseOfTheCatalogue holds each event to the levels of its row: no
+// other is emitted, and each of them is.
+func TestLevelsAreThoseOfTheCatalogue(t *testing.T) {
+	for _, row := range l.Events() {
+		if row.Status != l.NameEmitted {
 			continue
 		}
 		for _, level := range l.LevelInfo.Members() {
-			want := strings.Contains(c.comment, level.String())
-			got := slices.ContainsFunc(allEvents(), func(e l.TelemetryEvent) bool {
-				return string(e.Name) == c.value && e.Level == level
-			})
-			if got != want {
-				t.Errorf("%s at level %s: emitted %v; its comment says %q", c.value, level, got, strings.TrimSpace(c.comment))
+			got := slices.ContainsFunc(allEvents(), func(e l.TelemetryEvent) bool { return e.Name == row.Name && e.Level == level })
+			if want := slices.Contains(row.Levels, level); got != want {
+				t.Errorf("%s at level %s: emitted %v; its row says %v", row.Name, level, got, row.Levels)
 			}
 		}
 	}
@@ -136,7 +120,7 @@ func TestLevelsAreThoseOfTheComments(t *testing.T) {
 func TestEveryKindOfEventIsTold(t *testing.T) {
 	silent := []string{
 		"config.adopted", "key.enrolled", "blueprint.admitted", "action.none", "policy.asked",
-		"isolation.assessed", "snapshot.evicted", "rollback.advanced",
+		"snapshot.evicted", "rollback.advanced",
 	}
 	told := make([]bool, len(l.EventUnspecified.Members())+1)
 	seen := make([]bool, len(told))
@@ -174,46 +158,38 @@ func TestEveryRefusalNamesItsDependency(t *testing.T) {
 	}
 }
 
-// TestNamesKeepTheirShape holds every name to one list of keys and one unit.
+// TestNamesKeepTheirShape holds every name to the keys and the unit of its row.
 func TestNamesKeepTheirShape(t *testing.T) {
-	var names, shapes []string
-	check := func(name, unit string, attrs []l.Attr) {
-		shape := unit
+	keys := func(attrs []l.Attr) string {
+		var out []string
 		for _, a := range attrs {
-			shape += " " + a.Key
+			out = append(out, a.Key)
 		}
-		if i := slices.Index(names, name); i < 0 {
-			names, shapes = append(names, name), append(shapes, shape)
-		} else if shapes[i] != shape {
-			t.Errorf("%s has unit and keys %q and also %q", name, shapes[i], shape)
-		}
+		return strings.Join(out, " ")
 	}
 	for _, m := range allMetrics() {
-		check("metric "+string(m.Name), m.Unit, m.Attrs)
+		if row, _ := l.DescribeMetric(m.Name); m.Unit != row.Unit || keys(m.Attrs) != row.Keys {
+			t.Errorf("%s has unit %q and keys %q; its row says %q and %q", m.Name, m.Unit, keys(m.Attrs), row.Unit, row.Keys)
+		}
 	}
 	for _, e := range allEvents() {
-		check("event "+string(e.Name), "", e.Attrs)
+		if row, _ := l.DescribeEvent(e.Name); keys(e.Attrs) != row.Keys {
+			t.Errorf("%s has keys %q; its row says %q", e.Name, keys(e.Attrs), row.Keys)
+		}
 	}
 }
 
-// TestMetricsKeepTheirPlace holds every metric to the packet of the subsystem
-// in its name, to the units of leyline.Metric, and counters to increments of 1.
+// TestMetricsKeepTheirPlace holds every metric to the packet of the subsystem in
+// its name, and counters to increments of 1.
 func TestMetricsKeepTheirPlace(t *testing.T) {
-	units := []string{"ms", "ratio", "count", "loss", "bool", "grad", "state"}
-	check := func(source l.Subsystem, m l.Metric) {
-		if !slices.Contains(units, m.Unit) {
-			t.Errorf("%s has unit %q, which leyline.Metric does not list", m.Name, m.Unit)
-		}
-		if owner, _, _ := strings.Cut(string(m.Name), "."); owner != source.String() {
-			t.Errorf("%s is in a packet of %s", m.Name, source)
-		}
-		if IsCounter(m.Name) && m.Value != 1 {
-			t.Errorf("%s counts %v in one packet", m.Name, m.Value)
-		}
-	}
 	for _, p := range allPackets() {
 		for _, m := range p.Metrics {
-			check(p.Source, m)
+			if owner, _, _ := strings.Cut(string(m.Name), "."); owner != p.Source.String() {
+				t.Errorf("%s is in a packet of %s", m.Name, p.Source)
+			}
+			if IsCounter(m.Name) && m.Value != 1 {
+				t.Errorf("%s counts %v in one packet", m.Name, m.Value)
+			}
 		}
 	}
 }

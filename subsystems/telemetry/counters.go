@@ -3,14 +3,16 @@ package telemetry
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/esper-plane/esper/leyline"
 )
 
 // IsCounter reports whether packets carry increments of a metric, to be summed,
-// rather than its present value.
-func IsCounter(name leyline.MetricName) bool { return strings.HasSuffix(string(name), "_total") }
+// rather than its present value. The catalogue says so.
+func IsCounter(name leyline.MetricName) bool {
+	row, _ := leyline.DescribeMetric(name)
+	return row.Kind == leyline.MetricCounter
+}
 
 // Counters is the running total of every counter in the packets added to it.
 // The zero value is ready to use. It holds one row per name and attributes, and

@@ -42,7 +42,7 @@ func TestCountersOfTheStories(t *testing.T) {
 // with a plain map.
 func TestCountersAgainstASlowTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	names := []l.MetricName{"a_total", "b_total", "c", "a.b_total"}
+	names := []l.MetricName{l.MetricSnapshotsTotal, l.MetricEpochs, l.MetricTrainingLoss, l.MetricPrefetchRequests}
 	values := []string{"", "x", "y", "xy"}
 	var packets []l.Packet
 	twin := make(map[string]float64)
@@ -81,12 +81,12 @@ func TestCountersAgainstASlowTwin(t *testing.T) {
 func TestCountersAreIndependentOfPacketsAndCopies(t *testing.T) {
 	attrs := []l.Attr{{Key: "run", Value: "r1"}}
 	var c Counters
-	c.Add(l.Packet{Metrics: []l.Metric{{Name: "a_total", Value: 1, Attrs: attrs}}})
+	c.Add(l.Packet{Metrics: []l.Metric{{Name: l.MetricEpochs, Value: 1, Attrs: attrs}}})
 	attrs[0].Value = "changed in the packet"
 	copied := c.All()
 	copied[0].Attrs[0].Value = "changed in the copy"
 	copied[0].Value = 99
-	if got := c.Value("a_total", l.Attr{Key: "run", Value: "r1"}); got != 1 {
+	if got := c.Value(l.MetricEpochs, l.Attr{Key: "run", Value: "r1"}); got != 1 {
 		t.Errorf("the total for run r1 is %v, want 1", got)
 	}
 }

@@ -23,12 +23,16 @@ func (b *builder) commands(e leyline.Event) {
 	case leyline.CommandRejected:
 		b.rejected(x)
 	case leyline.CommandSettled:
+		b.at(leyline.SubsystemTolaria, x.Run).duration(leyline.MetricKasminaLastMs, x.TookNs, text(keyRun, x.Run))
 		if x.Outcome != leyline.OutcomeOK {
 			b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameCommandFailed, leyline.LevelCritical,
 				text(keyRun, x.Run), text(keyCommand, x.Command), name(keyOutcome, x.Outcome),
 				text(keyReason, x.Reason), took(x.TookNs))
 		}
 	case leyline.CommandExpired:
+		if x.Outcome == leyline.OutcomeDeadline {
+			b.at(leyline.SubsystemTolaria, x.Run).count(leyline.MetricKasminaTimeouts, text(keyRun, x.Run))
+		}
 		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameCommandExpired, leyline.LevelCritical,
 			text(keyRun, x.Run), text(keyCommand, x.Command), name(keyOutcome, x.Outcome))
 	}
@@ -55,18 +59,41 @@ func (b *builder) seeds(e leyline.Event) {
 	case leyline.SeedMoved:
 		b.moved(x)
 	case leyline.BlendConfigured:
-		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameBlendConfig, leyline.LevelInfo,
-			text(keyRun, x.Run), text(keySeed, x.Seed), name(keyMode, x.Plan.Mode),
-			whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature), number(keyLoss, x.Loss))
+		b.blend(x)
 	case leyline.BlendStepped:
-		b.at(leyline.SubsystemKasmina, x.Run).alpha(x.Run, x.Seed, x.Alpha, x.AlphaStep)
+		s := b.at(leyline.SubsystemKasmina, x.Run)
+		s.alpha(x.Run, x.Seed, x.Alpha, x.AlphaStep)
+		s.metric(leyline.MetricBlendComplete, truth(x.Complete), text(keyRun, x.Run), text(keySeed, x.Seed))
+		if x.Complete {
+			s.count(leyline.MetricBlendCompletions, text(keyRun, x.Run))
+		}
 	}
+}
+
+// blend reports how a seed will be blended in.
+func (b *builder) blend(x leyline.BlendConfigured) {
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed, mode := text(keyRun, x.Run), text(keySeed, x.Seed), name(keyMode, x.Plan.Mode)
+	s.count(leyline.MetricBlendConfigurations, run, mode)
+	s.metric(leyline.MetricBlendTotalSteps, float64(x.Plan.TotalSteps), run, seed)
+	s.metric(leyline.MetricBlendTemperature, x.Plan.Temperature, run, seed)
+	s.metric(leyline.MetricBlendLoss, x.Loss, run, seed)
+	s.metric(leyline.MetricBlendComplete, 0, run, seed)
+	s.event(leyline.NameBlendConfig, leyline.LevelInfo, run, seed, mode,
+		whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature), number(keyLoss, x.Loss))
 }
 
 // gate reports every verdict and, for a failed one, what it failed on.
 func (b *builder) gate(x leyline.GateEvaluated) {
 	s := b.at(leyline.SubsystemKasmina, x.Run)
 	run, seed, gate := text(keyRun, x.Run), text(keySeed, x.Seed), name(keyGate, x.Gate)
+	s.count(leyline.MetricGateEvaluations, run, gate, boolean(keyPassed, x.Passed))
+	s.metric(leyline.MetricGatePassed, truth(x.Passed), run, seed, gate)
+	for _, c := range x.Checks {
+		check := text(keyCheck, c.Name)
+		s.metric(leyline.MetricGateValue, c.Value, run, seed, gate, check)
+		s.metric(leyline.MetricGateLimit, c.Limit, run, seed, gate, check)
+	}
 	s.event(leyline.NameGateEvent, either(!x.Passed, leyline.LevelWarning, leyline.LevelInfo),
 		run, seed, gate, boolean(keyPassed, x.Passed), text(keyReason, x.Reason))
 	if x.Passed {
@@ -96,7 +123,7 @@ func failed(checks []leyline.Check) (leyline.Check, bool) {
 func (b *builder) moved(x leyline.SeedMoved) {
 	s := b.at(leyline.SubsystemKasmina, x.Run)
 	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
-	s.metric(leyline.MetricSeedStage, float64(x.To), unitState, run, seed)
+	s.metric(leyline.MetricSeedStage, float64(x.To), run, seed)
 	if x.To == leyline.StageCulled || x.To == leyline.StageDormant {
 		s.alpha(x.Run, x.Seed, 0, 0)
 	}
@@ -107,8 +134,26 @@ func (b *builder) moved(x leyline.SeedMoved) {
 
 func (s *section) alpha(run leyline.RunID, seed leyline.SeedID, alpha float64, steps uint32) {
 	attrs := []leyline.Attr{text(keyRun, run), text(keySeed, seed)}
-	s.metric(leyline.MetricSeedAlpha, alpha, unitRatio, attrs...)
-	s.metric(leyline.MetricSeedAlphaSteps, float64(steps), unitCount, attrs...)
+	s.metric(leyline.MetricSeedAlpha, alpha, attrs...)
+	s.metric(leyline.MetricSeedAlphaSteps, float64(steps), attrs...)
+}
+
+// isolation reports a step in which a seed's gradient reached the host. The
+// measurements of the step say how much; an event says it when it was more than
+// ever before in the seed's stage, so that a leak that goes on is not told again
+// at every step.
+func (b *builder) isolation(e leyline.Event) {
+	x, ok := e.(leyline.IsolationAssessed)
+	if !ok || !x.Violated {
+		return
+	}
+	s := b.at(leyline.SubsystemKasmina, x.Run)
+	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
+	s.count(leyline.MetricIsolationViolations, run)
+	s.count(leyline.MetricSeedViolations, run, seed)
+	if !(x.Leak < x.MaxLeak) {
+		s.event(leyline.NameViolationRecorded, leyline.LevelWarning, run, seed, whole(keySteps, x.Steps), number(keyValue, x.Leak))
+	}
 }
 
 // The figures of a contribution: one probe, and the mean over those of the
@@ -127,10 +172,10 @@ func (b *builder) contribution(e leyline.Event) {
 	s := b.at(leyline.SubsystemKasmina, x.Run)
 	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
 	probe, all := text(keyFigure, figureProbe), text(keyFigure, figureMean)
-	s.metric(leyline.MetricContribution, x.Accuracy, unitRatio, run, seed, probe)
-	s.metric(leyline.MetricContribution, x.MeanAccuracy, unitRatio, run, seed, all)
-	s.metric(leyline.MetricContributionLoss, x.Loss, unitLoss, run, seed, probe)
-	s.metric(leyline.MetricContributionLoss, x.MeanLoss, unitLoss, run, seed, all)
+	s.metric(leyline.MetricContribution, x.Accuracy, run, seed, probe)
+	s.metric(leyline.MetricContribution, x.MeanAccuracy, run, seed, all)
+	s.metric(leyline.MetricContributionLoss, x.Loss, run, seed, probe)
+	s.metric(leyline.MetricContributionLoss, x.MeanLoss, run, seed, all)
 }
 
 func (b *builder) prefetch(id leyline.EffectID, e leyline.Event) {
@@ -146,8 +191,7 @@ func (b *builder) prefetch(id leyline.EffectID, e leyline.Event) {
 	}
 }
 
-// settlements says what a prefetch's outcome is called. A void one has no
-// event: the resume or the rollback that made it void reports itself.
+// settlements says what a prefetch's outcome is called.
 var settlements = [...]struct {
 	status string
 	event  leyline.EventName
@@ -157,7 +201,7 @@ var settlements = [...]struct {
 	leyline.OutcomeOK:          {statusReady, leyline.NamePrefetchReady, leyline.LevelInfo},
 	leyline.OutcomeFailed:      {statusError, leyline.NamePrefetchError, leyline.LevelCritical},
 	leyline.OutcomeDeadline:    {statusTimeout, leyline.NamePrefetchTimeout, leyline.LevelCritical},
-	leyline.OutcomeSuperseded:  {status: statusCanceled},
+	leyline.OutcomeSuperseded:  {statusCanceled, leyline.NamePrefetchCanceled, leyline.LevelWarning},
 	leyline.OutcomeUnknown:     {statusError, leyline.NamePrefetchError, leyline.LevelCritical},
 }
 
@@ -172,7 +216,8 @@ func (b *builder) prefetchSettled(x leyline.PrefetchSettled) {
 	if x.Outcome == leyline.OutcomeOK {
 		s.duration(leyline.MetricKernelFetchMs, x.TookNs, run, seed)
 	}
-	if how.event != "" {
-		s.event(how.event, how.level, run, seed, name(keyRequest, x.Request), text(keyReason, x.Reason), took(x.TookNs))
+	if x.Outcome != leyline.OutcomeSuperseded {
+		s.duration(leyline.MetricPrefetchLastMs, x.TookNs, run)
 	}
+	s.event(how.event, how.level, run, seed, name(keyRequest, x.Request), text(keyReason, x.Reason), took(x.TookNs))
 }

@@ -107,19 +107,21 @@ type section struct {
 	used    bool
 }
 
-func (s *section) metric(name leyline.MetricName, value float64, unit string, attrs ...leyline.Attr) {
-	s.metrics = append(s.metrics, leyline.Metric{Name: name, Value: value, Unit: unit, Attrs: attrs})
+// metric adds a value in the unit of the catalogue.
+func (s *section) metric(name leyline.MetricName, value float64, attrs ...leyline.Attr) {
+	row, _ := leyline.DescribeMetric(name)
+	s.metrics = append(s.metrics, leyline.Metric{Name: name, Value: value, Unit: row.Unit, Attrs: attrs})
 }
 
 // count adds one occurrence to a counter.
 func (s *section) count(name leyline.MetricName, attrs ...leyline.Attr) {
-	s.metric(name, 1, unitCount, attrs...)
+	s.metric(name, 1, attrs...)
 }
 
 // duration adds a measured duration unless it was not measured.
 func (s *section) duration(name leyline.MetricName, ns uint64, attrs ...leyline.Attr) {
 	if ns > 0 {
-		s.metric(name, millis(ns), unitMs, attrs...)
+		s.metric(name, millis(ns), attrs...)
 	}
 }
 
@@ -157,6 +159,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 	case leyline.SubsystemKasmina:
 		b.commands(e)
 		b.seeds(e)
+		b.isolation(e)
 		b.contribution(e)
 		b.compile(e)
 		b.prefetch(id, e)

@@ -87,6 +87,6 @@ func (b *builder) plane(e leyline.Event) {
 // disk reports a shortage of disk space or its end.
 func (b *builder) disk(low float64, what leyline.EventName, level leyline.Level, free, total, limit uint64) {
 	s := b.at(leyline.SubsystemPlane, "")
-	s.metric(leyline.MetricDiskLow, low, unitBool)
+	s.metric(leyline.MetricDiskLow, low)
 	s.event(what, level, whole(keyFree, free), whole(keyTotal, total), whole(keyThreshold, limit))
 }

@@ -66,17 +66,20 @@ func (b *builder) emergencyMoved(id leyline.RunID, from, to leyline.EmergencyLev
 	what leyline.EventName, level leyline.Level) {
 	s := b.at(leyline.SubsystemTolaria, id)
 	run := text(keyRun, id)
-	s.metric(leyline.MetricEmergencyLevel, float64(to), unitState, run)
+	s.metric(leyline.MetricEmergencyLevel, float64(to), run)
 	s.event(what, level, run, name(keyFrom, from), name(keyTo, to), name(keyReason, why))
 }
 
 func (b *builder) emergencyPublished(x leyline.EmergencyPublished) {
 	s := b.at(leyline.SubsystemTolaria, "")
+	level := name(keyLevel, x.Level)
 	if x.Outcome == leyline.OutcomeOK {
-		s.duration(leyline.MetricEmergencyBroadcastMs, x.TookNs, name(keyLevel, x.Level))
+		s.count(leyline.MetricEmergencyBroadcasts, level)
+		s.duration(leyline.MetricEmergencyBroadcastMs, x.TookNs, level)
 		return
 	}
+	s.count(leyline.MetricEmergencyUnsent, level)
 	s.event(leyline.NameEmergencyDispatch, leyline.LevelCritical,
-		name(keyRequest, x.Effect), name(keyLevel, x.Level), name(keyOutcome, x.Outcome),
+		name(keyRequest, x.Effect), level, name(keyOutcome, x.Outcome),
 		text(keyReason, x.Reason), took(x.TookNs))
 }

@@ -32,6 +32,27 @@ var policyStory = []scene{
 			{Name: "grad_conflict_high", Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
 		}},
 	}},
+	{"every evaluator finds something; some only watch", "r1", l.StepObserved{Run: "r1", Step: 55}, []l.Event{
+		l.RiskAssessed{Run: "r1", Step: 55, Proposed: l.OpGerminate, Reason: l.RiskConservative, Checks: []l.Check{
+			{Name: "conservative_mode", Value: 1, Mode: l.RuleEnforce},
+			{Name: "blueprint_risk", Value: 0.9, Limit: 0.8, Mode: l.RuleEnforce},
+			{Name: "loss_spike", Value: 0.2, Limit: 0.15, Mode: l.RuleShadow},
+			{Name: "isolation_violation", Value: 2, Mode: l.RuleEnforce},
+			{Name: "loss_volatility_high", Value: 0.5, Limit: 0.1, Mode: l.RuleEnforce},
+			{Name: "grad_conflict_high", Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
+			{Name: "policy_stale", Value: 1, Mode: l.RuleShadow},
+		}},
+	}},
+	{"a blueprint in quarantine is proposed; the volatility is only watched", "r1", l.StepObserved{Run: "r1", Step: 60}, []l.Event{
+		l.RiskAssessed{Run: "r1", Step: 60, Proposed: l.OpGerminate, Reason: l.RiskQuarantine, Checks: []l.Check{
+			{Name: "blueprint_risk", Value: 1, Limit: 0.8, Mode: l.RuleEnforce},
+			{Name: "loss_volatility_high", Value: 0.5, Limit: 0.1, Mode: l.RuleShadow},
+		}},
+	}},
+	{"a graft is proposed", "r1", l.StepObserved{Run: "r1", Step: 65}, []l.Event{
+		l.CommandProposed{Run: "r1", Step: 65, Kind: l.CommandSeed, Why: "the seed has trained",
+			Seed: l.SeedCommand{Operation: l.OpStartGrafting, Seed: "s1", Blend: l.BlendPlan{Mode: l.BlendResidual, TotalSteps: 20, Temperature: 2}}},
+	}},
 	{"two healthy windows later", "r1", l.StepObserved{Run: "r1", Step: 70}, []l.Event{
 		l.ConservativeLeft{Run: "r1", Step: 70, Healthy: 2},
 	}},
@@ -105,6 +126,15 @@ var seedStory = []scene{
 		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageTraining, To: l.StageBlending, Step: 100, Blueprint: "mlp-8", Cause: "cmd-3"},
 		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 1, Alpha: 0.0109375},
 	}},
+	{"the schedule has come to its end", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 20, Alpha: 1, Complete: true},
+	}},
+	{"the seed leaks, more than ever in its stage", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 7, Leak: 0.5, MaxLeak: 0.5, Violated: true},
+	}},
+	{"and leaks again, but less: counted only", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 8, Leak: 0.25, MaxLeak: 0.5, Violated: true},
+	}},
 	{"a gate fails on a leak and the seed is culled", "r1", l.StepObserved{Run: "r1"}, []l.Event{
 		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateInterface, Reason: "leak", Checks: []l.Check{
 			{Name: "mesh", Value: 1, Limit: 1, OK: true, Mode: l.RuleEnforce},
@@ -128,7 +158,7 @@ var seedStory = []scene{
 	{"a kernel is late", "r1", l.TimerFired{Run: "r1"}, []l.Event{
 		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 10}, Outcome: l.OutcomeDeadline},
 	}},
-	{"a rollback makes a prefetch void: counted only", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+	{"a rollback makes a prefetch void", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
 		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 11}, Outcome: l.OutcomeSuperseded},
 	}},
 	{"a seed is put on probation", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{

@@ -25,18 +25,18 @@ func (b *builder) measured(in leyline.Input) {
 // step reports what the trainer measured in a step.
 func (b *builder) step(x leyline.StepObserved) {
 	run := text(keyRun, x.Run)
-	if x.ForwardNs > 0 || x.PreviousNs > 0 {
-		s := b.at(leyline.SubsystemTolaria, x.Run)
-		s.duration(leyline.MetricStepForwardMs, x.ForwardNs, run)
-		s.duration(leyline.MetricStepLatencyMs, x.PreviousNs, run)
-	}
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	s.duration(leyline.MetricStepForwardMs, x.ForwardNs, run)
+	s.duration(leyline.MetricStepLatencyMs, x.PreviousNs, run)
+	s.metric(leyline.MetricLearnRate, x.LearnRate, run)
+	s.metric(leyline.MetricSeedsGrafted, float64(len(x.Seeds)), run)
 	for _, o := range x.Seeds {
 		s := b.at(leyline.SubsystemKasmina, x.Run)
 		attrs := []leyline.Attr{run, text(keySeed, o.Seed)}
-		s.metric(leyline.MetricSeedLeak, o.Leak, unitGrad, attrs...)
-		s.metric(leyline.MetricSeedCosine, o.Cosine, unitRatio, attrs...)
-		s.metric(leyline.MetricSeedGradNorm, o.GradNorm, unitGrad, attrs...)
-		s.metric(leyline.MetricHostGradNorm, o.HostNorm, unitGrad, attrs...)
+		s.metric(leyline.MetricSeedLeak, o.Leak, attrs...)
+		s.metric(leyline.MetricSeedCosine, o.Cosine, attrs...)
+		s.metric(leyline.MetricSeedGradNorm, o.GradNorm, attrs...)
+		s.metric(leyline.MetricHostGradNorm, o.HostNorm, attrs...)
 	}
 }
 
@@ -52,7 +52,8 @@ func (b *builder) training(e leyline.Event) {
 	case leyline.RunHalted:
 		s := b.at(leyline.SubsystemTolaria, x.Run)
 		run := text(keyRun, x.Run)
-		s.metric(leyline.MetricEmergencyHalt, 1, unitBool, run)
+		s.metric(leyline.MetricEmergencyHalt, 1, run)
+		s.count(leyline.MetricEmergencyHalts, run)
 		s.event(leyline.NameEmergencyHalt, leyline.LevelCritical,
 			run, whole(keyStep, x.Step), name(keyReason, x.Reason), text(keyDetails, x.Detail))
 	case leyline.GradientsCombined:
@@ -67,7 +68,7 @@ func (b *builder) training(e leyline.Event) {
 func (b *builder) runStarted(x leyline.RunStarted) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
-	s.metric(leyline.MetricEmergencyHalt, 0, unitBool, run)
+	s.metric(leyline.MetricEmergencyHalt, 0, run)
 	s.event(leyline.NameRunStarted, leyline.LevelInfo,
 		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
 		text("framework", x.Plan.Framework), whole("parameters", x.Plan.Parameters),
@@ -78,7 +79,7 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 func (b *builder) runResumed(x leyline.RunResumed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
-	s.metric(leyline.MetricEmergencyHalt, 0, unitBool, run)
+	s.metric(leyline.MetricEmergencyHalt, 0, run)
 	s.event(leyline.NameRunResumed, leyline.LevelWarning,
 		run, whole(keyIncarnation, x.Incarnation), whole(keyLineage, x.Lineage), text(keySnapshot, x.Snapshot),
 		whole(keyStep, x.Step), whole(keyLost, x.Lost), text(keyRollback, x.Rollback))
@@ -88,11 +89,11 @@ func (b *builder) combined(x leyline.GradientsCombined) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := []leyline.Attr{text(keyRun, x.Run)}
 	applied := x.Method == leyline.AggregationPCGrad && x.Conflicts > 0
-	s.metric(leyline.MetricConflicts, float64(x.Conflicts), unitCount, run...)
-	s.metric(leyline.MetricConflictRatio, x.Ratio, unitRatio, run...)
-	s.metric(leyline.MetricPCGradApplied, truth(applied), unitBool, run...)
+	s.metric(leyline.MetricConflicts, float64(x.Conflicts), run...)
+	s.metric(leyline.MetricConflictRatio, x.Ratio, run...)
+	s.metric(leyline.MetricPCGradApplied, truth(applied), run...)
 	if len(x.Weights) > 0 {
-		s.metric(leyline.MetricWeightsMean, mean(x.Weights), unitRatio, run...)
+		s.metric(leyline.MetricWeightsMean, mean(x.Weights), run...)
 	}
 }
 
@@ -101,17 +102,17 @@ func (b *builder) combined(x leyline.GradientsCombined) {
 func (b *builder) assessed(x leyline.TrainingAssessed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := []leyline.Attr{text(keyRun, x.Run)}
-	s.metric(leyline.MetricTrainingLoss, x.Loss, unitLoss, run...)
+	s.metric(leyline.MetricTrainingLoss, x.Loss, run...)
 	if x.Limit > 0 {
-		s.metric(leyline.MetricTrainingLossLimit, x.Limit, unitLoss, run...)
+		s.metric(leyline.MetricTrainingLossLimit, x.Limit, run...)
 	}
 	s.anomaly(x)
 	if x.Health != leyline.HealthHealthy {
 		return
 	}
-	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, unitLoss, run...)
-	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), unitLoss, run...)
-	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, unitLoss, run...)
+	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, run...)
+	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), run...)
+	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, run...)
 }
 
 // anomaly reports a step whose numbers are not finite or whose loss is over its
@@ -145,17 +146,24 @@ func (b *builder) trainer(e leyline.Event) {
 	}
 }
 
-// epoch reports the accuracy of each task, by its position in the run's plan,
-// after the mean over all of them.
+// epoch reports an evaluation: accuracy and loss of each task, by its position
+// in the run's plan, after the mean over all of them.
 func (b *builder) epoch(x leyline.EpochAssessed) {
-	if len(x.Accuracies) == 0 {
+	run := text(keyRun, x.Run)
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	s.count(leyline.MetricEpochs, run)
+	s.tasks(leyline.MetricTrainingAccuracy, x.Accuracies, run)
+	b.at(leyline.SubsystemTamiyo, x.Run).tasks(leyline.MetricValidationLoss, x.Losses, run)
+}
+
+// tasks reports a value of each task after the mean over all of them.
+func (s *section) tasks(what leyline.MetricName, values []float64, run leyline.Attr) {
+	if len(values) == 0 {
 		return
 	}
-	s := b.at(leyline.SubsystemTolaria, x.Run)
-	run := text(keyRun, x.Run)
-	s.metric(leyline.MetricTrainingAccuracy, mean(x.Accuracies), unitRatio, run, text(keyTask, taskAll))
-	for i, a := range x.Accuracies {
-		s.metric(leyline.MetricTrainingAccuracy, a, unitRatio, run, text(keyTask, strconv.Itoa(i)))
+	s.metric(what, mean(values), run, text(keyTask, taskAll))
+	for i, v := range values {
+		s.metric(what, v, run, text(keyTask, strconv.Itoa(i)))
 	}
 }
 

@@ -4,40 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/telemetry"
 )
 
 // packetLine is a packet as one JSON line.
 func packetLine(p *leyline.Packet) []byte {
-	events := make([]any, len(p.Events))
-	for i, e := range p.Events {
-		events[i] = object{{"name", e.Name}, {"level", e.Level}, {"attrs", attrsObject(e.Attrs)}}
-	}
-	metrics := make([]any, len(p.Metrics))
-	for i, m := range p.Metrics {
-		metrics[i] = object{{"name", m.Name}, {"value", jsonNumber(m.Value)}, {"unit", m.Unit}, {"attrs", attrsObject(m.Attrs)}}
-	}
-	line, err := object{
-		{"seq", p.Seq}, {"source", p.Source}, {"at", p.At.String()}, {"run", p.Run}, {"priority", p.Priority},
-		{"events", events}, {"metrics", metrics},
-	}.MarshalJSON()
-	if err != nil {
-		panic(fmt.Sprintf("cli: a packet cannot be written as JSON: %v", err)) // Invariant: it holds texts, enums and numbers that jsonNumber has seen
-	}
-	return append(line, '\n')
-}
-
-func attrsObject(attrs []leyline.Attr) object {
-	out := object{}
-	for _, a := range attrs {
-		out = append(out, member{a.Key, a.Value})
-	}
-	return out
+	return append(telemetry.AppendJSON(nil, p), '\n')
 }
 
 // maxLine bounds a line: a packet holds a few events with texts of at most

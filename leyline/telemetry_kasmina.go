@@ -1,0 +1,110 @@
+package leyline
+
+// The metrics of Kasmina that records carry.
+const (
+	MetricCommandsAccepted    MetricName = "kasmina.command_verifier.accepted_total"
+	MetricCommandsRejected    MetricName = "kasmina.command_verifier.rejections_total"
+	MetricKernelFetchMs       MetricName = "kasmina.kernel.fetch_latency_ms"
+	MetricPrefetchRequests    MetricName = "kasmina.prefetch.requests_total"
+	MetricPrefetchLastMs      MetricName = "kasmina.prefetch.last_latency_ms"
+	MetricIsolationViolations MetricName = "kasmina.isolation.violations"
+	MetricSeedViolations      MetricName = "kasmina.seed.isolation_violations"
+	MetricSeedStage           MetricName = "kasmina.seed.stage"
+	MetricSeedAlpha           MetricName = "kasmina.seed.alpha"
+	MetricSeedAlphaSteps      MetricName = "kasmina.seed.alpha_steps"
+	MetricSeedLeak            MetricName = "kasmina.seed.isolation.leak"
+	MetricSeedCosine          MetricName = "kasmina.seed.isolation.cosine"
+	MetricSeedGradNorm        MetricName = "kasmina.seed.isolation.seed_norm"
+	MetricHostGradNorm        MetricName = "kasmina.seed.isolation.host_norm"
+	MetricContribution        MetricName = "kasmina.seed.contribution"
+	MetricContributionLoss    MetricName = "kasmina.seed.contribution_loss"
+	MetricGateEvaluations     MetricName = "kasmina.gate.evaluations_total"
+	MetricGatePassed          MetricName = "kasmina.gate.passed"
+	MetricGateValue           MetricName = "kasmina.gate.value"
+	MetricGateLimit           MetricName = "kasmina.gate.limit"
+	MetricBlendConfigurations MetricName = "kasmina.blend.configurations_total"
+	MetricBlendCompletions    MetricName = "kasmina.blend.completions_total"
+	MetricBlendTotalSteps     MetricName = "kasmina.blend.total_steps"
+	MetricBlendTemperature    MetricName = "kasmina.blend.temperature"
+	MetricBlendLoss           MetricName = "kasmina.blend.loss_before"
+	MetricBlendComplete       MetricName = "kasmina.blend.complete"
+)
+
+func kasminaMetrics() []MetricInfo {
+	const seed = "run seed_id"
+	return []MetricInfo{
+		counter(MetricCommandsAccepted, "run kind operation", "Commands that were accepted"),
+		counter(MetricCommandsRejected, "reason", "Commands that were declined"),
+		gauge(MetricKernelFetchMs, UnitMs, seed, "How long a seed's kernel took to be fetched and verified"),
+		counter(MetricPrefetchRequests, "run status", "Prefetches by the state that they reached"),
+		gauge(MetricPrefetchLastMs, UnitMs, "run", "How long the last prefetch took until it ended, however it ended"),
+		counter(MetricIsolationViolations, "run", "Steps of seeds whose gradient reached the host"),
+		counter(MetricSeedViolations, seed, "Steps in which a seed's gradient reached the host"),
+		gauge(MetricSeedStage, UnitState, seed, "Stage of a seed, 1 (DORMANT) to 11 (TERMINATED)"),
+		gauge(MetricSeedAlpha, UnitRatio, seed, "Share of a seed in the host's output"),
+		gauge(MetricSeedAlphaSteps, UnitCount, seed, "Steps of its alpha schedule that a seed has taken"),
+		gauge(MetricSeedLeak, UnitGrad, seed, "Norm of the gradient that reached the host through a seed's detached input"),
+		gauge(MetricSeedCosine, UnitRatio, seed, "Cosine of host and seed gradients at the graft boundary, -1 to 1"),
+		gauge(MetricSeedGradNorm, UnitGrad, seed, "Norm of the gradient of a seed's parameters"),
+		gauge(MetricHostGradNorm, UnitGrad, seed, "Norm of the host's gradient beside a seed"),
+		gauge(MetricContribution, UnitRatio, "run seed_id figure", "Held-out accuracy with a seed less accuracy without it, -1 to 1"),
+		gauge(MetricContributionLoss, UnitLoss, "run seed_id figure", "Held-out loss without a seed less loss with it"),
+		counter(MetricGateEvaluations, "run gate passed", "Verdicts of gates"),
+		gauge(MetricGatePassed, UnitBool, "run seed_id gate", "Whether a seed passed a gate when it was last judged"),
+		gauge(MetricGateValue, UnitValue, "run seed_id gate check", "What a check of a gate last measured"),
+		gauge(MetricGateLimit, UnitValue, "run seed_id gate check", "What a check of a gate was last held against"),
+		counter(MetricBlendConfigurations, "run mode", "Blends that were configured"),
+		counter(MetricBlendCompletions, "run", "Blends whose alpha schedule came to its end"),
+		gauge(MetricBlendTotalSteps, UnitCount, seed, "Steps of a seed's alpha schedule"),
+		gauge(MetricBlendTemperature, UnitTemperature, seed, "Temperature of a seed's alpha schedule"),
+		gauge(MetricBlendLoss, UnitLoss, seed, "Running loss before a seed changed the host's output"),
+		gauge(MetricBlendComplete, UnitBool, seed, "Whether a seed's alpha schedule has come to its end"),
+	}
+}
+
+// The metrics of Kasmina that no record carries yet.
+const (
+	MetricSeedsActive        MetricName = "kasmina.seeds.active"
+	MetricValidationMs       MetricName = "kasmina.command_verifier.validation_latency_ms"
+	MetricLedgerSize         MetricName = "kasmina.nonce_ledger.size"
+	MetricLedgerEvictions    MetricName = "kasmina.nonce_ledger.evictions_total"
+	MetricLedgerTTL          MetricName = "kasmina.nonce_ledger.ttl_seconds"
+	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
+	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
+	MetricKasminaBreaker     MetricName = "kasmina.breaker.state"
+	MetricKasminaFailures    MetricName = "kasmina.breaker.failures"
+	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
+	MetricKernelCacheHits    MetricName = "kasmina.cache.kernel_hit_rate"
+	MetricKernelCacheEvicted MetricName = "kasmina.cache.kernel_evictions"
+	MetricGPUCacheSize       MetricName = "kasmina.cache.gpu_size"
+	MetricGPUCacheCapacity   MetricName = "kasmina.cache.gpu_capacity"
+	MetricGPUCacheHits       MetricName = "kasmina.cache.gpu_hit_rate"
+	MetricGPUCacheEvicted    MetricName = "kasmina.cache.gpu_evictions"
+	MetricKernelAttached     MetricName = "kasmina.seed.kernel_attached"
+)
+
+func kasminaReserved() []MetricInfo {
+	table := []MetricInfo{
+		gauge(MetricSeedsActive, UnitCount, "run", "Seeds that occupy a slot"),
+		gauge(MetricValidationMs, UnitMs, "", "How long the last command took to be verified"),
+		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay"),
+		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
+		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept"),
+		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
+		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
+		gauge(MetricKasminaBreaker, UnitState, "run component", "State of a breaker"),
+		gauge(MetricKasminaFailures, UnitCount, "run component", "Failures that a breaker counts"),
+		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),
+		gauge(MetricKernelCacheHits, UnitRatio, "", "Lookups that the kernel cache could serve"),
+		counter(MetricKernelCacheEvicted, "", "Kernels that left the kernel cache"),
+		gauge(MetricGPUCacheSize, UnitCount, "run", "Kernels in the trainer's accelerator cache"),
+		gauge(MetricGPUCacheCapacity, UnitCount, "run", "Kernels that the trainer's accelerator cache can hold"),
+		gauge(MetricGPUCacheHits, UnitRatio, "run", "Lookups that the trainer's accelerator cache could serve"),
+		counter(MetricGPUCacheEvicted, "run", "Kernels that left the trainer's accelerator cache"),
+		gauge(MetricKernelAttached, UnitBool, "run seed_id", "Whether the trainer has attached a seed's kernel"),
+	}
+	for i := range table {
+		table[i] = table[i].reserved(SubsystemKasmina)
+	}
+	return table
+}

@@ -1,0 +1,80 @@
+package leyline
+
+// The metrics of the plane. Those of the worker, of the telemetry streams and
+// of the webhook belong to the running process: no record holds them.
+const (
+	MetricDiskLow MetricName = "plane.disk.low"
+
+	MetricPublished       MetricName = "plane.telemetry.records_total"
+	MetricDropped         MetricName = "plane.telemetry.dropped_total"
+	MetricCapped          MetricName = "plane.telemetry.capped_total"
+	MetricCut             MetricName = "plane.telemetry.cut_total"
+	MetricSubscribers     MetricName = "plane.telemetry.subscribers"
+	MetricTokens          MetricName = "plane.telemetry.emergency_tokens"
+	MetricSeriesDropped   MetricName = "plane.telemetry.series_dropped_total"
+	MetricWebhookSent     MetricName = "plane.webhook.sent_total"
+	MetricWebhookRetries  MetricName = "plane.webhook.retries_total"
+	MetricWebhookFailures MetricName = "plane.webhook.failures_total"
+	MetricWebhookDropped  MetricName = "plane.webhook.dropped_total"
+	MetricWebhookOpen     MetricName = "plane.webhook.open_alerts"
+	MetricWorkerSubmitted MetricName = "plane.worker.submitted_total"
+	MetricWorkerRejected  MetricName = "plane.worker.rejected_total"
+	MetricWorkerEnded     MetricName = "plane.worker.ended_total"
+	MetricWorkerQueued    MetricName = "plane.worker.queued"
+	MetricWorkerRunning   MetricName = "plane.worker.running"
+	MetricWorkerLeaked    MetricName = "plane.worker.leaked"
+	MetricWorkerPanics    MetricName = "plane.worker.panics_total"
+	MetricWorkerQueuedMs  MetricName = "plane.worker.queued_max_ms"
+	MetricWorkerRanMs     MetricName = "plane.worker.ran_max_ms"
+)
+
+func planeMetrics() []MetricInfo {
+	return []MetricInfo{
+		gauge(MetricDiskLow, UnitBool, "", "Whether the disk of the data directory is nearly full"),
+
+		counter(MetricPublished, "", "Records whose packets were given to the subscribers").process(),
+		counter(MetricDropped, "cause priority", "Packets that a slow subscriber or the emergency cap has lost").process(),
+		counter(MetricCapped, "", "Packets that the emergency cap has held back").process(),
+		counter(MetricCut, "", "Subscribers that were cut off because they were too slow for CRITICAL packets").process(),
+		gauge(MetricSubscribers, UnitCount, "", "Subscribers of the telemetry streams").process(),
+		gauge(MetricTokens, UnitCount, "", "Packets that the emergency cap would let through at once").process(),
+		counter(MetricSeriesDropped, "", "Series that the metrics page has given up to stay within its bounds").process(),
+		counter(MetricWebhookSent, "", "Notifications that the webhook has accepted").process(),
+		counter(MetricWebhookRetries, "", "Notifications that were sent again").process(),
+		counter(MetricWebhookFailures, "", "Notifications that were given up").process(),
+		counter(MetricWebhookDropped, "", "Alerts that found no room to wait for the webhook").process(),
+		gauge(MetricWebhookOpen, UnitCount, "", "Alerts that fire and can still be resolved").process(),
+		counter(MetricWorkerSubmitted, "", "Jobs that the worker has accepted").process(),
+		counter(MetricWorkerRejected, "", "Jobs that the worker has refused").process(),
+		counter(MetricWorkerEnded, "state", "Jobs that have ended, by how").process(),
+		gauge(MetricWorkerQueued, UnitCount, "", "Jobs that wait").process(),
+		gauge(MetricWorkerRunning, UnitCount, "", "Jobs that run").process(),
+		gauge(MetricWorkerLeaked, UnitCount, "", "Jobs that have ended but do not return").process(),
+		counter(MetricWorkerPanics, "", "Panics of jobs after their end and of their callbacks").process(),
+		gauge(MetricWorkerQueuedMs, UnitMs, "", "The longest that a job has waited").process(),
+		gauge(MetricWorkerRanMs, UnitMs, "", "The longest that a job has run").process(),
+	}
+}
+
+// The telemetry events of the plane, of which Overflow is made by the streams
+// themselves.
+const (
+	NameDependencyViolation EventName = "dependency_guard.violation"
+	NamePlaneStarted        EventName = "plane.started"
+	NameEffectUnknown       EventName = "plane.effect_unknown"
+	NameDiskLow             EventName = "plane.disk_low"
+	NameDiskRecovered       EventName = "plane.disk_recovered"
+	NameOverflow            EventName = "telemetry.overflow"
+)
+
+func planeEvents() []EventInfo {
+	const disk = "free_bytes total_bytes threshold_bytes"
+	return []EventInfo{
+		event(NameDependencyViolation, "run subsystem input dependency_type identifier reason field details hint", "An input was refused", LevelCritical),
+		event(NamePlaneStarted, "boot origin boots decider version clean torn_bytes signal", "The plane has started; WARNING after an unclean stop", LevelInfo, LevelWarning),
+		event(NameEffectUnknown, "run request_id kind", "Nobody knows whether an effect was carried out before a stop", LevelWarning),
+		event(NameDiskLow, disk, "The disk is nearly full", LevelCritical),
+		event(NameDiskRecovered, disk, "There is room on the disk again", LevelInfo),
+		event(NameOverflow, "cause priority first last packets", "Packets between two records were not delivered", LevelWarning).process(),
+	}
+}
