@@ -1,6 +1,14 @@
 // Package telemetry turns records into packets and routes packets to two
-// streams. It holds no sink, starts no goroutine and reads no clock: callers
-// pull packets and bring them to wherever they are wanted.
+// streams and any number of subscribers. It holds no sink, starts no goroutine
+// and reads no clock: callers pull packets and bring them to wherever they are
+// wanted. Sinks are in packages of their own; [AppendJSON] is the one encoding
+// of a packet for all of them. There is no OTLP exporter: with
+// go.opentelemetry.io/otel v1.47.0 its metrics exporter over HTTP links 22
+// modules, gRPC among them, into a program, and a collector that wants OTLP
+// scrapes the Prometheus page instead.
+//
+// Every name is a constant of leyline with a row that says its meaning, unit,
+// kind, attribute keys and, for events, levels; see leyline.Metrics.
 //
 // # Packets are a projection
 //
@@ -35,31 +43,30 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Eight kinds of event say nothing here, because other events or the audit say
+// Seven kinds of event say nothing here, because other events or the audit say
 // it: config.adopted, key.enrolled, blueprint.admitted, action.none,
 // policy.asked (the answer's latency is reported, and its absence),
-// isolation.assessed (the step's measurements are reported), snapshot.evicted
-// and rollback.advanced. An effect that was issued again after a restart is not
-// reported either, only one whose fate is unknown. A prefetch that a resume or
-// a rollback made void is counted, without an event. Settled commands are
-// reported when they failed. On a step whose loss is over its limit, as on one
+// snapshot.evicted and rollback.advanced. An effect that was issued again after a
+// restart is not reported either, only one whose fate is unknown. Settled
+// commands have an event when they failed, and isolation one when a leak was
+// larger than ever before in the seed's stage. On a step whose loss is over its limit, as on one
 // that is not finite, the loss is reported and the running figures, which are
 // those of the last healthy step, are not.
 //
 // Gauges show what the record decided; where one occurs twice in a packet the
 // last one holds. A rollback or a resume rewinds seeds to stages, alphas and
 // contributions that its record does not repeat; a reader that keeps gauges per
-// run forgets kasmina.seed.* when it sees tolaria.rollback.restored or
-// tolaria.run.resumed.
+// run forgets kasmina.seed.*, kasmina.gate.* and kasmina.blend.* when it sees
+// tolaria.rollback.restored or tolaria.run.resumed.
 //
 // # Counters
 //
-// A metric whose name ends in "_total" is an increment, 1 per occurrence, never
-// a running total: a total over history is a fold over packets, and [Counters]
-// is that fold. It gives the same totals in whatever order packets are added,
-// as long as each is added once. Attributes of counters are enums and runs that
-// a plane has admitted, never what a stranger claimed, so that nobody can make
-// the fold grow.
+// A metric that the catalogue calls a counter is an increment, 1 per occurrence,
+// never a running total: a total over history is a fold over packets, and
+// [Counters] is that fold. It gives the same totals in whatever order packets are
+// added, as long as each is added once. Attributes of counters are enums, and
+// runs and seeds that a plane has admitted, never what a stranger claimed, so
+// that nobody can make the fold grow.
 //
 // # Routing
 //
@@ -96,4 +103,39 @@
 // A CRITICAL packet is delivered before every waiting HIGH one, so packets of
 // one stream are in order within a lane and not across lanes. Memory is fixed
 // by [Limits] when a router is made; routing and reading allocate nothing.
+//
+// # Subscribers
+//
+// A [Hub] gives the packets of each released record to its subscribers. Each has
+// lanes of its own, so that a slow one harms nobody else, and a [Filter].
+// Publishing never waits. What happens to a subscriber that does not keep up:
+//
+//	lane      when it is full
+//	CRITICAL  it is cut off: Next hands out what waits and then returns a *SlowError
+//	HIGH      the oldest makes room, and a notice says so
+//	NORMAL    the same
+//
+// A notice is a packet with the event telemetry.overflow, level WARNING, that
+// names the first and the last record and counts what was lost between them. No
+// record holds it, so its Index is -1. It comes before what follows the loss.
+//
+// Each [Delivery] has a [Cursor]: what the reader has with it. A reader comes back
+// with it, after a SlowError, a lost connection or a restart of the plane, and
+// [Hub.SubscribeFrom] serves it from the log, in the log's order, until it has
+// caught up; then it goes on live. Packets overtake each other only between
+// lanes, so a cursor holds one position per lane, and nothing is handed out twice
+// or left out, whatever was waiting when the reader went.
+//
+// # Emergency cap
+//
+// A token bucket lets a number of HIGH packets a minute pass to the subscribers,
+// in the time of the packets ([HubOptions].EmergencyPerMin). CRITICAL packets
+// always pass and use up tokens. What is held back is told by a notice, as soon
+// as there is room for that and for one packet more, under a lasting flood once a
+// minute, and at the end; it is counted, and the log still has it. What is served
+// from the log is not capped. NORMAL packets have no part in this: a warning never
+// sends what follows it to the emergency stream.
+//
+// Memory is bounded: a lane grows up to its limit and no further, a hub has a
+// limited number of subscribers, and reading the log holds one batch.
 package telemetry

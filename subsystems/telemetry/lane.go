@@ -2,12 +2,19 @@ package telemetry
 
 import "github.com/esper-plane/esper/leyline"
 
+// item is a packet with its place among the packets of its record.
+type item struct {
+	leyline.Packet
+	index int
+}
+
 // lane is a bounded queue that counts what passes through it and what it loses.
-// It belongs to a Router and is guarded by its lock.
+// It is guarded by the lock of its owner.
 type lane struct {
-	ring      []leyline.Packet // Invariant: never grows; slots outside the queue are zero
-	head      int              // slot of the oldest packet
-	queued    int              // Invariant: at most len(ring)
+	ring      []item // Invariant: at most limit long; slots outside the queue are zero
+	limit     int
+	head      int // slot of the oldest packet
+	queued    int // Invariant: at most len(ring)
 	peak      int
 	routed    uint64 // Invariant: routed = delivered + dropped + queued
 	delivered uint64
@@ -17,9 +24,13 @@ type lane struct {
 }
 
 // push appends a packet; in a full lane the oldest one makes room.
-func (l *lane) push(p leyline.Packet) {
+func (l *lane) push(p item) {
 	l.routed++
-	if l.queued == len(l.ring) {
+	switch {
+	case l.queued < len(l.ring):
+	case len(l.ring) < l.limit:
+		l.grow()
+	default:
 		l.lost(l.take().Seq)
 	}
 	l.ring[(l.head+l.queued)%len(l.ring)] = p
@@ -27,19 +38,27 @@ func (l *lane) push(p leyline.Packet) {
 	l.peak = max(l.peak, l.queued)
 }
 
+// grow doubles a full ring, up to the limit.
+func (l *lane) grow() {
+	ring := make([]item, min(max(2*len(l.ring), 16), l.limit))
+	n := copy(ring, l.ring[l.head:])
+	copy(ring[n:], l.ring[:l.head])
+	l.ring, l.head = ring, 0
+}
+
 // pop hands the oldest packet to a reader.
-func (l *lane) pop() (leyline.Packet, bool) {
+func (l *lane) pop() (item, bool) {
 	if l.queued == 0 {
-		return leyline.Packet{}, false
+		return item{}, false
 	}
 	l.delivered++
 	return l.take(), true
 }
 
 // take removes the oldest packet of a lane that has one, and lets go of it.
-func (l *lane) take() leyline.Packet {
+func (l *lane) take() item {
 	p := l.ring[l.head]
-	l.ring[l.head] = leyline.Packet{}
+	l.ring[l.head] = item{}
 	l.head = (l.head + 1) % len(l.ring)
 	l.queued--
 	return p
@@ -56,7 +75,7 @@ func (l *lane) lost(seq leyline.Seq) {
 
 func (l *lane) stats() LaneStats {
 	return LaneStats{
-		Capacity: len(l.ring), Queued: l.queued, Peak: l.peak,
+		Capacity: l.limit, Queued: l.queued, Peak: l.peak,
 		Routed: l.routed, Delivered: l.delivered, Dropped: l.dropped,
 		FirstLost: l.firstLost, LastLost: l.lastLost,
 	}

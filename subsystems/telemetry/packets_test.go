@@ -173,7 +173,7 @@ func TestRecordWithoutTransitionIsSilent(t *testing.T) {
 // a subscription waits: its channel wakes the reader.
 func TestPurityOfImports(t *testing.T) {
 	allowed := []string{
-		"cmp", "context", "encoding/json", "errors", "fmt", "github.com/esper-plane/esper/leyline", "iter", "math", "slices", "strconv", "strings", "sync",
+		"cmp", "context", "encoding/json", "errors", "fmt", "github.com/esper-plane/esper/leyline", "iter", "math", "slices", "strconv", "strings", "sync", "time",
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 
@@ -59,26 +60,34 @@ type Router struct {
 
 // NewRouter makes a router and allocates its lanes.
 func NewRouter(l Limits) (*Router, error) {
-	var r Router
-	for _, x := range []struct {
-		name        string
-		lane        *lane
-		size, other int
-	}{
-		{"critical", &r.critical, l.Critical, DefaultCritical},
-		{"high", &r.high, l.High, DefaultHigh},
-		{"normal", &r.normal, l.Normal, DefaultNormal},
-	} {
-		if x.size < 0 || x.size > MaxLane {
-			return nil, fmt.Errorf("cannot make a router: capacity of the %s lane is %d; want 1 to %d, or 0 for %d",
-				x.name, x.size, MaxLane, x.other)
-		}
-		if x.size == 0 {
-			x.size = x.other
-		}
-		x.lane.ring = make([]leyline.Packet, x.size)
+	l, err := l.complete()
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a router: %w", err)
 	}
-	return &r, nil
+	return &Router{
+		critical: lane{limit: l.Critical, ring: make([]item, l.Critical)},
+		high:     lane{limit: l.High, ring: make([]item, l.High)},
+		normal:   lane{limit: l.Normal, ring: make([]item, l.Normal)},
+	}, nil
+}
+
+// complete fills in the defaults.
+func (l Limits) complete() (Limits, error) {
+	for _, x := range []struct {
+		name  string
+		size  *int
+		other int
+	}{
+		{"critical", &l.Critical, DefaultCritical},
+		{"high", &l.High, DefaultHigh},
+		{"normal", &l.Normal, DefaultNormal},
+	} {
+		if *x.size < 0 || *x.size > MaxLane {
+			return l, fmt.Errorf("capacity of the %s lane is %d; want 1 to %d, or 0 for %d", x.name, *x.size, MaxLane, x.other)
+		}
+		*x.size = cmp.Or(*x.size, x.other)
+	}
+	return l, nil
 }
 
 // Route puts a packet into the lane of its highest event. It never blocks on a
@@ -91,9 +100,9 @@ func (r *Router) Route(p leyline.Packet) {
 	case leyline.PriorityCritical:
 		r.routeCritical(p)
 	case leyline.PriorityHigh:
-		r.high.push(p)
+		r.high.push(item{Packet: p})
 	default:
-		r.normal.push(p)
+		r.normal.push(item{Packet: p})
 	}
 }
 
@@ -101,8 +110,8 @@ func (r *Router) Route(p leyline.Packet) {
 // in it are the beginning of what went wrong.
 func (r *Router) routeCritical(p leyline.Packet) {
 	l := &r.critical
-	if l.queued < len(l.ring) {
-		l.push(p)
+	if l.queued < l.limit {
+		l.push(item{Packet: p})
 		return
 	}
 	l.routed++
@@ -122,17 +131,19 @@ func (r *Router) NextEmergency() (leyline.Packet, bool) {
 }
 
 func (r *Router) emergency() (leyline.Packet, bool) {
-	if p, ok := r.critical.pop(); ok {
-		return p, true
+	p, ok := r.critical.pop()
+	if !ok {
+		p, ok = r.high.pop()
 	}
-	return r.high.pop()
+	return p.Packet, ok
 }
 
 // NextNormal takes the oldest packet of the normal stream.
 func (r *Router) NextNormal() (leyline.Packet, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.normal.pop()
+	p, ok := r.normal.pop()
+	return p.Packet, ok
 }
 
 // Next takes the next packet of both streams, CRITICAL before HIGH before
@@ -143,7 +154,8 @@ func (r *Router) Next() (leyline.Packet, bool) {
 	if p, ok := r.emergency(); ok {
 		return p, true
 	}
-	return r.normal.pop()
+	p, ok := r.normal.pop()
+	return p.Packet, ok
 }
 
 // TakeGap returns where CRITICAL packets were lost since it was last called,

@@ -193,7 +193,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("a round allocates %v times", n)
 	}
 	for _, ln := range []*lane{&r.critical, &r.high, &r.normal} {
-		holds := func(p l.Packet) bool { return p.Seq != 0 || p.Events != nil }
+		holds := func(p item) bool { return p.Seq != 0 || p.Events != nil }
 		if len(ln.ring) != 4 || slices.ContainsFunc(ln.ring, holds) {
 			t.Errorf("a ring of 4 empty slots is now %+v", ln.ring)
 		}

@@ -1,0 +1,156 @@
+package telemetry
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	l "github.com/esper-plane/esper/leyline"
+)
+
+// burst publishes packets of a level all at one moment, the first with seq.
+func burst(h *Hub, at time.Duration, seq l.Seq, n int, level l.Level) {
+	for i := range l.Seq(n) {
+		h.PublishPackets(seq+i, l.Instant(at)+1, []l.Packet{packet(seq+i, level)})
+	}
+}
+
+// TestEmergencyCap plays the oracles of SPEC.md 8.5.
+func TestEmergencyCap(t *testing.T) {
+	t.Run("cap 5, burst", func(t *testing.T) {
+		h := newHub(t, HubOptions{EmergencyPerMin: 5})
+		s := subscribe(t, h, Filter{})
+		burst(h, 0, 2, 100, l.LevelWarning)
+		wantWords(t, s, "2", "3", "4", "5", "6")
+		if st := h.Stats(); st.Capped != 95 || st.Tokens != 0 {
+			t.Errorf("statistics %+v", st)
+		}
+	})
+	t.Run("cap 3 of 10, then the end", func(t *testing.T) {
+		h := newHub(t, HubOptions{EmergencyPerMin: 3})
+		s := subscribe(t, h, Filter{})
+		burst(h, 0, 2, 10, l.LevelWarning)
+		if st := h.Stats(); st.Capped != 7 || st.Tokens > 1 {
+			t.Errorf("statistics %+v", st)
+		}
+		h.Close()
+		got, _ := waiting(t, s)
+		if want := []string{"emergency_cap HIGH 5 11 7", "2", "3", "4"}; !slices.Equal(words(got), want) {
+			t.Errorf("got %q, want %q", words(got), want)
+		}
+	})
+	t.Run("tokens come back evenly", func(t *testing.T) {
+		h := newHub(t, HubOptions{EmergencyPerMin: 120})
+		burst(h, 0, 2, 120, l.LevelWarning)
+		before := h.Stats().Tokens
+		burst(h, 1100*time.Millisecond, 200, 1, l.LevelInfo)
+		if after := h.Stats().Tokens; before != 0 || after != 2.2 {
+			t.Errorf("%v tokens, after 1.1 s %v; want 0 and 2.2", before, after)
+		}
+	})
+	t.Run("no cap", func(t *testing.T) {
+		h := newHub(t, HubOptions{})
+		s := subscribe(t, h, Filter{})
+		burst(h, 0, 2, 1000, l.LevelWarning)
+		if got, _ := waiting(t, s); len(got) != 1000 || h.Stats().Capped != 0 {
+			t.Errorf("%d packets, %+v", len(got), h.Stats())
+		}
+	})
+}
+
+// TestCapIsTold: with room for the notice and one packet more it is told at
+// once; a reader of the normal stream or of CRITICAL packets alone is not.
+func TestCapIsTold(t *testing.T) {
+	h := newHub(t, HubOptions{EmergencyPerMin: 60})
+	all, critical, normal := subscribe(t, h, Filter{}), subscribe(t, h, Filter{Minimum: l.PriorityCritical}), subscribe(t, h, Filter{Stream: l.StreamNormal})
+	burst(h, 0, 2, 62, l.LevelWarning)
+	burst(h, time.Second, 70, 1, l.LevelInfo) // one token: not yet
+	if got, _ := waiting(t, all); len(got) != 61 {
+		t.Fatalf("%d packets, want 60 warnings and one of the normal stream", len(got))
+	}
+	late := subscribe(t, h, Filter{})
+	burst(h, 2*time.Second, 71, 1, l.LevelWarning)
+	wantWords(t, all, "emergency_cap HIGH 62 63 2", "71")
+	wantWords(t, critical)
+	wantWords(t, normal, "70")
+	wantWords(t, late, "71")
+}
+
+// TestCapUnderAFlood: warnings keep passing, and are interrupted by a notice
+// once a minute.
+func TestCapUnderAFlood(t *testing.T) {
+	h := newHub(t, HubOptions{EmergencyPerMin: 60})
+	s := subscribe(t, h, Filter{})
+	seq, notices, packets := l.Seq(2), 0, 0
+	var told uint64
+	for second := range 600 {
+		burst(h, time.Duration(second)*time.Second, seq, 10, l.LevelWarning)
+		seq += 10
+		got, _ := waiting(t, s)
+		for _, d := range got {
+			if d.Index < 0 {
+				notices++
+				told += uint64(d.Packet.Metrics[0].Value)
+			} else {
+				packets++
+			}
+		}
+	}
+	if notices != 9 || packets != 60+599-9 {
+		t.Errorf("%d notices and %d packets in ten minutes", notices, packets)
+	}
+	h.Close()
+	got, _ := waiting(t, s)
+	told += uint64(got[0].Packet.Metrics[0].Value)
+	if told != 6000-uint64(packets) || told != h.Stats().Capped {
+		t.Errorf("told of %d, held back %d of 6000", told, h.Stats().Capped)
+	}
+}
+
+// TestCriticalPassesTheCap and uses up what is left for others.
+func TestCriticalPassesTheCap(t *testing.T) {
+	h := newHub(t, HubOptions{EmergencyPerMin: 3})
+	s := subscribe(t, h, Filter{})
+	burst(h, 0, 2, 2, l.LevelCritical)
+	burst(h, 0, 10, 3, l.LevelWarning)
+	burst(h, 0, 20, 5, l.LevelCritical)
+	wantWords(t, s, "2", "3", "20", "21", "22", "23", "24", "10")
+}
+
+// TestBucketAgainstASlowTwin compares with a bucket that keeps fractions, for
+// times that stand still, jump and go back.
+func TestBucketAgainstASlowTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, perMin := range []uint32{1, 3, 120, MaxEmergencyPerMin} {
+		b := newBucket(perMin)
+		level, last, now := float64(perMin), l.Instant(0), l.Instant(1)
+		for range 20_000 {
+			now += l.Instant(rng.Int64N(int64(3 * time.Minute / time.Duration(perMin))))
+			at := now
+			if rng.IntN(50) == 0 {
+				at -= l.Instant(time.Hour)
+			}
+			b.refill(at)
+			if last != 0 && at > last {
+				level = min(level+at.Sub(last).Minutes()*float64(perMin), float64(perMin))
+			}
+			last = max(last, at)
+			want := level >= 1
+			if diff := level - 1; diff < 1e-3 && diff > -1e-3 {
+				want = b.has(1) // too close for fractions
+			}
+			if got := b.take(); got != want {
+				t.Fatalf("cap %d: taken %v with %v tokens", perMin, got, level)
+			} else if got {
+				level--
+			}
+			if got := b.tokens(); got < 0 || got > float64(perMin) || got-level > 1e-3 || level-got > 1e-3 {
+				t.Fatalf("cap %d: %v tokens, want %v", perMin, got, level)
+			}
+		}
+	}
+	if b := newBucket(MaxEmergencyPerMin); b.full()+int64(time.Minute)*b.perMin < 0 {
+		t.Error("the largest cap overflows")
+	}
+}
