@@ -43,7 +43,7 @@ func (e *BeyondError) Error() string {
 // caught up and is live. Any error but the context's ends the subscription.
 func (s *Subscription) fromLog(ctx context.Context) (Delivery, bool, error) {
 	h := s.past
-	for h.taken == len(h.batch) {
+	for !h.waiting() {
 		live, err := s.readOn(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -82,6 +82,9 @@ func (s *Subscription) readOn(ctx context.Context) (live bool, err error) {
 	}
 	return true, h.within(max(h.last, published))
 }
+
+// waiting reports whether something was read and not handed out.
+func (h *history) waiting() bool { return h.taken < len(h.batch) }
 
 // within reports a cursor from behind the end of everything.
 func (h *history) within(last leyline.Seq) error {

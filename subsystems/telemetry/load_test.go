@@ -189,7 +189,7 @@ func (h *Hub) idle() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range h.live {
-		if s.Waiting() {
+		if s.waits() {
 			return false
 		}
 	}

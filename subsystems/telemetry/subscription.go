@@ -59,7 +59,7 @@ func (q *queue) due() bool {
 }
 
 // Subscription is one reader's place in the streams of a hub. Its methods are
-// for one goroutine, Waiting and Close excepted.
+// for one goroutine; Close may be called from any.
 type Subscription struct {
 	hub    *Hub
 	filter Filter
@@ -156,8 +156,11 @@ func (s *Subscription) cursor() Cursor {
 	return Cursor{at(laneCritical), at(laneHigh), at(laneNormal)}
 }
 
-// Waiting reports whether Next would return at once with a live packet.
-func (s *Subscription) Waiting() bool {
+// Waiting reports whether Next would return at once, without waiting for anyone
+// and without reading the log.
+func (s *Subscription) Waiting() bool { return s.past != nil && s.past.waiting() || s.waits() }
+
+func (s *Subscription) waits() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.lanes {

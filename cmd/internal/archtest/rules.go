@@ -82,7 +82,9 @@ var Table = []Rule{
 	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
+	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
+	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry"}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog}},
 
 	{Package: "replay", Own: replayImports},
