@@ -1,0 +1,53 @@
+package metrics
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/worker"
+)
+
+// NewHandler returns the page that Prometheus scrapes: the series of the
+// collector, and what the Go runtime and the operating system say of the process.
+// It has a registry of its own. A scrape that fails in a part shows the rest.
+func NewHandler(c *Collector) (http.Handler, error) {
+	registry := prometheus.NewPedanticRegistry()
+	for _, x := range []prometheus.Collector{
+		c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := registry.Register(x); err != nil {
+			return nil, fmt.Errorf("cannot show metrics: %w", err)
+		}
+	}
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		Registry: registry, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
+	}), nil
+}
+
+// Worker returns the statistics of a worker under their names in the catalogue.
+func Worker(s worker.Stats) []leyline.Metric {
+	row := func(name leyline.MetricName, value float64, attrs ...leyline.Attr) leyline.Metric {
+		info, _ := leyline.DescribeMetric(name)
+		return leyline.Metric{Name: name, Value: value, Unit: info.Unit, Attrs: attrs}
+	}
+	ended := func(n uint64, state worker.State) leyline.Metric {
+		return row(leyline.MetricWorkerEnded, float64(n), leyline.Attr{Key: "state", Value: strings.ReplaceAll(state.String(), " ", "_")})
+	}
+	return []leyline.Metric{
+		row(leyline.MetricWorkerSubmitted, float64(s.Submitted)),
+		row(leyline.MetricWorkerRejected, float64(s.Rejected)),
+		ended(s.Done, worker.Done), ended(s.Failed, worker.Failed), ended(s.TimedOut, worker.TimedOut), ended(s.Cancelled, worker.Cancelled),
+		row(leyline.MetricWorkerQueued, float64(s.Queued)),
+		row(leyline.MetricWorkerRunning, float64(s.Running)),
+		row(leyline.MetricWorkerLeaked, float64(s.Leaked)),
+		row(leyline.MetricWorkerPanics, float64(s.CallbackPanics+s.LatePanics)),
+		row(leyline.MetricWorkerQueuedMs, float64(s.QueuedMax.Nanoseconds())/1e6),
+		row(leyline.MetricWorkerRanMs, float64(s.RanMax.Nanoseconds())/1e6),
+	}
+}
