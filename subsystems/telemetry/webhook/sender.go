@@ -1,0 +1,246 @@
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// The defaults of Options.
+const (
+	DefaultQueue    = 1024
+	DefaultTimeout  = 10 * time.Second
+	DefaultAttempts = 10 // over about five minutes
+	DefaultReceiver = "esper"
+)
+
+// batchMost bounds the alerts of one notification.
+const batchMost = 64
+
+// Options configure a sender.
+type Options struct {
+	URL         string                           // http or https
+	Minimum     leyline.Priority                 // alerts of this priority and above; unset: HIGH
+	Receiver    string                           // name in the notification; empty: DefaultReceiver
+	ExternalURL string                           // of the plane, for links; may be empty
+	Queue       int                              // alerts that may wait; 0: DefaultQueue
+	Timeout     time.Duration                    // of one attempt; 0: DefaultTimeout
+	Attempts    int                              // at one notification; 0: DefaultAttempts
+	Transport   http.RoundTripper                // nil: http.DefaultTransport
+	Notice      func(format string, args ...any) // told of failures and of their end; required
+}
+
+// Stats says what became of alerts and notifications so far.
+type Stats struct {
+	Waiting int    // alerts
+	Open    int    // alerts that fire and can be resolved
+	Sent    uint64 // notifications that were accepted
+	Retries uint64 // attempts after the first
+	Failed  uint64 // notifications that were given up
+	Dropped uint64 // alerts that found no room to wait, or whose notification was given up
+}
+
+// Sender posts alerts. It is safe for concurrent use; Run and Drain must not run
+// at the same time.
+type Sender struct {
+	o      Options
+	where  string // scheme and host; the rest of a webhook's address is often a secret
+	client *http.Client
+	wake   chan struct{} // holds one signal when an alert may have come
+
+	mu        sync.Mutex // guards everything below
+	open      open
+	queue     []alert // the oldest first
+	truncated uint64  // dropped since the last notification that was accepted
+	stats     Stats
+	failing   bool // told, and not over
+	givenUp   bool // told, and nothing accepted since
+}
+
+// New makes a sender. It sends nothing before Run.
+func New(o Options) (*Sender, error) {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return nil, errors.New("cannot notify a webhook: its URL cannot be read") // the error repeats it, and it may be a secret
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("cannot notify a webhook: its URL begins with %.16q; want http:// or https:// and a host", u.Scheme+"://"+u.Host)
+	case !o.Minimum.Known():
+		return nil, fmt.Errorf("cannot notify a webhook: priority %w", o.Minimum.Validate())
+	case o.Queue < 0 || o.Timeout < 0 || o.Attempts < 0:
+		return nil, fmt.Errorf("cannot notify a webhook: queue %d, timeout %s, attempts %d; none may be negative", o.Queue, o.Timeout, o.Attempts)
+	case o.Notice == nil:
+		return nil, errors.New("cannot notify a webhook: nobody would be told of failures")
+	}
+	o.Minimum = cmp.Or(o.Minimum, leyline.PriorityHigh)
+	o.Receiver = cmp.Or(o.Receiver, DefaultReceiver)
+	o.Queue = cmp.Or(o.Queue, DefaultQueue)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.Attempts = cmp.Or(o.Attempts, DefaultAttempts)
+	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
+	return &Sender{
+		o: o, where: u.Scheme + "://" + u.Host, wake: make(chan struct{}, 1),
+		client: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a redirect would turn the post into a get
+		}},
+	}, nil
+}
+
+// Offer takes the packets of one released record, in the order of the log. It
+// does not wait.
+func (s *Sender) Offer(packets []leyline.Packet) { s.fold(packets, true) }
+
+// Restore is Offer for records that were released before this process: what they
+// fired and did not resolve is known afterwards, and nothing is sent.
+func (s *Sender) Restore(packets []leyline.Packet) { s.fold(packets, false) }
+
+func (s *Sender) fold(packets []leyline.Packet, tell bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range packets {
+		for j := range packets[i].Events {
+			alerts := s.alerts(&packets[i], &packets[i].Events[j])
+			if tell {
+				s.enqueue(alerts)
+			}
+		}
+	}
+}
+
+// alerts returns what an event resolves and what it fires.
+func (s *Sender) alerts(p *leyline.Packet, e *leyline.TelemetryEvent) []alert {
+	out := s.open.resolve(p, e)
+	if leyline.PriorityOf(e.Level) < s.o.Minimum {
+		return out
+	}
+	a := newAlert(p, e, s.o.ExternalURL)
+	if lasting(e.Name) {
+		a = s.open.fire(a)
+	}
+	return append(out, a)
+}
+
+func (s *Sender) enqueue(alerts []alert) {
+	for _, a := range alerts {
+		if len(s.queue) >= s.o.Queue {
+			s.makeRoom()
+		}
+		s.queue = append(s.queue, a)
+	}
+	if len(alerts) > 0 {
+		select {
+		case s.wake <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
+}
+
+// makeRoom drops the oldest alert that is not CRITICAL, else the oldest.
+func (s *Sender) makeRoom() {
+	i := max(slices.IndexFunc(s.queue, func(a alert) bool { return !a.critical }), 0)
+	s.queue = slices.Delete(s.queue, i, i+1)
+	s.lose(1)
+}
+
+func (s *Sender) lose(alerts int) {
+	s.truncated += uint64(alerts)
+	s.stats.Dropped += uint64(alerts)
+}
+
+// take removes the alerts of the next notification from the queue: the oldest and
+// those of its group behind it, as long as none of them is told twice.
+func (s *Sender) take() (batch []alert, truncated uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		return nil, 0
+	}
+	group, full := selector(s.queue[0].group()), false
+	s.queue = slices.DeleteFunc(s.queue, func(a alert) bool {
+		if full || selector(a.group()) != group {
+			return false
+		}
+		again := slices.ContainsFunc(batch, func(b alert) bool { return b.Fingerprint == a.Fingerprint })
+		if full = again || len(batch) == batchMost; full {
+			return false
+		}
+		batch = append(batch, a)
+		return true
+	})
+	return batch, s.truncated
+}
+
+// giveBack returns alerts to the head of the queue.
+func (s *Sender) giveBack(batch []alert) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = append(batch, s.queue...)
+	for len(s.queue) > s.o.Queue {
+		s.makeRoom()
+	}
+}
+
+// Run posts alerts as they come until the context ends. Alerts that wait then
+// are left for Drain.
+func (s *Sender) Run(ctx context.Context) {
+	for {
+		s.Drain(ctx)
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Drain posts the alerts that wait now, with retries, until none waits or the
+// context ends.
+func (s *Sender) Drain(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch, truncated := s.take()
+		if len(batch) == 0 {
+			return
+		}
+		p := notification(s.o.Receiver, s.o.ExternalURL, truncated, batch)
+		if !s.deliver(ctx, p.encode(), len(batch), truncated) {
+			s.giveBack(batch)
+		}
+	}
+}
+
+// Stats returns what became of alerts so far.
+func (s *Sender) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.stats
+	out.Waiting, out.Open = len(s.queue), len(s.open.alerts)
+	return out
+}
+
+// Metrics returns the statistics under their names in the catalogue. Counters
+// hold their totals since the sender was made.
+func (s *Sender) Metrics() []leyline.Metric {
+	x := s.Stats()
+	var out []leyline.Metric
+	for _, row := range []struct {
+		name  leyline.MetricName
+		value float64
+	}{
+		{leyline.MetricWebhookSent, float64(x.Sent)}, {leyline.MetricWebhookRetries, float64(x.Retries)},
+		{leyline.MetricWebhookFailures, float64(x.Failed)}, {leyline.MetricWebhookDropped, float64(x.Dropped)},
+		{leyline.MetricWebhookOpen, float64(x.Open)},
+	} {
+		info, _ := leyline.DescribeMetric(row.name)
+		out = append(out, leyline.Metric{Name: row.name, Value: row.value, Unit: info.Unit})
+	}
+	return out
+}
