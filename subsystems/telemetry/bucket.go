@@ -7,12 +7,15 @@ import (
 )
 
 // bucket is a token bucket in the time of packets: it holds as many tokens as
-// may pass in a minute, is full at first, and refills evenly. The arithmetic is
-// whole, so that the same packets give the same verdicts everywhere.
+// may pass in a minute, is full at first, and refills evenly. Once it was asked
+// in vain it stays shut until an eighth of it is there again, so that under a
+// flood packets pass in rows and not one by one, each between two notices. The
+// arithmetic is whole, so that the same packets give the same verdicts everywhere.
 type bucket struct {
 	perMin int64 // tokens in a full bucket; 0: no cap
 	level  int64 // in nanoseconds of a minute times perMin; Invariant: 0 to full()
 	at     leyline.Instant
+	shut   bool // since it was asked in vain
 }
 
 // perToken is what one packet costs, in units of level.
@@ -38,12 +41,23 @@ func (b *bucket) refill(at leyline.Instant) {
 	b.at = at
 }
 
-// has reports whether n packets may pass at once.
-func (b *bucket) has(n int64) bool { return b.perMin == 0 || b.level >= n*perToken }
+// opens opens a shut bucket that holds enough, and reports whether it did.
+func (b *bucket) opens() bool {
+	enough := min(max(2*perToken, b.full()/8), b.full())
+	if !b.shut || b.level < enough {
+		return false
+	}
+	b.shut = false
+	return true
+}
 
 // take lets a packet pass if it may.
 func (b *bucket) take() bool {
-	if !b.has(1) {
+	switch {
+	case b.perMin == 0:
+		return true
+	case b.shut || b.level < perToken:
+		b.shut = true
 		return false
 	}
 	b.spend()

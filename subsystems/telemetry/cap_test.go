@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -59,34 +60,52 @@ func TestEmergencyCap(t *testing.T) {
 	})
 }
 
-// TestCapIsTold: with room for the notice and one packet more it is told at
-// once; a reader of the normal stream or of CRITICAL packets alone is not.
+// TestCapIsTold when packets may pass again, and before the next one does; a
+// reader of the normal stream, of CRITICAL packets alone, or who came later has
+// missed nothing and is not told.
 func TestCapIsTold(t *testing.T) {
 	h := newHub(t, HubOptions{EmergencyPerMin: 60})
 	all, critical, normal := subscribe(t, h, Filter{}), subscribe(t, h, Filter{Minimum: l.PriorityCritical}), subscribe(t, h, Filter{Stream: l.StreamNormal})
 	burst(h, 0, 2, 62, l.LevelWarning)
-	burst(h, time.Second, 70, 1, l.LevelInfo) // one token: not yet
-	if got, _ := waiting(t, all); len(got) != 61 {
+	burst(h, 7*time.Second, 70, 1, l.LevelInfo) // 7 tokens of 7.5: not yet
+	got, _ := waiting(t, all)
+	if len(got) != 61 {
 		t.Fatalf("%d packets, want 60 warnings and one of the normal stream", len(got))
 	}
+	if after := got[60].After.String(); after != "70,61,70" {
+		t.Errorf("the cursor %s is past what was not told", after)
+	}
 	late := subscribe(t, h, Filter{})
-	burst(h, 2*time.Second, 71, 1, l.LevelWarning)
+	burst(h, 8*time.Second, 71, 1, l.LevelWarning)
 	wantWords(t, all, "emergency_cap HIGH 62 63 2", "71")
 	wantWords(t, critical)
 	wantWords(t, normal, "70")
 	wantWords(t, late, "71")
 }
 
-// TestCapUnderAFlood: warnings keep passing, and are interrupted by a notice
-// once a minute.
+// TestCapIsToldPerRun: a reader of one run is told of its packets only.
+func TestCapIsToldPerRun(t *testing.T) {
+	h := newHub(t, HubOptions{EmergencyPerMin: 1})
+	s := subscribe(t, h, Filter{Run: "r2"})
+	for i, run := range []l.RunID{"r1", "r1", "r2", "r1"} {
+		p := packet(l.Seq(i+2), l.LevelWarning)
+		p.Run = run
+		h.PublishPackets(p.Seq, 1, []l.Packet{p})
+	}
+	h.Close()
+	got, _ := waiting(t, s)
+	if want := []string{"emergency_cap HIGH 4 4 1"}; !slices.Equal(words(got), want) {
+		t.Errorf("got %q, want %q", words(got), want)
+	}
+}
+
+// TestCapUnderAFlood: warnings keep passing in rows, each behind a notice.
 func TestCapUnderAFlood(t *testing.T) {
 	h := newHub(t, HubOptions{EmergencyPerMin: 60})
 	s := subscribe(t, h, Filter{})
 	seq, notices, packets := l.Seq(2), 0, 0
 	var told uint64
-	for second := range 600 {
-		burst(h, time.Duration(second)*time.Second, seq, 10, l.LevelWarning)
-		seq += 10
+	count := func() {
 		got, _ := waiting(t, s)
 		for _, d := range got {
 			if d.Index < 0 {
@@ -97,14 +116,18 @@ func TestCapUnderAFlood(t *testing.T) {
 			}
 		}
 	}
-	if notices != 9 || packets != 60+599-9 {
+	for second := range 601 {
+		burst(h, time.Duration(second)*time.Second, seq, 10, l.LevelWarning)
+		seq += 10
+		count()
+	}
+	if notices != 74 || packets != 660-2 { // a notice every 8 seconds; 60 packets at once and 60 a minute, two tokens are left
 		t.Errorf("%d notices and %d packets in ten minutes", notices, packets)
 	}
 	h.Close()
-	got, _ := waiting(t, s)
-	told += uint64(got[0].Packet.Metrics[0].Value)
-	if told != 6000-uint64(packets) || told != h.Stats().Capped {
-		t.Errorf("told of %d, held back %d of 6000", told, h.Stats().Capped)
+	count()
+	if told != 6010-uint64(packets) || told != h.Stats().Capped {
+		t.Errorf("told of %d, held back %d of 6010", told, h.Stats().Capped)
 	}
 }
 
@@ -124,7 +147,7 @@ func TestBucketAgainstASlowTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, perMin := range []uint32{1, 3, 120, MaxEmergencyPerMin} {
 		b := newBucket(perMin)
-		level, last, now := float64(perMin), l.Instant(0), l.Instant(1)
+		level, shut, last, now := float64(perMin), false, l.Instant(0), l.Instant(1)
 		for range 20_000 {
 			now += l.Instant(rng.Int64N(int64(3 * time.Minute / time.Duration(perMin))))
 			at := now
@@ -136,13 +159,17 @@ func TestBucketAgainstASlowTwin(t *testing.T) {
 				level = min(level+at.Sub(last).Minutes()*float64(perMin), float64(perMin))
 			}
 			last = max(last, at)
-			want := level >= 1
-			if diff := level - 1; diff < 1e-3 && diff > -1e-3 {
-				want = b.has(1) // too close for fractions
+			enough := min(max(2, float64(perMin)/8), float64(perMin))
+			opened := b.opens()
+			if close := math.Abs(level-enough) < 1e-3; !close && opened != (shut && level >= enough) {
+				t.Fatalf("cap %d: shut %v, opened %v with %v tokens", perMin, shut, opened, level)
 			}
-			if got := b.take(); got != want {
-				t.Fatalf("cap %d: taken %v with %v tokens", perMin, got, level)
-			} else if got {
+			shut = shut && !opened
+			got := b.take()
+			if close := math.Abs(level-1) < 1e-3; !close && got != (!shut && level >= 1) {
+				t.Fatalf("cap %d: shut %v, taken %v with %v tokens", perMin, shut, got, level)
+			}
+			if shut = !got; got {
 				level--
 			}
 			if got := b.tokens(); got < 0 || got > float64(perMin) || got-level > 1e-3 || level-got > 1e-3 {

@@ -117,23 +117,26 @@
 //
 // A notice is a packet with the event telemetry.overflow, level WARNING, that
 // names the first and the last record and counts what was lost between them. No
-// record holds it, so its Index is -1. It comes before what follows the loss.
+// record holds it, so its Index is -1. It comes before what follows the loss. A
+// full lane loses its oldest sixteenth at once, so that notices stay few.
 //
 // Each [Delivery] has a [Cursor]: what the reader has with it. A reader comes back
 // with it, after a SlowError, a lost connection or a restart of the plane, and
 // [Hub.SubscribeFrom] serves it from the log, in the log's order, until it has
 // caught up; then it goes on live. Packets overtake each other only between
 // lanes, so a cursor holds one position per lane, and nothing is handed out twice
-// or left out, whatever was waiting when the reader went.
+// or left out, whatever was waiting when the reader went. A cursor is not past a
+// loss that the reader was not told of: that is served from the log.
 //
 // # Emergency cap
 //
 // A token bucket lets a number of HIGH packets a minute pass to the subscribers,
 // in the time of the packets ([HubOptions].EmergencyPerMin). CRITICAL packets
-// always pass and use up tokens. What is held back is told by a notice, as soon
-// as there is room for that and for one packet more, under a lasting flood once a
-// minute, and at the end; it is counted, and the log still has it. What is served
-// from the log is not capped. NORMAL packets have no part in this: a warning never
+// always pass and use up tokens. Once a packet was held back, none passes before
+// an eighth of the bucket is full again, at least two tokens; then a notice tells
+// of all that were held back, and a row of packets passes. It is told at the end,
+// too. What is held back is counted, and the log still has it; what is served from
+// the log is not capped. NORMAL packets have no part in this: a warning never
 // sends what follows it to the emergency stream.
 //
 // Memory is bounded: a lane grows up to its limit and no further, a hub has a

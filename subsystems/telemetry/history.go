@@ -119,7 +119,7 @@ func (h *history) add(r leyline.Record, f *Filter) {
 	for i := range packets {
 		p := priorityOf(&packets[i])
 		if f.wants(&packets[i], p) && h.after.of(p).Compare(Position{r.Seq, i}) <= 0 {
-			h.batch = append(h.batch, item{packets[i], i})
+			h.batch = append(h.batch, item{Packet: packets[i], index: i})
 		}
 	}
 }

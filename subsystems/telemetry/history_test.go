@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,6 +146,105 @@ func take1(t *testing.T, got map[id]bool, d Delivery) Cursor {
 	return c
 }
 
+// TestGoingAwayHidesNothing is TestComingBackAnywhere with lanes that overflow
+// and a cap that holds back. Nothing is handed out twice, and what is not handed
+// out is within a notice, also when the reader went before it was told.
+func TestGoingAwayHidesNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	var g generated
+	h := newHub(t, HubOptions{Lanes: Limits{Critical: 1, High: 8, Normal: 40}, EmergencyPerMin: 600})
+	got, told, after, cuts := map[id]bool{}, map[id]bool{}, After(0), 0
+	lanesOf := map[id]l.Priority{}
+	visit := func(publish, read int) {
+		s, err := h.SubscribeFrom(&g, after, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		live := false
+		for range read {
+			d, ok, err := s.poll(t)
+			if err != nil {
+				cuts++
+				after = After(err.After)
+				return
+			}
+			if !ok && live {
+				return
+			}
+			if !ok {
+				live = true
+				g.publish(h, publish)
+				continue
+			}
+			if after = d.After; d.Index >= 0 {
+				take1(t, got, d)
+				continue
+			}
+			attrs := d.Packet.Events[0].Attrs
+			for seq, last := number64(t, attrs[2]), number64(t, attrs[3]); seq <= last; seq++ {
+				for index := range 5 {
+					if k := (id{seq, index}); lanesOf[k].String() == attrs[1].Value || lanesOf[k] == 0 {
+						told[k] = true
+					}
+				}
+			}
+		}
+	}
+	for range 400 {
+		n := rng.IntN(120)
+		for seq := l.Seq(g.last.Load()) + 1; seq <= l.Seq(g.last.Load())+l.Seq(n); seq++ {
+			for i, p := range Packets(g.record(seq)) {
+				lanesOf[id{seq, i}] = priorityOf(&p)
+			}
+		}
+		visit(n, 1+rng.IntN(200))
+	}
+	for range 10 {
+		visit(0, 1<<20) // and to the end
+	}
+	missing, hidden := 0, 0
+	for k := range g.all(Filter{}) {
+		if !got[k] {
+			missing++
+			if !told[k] {
+				hidden++
+			}
+			if lanesOf[k] == l.PriorityCritical {
+				t.Errorf("CRITICAL packet %v is missing", k)
+			}
+		}
+	}
+	if hidden > 0 || missing == 0 || cuts == 0 || h.Stats().Capped == 0 {
+		t.Errorf("%d packets are missing, %d without a word; %d times cut off, %+v", missing, hidden, cuts, h.Stats())
+	}
+}
+
+// poll returns what Next would without waiting.
+func (s *Subscription) poll(t *testing.T) (d Delivery, ok bool, slow *SlowError) {
+	t.Helper()
+	var err error
+	if s.past != nil {
+		d, ok, err = s.fromLog(t.Context())
+	}
+	if !ok && err == nil {
+		d, ok, err = s.take()
+	}
+	if err != nil && !errors.As(err, &slow) {
+		t.Fatal(err)
+	}
+	return d, ok, slow
+}
+
+func number64(t *testing.T, a l.Attr) l.Seq {
+	t.Helper()
+	n, err := strconv.ParseUint(a.Value, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Seq(n)
+}
+
 // TestCatchingUpWhilePublishing lets readers come while records are published by
 // another goroutine. Each has the whole log once, in order within a lane.
 func TestCatchingUpWhilePublishing(t *testing.T) {
@@ -187,6 +287,51 @@ func follow(t *testing.T, h *Hub, g *generated, upto l.Seq) {
 	}
 	if s.Waiting() {
 		t.Error("more packets wait than the log has")
+	}
+}
+
+// racing publishes a record each time someone has just read the log to its end.
+type racing struct {
+	*generated
+	hub  *Hub
+	left int
+}
+
+func (g *racing) Records(from l.Seq) iter.Seq2[l.Record, error] {
+	return func(yield func(l.Record, error) bool) {
+		for r := range g.generated.Records(from) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if g.left > 0 {
+			g.left--
+			g.publish(g.hub, 1)
+		}
+	}
+}
+
+// TestPublishedWhileAttaching: what is published between the end of the log and
+// the moment at which the reader is live is not lost.
+func TestPublishedWhileAttaching(t *testing.T) {
+	for left := range 5 {
+		var g generated
+		h := newHub(t, HubOptions{})
+		g.publish(h, 3)
+		s, err := h.SubscribeFrom(&racing{&g, h, left}, After(0), Filter{Stream: l.StreamNormal})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		got, err := waiting(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.publish(h, 1)
+		more, _ := waiting(t, s)
+		if n := len(got) + len(more); n != 4+left || h.Stats().Published != l.Seq(4+left) {
+			t.Errorf("%d of %d packets", n, 4+left)
+		}
 	}
 }
 

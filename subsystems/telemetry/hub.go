@@ -6,7 +6,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/esper-plane/esper/leyline"
 )
@@ -61,8 +60,6 @@ type Hub struct {
 	mu     sync.Mutex // guards everything below; taken before that of a subscription
 	live   []*Subscription
 	bucket bucket
-	capped loss // that nobody was told of yet
-	since  leyline.Instant
 	items  []item // of the record being published
 	closed bool
 	stats  HubStats
@@ -105,11 +102,13 @@ func (h *Hub) PublishPackets(seq leyline.Seq, at leyline.Instant, packets []leyl
 	h.stats.Published = seq
 	h.stats.Records++
 	h.bucket.refill(at)
-	h.tell(at)
-	for i := range packets {
-		if h.passes(&packets[i], at) {
-			h.items = append(h.items, item{packets[i], i})
+	if h.bucket.opens() {
+		for _, s := range h.live {
+			s.release()
 		}
+	}
+	for i := range packets {
+		h.items = append(h.items, item{Packet: packets[i], index: i, held: !h.passes(&packets[i])})
 	}
 	h.live = slices.DeleteFunc(h.live, func(s *Subscription) bool { return !h.offer(s, seq) })
 	clear(h.items)
@@ -118,44 +117,17 @@ func (h *Hub) PublishPackets(seq leyline.Seq, at leyline.Instant, packets []leyl
 
 // passes applies the emergency cap. CRITICAL always passes and uses a token if
 // there is one; NORMAL has nothing to do with it.
-func (h *Hub) passes(p *leyline.Packet, at leyline.Instant) bool {
+func (h *Hub) passes(p *leyline.Packet) bool {
 	switch priorityOf(p) {
 	case leyline.PriorityCritical:
 		h.bucket.spend()
 	case leyline.PriorityHigh:
-		if h.bucket.take() {
-			return true
+		if !h.bucket.take() {
+			h.stats.Capped++
+			return false
 		}
-		if h.capped.packets == 0 {
-			h.since = at
-		}
-		h.capped.add(p.Seq, p.At)
-		h.stats.Capped++
-		return false
 	}
 	return true
-}
-
-// tell tells of packets that the cap has held back, once there is room for that
-// and for one packet more. Under a flood there never is: then it is told once a
-// minute, so that the notices do not take the place of packets.
-func (h *Hub) tell(at leyline.Instant) {
-	switch {
-	case h.capped.packets == 0 || !h.bucket.has(1):
-	case h.bucket.has(min(2, h.bucket.perMin)) || at.Sub(h.since) >= time.Minute:
-		h.bucket.spend()
-		h.flush()
-	}
-}
-
-func (h *Hub) flush() {
-	if h.capped.packets == 0 {
-		return
-	}
-	for _, s := range h.live {
-		s.held(h.capped)
-	}
-	h.capped = loss{}
 }
 
 // offer gives the packets of a record to one subscriber and reports whether it
@@ -263,7 +235,6 @@ func (h *Hub) Close() {
 		return
 	}
 	h.closed = true
-	h.flush()
 	for _, s := range h.live {
 		s.end(ErrClosed)
 		h.stats.Subscribers--

@@ -6,6 +6,7 @@ import "github.com/esper-plane/esper/leyline"
 type item struct {
 	leyline.Packet
 	index int
+	held  bool // back by the emergency cap; never in a lane
 }
 
 // lane is a bounded queue that counts what passes through it and what it loses.

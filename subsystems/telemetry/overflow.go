@@ -8,31 +8,30 @@ const (
 	causeCap  = "emergency_cap"   // the emergency stream had no token left
 )
 
-// loss is a range of records of which packets were not delivered.
+// loss is a range of packets that were not delivered.
 type loss struct {
-	first, last leyline.Seq
-	at          leyline.Instant // of the last one
-	packets     uint64
+	from    Position // of the first one
+	last    leyline.Seq
+	at      leyline.Instant // of the last one
+	packets uint64
 }
 
-// add counts one more lost packet. The oldest packet of a lane makes room, so
-// sequence numbers rise.
-func (l *loss) add(seq leyline.Seq, at leyline.Instant) {
+// add counts one more lost packet. They are lost in their order.
+func (l *loss) add(p *item) {
 	if l.packets == 0 {
-		l.first = seq
+		l.from = Position{p.Seq, p.index}
 	}
-	l.last, l.at = seq, at
+	l.last, l.at = p.Seq, p.At
 	l.packets++
 }
 
-// merge adds a later loss.
-func (l *loss) merge(m loss) {
-	if l.packets == 0 {
-		*l = m
-		return
+// holdBack returns a position that is not behind what a reader was not told of:
+// coming back, it is given that from the log.
+func (l *loss) holdBack(p Position) Position {
+	if l.packets > 0 {
+		return minPosition(p, l.from)
 	}
-	l.last, l.at = m.last, m.at
-	l.packets += m.packets
+	return p
 }
 
 // packet tells of a loss. No record holds it: its sequence number is that of the
@@ -41,7 +40,7 @@ func (l *loss) packet(cause string, p leyline.Priority) leyline.Packet {
 	why, of := text(keyCause, cause), name(keyPriority, p)
 	var s section
 	s.metric(leyline.MetricDropped, float64(l.packets), why, of)
-	s.event(leyline.NameOverflow, leyline.LevelWarning, why, of, whole(keyFirst, l.first), whole(keyLast, l.last), whole(keyPackets, l.packets))
+	s.event(leyline.NameOverflow, leyline.LevelWarning, why, of, whole(keyFirst, l.from.Seq), whole(keyLast, l.last), whole(keyPackets, l.packets))
 	return leyline.Packet{
 		Seq: l.last, At: l.at, Source: leyline.SubsystemPlane, Level: leyline.LevelWarning, Priority: leyline.PriorityHigh,
 		Metrics: s.metrics, Events: s.events,

@@ -44,18 +44,34 @@ func laneOf(p leyline.Priority) int {
 	return laneNormal
 }
 
-// queue is a lane with what its reader has to be told.
+// queue is a lane with what its reader was not told of yet.
 type queue struct {
 	lane
-	lost loss   // that the reader was not told of yet
-	tell uint64 // the next notice is due when this many packets were delivered, or none wait
+	lost loss
 }
 
-// due reports whether the reader is to be told of a loss now. A reader that stays
-// slow is told at most once per quarter of a lane, lest the notices slow it down
-// further.
-func (q *queue) due() bool {
-	return q.lost.packets > 0 && (q.queued == 0 || q.delivered >= q.tell)
+// add appends a packet. A full lane loses the oldest sixteenth at once, so that
+// a reader who stays slow is not told of every single packet.
+func (q *queue) add(p item) {
+	if q.queued == q.limit {
+		for range max(q.limit/16, 1) {
+			oldest := q.take()
+			q.lane.lost(oldest.Seq)
+			q.lost.add(&oldest)
+		}
+	}
+	q.push(p)
+}
+
+// done returns the position behind everything that the reader has of the lane,
+// of which records up to the given one were offered.
+func (q *queue) done(upto leyline.Seq) Position {
+	p := Position{Seq: upto + 1}
+	if q.queued > 0 {
+		oldest := &q.ring[q.head]
+		p = Position{oldest.Seq, oldest.index}
+	}
+	return q.lost.holdBack(p)
 }
 
 // Subscription is one reader's place in the streams of a hub. Its methods are
@@ -69,7 +85,7 @@ type Subscription struct {
 	mu     sync.Mutex // guards everything below
 	lanes  [lanes]queue
 	capped loss        // held back by the emergency cap, not told yet
-	start  leyline.Seq // live since this record
+	told   bool        // the reader is to be told of that now
 	upto   leyline.Seq // the last record that was offered
 	err    error       // why it has ended; told when nothing waits any more
 }
@@ -126,34 +142,35 @@ func (s *Subscription) take() (Delivery, bool, error) {
 
 // notice returns what is to be told before a packet of a lane is handed out.
 func (s *Subscription) notice(i int) (leyline.Packet, bool) {
-	q, priority := &s.lanes[i], leyline.PriorityNormal
+	l, cause, priority := &s.lanes[i].lost, causeSlow, leyline.PriorityNormal
 	if i == laneHigh {
 		priority = leyline.PriorityHigh
-		if s.capped.packets > 0 {
-			l := s.capped
-			s.capped = loss{}
-			return l.packet(causeCap, priority), true
+		if s.capTold() {
+			l, cause = &s.capped, causeCap
 		}
 	}
-	if !q.due() {
+	if l.packets == 0 {
 		return leyline.Packet{}, false
 	}
-	l := q.lost
-	q.lost, q.tell = loss{}, q.delivered+uint64(q.limit+3)/4
-	return l.packet(causeSlow, priority), true
+	p := l.packet(cause, priority)
+	*l = loss{}
+	return p, true
 }
 
-// cursor returns what the reader has: of a lane in which packets wait those
-// before the oldest, of another everything that was offered.
+// capTold reports whether it is time to tell of what the cap has held back: it
+// lets packets pass again, or nothing follows.
+func (s *Subscription) capTold() bool {
+	return s.capped.packets > 0 && (s.told || s.err != nil)
+}
+
+// cursor returns what the reader has. It is not past what the reader was not told
+// of.
 func (s *Subscription) cursor() Cursor {
-	at := func(i int) Position {
-		if q := &s.lanes[i]; q.queued > 0 {
-			oldest := &q.ring[q.head]
-			return Position{oldest.Seq, oldest.index}
-		}
-		return Position{Seq: s.upto + 1}
+	return Cursor{
+		Critical: s.lanes[laneCritical].done(s.upto),
+		High:     s.capped.holdBack(s.lanes[laneHigh].done(s.upto)),
+		Normal:   s.lanes[laneNormal].done(s.upto),
 	}
-	return Cursor{at(laneCritical), at(laneHigh), at(laneNormal)}
 }
 
 // Waiting reports whether Next would return at once, without waiting for anyone
@@ -168,7 +185,7 @@ func (s *Subscription) waits() bool {
 			return true
 		}
 	}
-	return s.capped.packets > 0 || s.err != nil
+	return s.capTold() || s.err != nil
 }
 
 // Close ends the subscription. What waits is still handed out. It may be called
@@ -191,7 +208,11 @@ func (s *Subscription) offer(seq leyline.Seq, items []item) (high, normal uint64
 	high, normal = s.lanes[laneHigh].dropped, s.lanes[laneNormal].dropped
 	came := false
 	for i := range items {
-		if p := priorityOf(&items[i].Packet); s.filter.wants(&items[i].Packet, p) {
+		switch p := priorityOf(&items[i].Packet); {
+		case !s.filter.wants(&items[i].Packet, p):
+		case items[i].held:
+			s.hold(&items[i])
+		default:
 			s.lanes[laneOf(p)].add(items[i])
 			came = true
 		}
@@ -201,15 +222,6 @@ func (s *Subscription) offer(seq leyline.Seq, items []item) (high, normal uint64
 		s.signal()
 	}
 	return s.lanes[laneHigh].dropped - high, s.lanes[laneNormal].dropped - normal, true
-}
-
-// add appends a packet and notes what it displaces.
-func (q *queue) add(p item) {
-	if q.queued == q.limit {
-		oldest := &q.ring[q.head]
-		q.lost.add(oldest.Seq, oldest.At)
-	}
-	q.push(p)
 }
 
 func (s *Subscription) critical(items []item) int {
@@ -222,13 +234,20 @@ func (s *Subscription) critical(items []item) int {
 	return n
 }
 
-// held notes packets that the emergency cap has held back since the
-// subscription began.
-func (s *Subscription) held(l loss) {
+// hold notes a packet that the emergency cap holds back.
+func (s *Subscription) hold(p *item) {
+	if s.capped.packets == 0 {
+		s.told = false
+	}
+	s.capped.add(p)
+}
+
+// release lets the reader be told of what the cap has held back.
+func (s *Subscription) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.last > s.start && s.filter.takes(leyline.PriorityHigh) {
-		s.capped.merge(l)
+	if s.capped.packets > 0 {
+		s.told = true
 		s.signal()
 	}
 }
@@ -237,7 +256,7 @@ func (s *Subscription) held(l loss) {
 func (s *Subscription) begin(upto leyline.Seq) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.start, s.upto = upto, upto
+	s.upto = upto
 }
 
 // end ends the subscription and reports whether it was still alive.

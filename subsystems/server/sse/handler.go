@@ -139,9 +139,6 @@ type writer struct {
 // open begins the stream, so that the client knows at once that it is there. On
 // error nothing was written.
 func (o *writer) open() error {
-	if err := o.control.SetReadDeadline(time.Time{}); err != nil { // the request was read; the stream has no end
-		return err
-	}
 	if err := o.control.SetWriteDeadline(time.Now().Add(o.limit)); err != nil {
 		return err
 	}

@@ -311,6 +311,7 @@ func TestRetries(t *testing.T) {
 	}{
 		{"accepted", nil, "", 0, 1, 0, 0},
 		{"busy", []int{503, 502, 0}, "", 7 * time.Second, 1, 3, 2},
+		{"not there", []int{0}, "", time.Second, 1, 1, 2},
 		{"asked to wait", []int{429}, "30", 30 * time.Second, 1, 1, 2},
 		{"asked to wait for long", []int{503}, "86400", longestAfter, 1, 1, 2},
 		{"asked in a way that nobody understands", []int{503}, "tomorrow", time.Second, 1, 1, 2},
@@ -395,6 +396,26 @@ func TestReceiverThatNeverAnswers(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestDroppedWhilePosting: what is lost while a notification is under way is told
+// with the next.
+func TestDroppedWhilePosting(t *testing.T) {
+	var s *Sender
+	r := receiver{answer: func(n int) (int, string) {
+		if n == 1 {
+			for i := range 3 {
+				s.Offer(at(l.Seq(10+i), l.RunID(fmt.Sprint("r", i)), l.RunHalted{Run: l.RunID(fmt.Sprint("r", i))}))
+			}
+		}
+		return 200, ""
+	}}
+	s, _ = newSender(t, &r, Options{Queue: 1})
+	s.Offer(at(2, "", l.DiskLow{}))
+	s.Drain(t.Context())
+	if len(r.got) != 2 || r.got[0].TruncatedAlerts != 0 || r.got[1].TruncatedAlerts != 2 {
+		t.Errorf("%+v", r.got)
+	}
+}
 
 // TestRunThenDrain: what waits when Run ends is sent by Drain.
 func TestRunThenDrain(t *testing.T) {
