@@ -64,17 +64,21 @@ func (s *Subscription) fromLog(ctx context.Context) (Delivery, bool, error) {
 }
 
 // readOn reads the next batch, and at the end of the log makes the subscription
-// live.
+// live. Behind the last record a log may hold what is none, such as a checkpoint;
+// what was published must be there.
 func (s *Subscription) readOn(ctx context.Context) (live bool, err error) {
-	h, from, before := s.past, s.past.next, s.hub.published()
+	h, from := s.past, s.past.next
+	upto, shown := s.hub.published()
 	if more, err := h.read(ctx, &s.filter); more || err != nil {
 		return false, err
 	}
 	switch {
 	case len(h.batch) > 0:
 		return false, nil // first what was read
-	case h.next == from && before >= from:
-		return false, fmt.Errorf("cannot read on after record %d: the log ends there, and record %d was published", from-1, before)
+	case shown < h.next:
+		h.next = max(h.next, upto+1)
+	case h.next == from:
+		return false, fmt.Errorf("cannot read on after record %d: the log ends there, and record %d was published", from-1, shown)
 	}
 	published, err := s.hub.attach(s, h.next-1)
 	if err != nil || published >= h.next {

@@ -290,7 +290,7 @@ func follow(t *testing.T, h *Hub, g *generated, upto l.Seq) {
 	}
 }
 
-// racing publishes a record each time someone has just read the log to its end.
+// racing publishes a record each time someone has found nothing more to read.
 type racing struct {
 	*generated
 	hub  *Hub
@@ -299,12 +299,13 @@ type racing struct {
 
 func (g *racing) Records(from l.Seq) iter.Seq2[l.Record, error] {
 	return func(yield func(l.Record, error) bool) {
+		none := true
 		for r := range g.generated.Records(from) {
-			if !yield(r, nil) {
+			if none = false; !yield(r, nil) {
 				return
 			}
 		}
-		if g.left > 0 {
+		if none && g.left > 0 {
 			g.left--
 			g.publish(g.hub, 1)
 		}
@@ -350,9 +351,12 @@ func (g *failing) Records(from l.Seq) iter.Seq2[l.Record, error] {
 }
 
 func TestWhatCanGoWrongWithALog(t *testing.T) {
-	ends := func(log Log, o HubOptions, after Cursor, say string) {
+	ends := func(log Log, o HubOptions, shown l.Seq, after Cursor, say string) {
 		t.Helper()
 		h := newHub(t, o)
+		if shown > 0 {
+			publish(h, shown, l.LevelInfo)
+		}
 		s, err := h.SubscribeFrom(log, after, Filter{})
 		if err != nil {
 			t.Fatal(err)
@@ -376,12 +380,36 @@ func TestWhatCanGoWrongWithALog(t *testing.T) {
 	for range 3 {
 		log.halt()
 	}
-	ends(&failing{log}, HubOptions{}, After(0), "disk on fire")
-	ends(&log, HubOptions{After: 9}, After(0), "cannot read on after record 4: the log ends there, and record 9 was published")
-	ends(&recorded{}, HubOptions{After: 4}, After(0), "cannot read on after record 0")
-	ends(&log, HubOptions{After: 4}, After(5), "5 is behind the end of the stream, record 4")
-	ends(&log, HubOptions{}, After(1<<40), "is behind the end")
-	ends(&log, HubOptions{After: 4}, Cursor{Critical: Position{99, 0}}, "98,0,0 is behind the end")
+	ends(&failing{log}, HubOptions{}, 0, After(0), "disk on fire")
+	ends(&log, HubOptions{}, 9, After(0), "cannot read on after record 4: the log ends there, and record 9 was published")
+	ends(&recorded{}, HubOptions{}, 4, After(0), "cannot read on after record 0")
+	ends(&log, HubOptions{After: 4}, 0, After(5), "5 is behind the end of the stream, record 4")
+	ends(&log, HubOptions{}, 0, After(1<<40), "is behind the end")
+	ends(&log, HubOptions{After: 4}, 0, Cursor{Critical: Position{99, 0}}, "98,0,0 is behind the end")
+}
+
+// TestLogEndsWithACheckpoint: behind the last record the log holds something that
+// is none. A reader goes live there, with whatever it came.
+func TestLogEndsWithACheckpoint(t *testing.T) {
+	for _, after := range []Cursor{After(0), After(3), After(4), After(6)} {
+		var log recorded
+		for range 3 {
+			log.halt()
+		}
+		h := newHub(t, HubOptions{After: 6})
+		s, err := h.SubscribeFrom(&log, after, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		want := []string{"2", "3", "4"}[min(max(after.Normal.Seq, 2)-2, 3):]
+		if len(want) == 0 {
+			want = nil
+		}
+		wantWords(t, s, want...)
+		publish(h, 7, l.LevelInfo)
+		wantWords(t, s, "7")
+	}
 }
 
 // TestDurableBeforePublished: a reader may come with a record that the log holds

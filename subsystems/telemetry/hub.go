@@ -22,12 +22,12 @@ type HubOptions struct {
 	Lanes           Limits      // of each subscriber
 	EmergencyPerMin uint32      // HIGH packets that may pass per minute of plane time; 0: no cap; at most MaxEmergencyPerMin
 	Subscribers     int         // at a time, 1 to MaxSubscribers; 0: DefaultSubscribers
-	After           leyline.Seq // the last record that was released before the hub was made
+	After           leyline.Seq // the end of the log when the hub is made, whatever it is that the log holds there
 }
 
 // HubStats says what a hub has done so far.
 type HubStats struct {
-	Published   leyline.Seq // the last record
+	Published   leyline.Seq // the last record, or where the log ended before
 	Records     uint64      // published
 	Subscribers int         // now, those who are still reading the log included
 	Cut         uint64      // subscribers cut off
@@ -62,6 +62,7 @@ type Hub struct {
 	bucket bucket
 	items  []item // of the record being published
 	closed bool
+	shown  leyline.Seq // the last record given to Publish, 0 if none
 	stats  HubStats
 }
 
@@ -99,7 +100,7 @@ func (h *Hub) PublishPackets(seq leyline.Seq, at leyline.Instant, packets []leyl
 	if h.closed || seq <= h.stats.Published {
 		return
 	}
-	h.stats.Published = seq
+	h.shown, h.stats.Published = seq, seq
 	h.stats.Records++
 	h.bucket.refill(at)
 	if h.bucket.opens() {
@@ -209,11 +210,11 @@ func (h *Hub) join(s *Subscription, upto leyline.Seq) error {
 	return nil
 }
 
-// published returns the last record that was published.
-func (h *Hub) published() leyline.Seq {
+// published returns where the hub stands, and the last record that it was given.
+func (h *Hub) published() (upto, shown leyline.Seq) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.stats.Published
+	return h.stats.Published, h.shown
 }
 
 // leave forgets a subscription that its reader closes.

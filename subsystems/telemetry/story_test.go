@@ -11,8 +11,8 @@ type scene struct {
 }
 
 // A story is a sequence of records. Together the stories hold every kind of
-// event and reach every metric and every event of leyline/telemetry.go at every
-// level it may have; contract_test.go holds them to that.
+// event and reach every metric and every event that the catalogue of leyline calls
+// emitted, at every level it may have; contract_test.go holds them to that.
 type story struct {
 	name   string
 	scenes []scene

@@ -101,6 +101,21 @@ func TestNamesPleasePrometheus(t *testing.T) {
 	}
 }
 
+// TestNamesAreDistinct looks at every name, also of what is not emitted yet.
+func TestNamesAreDistinct(t *testing.T) {
+	seen := map[string]l.MetricName{}
+	for _, m := range l.Metrics() {
+		name := seriesName(m)
+		if other, taken := seen[name]; taken {
+			t.Errorf("%s and %s are both called %s", m.Name, other, name)
+		}
+		seen[name] = m.Name
+		if (m.Kind == l.MetricCounter) != strings.HasSuffix(name, "_total") {
+			t.Errorf("%s is a %s and called %s", m.Name, m.Kind, name)
+		}
+	}
+}
+
 func TestSeriesInFull(t *testing.T) {
 	c := New(Options{})
 	record(c, 2, "r1", l.StepObserved{Run: "r1", PreviousNs: 2_500_000, ForwardNs: 1_000_000})
