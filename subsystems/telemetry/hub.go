@@ -150,7 +150,11 @@ func (h *Hub) Subscribe(f Filter) (*Subscription, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, h.attachNow(s)
+	if err := h.attachNow(s); err != nil {
+		h.leave(s)
+		return nil, err
+	}
+	return s, nil
 }
 
 // SubscribeFrom begins with what a reader does not have yet and serves it from
@@ -228,7 +232,8 @@ func (h *Hub) leave(s *Subscription) {
 }
 
 // Close ends every subscription: each is handed what waits for it, is told what
-// was lost, and then gets ErrClosed. Nothing is published any more.
+// was lost, and then gets ErrClosed. One that reads the log gets it at the log's
+// end. Nothing is published any more.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
