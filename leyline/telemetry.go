@@ -57,7 +57,9 @@ type Stream = Enum[streams]
 
 type streams struct{}
 
-func (streams) list() []string { return []string{"unspecified", "emergency", "normal", "both"} }
+func (streams) list() []string { return streamNames[:] }
+
+var streamNames = [...]string{"unspecified", "emergency", "normal", "both"}
 
 // The streams of packets. Emergency holds what is CRITICAL and HIGH, normal all
 // else.

@@ -16,6 +16,8 @@ const (
 	UnitEnum        = "enum"
 	UnitLearnRate   = "lr"
 	UnitBytes       = "bytes"
+	UnitGiB         = "gib"
+	UnitPercent     = "percent"
 	UnitScore       = "score"
 	UnitIndex       = "index"
 	UnitElems       = "elems"       // tensor elements
@@ -28,7 +30,9 @@ type MetricKind = Enum[metricKinds]
 
 type metricKinds struct{}
 
-func (metricKinds) list() []string { return []string{"unspecified", "gauge", "counter"} }
+func (metricKinds) list() []string { return metricKindNames[:] }
+
+var metricKindNames = [...]string{"unspecified", "gauge", "counter"}
 
 // The kinds of metric.
 const (
@@ -42,7 +46,9 @@ type NameStatus = Enum[nameStatuses]
 
 type nameStatuses struct{}
 
-func (nameStatuses) list() []string { return []string{"unspecified", "emitted", "process", "reserved"} }
+func (nameStatuses) list() []string { return nameStatusNames[:] }
+
+var nameStatusNames = [...]string{"unspecified", "emitted", "process", "reserved"}
 
 // The states of a name.
 const (
@@ -114,8 +120,8 @@ func (e EventInfo) process() EventInfo {
 }
 
 var (
-	metricTable = slices.Concat(tolariaMetrics(), tolariaReserved(), tamiyoMetrics(), kasminaMetrics(), kasminaReserved(), planeMetrics())
-	eventTable  = slices.Concat(tolariaEvents(), tamiyoEvents(), kasminaEvents(), planeEvents())
+	metricTable = slices.Concat(tolariaMetrics(), tolariaReserved(), trainerMetrics(), tamiyoMetrics(), kasminaMetrics(), kasminaReserved(), planeMetrics())
+	eventTable  = slices.Concat(tolariaEvents(), trainerEvents(), tamiyoEvents(), kasminaEvents(), planeEvents())
 
 	metricRows = rows(metricTable, func(m MetricInfo) MetricName { return m.Name })
 	eventRows  = rows(eventTable, func(e EventInfo) EventName { return e.Name })

@@ -71,8 +71,6 @@ const (
 	MetricLedgerTTL          MetricName = "kasmina.nonce_ledger.ttl_seconds"
 	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
 	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
-	MetricKasminaBreaker     MetricName = "kasmina.breaker.state"
-	MetricKasminaFailures    MetricName = "kasmina.breaker.failures"
 	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
 	MetricKernelCacheHits    MetricName = "kasmina.cache.kernel_hit_rate"
 	MetricKernelCacheEvicted MetricName = "kasmina.cache.kernel_evictions"
@@ -92,8 +90,6 @@ func kasminaReserved() []MetricInfo {
 		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept"),
 		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
 		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
-		gauge(MetricKasminaBreaker, UnitState, "run component", "State of a breaker"),
-		gauge(MetricKasminaFailures, UnitCount, "run component", "Failures that a breaker counts"),
 		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),
 		gauge(MetricKernelCacheHits, UnitRatio, "", "Lookups that the kernel cache could serve"),
 		counter(MetricKernelCacheEvicted, "", "Kernels that left the kernel cache"),

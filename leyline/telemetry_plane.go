@@ -24,8 +24,8 @@ const (
 	MetricWorkerRunning   MetricName = "plane.worker.running"
 	MetricWorkerLeaked    MetricName = "plane.worker.leaked"
 	MetricWorkerPanics    MetricName = "plane.worker.panics_total"
-	MetricWorkerQueuedMs  MetricName = "plane.worker.queued_max_ms"
-	MetricWorkerRanMs     MetricName = "plane.worker.ran_max_ms"
+	MetricWorkerQueuedMs  MetricName = "plane.worker.queued_ms"
+	MetricWorkerRanMs     MetricName = "plane.worker.ran_ms"
 )
 
 func planeMetrics() []MetricInfo {
@@ -51,8 +51,8 @@ func planeMetrics() []MetricInfo {
 		gauge(MetricWorkerRunning, UnitCount, "", "Jobs that run").process(),
 		gauge(MetricWorkerLeaked, UnitCount, "", "Jobs that have ended but do not return").process(),
 		counter(MetricWorkerPanics, "", "Panics of jobs after their end and of their callbacks").process(),
-		gauge(MetricWorkerQueuedMs, UnitMs, "", "The longest that a job has waited").process(),
-		gauge(MetricWorkerRanMs, UnitMs, "", "The longest that a job has run").process(),
+		gauge(MetricWorkerQueuedMs, UnitMs, "share", "How long jobs that have ended had waited; at most half above the truth").process(),
+		gauge(MetricWorkerRanMs, UnitMs, "share", "How long jobs that have ended had run; at most half above the truth").process(),
 	}
 }
 

@@ -101,7 +101,6 @@ const (
 	NameCPUPressure         EventName = "cpu_pressure_high"
 	NameGradVarianceHigh    EventName = "grad_variance_high"
 	NameOptimizerHint       EventName = "optimizer_hint"
-	NameBreaker             EventName = "breaker_event"
 	NameMetadataTimeout     EventName = "timeout_urza"
 	NameNoSeedCandidates    EventName = "no_seed_candidates"
 	NameNormalizerFailure   EventName = "normalizer_persistence_failure"
@@ -134,7 +133,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameCPUPressure, "run step cpu_util", "The processors have no room left", LevelWarning),
 		event(NameGradVarianceHigh, check, "The gradients vary too much", LevelWarning),
 		event(NameOptimizerHint, "run step lr loss_delta", "The learning rate is used up while the loss rises", LevelWarning),
-		event(NameBreaker, "run component from to reason failures", "A breaker has moved", LevelInfo, LevelWarning, LevelCritical),
 		event(NameMetadataTimeout, "run step request_id latency_ms", "The metadata of a blueprint did not come in time", LevelWarning),
 		event(NameNoSeedCandidates, "run step", "No seed can be acted upon", LevelInfo),
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),

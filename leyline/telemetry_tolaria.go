@@ -70,16 +70,13 @@ func tolariaMetrics() []MetricInfo {
 // The metrics of Tolaria that no record carries yet.
 const (
 	MetricEpochHookMs        MetricName = "tolaria.epoch_hook.latency_ms"
-	MetricHookMs             MetricName = "tolaria.hook.latency_ms"
 	MetricEpochsFailed       MetricName = "tolaria.epochs.failed"
 	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
 	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
 	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
 	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
 	MetricTolariaBreaker     MetricName = "tolaria.breaker.state"
-	MetricCompileEnabled     MetricName = "tolaria.train.compile_enabled"
 	MetricAMPEnabled         MetricName = "tolaria.train.amp_enabled"
-	MetricTF32Enabled        MetricName = "tolaria.train.tf32_enabled"
 	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
 	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
 	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
@@ -108,16 +105,13 @@ func tolariaReserved() []MetricInfo {
 	const seed = "run seed_id stage"
 	table := []MetricInfo{
 		gauge(MetricEpochHookMs, UnitMs, "run", "How long the hooks at the end of the last epoch took"),
-		gauge(MetricHookMs, UnitMs, "run", "How long the trainer waited for the plane in the last step"),
 		counter(MetricEpochsFailed, "run reason", "Epochs that failed"),
 		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took"),
 		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer"),
 		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
 		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
 		gauge(MetricTolariaBreaker, UnitState, "run", "State of the breaker around the trainer's control hook"),
-		gauge(MetricCompileEnabled, UnitBool, "run", "Whether the trainer runs a compiled step"),
 		gauge(MetricAMPEnabled, UnitBool, "run", "Whether the trainer uses automatic mixed precision"),
-		gauge(MetricTF32Enabled, UnitBool, "run", "Whether the trainer multiplies matrices in TF32"),
 		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
 		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy is on"),

@@ -24,8 +24,6 @@ const (
 const (
 	NameOptimizerFamily      EventName = "optimizer_family"
 	NameCompileEnabled       EventName = "tolaria.compile_enabled"
-	NameCompileFallback      EventName = "tolaria.compile_fallback"
-	NameCompileRuntime       EventName = "tolaria.compile_runtime_fallback"
 	NameSeedHealth           EventName = "seed_health"
 	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
 	NameEpochBudget          EventName = "tolaria.epoch_budget_exceeded"
@@ -60,8 +58,6 @@ func tolariaEvents() []EventInfo {
 
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
 		event(NameCompileEnabled, "run", "The trainer has compiled its step", LevelInfo).reserved(SubsystemTolaria),
-		event(NameCompileFallback, "run reason", "The trainer could not compile its step", LevelWarning).reserved(SubsystemTolaria),
-		event(NameCompileRuntime, "run reason", "A compiled step has failed", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedHealth, "run seed_id share alpha conflicts weight", "A seed's figures of an epoch in one line", LevelInfo).reserved(SubsystemTolaria),
 		event(NameTolariaBreakerOpened, "run failures", "The breaker around the control hook has opened", LevelWarning).reserved(SubsystemTolaria),
 		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).reserved(SubsystemTolaria),

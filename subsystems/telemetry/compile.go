@@ -28,8 +28,8 @@ func (b *builder) fallback(x leyline.CompileFellBack) {
 func (b *builder) breaker(x leyline.BreakerMoved) {
 	s := b.at(leyline.SubsystemKasmina, x.Run)
 	run, component := text(keyRun, x.Run), name(keyComponent, x.Breaker)
-	s.metric(leyline.MetricBreakerState, float64(x.To), unitState, run, component)
-	s.metric(leyline.MetricBreakerFailures, float64(x.Failures), unitCount, run, component)
+	s.metric(leyline.MetricKasminaBreaker, float64(x.To), run, component)
+	s.metric(leyline.MetricKasminaFailures, float64(x.Failures), run, component)
 	level := leyline.LevelWarning
 	switch {
 	case x.Action == leyline.BreakerCount:
@@ -39,4 +39,40 @@ func (b *builder) breaker(x leyline.BreakerMoved) {
 	}
 	s.event(leyline.NameBreaker, level, run, component, name(keyState, x.To), name(keyFrom, x.From),
 		name(keyAction, x.Action), text(keyReason, x.Reason))
+}
+
+// posture reports how a trainer said that it runs; what it did not declare is
+// left out.
+func (s *section) posture(p leyline.Posture, run leyline.Attr) {
+	for _, x := range []struct {
+		name  leyline.MetricName
+		value leyline.Switch
+	}{{leyline.MetricCompileEnabled, p.Compile}, {leyline.MetricTF32Enabled, p.TF32}} {
+		if x.value != leyline.SwitchUnspecified {
+			s.metric(x.name, truth(x.value == leyline.SwitchOn), run)
+		}
+	}
+}
+
+// readings says which metric tells a reading of the trainer.
+var readings = [...]leyline.MetricName{
+	leyline.TrainMomentum:     leyline.MetricTrainerMomentum,
+	leyline.TrainHookMs:       leyline.MetricHookMs,
+	leyline.TrainApplyMs:      leyline.MetricTrainerApplyMs,
+	leyline.TrainFinalizeMs:   leyline.MetricTrainerFinalMs,
+	leyline.TrainInputWaitMs:  leyline.MetricTrainerWaitMs,
+	leyline.TrainCopyMs:       leyline.MetricTrainerCopyMs,
+	leyline.TrainGPUMemUsedGB: leyline.MetricTrainerGPUUsed,
+	leyline.TrainGPUMemFreeGB: leyline.MetricTrainerGPUFree,
+	leyline.TrainGPUUtil:      leyline.MetricTrainerGPUUtil,
+	leyline.TrainCPUUtil:      leyline.MetricTrainerCPUUtil,
+}
+
+// readings reports what the trainer measured beside what every step holds.
+func (s *section) readings(m leyline.TrainingMetrics, run leyline.Attr) {
+	for _, r := range m.Readings {
+		if int(r.Metric) < len(readings) {
+			s.metric(readings[r.Metric], r.Value, run)
+		}
+	}
 }

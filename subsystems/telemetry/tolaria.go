@@ -30,6 +30,7 @@ func (b *builder) step(x leyline.StepObserved) {
 	s.duration(leyline.MetricStepLatencyMs, x.PreviousNs, run)
 	s.metric(leyline.MetricLearnRate, x.LearnRate, run)
 	s.metric(leyline.MetricSeedsGrafted, float64(len(x.Seeds)), run)
+	s.readings(x.Metrics, run)
 	for _, o := range x.Seeds {
 		s := b.at(leyline.SubsystemKasmina, x.Run)
 		attrs := []leyline.Attr{run, text(keySeed, o.Seed)}
@@ -69,6 +70,7 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
+	s.posture(x.Plan.Posture, run)
 	s.event(leyline.NameRunStarted, leyline.LevelInfo,
 		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
 		text("framework", x.Plan.Framework), whole("parameters", x.Plan.Parameters),
@@ -80,6 +82,7 @@ func (b *builder) runResumed(x leyline.RunResumed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
+	s.posture(x.Posture, run)
 	s.event(leyline.NameRunResumed, leyline.LevelWarning,
 		run, whole(keyIncarnation, x.Incarnation), whole(keyLineage, x.Lineage), text(keySnapshot, x.Snapshot),
 		whole(keyStep, x.Step), whole(keyLost, x.Lost), text(keyRollback, x.Rollback))

@@ -6,7 +6,7 @@
 //
 // A series is called "esper_" and the name of the catalogue with underscores for
 // dots. Units are base units, as Prometheus asks: what the catalogue gives in
-// milliseconds is in seconds here. The name ends with the unit, if it is seconds,
+// milliseconds is in seconds here, GiB are bytes and percents ratios. The name ends with the unit, if it is seconds,
 // bytes or a ratio, and for a counter with "total":
 //
 //	tolaria.training.latency_ms   esper_tolaria_training_latency_seconds

@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +40,7 @@ func Worker(s worker.Stats) []leyline.Metric {
 	ended := func(n uint64, state worker.State) leyline.Metric {
 		return row(leyline.MetricWorkerEnded, float64(n), leyline.Attr{Key: "state", Value: strings.ReplaceAll(state.String(), " ", "_")})
 	}
-	return []leyline.Metric{
+	rows := []leyline.Metric{
 		row(leyline.MetricWorkerSubmitted, float64(s.Submitted)),
 		row(leyline.MetricWorkerRejected, float64(s.Rejected)),
 		ended(s.Done, worker.Done), ended(s.Failed, worker.Failed), ended(s.TimedOut, worker.TimedOut), ended(s.Cancelled, worker.Cancelled),
@@ -47,7 +48,13 @@ func Worker(s worker.Stats) []leyline.Metric {
 		row(leyline.MetricWorkerRunning, float64(s.Running)),
 		row(leyline.MetricWorkerLeaked, float64(s.Leaked)),
 		row(leyline.MetricWorkerPanics, float64(s.CallbackPanics+s.LatePanics)),
-		row(leyline.MetricWorkerQueuedMs, float64(s.QueuedMax.Nanoseconds())/1e6),
-		row(leyline.MetricWorkerRanMs, float64(s.RanMax.Nanoseconds())/1e6),
 	}
+	waited, ran := s.Waited.All(), s.Ran.All()
+	for _, q := range []float64{0.5, 0.99, 1} {
+		attr := leyline.Attr{Key: "share", Value: strconv.FormatFloat(q, 'g', -1, 64)}
+		rows = append(rows,
+			row(leyline.MetricWorkerQueuedMs, float64(waited.Quantile(q).Nanoseconds())/1e6, attr),
+			row(leyline.MetricWorkerRanMs, float64(ran.Quantile(q).Nanoseconds())/1e6, attr))
+	}
+	return rows
 }

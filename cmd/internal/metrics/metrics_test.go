@@ -240,11 +240,13 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub.Publish(l.Record{Seq: 2, At: 1})
-	stats := worker.Stats{Submitted: 3, Done: 2, Failed: 1, RanMax: 1500 * time.Millisecond}
+	stats := worker.Stats{Submitted: 3, Done: 2, Failed: 1}
+	stats.Ran.Done.Max, stats.Ran.Done.Counts[len(stats.Ran.Done.Counts)-1] = 90*time.Second, 1
 	c := New(Options{Process: []func() []l.Metric{hub.Metrics, func() []l.Metric { return Worker(stats) }}})
 	want(t, c, "esper_plane_telemetry_records", "esper_plane_telemetry_records_total 1")
 	want(t, c, "esper_plane_telemetry_emergency", "esper_plane_telemetry_emergency_tokens 120")
-	want(t, c, "esper_plane_worker_ran", "esper_plane_worker_ran_max_seconds 1.5")
+	want(t, c, "esper_plane_worker_ran", `esper_plane_worker_ran_seconds{share="0.5"} 90`, `esper_plane_worker_ran_seconds{share="0.99"} 90`,
+		`esper_plane_worker_ran_seconds{share="1"} 90`)
 	want(t, c, "esper_plane_worker_ended", `esper_plane_worker_ended_total{state="cancelled"} 0`, `esper_plane_worker_ended_total{state="done"} 2`,
 		`esper_plane_worker_ended_total{state="failed"} 1`, `esper_plane_worker_ended_total{state="timed_out"} 0`)
 	if lines := shown(t, c, "go_goroutines"); len(lines) != 1 {

@@ -14,20 +14,21 @@ const prefix = "esper_"
 var suffixes = map[string]struct {
 	word    string
 	divisor float64
+	ours    string // how the catalogue's own names of that unit end
 }{
-	leyline.UnitMs:      {"seconds", 1000},
-	leyline.UnitSeconds: {"seconds", 1},
-	leyline.UnitBytes:   {"bytes", 1},
-	leyline.UnitRatio:   {"ratio", 1},
+	leyline.UnitMs:      {"seconds", 1000, "_ms"},
+	leyline.UnitSeconds: {"seconds", 1, ""},
+	leyline.UnitBytes:   {"bytes", 1, ""},
+	leyline.UnitGiB:     {"bytes", 1. / (1 << 30), "_gb"},
+	leyline.UnitPercent: {"ratio", 100, "_percent"},
+	leyline.UnitRatio:   {"ratio", 1, ""},
 }
 
 // seriesName returns what Prometheus calls a metric.
 func seriesName(m leyline.MetricInfo) string {
 	name := strings.ReplaceAll(string(m.Name), ".", "_")
 	name = strings.TrimSuffix(name, "_total")
-	if m.Unit == leyline.UnitMs {
-		name = strings.TrimSuffix(name, "_ms")
-	}
+	name = strings.TrimSuffix(name, suffixes[m.Unit].ours)
 	if unit := suffixes[m.Unit].word; unit != "" && !strings.HasSuffix(name, "_"+unit) {
 		name += "_" + unit
 	}
