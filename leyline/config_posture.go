@@ -122,8 +122,14 @@ func defaultBreaker() BreakerConfig {
 	return BreakerConfig{Failures: 3, Open: 60_000, OpenSteps: 100, Successes: 2}
 }
 
-// MaxLane bounds the capacity of a lane of telemetry, in packets.
-const MaxLane = 1 << 20
+// The default capacities of the lanes of a subscriber of telemetry, and the
+// largest one, in packets.
+const (
+	DefaultQueueCritical = 1024
+	DefaultQueueHigh     = 4096
+	DefaultQueueNormal   = 8192
+	MaxLane              = 1 << 20
+)
 
 // TelemetryConfig configures what happens to telemetry once it is computed.
 type TelemetryConfig struct {
@@ -138,7 +144,8 @@ type TelemetryConfig struct {
 
 func defaultTelemetry() TelemetryConfig {
 	return TelemetryConfig{
-		EmergencyPerMin: 120, QueueCritical: 1024, QueueHigh: 4096, QueueNormal: 8192, Subscribers: 16, WebhookPriority: PriorityHigh,
+		EmergencyPerMin: 120, QueueCritical: DefaultQueueCritical, QueueHigh: DefaultQueueHigh, QueueNormal: DefaultQueueNormal,
+		Subscribers: 16, WebhookPriority: PriorityHigh,
 	}
 }
 

@@ -245,6 +245,9 @@ func (p *Plane) call(ctx context.Context, q *request) (reply, error) {
 	}
 }
 
+// WorkerStats is what the shared worker has done so far.
+func (p *Plane) WorkerStats() worker.Stats { return p.worker.Stats() }
+
 // Done is closed when the plane has ended; Err says why.
 func (p *Plane) Done() <-chan struct{} { return p.ended }
 

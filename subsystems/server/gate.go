@@ -30,11 +30,11 @@ func (g *gate) enter(stream bool) *Problem {
 	var p Problem
 	switch {
 	case g.drained:
-		p = problem(http.StatusServiceUnavailable, "stopping", "the plane is stopping", "ask again when it has started again")
+		p = NewProblem(http.StatusServiceUnavailable, "stopping", "the plane is stopping", "ask again when it has started again")
 	case !g.open:
-		p = problem(http.StatusServiceUnavailable, "starting", "the plane has not started yet", "ask again; GET /readyz says what it waits for")
+		p = NewProblem(http.StatusServiceUnavailable, "starting", "the plane has not started yet", "ask again; GET /readyz says what it waits for")
 	case stream && g.streams >= g.most:
-		p = problem(http.StatusServiceUnavailable, "too_many_streams", "as many streams are open as there may be", "close one, or ask again later")
+		p = NewProblem(http.StatusServiceUnavailable, "too_many_streams", "as many streams are open as there may be", "close one, or ask again later")
 	default:
 		g.inside++
 		if stream {

@@ -45,13 +45,13 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request) *Problem {
 	var p Problem
 	switch {
 	case headerSize(r) > g.maxHeader:
-		p = problem(http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "request line and header are too long", "send fewer or shorter fields")
+		p = NewProblem(http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "request line and header are too long", "send fewer or shorter fields")
 	case !g.knows(r):
-		p = problem(http.StatusMisdirectedRequest, "unknown_host", "this server does not answer to the name "+clip(r.Host), "ask for localhost or for the address, or add the name where the server is configured")
+		p = NewProblem(http.StatusMisdirectedRequest, "unknown_host", "this server does not answer to the name "+clip(r.Host), "ask for localhost or for the address, or add the name where the server is configured")
 		p.Field = "Host"
 	case !g.admits(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="esper"`)
-		p = problem(http.StatusUnauthorized, "unauthorized", "the request carries no valid token", "send the header Authorization: Bearer TOKEN")
+		p = NewProblem(http.StatusUnauthorized, "unauthorized", "the request carries no valid token", "send the header Authorization: Bearer TOKEN")
 		p.Field = "Authorization"
 	default:
 		return nil
@@ -114,7 +114,7 @@ func (g *guard) recovered(a *answer, r *http.Request) {
 	if a.begun {
 		panic(http.ErrAbortHandler)
 	}
-	problem(http.StatusInternalServerError, "internal", "the handler failed; the log of the program has the details", "").Write(a)
+	NewProblem(http.StatusInternalServerError, "internal", "the handler failed; the log of the program has the details", "").Write(a)
 }
 
 // answer is a response that knows whether it was begun. Each write of a stream

@@ -84,7 +84,7 @@ func (p *prober) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, "application/json", http.StatusOK, Health{Status: p.good, Checks: results})
 		return
 	}
-	doc := problem(http.StatusServiceUnavailable, p.bad, strings.Join(failed, "; "), "")
+	doc := NewProblem(http.StatusServiceUnavailable, p.bad, strings.Join(failed, "; "), "")
 	doc.Checks = results
 	doc.Write(w)
 }

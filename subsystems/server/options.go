@@ -20,7 +20,8 @@ const (
 	DefaultReadTimeout    = 30 * time.Second
 	DefaultWriteTimeout   = 30 * time.Second
 	DefaultIdleTimeout    = 2 * time.Minute
-	DefaultCheckTimeout   = time.Second
+	// constant: local because it bounds a look at the plane, not the plane's own work.
+	DefaultCheckTimeout = time.Second
 )
 
 // MinToken is the length of the shortest token, in bytes.

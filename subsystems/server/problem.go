@@ -82,17 +82,17 @@ func ProblemOf(err error) Problem {
 	var bad *wire.DecodeError
 	switch {
 	case errors.Is(err, leyline.ErrStorage):
-		return problem(http.StatusServiceUnavailable, "storage", err.Error(), "restart the plane; everything that was answered is in the log")
+		return NewProblem(http.StatusServiceUnavailable, "storage", err.Error(), "restart the plane; everything that was answered is in the log")
 	case errors.Is(err, leyline.ErrStopping):
-		return problem(http.StatusServiceUnavailable, "stopping", err.Error(), "ask again when the plane has started again")
+		return NewProblem(http.StatusServiceUnavailable, "stopping", err.Error(), "ask again when the plane has started again")
 	case errors.As(err, &big):
-		return problem(http.StatusRequestEntityTooLarge, "body_too_large", err.Error(), "send less in one request")
+		return NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", err.Error(), "send less in one request")
 	case errors.As(err, &bad):
-		return problem(http.StatusBadRequest, "malformed", err.Error(), "")
+		return NewProblem(http.StatusBadRequest, "malformed", err.Error(), "")
 	case errors.Is(err, context.DeadlineExceeded):
-		return problem(http.StatusServiceUnavailable, "timeout", err.Error(), "ask again; a report of a step may be repeated")
+		return NewProblem(http.StatusServiceUnavailable, "timeout", err.Error(), "ask again; a report of a step may be repeated")
 	}
-	return problem(http.StatusInternalServerError, "internal", err.Error(), "")
+	return NewProblem(http.StatusInternalServerError, "internal", err.Error(), "")
 }
 
 // refused makes a problem of a refusal. A kind without a status would be a mistake
@@ -102,12 +102,13 @@ func refused(r *leyline.Refusal) Problem {
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	p := problem(status, r.Kind.String(), r.Error(), r.Hint)
+	p := NewProblem(status, r.Kind.String(), r.Error(), r.Hint)
 	p.Field = r.Field
 	return p
 }
 
-func problem(status int, kind, detail, hint string) Problem {
+// NewProblem makes a problem document of one of the kinds of this server.
+func NewProblem(status int, kind, detail, hint string) Problem {
 	return Problem{
 		Type: typePrefix + kind, Title: strings.ReplaceAll(kind, "_", " "),
 		Status: status, Detail: detail, Kind: kind, Hint: hint,

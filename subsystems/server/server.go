@@ -101,7 +101,7 @@ func (s *Server) gated(r Route) http.Handler {
 func (s *Server) handler() http.Handler {
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem(http.StatusForbidden, "cross_origin", "a page of another origin may not send this", "").Write(w)
+		NewProblem(http.StatusForbidden, "cross_origin", "a page of another origin may not send this", "").Write(w)
 	}))
 	g := &guard{
 		next: origin.Handler(http.HandlerFunc(s.route)), locked: s.opts.Token != "", token: sha256.Sum256([]byte(s.opts.Token)),
@@ -125,10 +125,10 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(said, r)
 	if allow := said.header.Get("Allow"); said.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", allow)
-		problem(said.status, "method_not_allowed", r.Method+" is not possible here", "use "+allow).Write(w)
+		NewProblem(said.status, "method_not_allowed", r.Method+" is not possible here", "use "+allow).Write(w)
 		return
 	}
-	problem(http.StatusNotFound, "not_found", "there is nothing at "+clip(r.URL.Path), "").Write(w)
+	NewProblem(http.StatusNotFound, "not_found", "there is nothing at "+clip(r.URL.Path), "").Write(w)
 }
 
 // overheard takes an answer that is not sent.

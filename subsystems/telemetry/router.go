@@ -10,10 +10,10 @@ import (
 
 // The default capacities and the largest one allowed, in packets.
 const (
-	DefaultCritical = 1024
-	DefaultHigh     = 4096
-	DefaultNormal   = 8192
-	MaxLane         = 1 << 20
+	DefaultCritical = leyline.DefaultQueueCritical
+	DefaultHigh     = leyline.DefaultQueueHigh
+	DefaultNormal   = leyline.DefaultQueueNormal
+	MaxLane         = leyline.MaxLane
 )
 
 // Limits are the capacities of a router's lanes, in packets. A zero takes its

@@ -84,7 +84,7 @@ var Table = []Rule{
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
-	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry"}},
+	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog}},
 
 	{Package: "replay", Own: replayImports},
@@ -145,8 +145,12 @@ var Spawners = []Spawner{
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
 	{Package: "cmd/internal/lint", Why: "runs the linters beside each other; the program waits for them"},
+	{Package: "cmd/internal/supervise", Why: "starts and stops the parts of a process within their budgets, so each is waited for beside a clock; what does not come back is named and left"},
+	{Package: "cmd/internal/cli", Files: []string{"run_notify.go"}, Why: "keeps the service manager's watchdog fed while the loop answers; close ends it"},
+	{Package: "cmd/internal/cli", Files: []string{"bench_signal_child.go"}, Why: "keeps every core busy in a child of the benchmark; it ends with its process"},
 	{Package: "cmd/internal/cli", Files: []string{"cli.go"}, Why: "waits for a signal, for as long as the process lives"},
 	{Package: "cmd/internal/cli", Files: []string{"sink.go"}, Why: "one goroutine writes a file of telemetry beside a run: the loop must not wait for the file, and it has to outlive the plane and its worker to write what their end causes; stop waits for it"},
+	{Package: "cmd/internal/cli", Files: []string{"run_telemetry.go"}, Why: "posts alerts to a webhook, which may be slow or away: the loop must not wait for it; stop ends it and waits"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
 	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,8 @@ type job struct {
 	show      display
 	sink      *sink
 	web       *web
+	outlets   *outlets
+	running   atomic.Pointer[plane.Plane] // the plane once it has started
 	notify    *manager
 	exported  error // why the last checkpoint was not exported
 	isControl bool  // a run to compare with; the same command does not go on with it

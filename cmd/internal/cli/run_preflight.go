@@ -146,6 +146,7 @@ func (j *job) checkKernels(r *supervise.Report) {
 func (j *job) checkSpace(at datadir.Examination, r *supervise.Report) {
 	if limit := j.config.Log.MinFree(); at.Total > 0 && at.Free < limit {
 		r.Warn(supervise.Problem{
+			// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 			Field: "log.min_free_mib",
 			What:  fmt.Sprintf("the disk of %s has %d MiB free, under log.min_free_mib = %d: a new run will be refused", at.Path, at.Free>>20, j.config.Log.MinFreeMiB),
 			Fix:   "make room",
@@ -158,6 +159,7 @@ func (j *job) checkSpace(at datadir.Examination, r *supervise.Report) {
 func (j *job) checkClock(at datadir.Examination, now time.Time, r *supervise.Report) {
 	if behind := at.Last.Sub(now); !at.Last.IsZero() && behind > j.config.Kasmina.Skew.Duration() {
 		r.Warn(supervise.Problem{
+			// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 			Field: "kasmina.skew_ms",
 			What:  fmt.Sprintf("the wall clock is %v behind the last record of the log, of %s: commands that others sign will look stale", behind.Round(time.Second), at.Last.UTC().Format(time.RFC3339)),
 			Fix:   "set the clock",

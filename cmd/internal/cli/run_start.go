@@ -74,6 +74,7 @@ func (j *job) warnOfDisk(ctx context.Context) error {
 func (j *job) released(r leyline.Record) {
 	j.show.record(r)
 	j.sink.record(r)
+	j.outlets.record(r)
 }
 
 // admit chooses the run, and refuses one that cannot go on as the flags say, and a

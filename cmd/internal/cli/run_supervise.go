@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -77,9 +78,14 @@ func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 			Err:   func() error { return j.plane.Err() },
 		},
 	}
-	if len(j.flags.web.listen) > 0 {
+	serves := len(j.flags.web.listen) > 0
+	if serves || j.config.Telemetry.WebhookURL != "" {
+		j.outlets = &outlets{config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load}
+		parts = slices.Insert(parts, 1, j.outlets.component(j))
+	}
+	if serves {
 		var err error
-		if j.web, err = newWeb(j.flags.web, log, func() error { return sup.Ready() }); err != nil {
+		if j.web, err = newWeb(j.flags.web, log, j.running.Load, func() error { return sup.Ready() }, j.outlets.routes()...); err != nil {
 			return nil, err
 		}
 		parts = append([]supervise.Component{j.web.probes(j.app)}, append(parts, j.web.requests())...)
@@ -126,7 +132,7 @@ func (j *job) stopPlane(ctx context.Context) error {
 func (j *job) changed(name, state string) {
 	j.notify.status(name + " " + state)
 	if name == "plane" && state == "running" {
-		j.web.follow(j.plane)
+		j.running.Store(j.plane)
 	}
 	if state == "ended" {
 		j.show.say("CRITICAL the %s has ended by itself; everything else is stopped in order", name)

@@ -26,7 +26,7 @@ type webFlags struct {
 }
 
 func (f *webFlags) flags(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz and /readyz at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
+	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics and /v1/telemetry at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
 	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
@@ -59,15 +59,15 @@ func (f *webFlags) readToken() error {
 // web is the HTTP side of a run. A nil *web is a run that has none.
 type web struct {
 	server *server.Server
-	plane  atomic.Pointer[plane.Plane]
 	sink   atomic.Pointer[error] // why the emergency stream failed
 }
 
 // newWeb puts probes, and routes for the time in which the plane runs, behind the
-// addresses of the flags. components says why not all parts of the process run.
-func newWeb(f webFlags, log hclog.Logger, components func() error, routes ...server.Route) (*web, error) {
+// addresses of the flags. running returns the plane once it has started, and
+// components says why not all parts of the process run.
+func newWeb(f webFlags, log hclog.Logger, running func() *plane.Plane, components func() error, routes ...server.Route) (*web, error) {
 	w := &web{}
-	ready := append(server.PlaneReady(w.plane.Load),
+	ready := append(server.PlaneReady(running),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
 			if err := w.sink.Load(); err != nil {
 				return *err
@@ -77,19 +77,12 @@ func newWeb(f webFlags, log hclog.Logger, components func() error, routes ...ser
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: routes, Logger: log, Live: server.PlaneLive(w.plane.Load), Ready: ready,
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: routes, Logger: log, Live: server.PlaneLive(running), Ready: ready,
 	})
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return w, nil
-}
-
-// follow says that the plane has started.
-func (w *web) follow(p *plane.Plane) {
-	if w != nil {
-		w.plane.Store(p)
-	}
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.
@@ -108,7 +101,7 @@ func (w *web) probes(a *app) supervise.Component {
 				return err
 			}
 			for _, at := range w.server.Addresses() {
-				a.notice("/healthz and /readyz at %s", place(at.Network(), at.String()))
+				a.notice("/healthz, /readyz, /metrics and /v1/telemetry at %s", place(at.Network(), at.String()))
 			}
 			return nil
 		},

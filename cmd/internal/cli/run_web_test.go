@@ -107,11 +107,11 @@ func TestReadyWhileItRuns(t *testing.T) {
 		if d := cmp.Diff(want, checks(t, body)); d != "" {
 			t.Error(d)
 		}
-		if status, body, err := get(socket, "/metrics"); status != http.StatusNotFound {
+		if status, body, err := get(socket, "/v1/runs"); status != http.StatusNotFound {
 			t.Errorf("%d %s %v", status, body, err)
 		}
 	})
-	if !strings.Contains(said, "/healthz and /readyz at unix:"+socket+"\n") {
+	if !strings.Contains(said, "/healthz, /readyz, /metrics and /v1/telemetry at unix:"+socket+"\n") {
 		t.Errorf("it says\n%s", said)
 	}
 	if _, err := os.Lstat(socket); err == nil {

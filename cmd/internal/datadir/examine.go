@@ -170,6 +170,7 @@ func CheckExport(c leyline.LogConfig) error {
 	problems := exportDirProblems(c.CheckpointDir)
 	if len(c.CheckpointCommand) > 0 {
 		if _, err := exec.LookPath(c.CheckpointCommand[0]); err != nil {
+			// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 			problems = append(problems, leyline.ConfigProblem{Key: "log.checkpoint_command", Reason: "cannot be run: " + err.Error(),
 				Fix: "name a program that is there and executable"})
 		}
@@ -192,6 +193,7 @@ func exportDirProblems(dir string) []leyline.ConfigProblem {
 	if reason == "" {
 		return nil
 	}
+	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 	return []leyline.ConfigProblem{{Key: "log.checkpoint_dir", Reason: reason,
 		Fix: "make the directory, or name one that exists; a relative path begins where esper is started"}}
 }

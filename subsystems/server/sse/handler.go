@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 )
 
@@ -56,7 +57,7 @@ func NewHandler(o Options) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, problem{Status: http.StatusMethodNotAllowed, Kind: "method_not_allowed", Detail: "the streams can only be read: use GET"})
+		refuse(w, server.NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "the streams can only be read", "use GET"))
 		return
 	}
 	q, bad := parse(r)
@@ -96,7 +97,7 @@ func (h *handler) subscribe(q query) (*telemetry.Subscription, error) {
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, sub *telemetry.Subscription) {
 	out := writer{w: w, control: http.NewResponseController(w), limit: h.Write}
 	if err := out.open(); err != nil {
-		refuse(w, problem{Status: http.StatusInternalServerError, Kind: "no_deadlines", Detail: "the server cannot limit how long a write takes, so it cannot stream: " + err.Error()})
+		refuse(w, server.NewProblem(http.StatusInternalServerError, "no_deadlines", "the server cannot limit how long a write takes, so it cannot stream: "+err.Error(), ""))
 		return
 	}
 	for {
@@ -203,7 +204,7 @@ type query struct {
 }
 
 // parse reads the parameters.
-func parse(r *http.Request) (q query, bad *problem) {
+func parse(r *http.Request) (q query, bad *server.Problem) {
 	values := r.URL.Query()
 	for name, all := range values {
 		if len(all) != 1 {

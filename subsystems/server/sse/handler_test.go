@@ -17,6 +17,7 @@ import (
 	"time"
 
 	l "github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 )
 
@@ -355,22 +356,22 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
 		method, query, id string
 		status            int
-		want              problem
+		want              server.Problem
 	}{
-		{"POST", "", "", 405, problem{Kind: "method_not_allowed"}},
-		{"GET", "?stream=fast", "", 400, problem{Kind: "invalid_field", Field: "stream"}},
-		{"GET", "?stream=unspecified", "", 400, problem{Kind: "invalid_field", Field: "stream"}},
-		{"GET", "?priority=URGENT", "", 400, problem{Kind: "invalid_field", Field: "priority"}},
-		{"GET", "?run=a/b", "", 400, problem{Kind: "invalid_field", Field: "run"}},
-		{"GET", "?after=x", "", 400, problem{Kind: "invalid_field", Field: "after"}},
-		{"GET", "?after=1&after=2", "", 400, problem{Kind: "invalid_field", Field: "after"}},
-		{"GET", "?since=1", "", 400, problem{Kind: "invalid_field", Field: "since"}},
-		{"GET", "", "x", 400, problem{Kind: "invalid_field", Field: "Last-Event-ID"}},
+		{"POST", "", "", 405, server.Problem{Kind: "method_not_allowed"}},
+		{"GET", "?stream=fast", "", 400, server.Problem{Kind: "invalid_field", Field: "stream"}},
+		{"GET", "?stream=unspecified", "", 400, server.Problem{Kind: "invalid_field", Field: "stream"}},
+		{"GET", "?priority=URGENT", "", 400, server.Problem{Kind: "invalid_field", Field: "priority"}},
+		{"GET", "?run=a/b", "", 400, server.Problem{Kind: "invalid_field", Field: "run"}},
+		{"GET", "?after=x", "", 400, server.Problem{Kind: "invalid_field", Field: "after"}},
+		{"GET", "?after=1&after=2", "", 400, server.Problem{Kind: "invalid_field", Field: "after"}},
+		{"GET", "?since=1", "", 400, server.Problem{Kind: "invalid_field", Field: "since"}},
+		{"GET", "", "x", 400, server.Problem{Kind: "invalid_field", Field: "Last-Event-ID"}},
 	} {
 		p.refused(t, c.method, c.query, c.id, c.status, c.want)
 	}
 	first := p.connect(t, "", "")
-	p.refused(t, "GET", "", "", 503, problem{Kind: "too_many_clients"})
+	p.refused(t, "GET", "", "", 503, server.Problem{Kind: "too_many_clients"})
 	first.close()
 	p.wait(t, 0)
 	for range 2 {
@@ -378,9 +379,9 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.refused(t, "GET", "", "", 503, problem{Kind: "too_many_clients"})
+	p.refused(t, "GET", "", "", 503, server.Problem{Kind: "too_many_clients"})
 	p.hub.Close()
-	p.refused(t, "GET", "", "", 503, problem{Kind: "stopping"})
+	p.refused(t, "GET", "", "", 503, server.Problem{Kind: "stopping"})
 }
 
 // wait waits until the hub has so many subscribers.
@@ -395,7 +396,7 @@ func (p *plane) wait(t *testing.T, n int) {
 	t.Fatalf("%d subscribers, want %d", p.hub.Stats().Subscribers, n)
 }
 
-func (p *plane) refused(t *testing.T, method, query, id string, status int, want problem) {
+func (p *plane) refused(t *testing.T, method, query, id string, status int, want server.Problem) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, p.server.URL+"/v1/telemetry"+query, nil)
 	if err != nil {
@@ -407,7 +408,7 @@ func (p *plane) refused(t *testing.T, method, query, id string, status int, want
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var got problem
+	var got server.Problem
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}

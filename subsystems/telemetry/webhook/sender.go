@@ -17,6 +17,7 @@ import (
 
 // The defaults of Options.
 const (
+	// constant: local because alerts wait for one receiver, packets for many subscribers.
 	DefaultQueue    = 1024
 	DefaultTimeout  = 10 * time.Second
 	DefaultAttempts = 10 // over about five minutes

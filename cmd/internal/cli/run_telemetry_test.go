@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+// TestOutlets follows a run over every outlet: a scrape, a stream from the first
+// record on, and alerts for a rollback that begin and end.
+func TestOutlets(t *testing.T) {
+	var mu sync.Mutex
+	alerts := map[string][]string{} // statuses by alert
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var doc struct {
+			Version string
+			Alerts  []struct {
+				Status string
+				Labels map[string]string
+			}
+		}
+		if err := json.NewDecoder(r.Body).Decode(&doc); err != nil || doc.Version != "4" {
+			t.Errorf("notified with version %q, %v", doc.Version, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, a := range doc.Alerts {
+			name := a.Labels["alertname"]
+			alerts[name] = append(alerts[name], a.Status)
+		}
+	}))
+	defer receiver.Close()
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	training(t, dir, socket, func() {
+		_, body, err := get(socket, "/metrics")
+		for _, want := range []string{
+			`esper_tolaria_training_loss{run="run-1"} `, `esper_tolaria_train_compile_enabled{run="run-1"} 0`, `esper_tolaria_hook_latency_seconds{run="run-1"} `,
+			"# TYPE esper_plane_telemetry_records_total counter", `esper_plane_worker_ended_total{state="done"} `,
+		} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s is missing in the scrape (%v)", want, err)
+			}
+		}
+		var seen []string
+		next := []leyline.EventName{leyline.NameRunStarted, leyline.NameRollbackStarted, leyline.NameRollbackRestored}
+		follow(t, socket, "/v1/telemetry?after=0&priority=NORMAL", func(event, data string) bool {
+			if strings.Contains(data, string(next[len(seen)])) {
+				seen = append(seen, event)
+			}
+			return len(seen) < len(next)
+		})
+		if got := strings.Join(seen, " "); got != "NORMAL CRITICAL HIGH" {
+			t.Errorf("start, rollback and its end came as %s", got)
+		}
+	}, "--fault", "nan@120", "--set", "telemetry.webhook_url="+receiver.URL)
+	mu.Lock()
+	defer mu.Unlock()
+	if got := strings.Join(alerts[string(leyline.NameRollbackStarted)], " "); got != "firing resolved" {
+		t.Errorf("the rollback was told as %q; all alerts: %v", got, alerts)
+	}
+}
+
+// follow reads a stream until take has seen enough.
+func follow(t *testing.T, socket, path string, take func(event, data string) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(resp.Body)
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	event := ""
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+			event = name
+		}
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && !take(event, data) {
+			return
+		}
+	}
+	t.Errorf("the stream ended: %v", lines.Err())
+}
