@@ -277,4 +277,32 @@ var mutants = []mutant{
 		new:  "	{exitOK, \"refused\", as[*leyline.Refusal], \"\"},\n",
 		pkg:  "cmd/internal/cli", run: "Refus|Exit|Disk",
 	},
+	{
+		name: "posture not judged", does: "opens a run whatever its trainer runs",
+		file: "subsystems/decider/admit.go",
+		old:  "	if r := guard.Posture(&s.Plane.Config.Posture, x.Framework, x.Posture); r != nil {\n		return r\n	}\n",
+		new:  "	_ = guard.Posture\n",
+		pkg:  "subsystems/decider", run: "TestPostureIsJudgedAtTheDoor",
+	},
+	{
+		name: "posture assumed", does: "takes what torch did not declare for off",
+		file: "leyline/posture.go",
+		old:  "		if torch || s.value != SwitchUnspecified {\n",
+		new:  "		if s.value != SwitchUnspecified {\n",
+		pkg:  "leyline", run: "TestTorchDeclaresEverything",
+	},
+	{
+		name: "version made up", does: "takes a version that cannot be read for the baseline",
+		file: "leyline/guard/posture.go",
+		old:  "		return posture(\"posture.version\", version, \"is no version in the sense of PEP 440\", \"send torch.__version__\")\n",
+		new:  "		v, _ = leyline.ParsePEP440(c.TorchMin)\n",
+		pkg:  "leyline/guard", run: "TestPosture",
+	},
+	{
+		name: "fallback swallowed", does: "lets compiled code fall back without counting it",
+		file: "subsystems/kasmina/compile.go",
+		old:  "	t.Emit(breaker.Fail(&t.Config().Breaker, run.Breaker(leyline.BreakerCompile), now(t, run), \"compile_fallback:\"+x.Stage.String()))\n",
+		new:  "	_ = breaker.Fail\n",
+		pkg:  "subsystems/decider", run: "TestOpenCompileBreakerClosesGateG1",
+	},
 }

@@ -220,7 +220,7 @@ func TestServiceManager(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	var want []string
-	parts := []string{"http server", "data directory", "emergency stream", "plane", "requests"}
+	parts := []string{"http server", "data directory", "telemetry", "emergency stream", "plane", "requests"}
 	for _, p := range parts {
 		want = append(want, "STATUS="+p+" starting", "STATUS="+p+" running")
 	}
