@@ -50,6 +50,25 @@ const (
 	BreakerExtend
 )
 
+// BreakerReason says what a breaker counted.
+type BreakerReason = Enum[breakerReasons]
+
+type breakerReasons struct{}
+
+func (breakerReasons) list() []string { return breakerReasonNames[:] }
+
+var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed"}
+
+// The reasons: what failed, a success that is counted, the success that closes a
+// half-open breaker, and the end of a cool-down (SPEC.md 4.7).
+const (
+	BreakerReasonUnspecified BreakerReason = iota
+	BreakerCompileFallback
+	BreakerSuccess
+	BreakerStabilised
+	BreakerCooldownElapsed
+)
+
 // BreakerMoved is everything about a breaker that has changed. Breakers are
 // never rewound.
 type BreakerMoved struct {
@@ -58,11 +77,11 @@ type BreakerMoved struct {
 	Action    BreakerAction
 	From      BreakerState
 	To        BreakerState
-	Reason    string  // what was counted: the failure's own reason, "success" or "cooldown_elapsed"
+	Reason    BreakerReason
 	Failures  uint32  // in a row
 	Successes uint32  // while HALF_OPEN
 	Until     Instant // OPEN: end of the cool-down
-	UntilStep Step    // the same in a lockstep run, where time decides nothing
+	UntilStep uint64  // the same in a lockstep run, where time decides nothing: in healthy steps of all incarnations
 }
 
 // Validate implements Event. An open breaker says until when.
@@ -73,7 +92,7 @@ func (x BreakerMoved) Validate() error {
 	needEnum(&c, "action", x.Action)
 	needEnum(&c, "from", x.From)
 	needEnum(&c, "to", x.To)
-	need(&c, "reason", x.Reason != "")
+	needEnum(&c, "reason", x.Reason)
 	if x.To == BreakerOpen {
 		need(&c, "until", x.Until > 0 || x.UntilStep > 0)
 	}

@@ -58,14 +58,24 @@ func brokenFrameworks(v reflect.Value) (reason, fix string) {
 	return brokenNames(v)
 }
 
+// brokenDevices demands kinds of device.
+func brokenDevices(v reflect.Value) (reason, fix string) {
+	for _, d := range v.Interface().([]string) {
+		if strings.Contains(d, ":") {
+			return fmt.Sprintf("has %q, a single device", clip(d)), "write kinds of device, without an index, such as cuda"
+		}
+	}
+	return brokenNames(v)
+}
+
 // brokenNames demands a short list of distinct words.
 func brokenNames(v reflect.Value) (reason, fix string) {
 	var c check
 	words := v.Interface().([]string)
-	bound(&c, "", len(words), MaxArguments)
-	distinct(&c, "", words)
+	bound(&c, "the list", len(words), MaxArguments)
+	distinct(&c, "entry ", words)
 	if c.err != nil {
-		return strings.TrimSpace("entry " + c.err.Field + " " + c.err.Reason), "write distinct words of letters, digits and ._:-"
+		return c.err.Field + " " + c.err.Reason, "write distinct words of letters, digits and ._:-"
 	}
 	return "", ""
 }
@@ -113,8 +123,8 @@ func (c PostureConfig) broken() (ConfigProblem, bool) {
 // BreakerConfig configures the breakers of a run.
 type BreakerConfig struct {
 	Failures  uint32 `toml:"failures" comment:"Failures in a row that open a breaker, 1 or more."`
-	Open      Millis `toml:"open_ms" comment:"How long an open breaker refuses before it lets one attempt through."`
-	OpenSteps uint32 `toml:"open_steps" comment:"The same in a lockstep run, in steps: there no decision may depend on time."`
+	Open      Millis `toml:"open_ms" comment:"How long an open breaker refuses before it lets attempts through on trial."`
+	OpenSteps uint32 `toml:"open_steps" comment:"The same in a lockstep run, in healthy steps: there no decision may depend on time."`
 	Successes uint32 `toml:"successes" comment:"Successes of a half-open breaker that close it, 1 or more."`
 }
 
@@ -138,7 +148,7 @@ type TelemetryConfig struct {
 	QueueHigh       uint32   `toml:"queue_high" comment:"WARNING and ERROR packets that may wait for one subscriber, 1 or more."`
 	QueueNormal     uint32   `toml:"queue_normal" comment:"Other packets that may wait for one subscriber, 1 or more."`
 	Subscribers     uint32   `toml:"subscribers" comment:"Streams that may be open at a time, 1 or more."`
-	WebhookURL      string   `toml:"webhook_url" comment:"Receiver of alerts in the format of Alertmanager's webhook, http or https; empty: none."`
+	WebhookFile     string   `toml:"webhook_file" comment:"File with the URL to which alerts are posted in the format of Alertmanager's webhook, http or https. It is often a secret, so only its owner may read it, and the log holds the file's name alone; empty: none."`
 	WebhookPriority Priority `toml:"webhook_priority" comment:"Least priority of a packet that is sent there: HIGH or CRITICAL."`
 }
 
@@ -147,25 +157,6 @@ func defaultTelemetry() TelemetryConfig {
 		EmergencyPerMin: 120, QueueCritical: DefaultQueueCritical, QueueHigh: DefaultQueueHigh, QueueNormal: DefaultQueueNormal,
 		Subscribers: 16, WebhookPriority: PriorityHigh,
 	}
-}
-
-// brokenWebhook demands a URL or nothing.
-func brokenWebhook(v reflect.Value) (reason, fix string) {
-	s := v.String()
-	if s == "" {
-		return "", ""
-	}
-	if reason, fix := brokenText(v); reason != "" {
-		return reason, fix
-	}
-	host, ok := strings.CutPrefix(s, "https://")
-	if !ok {
-		host, ok = strings.CutPrefix(s, "http://")
-	}
-	if host, _, _ = strings.Cut(host, "/"); !ok || host == "" || strings.ContainsAny(s, " \t\r\n") {
-		return fmt.Sprintf("is %q", clip(s)), "write a URL that begins with http:// or https://, or nothing"
-	}
-	return "", ""
 }
 
 // brokenAlerts demands a priority of the emergency stream.

@@ -60,7 +60,7 @@ var rules = map[string]rule{
 	"posture.frameworks":        {"distinct words, at least one", brokenFrameworks},
 	"posture.torch_min":         {"a version in the sense of PEP 440", brokenVersion},
 	"posture.torch_below":       {"a version in the sense of PEP 440, after posture.torch_min, or empty", brokenBound},
-	"posture.devices":           {"distinct words", brokenNames},
+	"posture.devices":           {"distinct words without an index", brokenDevices},
 	"posture.compile_modes":     {"distinct words", brokenNames},
 	"posture.matmul_precisions": {"of highest, high, medium", brokenPrecisions},
 
@@ -73,7 +73,7 @@ var rules = map[string]rule{
 	"telemetry.queue_high":       whole(1, MaxLane),
 	"telemetry.queue_normal":     whole(1, MaxLane),
 	"telemetry.subscribers":      whole(1, 1024),
-	"telemetry.webhook_url":      {"a URL that begins with http:// or https://, or empty", brokenWebhook},
+	"telemetry.webhook_file":     {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
 	"telemetry.webhook_priority": {"HIGH or CRITICAL", brokenAlerts},
 }
 

@@ -31,7 +31,7 @@ func enums() map[string]enum {
 		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputCompileFallback,
 		"EventKind": leyline.EventBreakerMoved, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerCompile, "BreakerAction": leyline.BreakerExtend,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerCompile, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerCooldownElapsed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 	}
 }

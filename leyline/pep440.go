@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// PEP440 is a version in the order of PEP 440, Python's version scheme. The zero
-// value is version 0.
+// PEP440 is a version in the order of PEP 440, Python's version scheme. Only
+// ParsePEP440 makes one.
 type PEP440 struct {
 	epoch   uint64
 	release []uint64 // without trailing zeros

@@ -1,6 +1,7 @@
 package leyline_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/esper-plane/esper/leyline"
@@ -60,6 +61,7 @@ func TestPostureConfig(t *testing.T) {
 		"posture.torch_min":          func(c *leyline.ExecutionConfig) { c.Posture.TorchMin = "new" },
 		"posture.torch_below":        func(c *leyline.ExecutionConfig) { c.Posture.TorchBelow = "2.8" },
 		"posture.devices":            func(c *leyline.ExecutionConfig) { c.Posture.Devices = []string{"cpu", "cpu"} },
+		"posture.devices ":           func(c *leyline.ExecutionConfig) { c.Posture.Devices = []string{"cuda:0"} },
 		"posture.compile_modes":      func(c *leyline.ExecutionConfig) { c.Posture.CompileModes = []string{"max autotune"} },
 		"posture.matmul_precisions":  func(c *leyline.ExecutionConfig) { c.Posture.MatmulPrecisions = []string{"half"} },
 		"posture.weights_only":       func(c *leyline.ExecutionConfig) { c.Posture.WeightsOnly = 0 },
@@ -68,18 +70,18 @@ func TestPostureConfig(t *testing.T) {
 		"breaker.open_steps":         func(c *leyline.ExecutionConfig) { c.Breaker.OpenSteps = 0 },
 		"telemetry.queue_critical":   func(c *leyline.ExecutionConfig) { c.Telemetry.QueueCritical = 0 },
 		"telemetry.queue_normal":     func(c *leyline.ExecutionConfig) { c.Telemetry.QueueNormal = 1<<20 + 1 },
-		"telemetry.webhook_url":      func(c *leyline.ExecutionConfig) { c.Telemetry.WebhookURL = "ftp://there" },
+		"telemetry.webhook_file":     func(c *leyline.ExecutionConfig) { c.Telemetry.WebhookFile = "a\x00b" },
 		"telemetry.webhook_priority": func(c *leyline.ExecutionConfig) { c.Telemetry.WebhookPriority = leyline.PriorityNormal },
 	} {
 		c := leyline.DefaultConfig()
 		change(&c)
 		err, ok := c.Validate().(*leyline.ConfigError)
-		if !ok || len(err.Problems) != 1 || err.Problems[0].Key != key || err.Problems[0].Fix == "" {
+		if !ok || len(err.Problems) != 1 || err.Problems[0].Key != strings.TrimSpace(key) || err.Problems[0].Fix == "" {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
 	c := leyline.DefaultConfig()
-	c.Telemetry.WebhookURL, c.Posture.TorchBelow = "https://alerts.example:9095/hook", "3"
+	c.Telemetry.WebhookFile, c.Posture.TorchBelow = "/etc/esper/webhook", "3"
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -139,6 +141,10 @@ func TestDecisionMetadata(t *testing.T) {
 		"scores[1].value":   func(d *leyline.DecisionMetadata) { d.Scores[1].Value = 2 },
 		"scores[1].kind":    func(d *leyline.DecisionMetadata) { d.Scores[1].Kind = leyline.ScoreValue },
 		"coverage[0].ratio": func(d *leyline.DecisionMetadata) { d.Coverage[0].Ratio = -1 },
+		"policy":            func(d *leyline.DecisionMetadata) { d.Policy = strings.Repeat("x", leyline.MaxIDLen+1) },
+		"coverage": func(d *leyline.DecisionMetadata) {
+			d.Coverage = make([]leyline.GroupCoverage, leyline.MaxExtraMetrics+1)
+		},
 		"coverage[0].group": func(d *leyline.DecisionMetadata) { d.Coverage[0].Group = "" },
 	} {
 		d := good

@@ -10,7 +10,14 @@ type Breaker struct {
 	Failures  uint32          // in a row
 	Successes uint32          // while HALF_OPEN
 	Until     leyline.Instant // OPEN: end of the cool-down
-	UntilStep leyline.Step    // the same in a lockstep run
+	UntilStep uint64          // the same in a lockstep run, in healthy steps of all incarnations
+}
+
+// Fallback tells one report of a compile fallback from the next.
+type Fallback struct {
+	Step  leyline.Step
+	Seed  leyline.SeedID
+	Stage leyline.FallbackStage
 }
 
 func breakerID(b *Breaker) leyline.BreakerID { return b.ID }
@@ -30,6 +37,7 @@ func (r *Run) applyBreaker(e leyline.Event) {
 			ID: x.Breaker, State: x.To, Failures: x.Failures, Successes: x.Successes, Until: x.Until, UntilStep: x.UntilStep,
 		}, breakerID)
 	case leyline.CompileFellBack:
+		r.Fallback = Fallback{x.Step, x.Seed, x.Stage}
 		if x.Seed == "" {
 			r.Fallbacks = x.Count
 		}

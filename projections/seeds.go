@@ -108,12 +108,15 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 }
 
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
-// is none.
+// is none. What was counted of a seed's compiled code is not rewound: it would be
+// given up again.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
 		return
 	}
+	now := slices.Clone(s.Seeds)
+	defer func() { keepFallbacks(s.Seeds, now) }()
 	for i := range s.Seeds {
 		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
 	}
@@ -121,6 +124,15 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	for _, m := range s.Memos {
 		if m.Snapshot == id {
 			s.Seeds, s.Trials = slices.Clone(m.Seeds), slices.Clone(m.Trials)
+		}
+	}
+}
+
+// keepFallbacks carries counts over to seeds of the same kind in the same slot.
+func keepFallbacks(seeds, now []Seed) {
+	for i := range seeds {
+		if s := &seeds[i]; s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
+			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
 		}
 	}
 }

@@ -36,6 +36,7 @@ type Run struct {
 	HaltDetail  string
 	Breakers    []Breaker // those that ever moved, sorted
 	Fallbacks   uint32    // compile fallbacks of the host
+	Fallback    Fallback  // the last one reported, of the host or a seed
 }
 
 // Track is what of a run is rewound with its network.

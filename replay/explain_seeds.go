@@ -113,11 +113,11 @@ func breakerWords(x leyline.BreakerMoved) string {
 	s += fmt.Sprintf(" with %d failures in a row", x.Failures)
 	switch {
 	case x.UntilStep != 0:
-		s += fmt.Sprintf(", until step %d", x.UntilStep)
+		s += fmt.Sprintf(", until %d healthy steps", x.UntilStep)
 	case x.Until != 0:
 		s += fmt.Sprintf(", until %s", x.Until)
 	}
-	return because(s, x.Reason)
+	return s + fmt.Sprintf(", by %s", x.Reason)
 }
 
 func moveWords(x leyline.SeedMoved) string {

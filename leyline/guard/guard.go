@@ -75,6 +75,15 @@ func At(r Run, got leyline.Step) *leyline.Refusal {
 		fmt.Sprintf("is not the last decided one, %d", r.Step), "report before the next step")
 }
 
+// Upto refuses a report about a step that was not decided.
+func Upto(r Run, got leyline.Step) *leyline.Refusal {
+	if got <= r.Step {
+		return nil
+	}
+	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
+		fmt.Sprintf("is after the last decided one, %d", r.Step), "report the last decided step")
+}
+
 // Gradients refuses a set of losses and inner products that does not cover
 // every task of the run exactly once.
 func Gradients(r Run, losses, gram int) *leyline.Refusal {

@@ -44,14 +44,14 @@ func torchVersion(c *leyline.PostureConfig, version string) *leyline.Refusal {
 		return posture("posture.version", version, "is no version in the sense of PEP 440", "send torch.__version__")
 	}
 	oldest, err := leyline.ParsePEP440(c.TorchMin)
-	if err != nil || v.Public().Compare(oldest) < 0 {
+	if err != nil || v.Public().Compare(oldest.Public()) < 0 {
 		return posture("posture.version", version, "is older than posture.torch_min, "+c.TorchMin, "upgrade torch; there is no path for older ones")
 	}
 	if c.TorchBelow == "" {
 		return nil
 	}
 	newest, err := leyline.ParsePEP440(c.TorchBelow)
-	if err != nil || v.Public().Compare(newest) >= 0 {
+	if err != nil || v.Public().Compare(newest.Public()) >= 0 {
 		return posture("posture.version", version, "is not below posture.torch_below, "+c.TorchBelow, "use an older torch, or raise posture.torch_below")
 	}
 	return nil

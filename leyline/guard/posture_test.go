@@ -37,6 +37,8 @@ func TestPosture(t *testing.T) {
 		{name: "a nightly of the baseline", framework: "torch", posture: func(x *p) { x.Version = "2.8.0.dev20250601" }, field: "posture.version", says: "older"},
 		{name: "no version", framework: "torch", posture: func(x *p) { x.Version = "nightly" }, field: "posture.version", says: "PEP 440"},
 		{name: "too new", framework: "torch", baseline: func(x *c) { x.TorchBelow = "2.8.0" }, field: "posture.version", says: "not below"},
+		{name: "a local part of the oldest does not count", framework: "torch", posture: func(x *p) { x.Version = "2.8.0+aaa" }, baseline: func(x *c) { x.TorchMin = "2.8.0+cpu" }},
+		{name: "nor of the first that is too new", framework: "torch", posture: func(x *p) { x.Version = "2.9+aaa" }, baseline: func(x *c) { x.TorchBelow = "2.9+cpu" }, field: "posture.version"},
 		{name: "not too new", framework: "torch", baseline: func(x *c) { x.TorchBelow = "2.9" }},
 		{name: "another baseline", framework: "torch", posture: func(x *p) { x.Version = "2.9.1" }, baseline: func(x *c) { x.TorchMin = "2.10" }, field: "posture.version", says: "2.10"},
 		{name: "no inference mode", framework: "torch", posture: func(x *p) { x.Inference = leyline.SwitchOff }, field: "posture.inference", says: "demands, on"},

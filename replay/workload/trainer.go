@@ -20,6 +20,11 @@ const (
 	Arithmetic = "1"
 )
 
+// Posture is how this trainer runs.
+func Posture() leyline.Posture {
+	return leyline.Posture{Version: Arithmetic, Device: "cpu", Compile: leyline.SwitchOff}
+}
+
 // Options configures a training run.
 type Options struct {
 	Run         leyline.RunID
@@ -142,7 +147,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 func (t *trainer) plan() leyline.RunOpened {
 	in := leyline.RunOpened{
 		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
-		Posture:    leyline.Posture{Version: Arithmetic, Device: "cpu", Compile: leyline.SwitchOff},
+		Posture:    Posture(),
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
 	}

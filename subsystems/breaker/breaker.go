@@ -1,4 +1,4 @@
-// Package breaker is the one circuit breaker of esper: pure functions from where
+// Package breaker is the circuit breaker of every subsystem: pure functions from where
 // a breaker stands to how it moves. A CLOSED breaker opens at the configured
 // number of failures in a row. An OPEN one refuses until its cool-down is over
 // and then lets attempts through as HALF_OPEN; there enough successes close it
@@ -6,8 +6,8 @@
 // success then says nothing, and a refusal is not a failure: refused attempts
 // never keep a breaker open.
 //
-// In a lockstep run the cool-down counts steps, so that no decision depends on
-// time. A breaker does not move by itself: that a cool-down has ended is decided
+// In a lockstep run the cool-down counts healthy steps, those of earlier
+// incarnations included, so that no decision depends on time. A breaker does not move by itself: that a cool-down has ended is decided
 // when somebody asks.
 package breaker
 
@@ -16,17 +16,11 @@ import (
 	"github.com/esper-plane/esper/projections"
 )
 
-// Why a breaker moved, other than a failure, which brings its own reason.
-const (
-	CooledDown = "cooldown_elapsed"
-	Succeeded  = "success"
-)
-
 // Now is where a run stands when a breaker is asked.
 type Now struct {
 	Run      leyline.RunID
 	At       leyline.Instant
-	Step     leyline.Step
+	Steps    uint64 // healthy steps over all incarnations: a rewind does not make a cool-down longer
 	Lockstep bool
 }
 
@@ -38,18 +32,18 @@ func Allow(b projections.Breaker, now Now) (allowed bool, moved leyline.BreakerM
 	}
 	over := now.At >= b.Until
 	if now.Lockstep {
-		over = now.Step >= b.UntilStep
+		over = now.Steps >= b.UntilStep
 	}
 	if !over {
 		return false, moved, false
 	}
-	moved = move(b, now, leyline.BreakerHalfOpen, leyline.BreakerTransition, CooledDown)
+	moved = move(b, now, leyline.BreakerHalfOpen, leyline.BreakerTransition, leyline.BreakerCooldownElapsed)
 	moved.Successes, moved.Until, moved.UntilStep = 0, 0, 0
 	return true, moved, true
 }
 
 // Fail counts a failure.
-func Fail(c *leyline.BreakerConfig, b projections.Breaker, now Now, reason string) leyline.BreakerMoved {
+func Fail(c *leyline.BreakerConfig, b projections.Breaker, now Now, reason leyline.BreakerReason) leyline.BreakerMoved {
 	m := move(b, now, b.State, leyline.BreakerCount, reason)
 	m.Failures, m.Successes = b.Failures+1, 0
 	switch {
@@ -61,7 +55,7 @@ func Fail(c *leyline.BreakerConfig, b projections.Breaker, now Now, reason strin
 		return m
 	}
 	if now.Lockstep {
-		m.UntilStep = now.Step + leyline.Step(c.OpenSteps)
+		m.UntilStep = now.Steps + uint64(c.OpenSteps)
 	} else {
 		m.Until = now.At.Add(c.Open.Duration())
 	}
@@ -70,12 +64,13 @@ func Fail(c *leyline.BreakerConfig, b projections.Breaker, now Now, reason strin
 
 // Succeed counts a success; false when it changes nothing.
 func Succeed(c *leyline.BreakerConfig, b projections.Breaker, now Now) (leyline.BreakerMoved, bool) {
-	m := move(b, now, b.State, leyline.BreakerCount, Succeeded)
+	m := move(b, now, b.State, leyline.BreakerCount, leyline.BreakerSuccess)
 	switch {
 	case b.State == leyline.BreakerClosed && b.Failures > 0:
 		m.Failures = 0
 	case b.State == leyline.BreakerHalfOpen && b.Successes+1 >= c.Successes:
-		m.Action, m.To, m.Failures, m.Successes = leyline.BreakerTransition, leyline.BreakerClosed, 0, 0
+		m.Action, m.Reason = leyline.BreakerTransition, leyline.BreakerStabilised
+		m.To, m.Failures, m.Successes = leyline.BreakerClosed, 0, 0
 	case b.State == leyline.BreakerHalfOpen:
 		m.Successes++
 	default:
@@ -84,7 +79,7 @@ func Succeed(c *leyline.BreakerConfig, b projections.Breaker, now Now) (leyline.
 	return m, true
 }
 
-func move(b projections.Breaker, now Now, to leyline.BreakerState, how leyline.BreakerAction, why string) leyline.BreakerMoved {
+func move(b projections.Breaker, now Now, to leyline.BreakerState, how leyline.BreakerAction, why leyline.BreakerReason) leyline.BreakerMoved {
 	return leyline.BreakerMoved{
 		Run: now.Run, Breaker: b.ID, Action: how, From: b.State, To: to, Reason: why,
 		Failures: b.Failures, Successes: b.Successes, Until: b.Until, UntilStep: b.UntilStep,

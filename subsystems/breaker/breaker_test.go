@@ -31,7 +31,7 @@ func (m *machine) play(story string) {
 	for i, c := range story {
 		switch c {
 		case 'f':
-			m.take(breaker.Fail(&m.cfg, m.b, m.now, "why"))
+			m.take(breaker.Fail(&m.cfg, m.b, m.now, leyline.BreakerCompileFallback))
 		case 's':
 			if e, moves := breaker.Succeed(&m.cfg, m.b, m.now); moves {
 				m.take(e)
@@ -46,7 +46,7 @@ func (m *machine) play(story string) {
 			}
 		default:
 			m.now.At = m.now.At.Add(leyline.Millis(c - '0').Duration())
-			m.now.Step += leyline.Step(c - '0')
+			m.now.Steps += uint64(c - '0')
 		}
 	}
 }
@@ -67,12 +67,13 @@ func TestStories(t *testing.T) {
 		{"enough successes close it", "fff5?ss?", leyline.BreakerClosed},
 		{"one is not enough", "fff5?s?", leyline.BreakerHalfOpen},
 		{"successes must be in a row", "fff5?sf5?s", leyline.BreakerHalfOpen},
+		{"a failure forgets successes", "fff5?sf5?ss", leyline.BreakerClosed},
 		{"successes while open say nothing", "fffsss!", leyline.BreakerOpen},
 		{"closed again it takes as many failures", "fff5?ssff?f!", leyline.BreakerOpen},
 	} {
 		for _, lockstep := range []bool{false, true} {
 			m := machine{t: t, cfg: leyline.BreakerConfig{Failures: 3, Open: 5, OpenSteps: 5, Successes: 2}}
-			m.now = breaker.Now{Run: "r", At: 1000, Step: 7, Lockstep: lockstep}
+			m.now = breaker.Now{Run: "r", At: 1000, Steps: 7, Lockstep: lockstep}
 			m.b = (&projections.Run{}).Breaker(leyline.BreakerCompile)
 			m.play(x.story)
 			if m.b.State != x.want {
@@ -91,15 +92,15 @@ func TestMovesSayWhatHappened(t *testing.T) {
 	b := projections.Breaker{ID: leyline.BreakerCompile, State: leyline.BreakerClosed, Failures: 1}
 	want := leyline.BreakerMoved{
 		Run: "r", Breaker: leyline.BreakerCompile, Action: leyline.BreakerTransition, From: leyline.BreakerClosed, To: leyline.BreakerOpen,
-		Reason: "why", Failures: 2, Until: 1_000_010,
+		Reason: leyline.BreakerCompileFallback, Failures: 2, Until: 1_000_010,
 	}
-	if d := cmp.Diff(want, breaker.Fail(&cfg, b, now, "why")); d != "" {
+	if d := cmp.Diff(want, breaker.Fail(&cfg, b, now, leyline.BreakerCompileFallback)); d != "" {
 		t.Error(d)
 	}
 	b.State, b.Failures, b.Until = leyline.BreakerOpen, 2, 20
 	want = leyline.BreakerMoved{
 		Run: "r", Breaker: leyline.BreakerCompile, Action: leyline.BreakerTransition, From: leyline.BreakerOpen, To: leyline.BreakerHalfOpen,
-		Reason: breaker.CooledDown, Failures: 2,
+		Reason: leyline.BreakerCooldownElapsed, Failures: 2,
 	}
 	now.At = 20
 	if _, got, _ := breaker.Allow(b, now); cmp.Diff(want, got) != "" {

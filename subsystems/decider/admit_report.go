@@ -67,7 +67,7 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 	case leyline.KernelFailed:
 		return guard.Open(f, x.Run)
 	case leyline.CompileFallback:
-		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
+		return first(life(f, x.Run, x.Incarnation), guard.Upto(f, x.Step)) // also while a rollback is under way
 	}
 	return nil
 }

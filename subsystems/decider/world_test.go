@@ -29,6 +29,8 @@ type world struct {
 	inc    leyline.Incarnation
 	last   []leyline.Event
 	log    []leyline.Record
+
+	lockstep bool // of the run that is opened
 }
 
 type entropy struct{ *detmath.PCG }

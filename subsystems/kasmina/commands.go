@@ -198,7 +198,7 @@ func (d *dispatch) startGrafting() {
 		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
 		return
 	}
-	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed)) {
+	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.fallbacks())) {
 		return
 	}
 	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
@@ -220,7 +220,7 @@ func (d *dispatch) stabilize() {
 		return
 	}
 	layers := d.State.Tolaria.Run(d.id()).Plan.Layers
-	if !d.pass(gates.Interface(&d.Config().Kasmina, d.seed, layers)) {
+	if !d.pass(gates.Interface(&d.Config().Kasmina, d.seed, layers, d.fallbacks())) {
 		return
 	}
 	move(d.Turn, d.id(), d.seed, leyline.StageShadowing, d.cause())
@@ -235,7 +235,7 @@ func (d *dispatch) evaluate() {
 	if !d.stage(leyline.StageShadowing) {
 		return
 	}
-	if !d.pass(gates.SystemImpact(&d.Config().Kasmina, d.seed, d.loss())) {
+	if !d.pass(gates.SystemImpact(&d.Config().Kasmina, d.seed, d.loss(), d.fallbacks())) {
 		return
 	}
 	c := &d.Config().Kasmina
@@ -258,11 +258,13 @@ func (d *dispatch) fossilize() {
 		d.reject(leyline.RejectUnmeasured, fmt.Sprintf("its contribution was measured %d times, %d are wanted", n, c.MinProbes))
 		return
 	}
-	d.pass(gates.Permanence(c, d.seed, d.loss()))
+	d.pass(gates.Permanence(c, d.seed, d.loss(), d.fallbacks()))
 }
 
 // loss is the running loss of the run.
 func (d *dispatch) loss() float64 { return d.State.Tolaria.Run(d.id()).Track.LossEWMA.Mean }
+
+func (d *dispatch) fallbacks() uint32 { return fallbacks(d.State.Tolaria.Run(d.id()), d.seed) }
 
 func (d *dispatch) cull() {
 	if !leyline.OnTrial(d.seed.Stage) {

@@ -38,7 +38,7 @@ func (b *builder) breaker(x leyline.BreakerMoved) {
 		level = leyline.LevelCritical
 	}
 	s.event(leyline.NameBreaker, level, run, component, name(keyState, x.To), name(keyFrom, x.From),
-		name(keyAction, x.Action), text(keyReason, x.Reason))
+		name(keyAction, x.Action), name(keyReason, x.Reason))
 }
 
 // posture reports how a trainer said that it runs; what it did not declare is

@@ -13,17 +13,17 @@ var compileStory = []scene{
 	}}, []l.Event{l.GradientsCombined{Run: "r1", Step: 1, Method: l.AggregationPCGrad, Weights: []float64{1}}}},
 	{"the host's step cannot be compiled", "r1", l.CompileFallback{Run: "r1", Step: 0}, []l.Event{
 		l.CompileFellBack{Run: "r1", Stage: l.FallbackCompile, Reason: "graph break", Count: 1},
-		l.BreakerMoved{Run: "r1", Breaker: l.BreakerCompile, Action: l.BreakerCount, From: l.BreakerClosed, To: l.BreakerClosed, Reason: "compile_fallback:compile", Failures: 1},
+		l.BreakerMoved{Run: "r1", Breaker: l.BreakerCompile, Action: l.BreakerCount, From: l.BreakerClosed, To: l.BreakerClosed, Reason: l.BreakerCompileFallback, Failures: 1},
 	}},
 	{"a seed's compiled code raises: the breaker opens", "r1", l.CompileFallback{Run: "r1", Step: 30, Seed: "s1"}, []l.Event{
 		l.CompileFellBack{Run: "r1", Step: 30, Seed: "s1", Stage: l.FallbackRuntime, Reason: "RuntimeError", Count: 1},
 		l.BreakerMoved{
 			Run: "r1", Breaker: l.BreakerCompile, Action: l.BreakerTransition, From: l.BreakerClosed, To: l.BreakerOpen,
-			Reason: "compile_fallback:runtime", Failures: 3, UntilStep: 130,
+			Reason: l.BreakerCompileFallback, Failures: 3, UntilStep: 130,
 		},
 	}},
 	{"its cool-down is over", "r1", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
-		l.BreakerMoved{Run: "r1", Breaker: l.BreakerCompile, Action: l.BreakerTransition, From: l.BreakerOpen, To: l.BreakerHalfOpen, Reason: "cooldown_elapsed", Failures: 3},
+		l.BreakerMoved{Run: "r1", Breaker: l.BreakerCompile, Action: l.BreakerTransition, From: l.BreakerOpen, To: l.BreakerHalfOpen, Reason: l.BreakerCooldownElapsed, Failures: 3},
 	}},
 }
 

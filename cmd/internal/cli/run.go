@@ -79,6 +79,7 @@ type job struct {
 	sink      *sink
 	web       *web
 	outlets   *outlets
+	hookURL   string                      // of the webhook; read from its file by preflight
 	running   atomic.Pointer[plane.Plane] // the plane once it has started
 	notify    *manager
 	exported  error // why the last checkpoint was not exported

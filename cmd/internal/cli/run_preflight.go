@@ -13,8 +13,10 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/subsystems/telemetry/webhook"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -44,12 +46,39 @@ func (j *job) preflight(ctx context.Context) error {
 		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { j.checkSpace(at, r) }},
 		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},
 		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
+		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readHook(r) }},
+		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
 		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(r) }},
 	)
 	for _, w := range warnings {
 		j.app.notice("warning: %s", w)
 	}
 	return onlyMistakes(err)
+}
+
+// readHook reads the URL of the webhook.
+func (j *job) readHook(r *supervise.Report) {
+	file := j.config.Telemetry.WebhookFile
+	if file == "" {
+		return
+	}
+	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
+	const key = "telemetry.webhook_file"
+	var err error
+	if j.hookURL, err = readSecret(key, file, "the URL of the receiver"); err == nil && webhook.CheckURL(j.hookURL) != nil {
+		err = usagef("%s: %s: %w", key, file, webhook.CheckURL(j.hookURL))
+	}
+	r.FailWith(key, err)
+}
+
+// checkPosture says what the plane would say when the run is opened.
+func (j *job) checkPosture(r *supervise.Report) {
+	if len(j.config.Posture.Frameworks) == 0 {
+		return // a mistake of the configuration, which was told
+	}
+	if bad := guard.Posture(&j.config.Posture, workload.Framework, workload.Posture()); bad != nil {
+		r.FailWith(bad.Field, bad)
+	}
 }
 
 // onlyMistakes turns a report of nothing but mistakes in the configuration into the

@@ -79,8 +79,8 @@ func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 		},
 	}
 	serves := len(j.flags.web.listen) > 0
-	if serves || j.config.Telemetry.WebhookURL != "" {
-		j.outlets = &outlets{config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load}
+	if serves || j.hookURL != "" {
+		j.outlets = &outlets{config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load, url: j.hookURL, file: emergencyName}
 		parts = slices.Insert(parts, 1, j.outlets.component(j))
 	}
 	if serves {

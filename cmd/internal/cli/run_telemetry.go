@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"sync/atomic"
@@ -26,6 +25,8 @@ import (
 type outlets struct {
 	config leyline.TelemetryConfig
 	notice func(string, ...any)
+	url    string              // of the webhook; empty: none
+	file   string              // of the emergency stream
 	plane  func() *plane.Plane // whose worker is measured; nil before it has started
 
 	hub    *telemetry.Hub
@@ -73,7 +74,7 @@ func (o *outlets) start(ctx context.Context, log replay.Source, last leyline.Seq
 		return err
 	}
 	process := []func() []leyline.Metric{o.hub.Metrics, o.worker}
-	if c.WebhookURL != "" {
+	if o.url != "" {
 		if err := o.startHook(ctx, log); err != nil {
 			return err
 		}
@@ -101,8 +102,8 @@ func (o *outlets) worker() []leyline.Metric {
 
 func (o *outlets) startHook(ctx context.Context, log replay.Source) (err error) {
 	c := o.config
-	if o.hook, err = webhook.New(webhook.Options{URL: c.WebhookURL, Minimum: c.WebhookPriority, Notice: o.notice}); err != nil {
-		return fmt.Errorf("telemetry.webhook_url: %w", err)
+	if o.hook, err = webhook.New(webhook.Options{URL: o.url, Minimum: c.WebhookPriority, Notice: o.notice}); err != nil {
+		return usageError{err}
 	}
 	for r, err := range decoded(log, 0) {
 		if err != nil {
@@ -141,11 +142,15 @@ func (o *outlets) stop(ctx context.Context) error {
 	if o.hook == nil {
 		return nil
 	}
+	o.hook.Finish()
+	select {
+	case <-o.gone:
+	case <-ctx.Done():
+	}
 	o.quit()
 	<-o.gone
-	o.hook.Drain(ctx)
-	if s := o.hook.Stats(); s.Waiting > 0 {
-		o.notice("%d alerts were not taken by the webhook in time; they are in the log", s.Waiting)
+	if n := o.hook.Stats().Waiting; n > 0 {
+		o.notice("the webhook did not take the last alerts in time (%d); they are not sent again, and are in %s", n, o.file)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -41,6 +42,10 @@ func TestOutlets(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
+	secret := filepath.Join(t.TempDir(), "webhook")
+	if err := os.WriteFile(secret, []byte(receiver.URL+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
 	training(t, dir, socket, func() {
 		_, body, err := get(socket, "/metrics")
@@ -63,7 +68,7 @@ func TestOutlets(t *testing.T) {
 		if got := strings.Join(seen, " "); got != "NORMAL CRITICAL HIGH" {
 			t.Errorf("start, rollback and its end came as %s", got)
 		}
-	}, "--fault", "nan@120", "--set", "telemetry.webhook_url="+receiver.URL)
+	}, "--fault", "nan@120", "--set", "telemetry.webhook_file="+secret)
 	mu.Lock()
 	defer mu.Unlock()
 	if got := strings.Join(alerts[string(leyline.NameRollbackStarted)], " "); got != "firing resolved" {

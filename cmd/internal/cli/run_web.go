@@ -31,29 +31,37 @@ func (f *webFlags) flags(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
 
-// readToken reads the file of the token, which only its owner may read.
-func (f *webFlags) readToken() error {
+// readToken reads the file of the token.
+func (f *webFlags) readToken() (err error) {
 	if f.tokenFile == "" {
 		return nil
 	}
-	info, err := os.Stat(f.tokenFile)
+	f.token, err = readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
+	if err == nil && server.CheckToken(f.token) != nil {
+		err = usagef("--http-token-file: %s: %w", f.tokenFile, server.CheckToken(f.token))
+	}
+	return err
+}
+
+// readSecret reads a file that only its owner may read, without the white space
+// around what it holds. want says what to write into it.
+func readSecret(setting, path, want string) (string, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		return usagef("--http-token-file: %w", err)
+		return "", usagef("%s: %w", setting, err)
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return usagef("--http-token-file: %s is %s; it must be a file that only its owner can read: chmod 600 %s", f.tokenFile, info.Mode(), f.tokenFile)
+		return "", usagef("%s: %s is %s; it must be a file that only its owner can read: chmod 600 %s", setting, path, info.Mode(), path)
 	}
-	b, err := readFile(f.tokenFile)
+	b, err := readFile(path)
 	if err != nil {
-		return usagef("--http-token-file: %w", err)
+		return "", usagef("%s: %w", setting, err)
 	}
-	if f.token = strings.TrimSpace(string(b)); f.token == "" {
-		return usagef("--http-token-file: %s is empty; write %d random bytes or more into it, for example with `openssl rand -hex 32`", f.tokenFile, server.MinToken)
+	secret := strings.TrimSpace(string(b))
+	if secret == "" {
+		return "", usagef("%s: %s is empty; write %s into it", setting, path, want)
 	}
-	if err := server.CheckToken(f.token); err != nil {
-		return usagef("--http-token-file: %s: %w", f.tokenFile, err)
-	}
-	return nil
+	return secret, nil
 }
 
 // web is the HTTP side of a run. A nil *web is a run that has none.

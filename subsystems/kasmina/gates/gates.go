@@ -65,21 +65,22 @@ func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed, compile bool)
 	return *v
 }
 
-// Stability is G2: the seed has trained long enough, has gradients, and those
-// never reached the host.
-func Stability(c *leyline.KasminaConfig, s *projections.Seed) Verdict {
+// Stability is G2: the seed has trained long enough, has gradients, those never
+// reached the host, and none of its compiled code was given up; fallbacks counts
+// how often it was, here and below.
+func Stability(c *leyline.KasminaConfig, s *projections.Seed, fallbacks uint32) Verdict {
 	v := begin(leyline.GateStability)
 	v.add("trained_steps", float64(s.Isolation.Steps), float64(c.MinTrainSteps), s.Isolation.Steps >= c.MinTrainSteps, leyline.RuleEnforce)
 	g := s.Isolation.GradNorm
 	v.add("gradient_norm", g, 0, g > 0 && !math.IsInf(g, 0), leyline.RuleEnforce)
 	leak(v, c, s)
-	fallbacks(v, c, s)
+	fallen(v, c, fallbacks)
 	return *v
 }
 
 // Interface is G3: the alpha schedule has ended, the host has every layer that
 // the seed was grafted behind, and isolation held while blending.
-func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string) Verdict {
+func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string, fallbacks uint32) Verdict {
 	v := begin(leyline.GateInterface)
 	v.must("blend_complete", s.Complete)
 	missing := 0
@@ -90,13 +91,13 @@ func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string) V
 	}
 	v.add("mesh_missing_layers", float64(missing), 0, missing == 0 && len(s.Mesh) > 0, leyline.RuleEnforce)
 	leak(v, c, s)
-	fallbacks(v, c, s)
+	fallen(v, c, fallbacks)
 	return *v
 }
 
-// fallbacks holds it against a seed that its compiled code was given up.
-func fallbacks(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
-	v.add("compile_fallbacks", float64(s.Fallbacks), 0, s.Fallbacks == 0, c.FallbackMode)
+// fallen holds it against a seed that its compiled code was given up.
+func fallen(v *Verdict, c *leyline.KasminaConfig, fallbacks uint32) {
+	v.add("compile_fallbacks", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)
 }
 
 func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
@@ -107,21 +108,21 @@ func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
 // SystemImpact is G4: the seed has run at full alpha for long enough, isolation
 // held, and the host's running loss is no worse than it was before the seed
 // changed anything. loss is the running loss now.
-func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Verdict {
+func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64, fallbacks uint32) Verdict {
 	v := begin(leyline.GateSystemImpact)
 	v.add("observed_steps", float64(s.Isolation.Steps), float64(c.MinObserveSteps), s.Isolation.Steps >= c.MinObserveSteps, leyline.RuleEnforce)
 	leak(v, c, s)
-	fallbacks(v, c, s)
+	fallen(v, c, fallbacks)
 	impact(v, c, s, loss)
 	return *v
 }
 
 // Permanence is G4 on the way to FOSSILIZED: as SystemImpact, and what the seed
 // adds was measured and is enough.
-func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64) Verdict {
+func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64, fallbacks uint32) Verdict {
 	v := begin(leyline.GateSystemImpact)
 	leak(v, c, s)
-	fallbacks(v, c, s)
+	fallen(v, c, fallbacks)
 	impact(v, c, s, loss)
 	m := s.Contribution
 	v.must("probe_losses_finite", !math.IsNaN(m.Loss) && !math.IsInf(m.Loss, 0))

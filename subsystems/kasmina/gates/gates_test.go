@@ -25,8 +25,8 @@ func TestGates(t *testing.T) {
 	cfg := leyline.DefaultConfig().Kasmina
 	layers := []string{"layer1", "layer2", "layer3"}
 	health := func(s *seed) gates.Verdict { return gates.GradientHealth(&cfg, s, true) }
-	stability := func(s *seed) gates.Verdict { return gates.Stability(&cfg, s) }
-	mesh := func(s *seed) gates.Verdict { return gates.Interface(&cfg, s, layers) }
+	stability := func(s *seed) gates.Verdict { return gates.Stability(&cfg, s, s.Fallbacks) }
+	mesh := func(s *seed) gates.Verdict { return gates.Interface(&cfg, s, layers, s.Fallbacks) }
 	for _, c := range []struct {
 		name   string
 		gate   func(*seed) gates.Verdict
@@ -48,6 +48,8 @@ func TestGates(t *testing.T) {
 		{"G3 incomplete", mesh, func(s *seed) { s.Complete = false }, "blend_complete"},
 		{"G3 missing layer", mesh, func(s *seed) { s.Mesh = []string{"layer1", "layer9"} }, "mesh_missing_layers"},
 		{"G3 no mesh", mesh, func(s *seed) { s.Mesh = nil }, "mesh_missing_layers"},
+		{"G2 fallback", stability, func(s *seed) { s.Fallbacks = 1 }, "compile_fallbacks"},
+		{"G3 fallback", mesh, func(s *seed) { s.Fallbacks = 1 }, "compile_fallbacks"},
 		{"G3 leak", mesh, func(s *seed) { s.Isolation.Violated = true }, "isolation_leak"},
 		{"G5 kernel left", gates.Reset, func(*seed) {}, "kernel_detached"},
 		{"G5 alpha left", gates.Reset, func(s *seed) { s.Kernel = projections.Kernel{} }, "alpha"},

@@ -57,6 +57,8 @@ type Sender struct {
 	where  string // scheme and host; the rest of a webhook's address is often a secret
 	client *http.Client
 	wake   chan struct{} // holds one signal when an alert may have come
+	last   chan struct{} // closed by Finish
+	once   sync.Once
 
 	mu        sync.Mutex // guards everything below
 	open      open
@@ -69,12 +71,10 @@ type Sender struct {
 
 // New makes a sender. It sends nothing before Run.
 func New(o Options) (*Sender, error) {
-	u, err := url.Parse(o.URL)
+	u, err := parseURL(o.URL)
 	switch {
 	case err != nil:
-		return nil, errors.New("cannot notify a webhook: its URL cannot be read") // the error repeats it, and it may be a secret
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("cannot notify a webhook: its URL begins with %.16q; want http:// or https:// and a host", u.Scheme+"://"+u.Host)
+		return nil, fmt.Errorf("cannot notify a webhook: %w", err)
 	case !o.Minimum.Known():
 		return nil, fmt.Errorf("cannot notify a webhook: priority %w", o.Minimum.Validate())
 	case o.Queue < 0 || o.Timeout < 0 || o.Attempts < 0:
@@ -89,11 +89,29 @@ func New(o Options) (*Sender, error) {
 	o.Attempts = cmp.Or(o.Attempts, DefaultAttempts)
 	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
 	return &Sender{
-		o: o, where: u.Scheme + "://" + u.Host, wake: make(chan struct{}, 1),
+		o: o, where: u.Scheme + "://" + u.Host, wake: make(chan struct{}, 1), last: make(chan struct{}),
 		client: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a redirect would turn the post into a get
 		}},
 	}, nil
+}
+
+// CheckURL says what is wrong with the URL of a receiver. It does not repeat it:
+// the URL may be a secret.
+func CheckURL(s string) error {
+	_, err := parseURL(s)
+	return err
+}
+
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return nil, errors.New("its URL cannot be read") // the error repeats it
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("its URL does not begin with http:// or https:// and a host")
+	}
+	return u, nil
 }
 
 // Offer takes the packets of one released record, in the order of the log. It
@@ -190,18 +208,29 @@ func (s *Sender) giveBack(batch []alert) {
 	}
 }
 
-// Run posts alerts as they come until the context ends. Alerts that wait then
-// are left for Drain.
+// Run posts alerts as they come until Finish, and then what waits; it returns
+// early when the context ends, which breaks off an attempt under way.
 func (s *Sender) Run(ctx context.Context) {
 	for {
 		s.Drain(ctx)
 		select {
 		case <-s.wake:
+			continue
+		default:
+		}
+		select {
+		case <-s.wake:
+		case <-s.last:
+			s.Drain(ctx)
+			return
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// Finish tells Run that no alert comes any more. It may be called twice.
+func (s *Sender) Finish() { s.once.Do(func() { close(s.last) }) }
 
 // Drain posts the alerts that wait now, with retries, until none waits or the
 // context ends.

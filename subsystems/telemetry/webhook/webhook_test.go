@@ -434,6 +434,28 @@ func TestRunThenDrain(t *testing.T) {
 	})
 }
 
+// TestFinish: an attempt under way is not broken off and made again, and what
+// waits is sent before Run returns.
+func TestFinish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := receiver{}
+		slow := roundTrip(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return r.RoundTrip(req)
+		})
+		s, _ := newSender(t, slow, Options{})
+		done := make(chan struct{})
+		go func() { s.Run(t.Context()); close(done) }()
+		s.Offer(at(2, "r1", l.RunHalted{Run: "r1"}))
+		synctest.Wait()
+		s.Offer(at(3, "r2", l.RunHalted{Run: "r2"}))
+		s.Finish()
+		s.Finish()
+		<-done
+		wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2", "firing: firing tolaria.emergency.halt@3")
+	})
+}
+
 // TestOpenAlertsAreBounded by forgetting the oldest.
 func TestOpenAlertsAreBounded(t *testing.T) {
 	s, _ := newSender(t, &receiver{}, Options{Queue: 1})
