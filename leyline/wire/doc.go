@@ -58,5 +58,8 @@
 // are in testdata/wire/vN and are what "still readable" is tested against. Until
 // esper's first release a struct may change and its vector be written again;
 // from then on a changed struct is a new version, beside a former one (see
-// registry.go) that says how the old is read, and no vector changes any more.
+// registry.go) that says how the old is read and what it had to hold, and no vector
+// changes any more. A record of a former version does not encode to itself: it is
+// read, and never written again. Payloads have one version so far, which is part of
+// the payload type that is signed; the first change to one brings the next type.
 package wire

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -184,7 +185,12 @@ func TestEveryVectorIsRead(t *testing.T) {
 func TestFormerVersionsAreRead(t *testing.T) {
 	type first struct{ Run leyline.RunID }
 	table := [][]stored[leyline.Input]{{
-		former[first, leyline.TimerFired, leyline.Input](func(o first) leyline.TimerFired { return leyline.TimerFired{Run: o.Run} }),
+		former[first, leyline.TimerFired, leyline.Input](func(o first) (leyline.TimerFired, error) {
+			if o.Run == "" {
+				return leyline.TimerFired{}, errors.New("no run")
+			}
+			return leyline.TimerFired{Run: o.Run}, nil
+		}),
 		input[leyline.TimerFired](),
 	}}
 	for name, b := range map[string]string{
@@ -192,13 +198,17 @@ func TestFormerVersionsAreRead(t *testing.T) {
 		"second": "\x00\x02\x94\x00\xa5run-1\xa0\x00",
 	} {
 		d := decoder{b: []byte(b)}
-		got, err := decodeKind(&d, table)
-		if err != nil || d.done() != nil {
+		got, present, err := decodeKind(&d, table)
+		if err != nil || d.done() != nil || present != (name == "second") {
 			t.Fatalf("%s version: %v", name, err)
 		}
 		if x, ok := got.(leyline.TimerFired); !ok || x.Run != "run-1" {
 			t.Errorf("%s version: %#v", name, got)
 		}
+	}
+	d := decoder{b: []byte("\x00\x01\x91\xa0")}
+	if _, _, err := decodeKind(&d, table); err == nil || !strings.Contains(err.Error(), "no run") {
+		t.Errorf("a first version without its run: %v", err)
 	}
 	e := begin(nil, false)
 	out, err := e.end(nil, encodeKind[leyline.Input](e, table, 0, leyline.TimerFired{Run: "run-1"}))

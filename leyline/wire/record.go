@@ -127,7 +127,7 @@ func decodeRecord(d *decoder, r *leyline.Record, judge func(leyline.Event) error
 		return err.under("run")
 	}
 	r.Run = leyline.RunID(run)
-	if r.Input, err = decodeKind(d, inputs[:]); err != nil {
+	if r.Input, _, err = decodeKind(d, inputs[:]); err != nil {
 		return err.under("input")
 	}
 	if r.Events, err = decodeEvents(d, judge); err != nil {
@@ -161,12 +161,14 @@ func decodeEvent(d *decoder, judge func(leyline.Event) error) (leyline.Event, *D
 	if err := d.tuple(3, "an event"); err != nil {
 		return nil, err
 	}
-	ev, err := decodeKind(d, events[:])
+	ev, present, err := decodeKind(d, events[:])
 	if err != nil {
 		return nil, err
 	}
-	if err := judge(ev); err != nil {
-		return nil, invalid(start, ev, err)
+	if present {
+		if err := judge(ev); err != nil {
+			return nil, invalid(start, ev, err)
+		}
 	}
 	return ev, nil
 }
@@ -180,24 +182,26 @@ func invalid(start int, ev leyline.Event, err error) *DecodeError {
 	return refuse(start, "is no valid %s: %v", kind, err)
 }
 
-// decodeKind reads kind, version and body.
-func decodeKind[I any](d *decoder, table [][]stored[I]) (I, *DecodeError) {
-	var none I
+// decodeKind reads kind, version and body, and says whether the version is the one
+// that is written.
+func decodeKind[I any](d *decoder, table [][]stored[I]) (v I, present bool, err *DecodeError) {
 	start := d.off
 	kind, err := d.want(shapeUint)
 	if err != nil {
-		return none, err.under("kind")
+		return v, false, err.under("kind")
 	}
 	if kind >= uint64(len(table)) || len(table[kind]) == 0 {
-		return none, refuse(start, "has unknown kind %d", kind)
+		return v, false, refuse(start, "has unknown kind %d", kind)
 	}
+	versions := table[kind]
 	start = d.off
 	version, err := d.want(shapeUint)
 	if err != nil {
-		return none, err.under("version")
+		return v, false, err.under("version")
 	}
-	if version < firstVersion || version-firstVersion >= uint64(len(table[kind])) {
-		return none, refuse(start, "has unknown version %d of kind %d", version, kind)
+	if version < firstVersion || version-firstVersion >= uint64(len(versions)) {
+		return v, false, refuse(start, "has unknown version %d of kind %d", version, kind)
 	}
-	return table[kind][version-firstVersion].decode(d)
+	v, err = versions[version-firstVersion].decode(d)
+	return v, version-firstVersion == uint64(len(versions)-1), err
 }

@@ -31,16 +31,22 @@ func store[T, I any]() stored[I] {
 
 // former registers Old, a stored version that is not written any more. up says
 // in terms of New, the present version, what Old said; what Old could not say
-// stays unset and is never made up.
-func former[Old, New, I any](up func(Old) New) stored[I] {
+// stays unset and is never made up, so the result is not judged by the rules of
+// New. An Old that lacks what its own version demanded is up's to refuse.
+func former[Old, New, I any](up func(Old) (New, error)) stored[I] {
 	old := store[Old, any]()
 	return stored[I]{typ: old.typ, codec: old.codec, decode: func(d *decoder) (I, *DecodeError) {
+		var none I
+		start := d.off
 		v, err := old.decode(d)
 		if err != nil {
-			var none I
 			return none, err
 		}
-		return any(up(v.(Old))).(I), nil
+		now, bad := up(v.(Old))
+		if bad != nil {
+			return none, refuse(start, "is no valid value of its version: %v", bad)
+		}
+		return any(now).(I), nil
 	}}
 }
 

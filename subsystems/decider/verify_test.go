@@ -34,6 +34,9 @@ func TestVerifierReasons(t *testing.T) {
 		}},
 		{want: leyline.RejectMalformed, forge: func(w *world, x *leyline.CommandReceived) { x.Envelope.Payload = []byte{0x93, 0x01} }},
 		{want: leyline.RejectMalformed, forge: func(w *world, x *leyline.CommandReceived) { x.Envelope.PayloadType = leyline.PayloadKey }},
+		{want: leyline.RejectMalformed, change: func(w *world, c *leyline.Command) {
+			c.Metadata.Scores = []leyline.Score{{Kind: leyline.ScoreRisk, Value: 2}}
+		}},
 		{want: leyline.RejectUnknownKey, forge: func(w *world, x *leyline.CommandReceived) {
 			x.Envelope = signer(w.t, 9).Sign(leyline.PayloadCommand, x.Envelope.Payload)
 		}},

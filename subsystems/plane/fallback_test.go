@@ -27,9 +27,9 @@ func TestFallbacksComeThroughTheDoor(t *testing.T) {
 		_, err := p.Open(ctx, in)
 		return err
 	}
-	fallback := func(run leyline.RunID) error {
+	fallback := func(run leyline.RunID, stage leyline.FallbackStage) error {
 		_, err := p.Fallback(ctx, leyline.CompileFallback{
-			Run: run, Incarnation: 1, Stage: leyline.FallbackCompile, Reason: "Unsupported: call to print",
+			Run: run, Incarnation: 1, Stage: stage, Reason: "Unsupported: call to print",
 		}, 0)
 		return err
 	}
@@ -48,14 +48,14 @@ func TestFallbacksComeThroughTheDoor(t *testing.T) {
 	if k := kind(open("eager", func(p *leyline.Posture) { p.Compile, p.CompileMode = leyline.SwitchOff, "" })); k != leyline.RefusalNone {
 		t.Errorf("eager: %s", k)
 	}
-	if k := kind(fallback("eager")); k != leyline.RefusalCompileOff {
+	if k := kind(fallback("eager", leyline.FallbackCompile)); k != leyline.RefusalCompileOff {
 		t.Errorf("a fallback of what was not compiled: %s", k)
 	}
 	if k := kind(open("run", func(*leyline.Posture) {})); k != leyline.RefusalNone {
 		t.Errorf("the baseline: %s", k)
 	}
-	for range 3 {
-		if k := kind(fallback("run")); k != leyline.RefusalNone {
+	for _, stage := range []leyline.FallbackStage{leyline.FallbackCompile, leyline.FallbackWarmup, leyline.FallbackRuntime} {
+		if k := kind(fallback("run", stage)); k != leyline.RefusalNone {
 			t.Errorf("a fallback: %s", k)
 		}
 	}

@@ -301,8 +301,36 @@ var mutants = []mutant{
 	{
 		name: "fallback swallowed", does: "lets compiled code fall back without counting it",
 		file: "subsystems/kasmina/compile.go",
-		old:  "	t.Emit(breaker.Fail(&t.Config().Breaker, run.Breaker(leyline.BreakerCompile), now(t, run), \"compile_fallback:\"+x.Stage.String()))\n",
+		old:  "	t.Emit(breaker.Fail(&t.Config().Breaker, run.Breaker(leyline.BreakerCompile), now(t, run), leyline.BreakerCompileFallback))\n",
 		new:  "	_ = breaker.Fail\n",
 		pkg:  "subsystems/decider", run: "TestOpenCompileBreakerClosesGateG1",
+	},
+	{
+		name: "fallback forgiven", does: "lets a seed whose compiled code was given up through its gates",
+		file: "subsystems/kasmina/gates/gates.go",
+		old:  "	v.add(\"compile_fallbacks\", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)\n",
+		new:  "	v.add(\"compile_fallbacks\", 0, 0, true, c.FallbackMode)\n",
+		pkg:  "subsystems/kasmina/gates", run: "TestGates",
+	},
+	{
+		name: "fallback rewound", does: "forgets in a rollback what the compiler cannot do",
+		file: "projections/seeds.go",
+		old:  "			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)\n",
+		new:  "			_ = now\n",
+		pkg:  "subsystems/decider", run: "TestFallbacksAreNotRewound",
+	},
+	{
+		name: "time in a lockstep run", does: "lets the clock decide when a breaker of a lockstep run closes",
+		file: "subsystems/kasmina/compile.go",
+		old:  "Lockstep: run.Plan.Lockstep}",
+		new:  "Lockstep: false}",
+		pkg:  "subsystems/decider", run: "TestCoolDownOfALockstepRunCountsSteps",
+	},
+	{
+		name: "metadata not verified", does: "accepts a command whose metadata makes no sense",
+		file: "subsystems/kasmina/verify/verify.go",
+		old:  "	if err := c.Metadata.Validate(); err != nil {\n		return v.reject(leyline.RejectMalformed, \"%v\", err)\n	}\n",
+		new:  "",
+		pkg:  "subsystems/decider", run: "TestVerifierReasons",
 	},
 }

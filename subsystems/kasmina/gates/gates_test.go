@@ -94,3 +94,22 @@ func TestSlowKernelFailsWhenEnforced(t *testing.T) {
 		t.Errorf("enforced: %+v", v)
 	}
 }
+
+// TestFallbacksFailG4, on the way to probation and on the way to permanence.
+func TestFallbacksFailG4(t *testing.T) {
+	cfg := leyline.DefaultConfig().Kasmina
+	s := good()
+	s.LossBefore = 1
+	s.Contribution = projections.Contribution{Probes: cfg.MinProbes, Accuracy: 1}
+	for name, gate := range map[string]func(fallbacks uint32) gates.Verdict{
+		"probation":  func(n uint32) gates.Verdict { return gates.SystemImpact(&cfg, s, 1, n) },
+		"permanence": func(n uint32) gates.Verdict { return gates.Permanence(&cfg, s, 1, n) },
+	} {
+		if v := gate(0); !v.Passed {
+			t.Errorf("%s: %s without a fallback", name, v.Reason)
+		}
+		if v := gate(1); v.Passed || v.Reason != "compile_fallbacks" {
+			t.Errorf("%s: passed %v, %q", name, v.Passed, v.Reason)
+		}
+	}
+}
