@@ -27,7 +27,7 @@ func newConfigShow(a *app) *cobra.Command {
 		Use: "show", Short: "Print the effective configuration with the meaning of every key",
 		Long: "Print the effective configuration with the meaning of every key: defaults, with --workload\nthose of a workload, then --config, then the environment (ESPER_SECTION_KEY), then --set.\n" +
 			"With --data, the configuration that was last in force in a data directory, with --set on\ntop. --json adds its digest, which config.adopted records.",
-		Example: "  esper config show >esper.toml\n  esper config show --set tolaria.snapshot_every=25\n  esper config show --data data/demo >recorded.toml",
+		Example: "  esper config show --workload penguins >esper.toml\n  esper config show --set tolaria.snapshot_every=25\n  esper config show --data data/demo >recorded.toml",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.showConfig(s, data, name) },
 	}
@@ -93,9 +93,21 @@ func (a *app) showConfig(s settings, data, name string) error {
 	}
 	b, err := toml.Marshal(cfg)
 	if err == nil {
-		_, err = a.out.Write(b)
+		_, err = fmt.Fprintf(a.out, "# %s\n\n%s", origin(name, data), b)
 	}
 	return err
+}
+
+// origin says what a printed configuration begins with. A file of the defaults
+// alone would switch off what a workload sets for itself.
+func origin(name, data string) string {
+	switch {
+	case data != "":
+		return "What is in force in " + data + "."
+	case name != "":
+		return "What a run of workload " + name + " begins with."
+	}
+	return "The defaults, of no workload. What a run begins with: esper config show --workload NAME"
 }
 
 func newConfigCheck(a *app) *cobra.Command {

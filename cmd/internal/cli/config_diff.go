@@ -162,3 +162,16 @@ func settingText(v reflect.Value) string {
 	}
 	return fmt.Sprint(v.Interface())
 }
+
+// changes lists the first few differences in one line, each as "key: x -> y".
+func changes(list []difference) string {
+	const most = 6
+	var words []string
+	for _, d := range list[:min(len(list), most)] {
+		words = append(words, fmt.Sprintf("%s: %s -> %s", d.Key, settingText(d.a), settingText(d.b)))
+	}
+	if n := len(list) - most; n > 0 {
+		words = append(words, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(words, ", ")
+}

@@ -138,7 +138,24 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 	failConfig(r, err)
 	failConfig(r, datadir.CheckExport(j.config.Log)) // it holds what could be read
 	if known && err == nil {
+		j.tellFile(base)
 		r.FailWith("--fault", j.canBeLate())
+	}
+}
+
+// tellFile says what a configuration file changes of what the workload begins with:
+// a file of the bare defaults would switch off what the workload sets for itself.
+func (j *job) tellFile(base leyline.ExecutionConfig) {
+	if j.flags.file == "" {
+		return
+	}
+	alone := settings{file: j.flags.file}
+	c, err := alone.load(base, nil)
+	if err != nil {
+		return // it was read before, with everything else
+	}
+	if list := differences(base, c); len(list) > 0 {
+		j.app.notice("%s changes %d of the settings that workload %s begins with: %s", j.flags.file, len(list), j.spec.Name, changes(list))
 	}
 }
 

@@ -111,6 +111,9 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		return nil, err
 	}
 	if s.Plane.Digest != digest {
+		if s.Plane.Configured {
+			j.app.notice("settings differ from those of the last start: %s", changes(differences(s.Plane.Config, j.config)))
+		}
 		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
 	}
 	bs, err := j.blueprints(s)

@@ -133,6 +133,9 @@ func (l *loader) assign(key, where string, value any) {
 	}
 	l.origin[key] = where
 	if want := setField(all[i].Value, value); want != "" {
+		if strings.HasPrefix(want, oneOf) {
+			want = all[i].Allowed() // a rule may allow fewer members than the enum has
+		}
 		l.problem(key, where, "is "+valueText(value), "write "+want)
 	}
 }

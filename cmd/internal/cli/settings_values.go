@@ -15,11 +15,14 @@ import (
 // setting is. A value from a file has the type that it has there.
 type written string
 
+// oneOf begins what is wanted of an enum.
+const oneOf = "one of "
+
 // setField sets a field and returns what was wanted if it cannot.
 func setField(f reflect.Value, value any) string {
 	if e, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if text, isText := asText(value); !isText || e.UnmarshalText([]byte(text)) != nil {
-			return "one of " + members(f)
+			return oneOf + members(f)
 		}
 		return ""
 	}
@@ -113,7 +116,7 @@ func setText(f reflect.Value, value any) string {
 
 // setList sets a list of texts. A flag or the environment writes it as JSON.
 func setList(f reflect.Value, value any) string {
-	const want = `a list of texts, as ["PROGRAM", "ARGUMENT"]`
+	const want = `a list of texts, as ["ONE", "TWO"]`
 	if text, ok := value.(written); ok {
 		value = nil
 		if !utf8.ValidString(string(text)) || json.Unmarshal([]byte(text), &value) != nil { // it would be read with other characters
