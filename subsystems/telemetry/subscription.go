@@ -27,6 +27,8 @@ func (e *SlowError) Error() string {
 }
 
 // The lanes of a subscription.
+//
+// enum: local because they index an array of the subscription and never leave it.
 const (
 	laneCritical = iota
 	laneHigh

@@ -3,6 +3,8 @@ package worker
 import "time"
 
 // Where a job was when its outcome became known.
+//
+// enum: local because they index an array of the worker and never leave it.
 const (
 	fromQueue = iota
 	fromRun

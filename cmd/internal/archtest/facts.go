@@ -238,6 +238,9 @@ func localEnums(src *Source, f *File, members map[string]int) []Finding {
 	var found []Finding
 	for _, d := range f.AST.Decls {
 		block, ok := d.(*ast.GenDecl)
+		if ok && block.Tok == token.CONST && untypedEnum(block) {
+			found = append(found, src.finding("enum", block.Pos(), "counts constants of no type outside %s; move them there or say %q", enumPackage, enumExcuse))
+		}
 		if !ok || block.Tok != token.TYPE {
 			continue
 		}
@@ -247,12 +250,32 @@ func localEnums(src *Source, f *File, members map[string]int) []Finding {
 			if !ok || members[spec.Name.Name] < many || !slices.Contains(enumBases, base.Name) {
 				continue
 			}
-			comment := block.Doc.Text() + " " + spec.Doc.Text() + " " + spec.Comment.Text()
-			if !strings.Contains(strings.Join(strings.Fields(comment), " "), enumExcuse) {
+			if !excused(block.Doc, spec.Doc, spec.Comment) {
 				found = append(found, src.finding("enum", spec.Pos(),
 					"%s is an enum outside %s; move it there or say %q", spec.Name.Name, enumPackage, enumExcuse))
 			}
 		}
 	}
 	return found
+}
+
+// untypedEnum reports whether a block counts constants that have no type, without
+// an excuse.
+func untypedEnum(block *ast.GenDecl) bool {
+	first := block.Specs[0].(*ast.ValueSpec)
+	return len(block.Specs) > 1 && first.Type == nil && len(first.Values) == 1 && isIota(first.Values[0]) && !excused(block.Doc)
+}
+
+func isIota(e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == "iota"
+}
+
+// excused reports whether a comment allows an enum outside leyline.
+func excused(comments ...*ast.CommentGroup) bool {
+	text := ""
+	for _, c := range comments {
+		text += " " + c.Text()
+	}
+	return strings.Contains(strings.Join(strings.Fields(text), " "), enumExcuse)
 }

@@ -50,6 +50,8 @@ func TestPlantedEnvironment(t *testing.T) {
 		{"plane", at("subsystems/plane/a.go", read(`"os"`, `os.Getenv("A"), 0`)), "reads the environment"},
 		{"other name", at("subsystems/plane/a.go", read(`z "os"`, `z.Environ(), 0`)), "reads the environment"},
 		{"no name", at("subsystems/plane/a.go", read(`. "os"`, `Environ(), 0`)), "under no name"},
+		{"home", at("subsystems/plane/a.go", read(`"os"`, `os.UserHomeDir()`)), "reads the environment"},
+		{"proxy", at("subsystems/plane/a.go", read(`"net/http"`, `"", http.DefaultClient`)), "reads the environment"},
 		{"system call", at("subsystems/plane/a.go", read(`"syscall"`, `syscall.Getenv("A")`)), "reads the environment"},
 		{"not os", at("subsystems/plane/a.go", "package plane; var x = os.Getenv"), ""},
 		{"test", at("subsystems/plane/a_test.go", read(`"os"`, `os.LookupEnv("A")`)), ""},
@@ -92,6 +94,9 @@ func TestPlantedEnums(t *testing.T) {
 	elsewhere["eventlog/b.go"] = "package eventlog\nconst A Kind = 1 << iota"
 	expect(t, CheckEnums, []plant{
 		{"counted", kinds("", "uint8", "Kind = iota"), "Kind is an enum outside leyline"},
+		{"counted without a type", at("eventlog/a.go", "package eventlog\nconst (\nA = iota\nB\n)"), "counts constants of no type"},
+		{"counted without a type, excused", at("eventlog/a.go", "package eventlog\n// enum: local because it never leaves.\nconst (\nA = iota\nB\n)"), ""},
+		{"one bit", at("eventlog/a.go", "package eventlog\nconst A = 1 << iota"), ""},
 		{"counted from one", kinds("", "uint8", "Kind = iota + 1"), "Kind is an enum"},
 		{"converted", kinds("", "uint8", "= Kind(iota)"), "Kind is an enum"},
 		{"another file", elsewhere, "Kind is an enum"},

@@ -130,7 +130,8 @@ const envPackage = "cmd/internal/cli"
 
 // envFunctions read the environment, by package.
 var envFunctions = map[string][]string{
-	"os":                    {"Getenv", "LookupEnv", "Environ", "ExpandEnv"},
+	"net/http":              {"DefaultTransport", "DefaultClient", "Get", "Head", "Post", "PostForm", "ProxyFromEnvironment"}, // ask it for a proxy
+	"os":                    {"Getenv", "LookupEnv", "Environ", "ExpandEnv", "TempDir", "UserHomeDir", "UserCacheDir", "UserConfigDir"},
 	"syscall":               {"Getenv", "Environ"},
 	"golang.org/x/sys/unix": {"Getenv", "Environ"},
 }
