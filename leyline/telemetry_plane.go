@@ -75,6 +75,6 @@ func planeEvents() []EventInfo {
 		event(NameEffectUnknown, "run request_id kind", "Nobody knows whether an effect was carried out before a stop", LevelWarning),
 		event(NameDiskLow, disk, "The disk is nearly full", LevelCritical),
 		event(NameDiskRecovered, disk, "There is room on the disk again", LevelInfo),
-		event(NameOverflow, "cause priority first last packets", "Packets between two records were not delivered", LevelWarning).process(),
+		event(NameOverflow, "cause priority first last packets ongoing", "Packets between two records were not delivered, and whether that goes on", LevelWarning).process(),
 	}
 }

@@ -48,6 +48,7 @@ const (
 	keyLost        = "lost_step"
 	keyMethod      = "method"
 	keyMode        = "mode"
+	keyOngoing     = "ongoing"
 	keyOperation   = "operation"
 	keyOrigin      = "origin"
 	keyOutcome     = "outcome"

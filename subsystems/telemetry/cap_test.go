@@ -1,10 +1,12 @@
 package telemetry
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	l "github.com/esper-plane/esper/leyline"
@@ -23,7 +25,7 @@ func TestEmergencyCap(t *testing.T) {
 		h := newHub(t, HubOptions{EmergencyPerMin: 5})
 		s := subscribe(t, h, Filter{})
 		burst(h, 0, 2, 100, l.LevelWarning)
-		wantWords(t, s, "2", "3", "4", "5", "6")
+		wantWords(t, s, "emergency_cap HIGH 7 101 95 true", "2", "3", "4", "5", "6")
 		if st := h.Stats(); st.Capped != 95 || st.Tokens != 0 {
 			t.Errorf("statistics %+v", st)
 		}
@@ -37,7 +39,7 @@ func TestEmergencyCap(t *testing.T) {
 		}
 		h.Close()
 		got, _ := waiting(t, s)
-		if want := []string{"emergency_cap HIGH 5 11 7", "2", "3", "4"}; !slices.Equal(words(got), want) {
+		if want := []string{"emergency_cap HIGH 5 11 7 false", "2", "3", "4"}; !slices.Equal(words(got), want) {
 			t.Errorf("got %q, want %q", words(got), want)
 		}
 	})
@@ -60,7 +62,7 @@ func TestEmergencyCap(t *testing.T) {
 	})
 }
 
-// TestCapIsTold when packets may pass again, and before the next one does; a
+// TestCapIsTold when it shuts, and when packets may pass again before the next one does; a
 // reader of the normal stream, of CRITICAL packets alone, or who came later has
 // missed nothing and is not told.
 func TestCapIsTold(t *testing.T) {
@@ -69,18 +71,94 @@ func TestCapIsTold(t *testing.T) {
 	burst(h, 0, 2, 62, l.LevelWarning)
 	burst(h, 7*time.Second, 70, 1, l.LevelInfo) // 7 tokens of 7.5: not yet
 	got, _ := waiting(t, all)
-	if len(got) != 61 {
-		t.Fatalf("%d packets, want 60 warnings and one of the normal stream", len(got))
+	if len(got) != 62 || !slices.Equal(words(got[:2]), []string{"emergency_cap HIGH 62 63 2 true", "2"}) {
+		t.Fatalf("%d packets, want a notice, 60 warnings and one of the normal stream; the first are %q", len(got), words(got[:2]))
 	}
-	if after := got[60].After.String(); after != "70,61,70" {
-		t.Errorf("the cursor %s is past what was not told", after)
+	if after := got[61].After.String(); after != "70,61,70" {
+		t.Errorf("the cursor %s is past what was not told in full", after)
 	}
 	late := subscribe(t, h, Filter{})
 	burst(h, 8*time.Second, 71, 1, l.LevelWarning)
-	wantWords(t, all, "emergency_cap HIGH 62 63 2", "71")
+	wantWords(t, all, "emergency_cap HIGH 62 63 2 false", "71")
 	wantWords(t, critical)
 	wantWords(t, normal, "70")
 	wantWords(t, late, "71")
+}
+
+// TestCapIsNeverSilent: a reader who waits is woken when the cap shuts, though no
+// record follows, and once. It comes back with the notice's cursor and is served
+// what was held back.
+func TestCapIsNeverSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &recorded{}
+		h := newHub(t, HubOptions{EmergencyPerMin: 10})
+		s := subscribe(t, h, Filter{})
+		var got []Delivery
+		go func() {
+			for {
+				d, err := s.Next(t.Context())
+				if err != nil {
+					return
+				}
+				got = append(got, d)
+			}
+		}()
+		for range 100 {
+			r := log.add(l.TrainerStalled{Run: "r1"})
+			r.At = 1
+			h.Publish(r)
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour) // of the reader, not of the packets
+		synctest.Wait()
+		if w := words(got); len(w) < 11 || w[len(w)-1] != "emergency_cap HIGH 12 12 1 true" {
+			t.Fatalf("got %q", w)
+		}
+		if v := got[len(got)-1].Packet.Metrics[0].Value; v != 1 {
+			t.Errorf("the first notice counts %v", v)
+		}
+		back, err := h.SubscribeFrom(log, got[len(got)-1].After, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		served, err := waiting(t, back)
+		if w := words(served); err != nil || len(w) != 90 || w[0] != "12" || w[89] != "101" {
+			t.Errorf("back, it is served %q and %v", w, err)
+		}
+		back.Close()
+		h.Close()
+		synctest.Wait()
+		last := got[len(got)-1]
+		if w := words(got); w[len(w)-1] != "emergency_cap HIGH 12 101 90 false" || last.Packet.Metrics[0].Value != 89 {
+			t.Errorf("in the end it is told %q and counted %v", w[len(w)-1], last.Packet.Metrics[0].Value)
+		}
+	})
+}
+
+// TestCapShutsTwiceBeforeItIsRead: each time has its own notice as long as packets
+// passed between them and nobody has read.
+func TestCapShutsTwiceBeforeItIsRead(t *testing.T) {
+	h := newHub(t, HubOptions{EmergencyPerMin: 16})
+	s := subscribe(t, h, Filter{})
+	burst(h, 0, 2, 18, l.LevelWarning)
+	wantWords(t, s, append([]string{"emergency_cap HIGH 18 19 2 true"}, numbers(2, 17)...)...)
+	burst(h, 0, 20, 1, l.LevelWarning)
+	burst(h, 8*time.Second, 30, 4, l.LevelWarning) // two tokens
+	got, _ := waiting(t, s)
+	if w, want := words(got), []string{"emergency_cap HIGH 18 20 3 false", "emergency_cap HIGH 32 33 2 true", "30", "31"}; !slices.Equal(w, want) {
+		t.Fatalf("got %q, want %q", w, want)
+	}
+	if a := got[3].After.String(); a != "33,31,33" {
+		t.Errorf("the cursor is %s", a)
+	}
+}
+
+// numbers are the words of packets.
+func numbers(from, to int) (out []string) {
+	for i := from; i <= to; i++ {
+		out = append(out, fmt.Sprint(i))
+	}
+	return out
 }
 
 // TestCapIsToldPerRun: a reader of one run is told of its packets only.
@@ -94,12 +172,12 @@ func TestCapIsToldPerRun(t *testing.T) {
 	}
 	h.Close()
 	got, _ := waiting(t, s)
-	if want := []string{"emergency_cap HIGH 4 4 1"}; !slices.Equal(words(got), want) {
+	if want := []string{"emergency_cap HIGH 4 4 1 false"}; !slices.Equal(words(got), want) {
 		t.Errorf("got %q, want %q", words(got), want)
 	}
 }
 
-// TestCapUnderAFlood: warnings keep passing in rows, each behind a notice.
+// TestCapUnderAFlood: warnings keep passing in rows, each between two notices.
 func TestCapUnderAFlood(t *testing.T) {
 	h := newHub(t, HubOptions{EmergencyPerMin: 60})
 	s := subscribe(t, h, Filter{})
@@ -121,11 +199,13 @@ func TestCapUnderAFlood(t *testing.T) {
 		seq += 10
 		count()
 	}
-	if notices != 74 || packets != 660-2 { // a notice every 8 seconds; 60 packets at once and 60 a minute, two tokens are left
+	if notices != 75+74 || packets != 660-2 { // two notices every 8 seconds, the last one is due; 60 packets at once and 60 a minute, two tokens are left
 		t.Errorf("%d notices and %d packets in ten minutes", notices, packets)
 	}
 	h.Close()
-	count()
+	if count(); notices != 2*75 {
+		t.Errorf("%d notices in the end", notices)
+	}
 	if told != 6010-uint64(packets) || told != h.Stats().Capped {
 		t.Errorf("told of %d, held back %d of 6010", told, h.Stats().Capped)
 	}
@@ -138,7 +218,7 @@ func TestCriticalPassesTheCap(t *testing.T) {
 	burst(h, 0, 2, 2, l.LevelCritical)
 	burst(h, 0, 10, 3, l.LevelWarning)
 	burst(h, 0, 20, 5, l.LevelCritical)
-	wantWords(t, s, "2", "3", "20", "21", "22", "23", "24", "10")
+	wantWords(t, s, "2", "3", "20", "21", "22", "23", "24", "emergency_cap HIGH 11 12 2 true", "10")
 }
 
 // TestBucketAgainstASlowTwin compares with a bucket that keeps fractions, for

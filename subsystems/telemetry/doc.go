@@ -116,9 +116,11 @@
 //	NORMAL    the same
 //
 // A notice is a packet with the event telemetry.overflow, level WARNING, that
-// names the first and the last record and counts what was lost between them. No
-// record holds it, so its Index is -1. It comes before what follows the loss. A
-// full lane loses its oldest sixteenth at once, so that notices stay few.
+// names the first and the last record and counts what was lost between them, and
+// says whether that goes on. No record holds it, so its Index is -1. It comes
+// before what follows the loss. Its counter is, as all are, an increment: what no
+// notice before it has counted. A full lane loses its oldest sixteenth at once, so
+// that notices stay few.
 //
 // Each [Delivery] has a [Cursor]: what the reader has with it. A reader comes back
 // with it, after a SlowError, a lost connection or a restart of the plane, and
@@ -133,11 +135,20 @@
 // A token bucket lets a number of HIGH packets a minute pass to the subscribers,
 // in the time of the packets ([HubOptions].EmergencyPerMin). CRITICAL packets
 // always pass and use up tokens. Once a packet was held back, none passes before
-// an eighth of the bucket is full again, at least two tokens; then a notice tells
-// of all that were held back, and a row of packets passes. It is told at the end,
-// too. What is held back is counted, and the log still has it; what is served from
-// the log is not capped. NORMAL packets have no part in this: a warning never
-// sends what follows it to the emergency stream.
+// an eighth of the bucket is full again, at least two tokens. The subscribers are
+// told twice, in band:
+//
+//	when                            ongoing  first          last, packets
+//	the first packet is held back   true     of that packet  so far
+//	packets may pass again, or the
+//	subscription ends               false    the same        of all
+//
+// The first notice does not wait for anything, so that a cap is never silent, also
+// when no record follows. A reader who finds both waiting is given the second
+// alone. What is held back is counted, and the log still has it; what is served
+// from the log is not capped. A reader who comes back with the cursor of the first
+// notice is served what was held back. NORMAL packets have no part in this: a
+// warning never sends what follows it to the emergency stream.
 //
 // Memory is bounded: a lane grows up to its limit and no further, a hub has a
 // limited number of subscribers, and reading the log holds one batch.

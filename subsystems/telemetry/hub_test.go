@@ -166,8 +166,8 @@ func TestSlowSubscriberIsTold(t *testing.T) {
 	publish(h, 41, l.LevelInfo) // two make room at once, twice
 	got = append(got, next(), next())
 	want := []string{
-		"38 38,38,1", "slow_subscriber NORMAL 2 5 4 38,38,5", // the cursor is not past what was not told
-		"slow_subscriber NORMAL 6 9 4 41,41,9", "10 41,41,10",
+		"38 38,38,1", "slow_subscriber NORMAL 2 5 4 false 38,38,5", // the cursor is not past what was not told
+		"slow_subscriber NORMAL 6 9 4 false 41,41,9", "10 41,41,10",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
@@ -191,14 +191,14 @@ func TestNoticeIsAPacket(t *testing.T) {
 		Seq: 4, Source: l.SubsystemPlane, Level: l.LevelWarning, Priority: l.PriorityHigh,
 		Metrics: []l.Metric{{Name: l.MetricDropped, Value: 3, Unit: "count", Attrs: attrs}},
 		Events: []l.TelemetryEvent{{Name: l.NameOverflow, Level: l.LevelWarning, Attrs: append(slices.Clone(attrs),
-			l.Attr{Key: "first", Value: "2"}, l.Attr{Key: "last", Value: "4"}, l.Attr{Key: "packets", Value: "3"})}},
+			l.Attr{Key: "first", Value: "2"}, l.Attr{Key: "last", Value: "4"}, l.Attr{Key: "packets", Value: "3"}, l.Attr{Key: "ongoing", Value: "false"})}},
 	}
 
 	if diff := cmp.Diff(want, got[0].Packet); diff != "" {
 		t.Error(diff)
 	}
 	row, _ := l.DescribeEvent(l.NameOverflow)
-	if keys := "cause priority first last packets"; row.Keys != keys || row.Levels[0] != l.LevelWarning {
+	if keys := "cause priority first last packets ongoing"; row.Keys != keys || row.Levels[0] != l.LevelWarning {
 		t.Errorf("its row is %+v", row)
 	}
 }
@@ -253,7 +253,7 @@ func TestClosing(t *testing.T) {
 	h.Close()
 	publish(h, 4, l.LevelInfo)
 	got, err := waiting(t, b)
-	if want := []string{"slow_subscriber NORMAL 2 2 1", "3"}; !errors.Is(err, ErrClosed) || !slices.Equal(words(got), want) {
+	if want := []string{"slow_subscriber NORMAL 2 2 1 false", "3"}; !errors.Is(err, ErrClosed) || !slices.Equal(words(got), want) {
 		t.Errorf("got %v and %v", words(got), err)
 	}
 	if _, err := h.Subscribe(Filter{}); !errors.Is(err, ErrClosed) {

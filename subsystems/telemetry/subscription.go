@@ -84,12 +84,12 @@ type Subscription struct {
 	wake   chan struct{} // holds one signal when something may have come
 	past   *history      // nil when live; owned by the reader
 
-	mu     sync.Mutex // guards everything below
-	lanes  [lanes]queue
-	capped loss        // held back by the emergency cap, not told yet
-	told   bool        // the reader is to be told of that now
-	upto   leyline.Seq // the last record that was offered
-	err    error       // why it has ended; told when nothing waits any more
+	mu       sync.Mutex // guards everything below
+	lanes    [lanes]queue
+	held     loss        // what the emergency cap holds back since it last let packets pass
+	released loss        // what it held back before that, and the reader was not told of in full
+	upto     leyline.Seq // the last record that was offered
+	err      error       // why it has ended; told when nothing waits any more
 }
 
 func newSubscription(h *Hub, f Filter) *Subscription {
@@ -102,8 +102,8 @@ func newSubscription(h *Hub, f Filter) *Subscription {
 
 // Next returns the next packet and waits for it as long as the context allows.
 // Live packets come CRITICAL before HIGH before NORMAL, packets from the log in
-// its order. When HIGH or NORMAL packets were lost to a full lane, a notice says
-// how many and between which records. The error is a *SlowError, ErrClosed, that
+// its order. When HIGH or NORMAL packets were lost to a full lane or held back, a
+// notice says how many and between which records. The error is a *SlowError, ErrClosed, that
 // of the context, or that of the log; after any but the context's the
 // subscription is over.
 func (s *Subscription) Next(ctx context.Context) (Delivery, error) {
@@ -144,25 +144,46 @@ func (s *Subscription) take() (Delivery, bool, error) {
 
 // notice returns what is to be told before a packet of a lane is handed out.
 func (s *Subscription) notice(i int) (leyline.Packet, bool) {
-	l, cause, priority := &s.lanes[i].lost, causeSlow, leyline.PriorityNormal
+	priority := leyline.PriorityNormal
 	if i == laneHigh {
 		priority = leyline.PriorityHigh
-		if s.capTold() {
-			l, cause = &s.capped, causeCap
+		switch s.capNews() {
+		case capOver:
+			p := s.released.packet(causeCap, priority, false)
+			s.released = loss{}
+			return p, true
+		case capShut:
+			return s.held.packet(causeCap, priority, true), true
 		}
 	}
+	l := &s.lanes[i].lost
 	if l.packets == 0 {
 		return leyline.Packet{}, false
 	}
-	p := l.packet(cause, priority)
+	p := l.packet(causeSlow, priority, false)
 	*l = loss{}
 	return p, true
 }
 
-// capTold reports whether it is time to tell of what the cap has held back: it
-// lets packets pass again, or nothing follows.
-func (s *Subscription) capTold() bool {
-	return s.capped.packets > 0 && (s.told || s.err != nil)
+// capNews is what the reader is to be told of the emergency cap.
+//
+// enum: local because it is a verdict between two methods and is never stored.
+type capNews uint8
+
+const (
+	capQuiet capNews = iota
+	capOver          // it lets packets pass again, or nothing follows: what it held back, in full
+	capShut          // it has begun to hold packets back
+)
+
+func (s *Subscription) capNews() capNews {
+	switch {
+	case s.released.packets > 0:
+		return capOver
+	case s.held.packets > 0 && s.held.told == 0:
+		return capShut
+	}
+	return capQuiet
 }
 
 // cursor returns what the reader has. It is not past what the reader was not told
@@ -170,7 +191,7 @@ func (s *Subscription) capTold() bool {
 func (s *Subscription) cursor() Cursor {
 	return Cursor{
 		Critical: s.lanes[laneCritical].done(s.upto),
-		High:     s.capped.holdBack(s.lanes[laneHigh].done(s.upto)),
+		High:     s.released.holdBack(s.held.holdBack(s.lanes[laneHigh].done(s.upto))),
 		Normal:   s.lanes[laneNormal].done(s.upto),
 	}
 }
@@ -187,7 +208,7 @@ func (s *Subscription) waits() bool {
 			return true
 		}
 	}
-	return s.capTold() || s.err != nil
+	return s.capNews() != capQuiet || s.err != nil
 }
 
 // Close ends the subscription. What waits is still handed out. It may be called
@@ -213,7 +234,8 @@ func (s *Subscription) offer(seq leyline.Seq, items []item) (high, normal uint64
 		switch p := priorityOf(&items[i].Packet); {
 		case !s.filter.wants(&items[i].Packet, p):
 		case items[i].held:
-			s.hold(&items[i])
+			s.held.add(&items[i])
+			came = came || s.held.packets == 1 // the reader is told at once that the cap is shut
 		default:
 			s.lanes[laneOf(p)].add(items[i])
 			came = true
@@ -236,22 +258,24 @@ func (s *Subscription) critical(items []item) int {
 	return n
 }
 
-// hold notes a packet that the emergency cap holds back.
-func (s *Subscription) hold(p *item) {
-	if s.capped.packets == 0 {
-		s.told = false
-	}
-	s.capped.add(p)
-}
-
-// release lets the reader be told of what the cap has held back.
+// release lets the reader be told in full of what the cap has held back.
 func (s *Subscription) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.capped.packets > 0 {
-		s.told = true
+	if s.opened() {
 		s.signal()
 	}
+}
+
+// opened moves what the cap holds back to what is told in full, and reports
+// whether there was any.
+func (s *Subscription) opened() bool {
+	if s.held.packets == 0 {
+		return false
+	}
+	s.released.merge(&s.held)
+	s.held = loss{}
+	return true
 }
 
 // begin makes the subscription live behind a record.
@@ -274,6 +298,7 @@ func (s *Subscription) end(err error) bool {
 
 func (s *Subscription) finish(err error) {
 	s.err = err
+	s.opened() // nothing follows that would open the cap
 	s.signal()
 }
 
