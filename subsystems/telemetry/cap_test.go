@@ -135,8 +135,9 @@ func TestCapIsNeverSilent(t *testing.T) {
 	})
 }
 
-// TestCapShutsTwiceBeforeItIsRead: each time has its own notice as long as packets
-// passed between them and nobody has read.
+// TestCapShutsTwiceBeforeItIsRead: what was held back before packets passed and
+// what is held back behind them are told apart; several times that are over are
+// told as one.
 func TestCapShutsTwiceBeforeItIsRead(t *testing.T) {
 	h := newHub(t, HubOptions{EmergencyPerMin: 16})
 	s := subscribe(t, h, Filter{})
@@ -150,6 +151,15 @@ func TestCapShutsTwiceBeforeItIsRead(t *testing.T) {
 	}
 	if a := got[3].After.String(); a != "33,31,33" {
 		t.Errorf("the cursor is %s", a)
+	}
+	burst(h, 16*time.Second, 40, 4, l.LevelWarning)
+	burst(h, 24*time.Second, 50, 4, l.LevelWarning)
+	got, _ = waiting(t, s)
+	if w, want := words(got), []string{"emergency_cap HIGH 32 43 4 false", "emergency_cap HIGH 52 53 2 true", "40", "41", "50", "51"}; !slices.Equal(w, want) {
+		t.Fatalf("got %q, want %q", w, want)
+	}
+	if n := got[0].Packet.Metrics[0].Value; n != 2 {
+		t.Errorf("%v of the four were not counted before", n)
 	}
 }
 
