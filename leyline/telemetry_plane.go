@@ -56,14 +56,16 @@ func planeMetrics() []MetricInfo {
 	}
 }
 
-// The telemetry events of the plane, of which Overflow is made by the streams
-// themselves.
+// The telemetry events of the plane. StorageFailed and Overflow are in no record:
+// the one is told by the outlets when none can be written, the other is made by
+// the streams themselves.
 const (
 	NameDependencyViolation EventName = "dependency_guard.violation"
 	NamePlaneStarted        EventName = "plane.started"
 	NameEffectUnknown       EventName = "plane.effect_unknown"
 	NameDiskLow             EventName = "plane.disk_low"
 	NameDiskRecovered       EventName = "plane.disk_recovered"
+	NameStorageFailed       EventName = "plane.storage_failed"
 	NameOverflow            EventName = "telemetry.overflow"
 )
 
@@ -75,6 +77,7 @@ func planeEvents() []EventInfo {
 		event(NameEffectUnknown, "run request_id kind", "Nobody knows whether an effect was carried out before a stop", LevelWarning),
 		event(NameDiskLow, disk, "The disk is nearly full", LevelCritical),
 		event(NameDiskRecovered, disk, "There is room on the disk again", LevelInfo),
+		event(NameStorageFailed, "reason", "The log cannot be written, so the plane has ended and nothing more is recorded", LevelCritical).process(),
 		event(NameOverflow, "cause priority first last packets ongoing", "Packets between two records were not delivered, and whether that goes on", LevelWarning).process(),
 	}
 }

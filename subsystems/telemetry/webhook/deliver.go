@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // The bounds of the pause between two attempts.
@@ -19,11 +21,11 @@ const (
 	longestAfter = 5 * time.Minute // that a receiver may ask for
 )
 
-// deliver posts a notification until it is accepted or given up. It returns false
-// when the context ended first.
-func (s *Sender) deliver(ctx context.Context, body []byte, alerts int, truncated uint64) bool {
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
+// deliver posts a notification until it is accepted or given up, and reports
+// that; false when the context ended first, or a CRITICAL alert goes before.
+func (s *Sender) deliver(ctx context.Context, n *notification) bool {
+	for ctx.Err() == nil && s.wait(ctx, n) {
+		body, truncated := s.body(n)
 		again, after, err := s.post(ctx, body)
 		switch {
 		case err == nil:
@@ -31,19 +33,49 @@ func (s *Sender) deliver(ctx context.Context, body []byte, alerts int, truncated
 			return true
 		case ctx.Err() != nil:
 			return false
-		case !again || attempt >= s.o.Attempts:
-			s.gaveUp(alerts, attempt, err)
+		}
+		n.attempts++
+		if !again || n.attempts >= s.o.Attempts {
+			s.gaveUp(len(n.alerts), n.attempts, err)
 			return true
 		}
 		s.failed(err)
-		if !sleep(ctx, max(pause, after)) {
+		n.due = time.Now().Add(max(n.pause, after))
+		n.pause = min(2*n.pause, longestPause)
+	}
+	return false
+}
+
+// wait waits until a notification may be posted; false when the context ended or,
+// if nothing in it is CRITICAL, something that is waits.
+func (s *Sender) wait(ctx context.Context, n *notification) bool {
+	t := time.NewTimer(time.Until(n.due))
+	defer t.Stop()
+	for {
+		if !n.critical() && s.criticalWaits() {
 			return false
 		}
-		pause = min(2*pause, longestPause)
-		s.mu.Lock()
-		s.stats.Retries++
-		s.mu.Unlock()
+		select {
+		case <-t.C:
+			return true
+		case <-s.urgent:
+		case <-ctx.Done():
+			return false
+		}
 	}
+}
+
+// body writes a notification for its next attempt, and returns how many truncated
+// alerts it tells of.
+func (s *Sender) body(n *notification) (body []byte, truncated uint64) {
+	s.mu.Lock()
+	truncated = s.truncated
+	if n.attempts > 0 {
+		s.stats.Retries++
+	}
+	s.mu.Unlock()
+	p := newPayload(s.o.Receiver, s.o.ExternalURL, truncated, n.alerts)
+	return p.encode(), truncated
 }
 
 // post makes one attempt. It says whether another makes sense, and how long the
@@ -67,17 +99,23 @@ func (s *Sender) post(ctx context.Context, body []byte) (again bool, after time.
 	case resp.StatusCode/100 == 2:
 		return false, 0, nil
 	case resp.StatusCode/100 == 5 || resp.StatusCode == http.StatusTooManyRequests:
-		return true, retryAfter(resp.Header.Get("Retry-After")), fmt.Errorf("it answers %s", resp.Status)
+		return true, retryAfter(resp.Header.Get("Retry-After")), fmt.Errorf("it answers %d", resp.StatusCode)
 	}
-	return false, 0, fmt.Errorf("it answers %s", resp.Status)
+	return false, 0, fmt.Errorf("it answers %d", resp.StatusCode)
 }
 
-// hideURL takes the address out of an error.
+// hideURL takes the address out of an error, and what a terminal would obey: an
+// error may quote what the receiver said, such as a name in its certificate.
 func hideURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	return errors.New(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, err.Error()))
 }
 
 // retryAfter reads a header of seconds or a date; what it cannot read is no wish.
@@ -89,17 +127,6 @@ func retryAfter(header string) time.Duration {
 		after = time.Until(at)
 	}
 	return min(max(after, 0), longestAfter)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // accepted notes a notification that arrived. The receiver knows of what was
@@ -136,6 +163,13 @@ func (s *Sender) gaveUp(alerts, attempts int, err error) {
 	s.failing, s.givenUp = true, true
 	s.mu.Unlock()
 	if first {
-		s.o.Notice("the webhook at %s was not notified of %d alerts, after %d attempts: %v; the log has them", s.where, alerts, attempts, err)
+		s.o.Notice("the webhook at %s was not notified of %s, after %s: %v; the log has everything", s.where, count(alerts, "alert"), count(attempts, "attempt"), err)
 	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }

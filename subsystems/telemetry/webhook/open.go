@@ -46,22 +46,31 @@ func over(e *leyline.TelemetryEvent) (names []leyline.EventName, ok bool) {
 	return nil, false
 }
 
+// Momentary is how long an alert fires that no event resolves, in plane time. It
+// is how long Alertmanager waits by default for one that was not said to end
+// (resolve_timeout).
+const Momentary = 5 * time.Minute
+
 // openMost bounds how many alerts are remembered in order to be resolved.
 const openMost = 1024
 
 // open remembers the alerts that fire and can be resolved, the oldest first.
 type open struct{ alerts []alert }
 
-// fire remembers an alert and returns it as it is to be told: one that fires
-// already keeps its beginning. Beyond openMost the oldest is forgotten.
+// fire remembers an alert and returns it as it is to be told: one that lasts and
+// fires already keeps its beginning, a momentary one begins anew. Beyond openMost
+// the oldest momentary one is forgotten, else the oldest.
 func (o *open) fire(a alert) alert {
 	if i := slices.IndexFunc(o.alerts, func(b alert) bool { return b.Fingerprint == a.Fingerprint }); i >= 0 {
-		a.StartsAt = o.alerts[i].StartsAt
+		if a.EndsAt.IsZero() {
+			a.StartsAt = o.alerts[i].StartsAt
+		}
 		o.alerts[i] = a
 		return a
 	}
 	if len(o.alerts) == openMost {
-		o.alerts = slices.Delete(o.alerts, 0, 1)
+		i := max(slices.IndexFunc(o.alerts, func(b alert) bool { return !b.EndsAt.IsZero() }), 0)
+		o.alerts = slices.Delete(o.alerts, i, i+1)
 	}
 	o.alerts = append(o.alerts, a)
 	return a
@@ -74,13 +83,32 @@ func (o *open) resolve(p *leyline.Packet, e *leyline.TelemetryEvent) (out []aler
 	if !ok {
 		return nil
 	}
-	o.alerts = slices.DeleteFunc(o.alerts, func(a alert) bool {
-		ended := a.Labels[labelRun] == string(p.Run) && (names == nil || slices.Contains(names, leyline.EventName(a.Labels[labelName])))
-		if ended {
-			a.Status, a.EndsAt = resolved, time.Unix(0, int64(p.At)).UTC()
-			out = append(out, a)
+	return o.remove(func(a *alert) bool {
+		if a.Labels[labelRun] != string(p.Run) || names != nil && !slices.Contains(names, leyline.EventName(a.Labels[labelName])) {
+			return false
 		}
-		return ended
+		a.EndsAt = instant(p.At)
+		return true
+	})
+}
+
+// expire forgets the momentary alerts whose time is over and returns them as
+// resolved.
+func (o *open) expire(at leyline.Instant) []alert {
+	now := instant(at)
+	return o.remove(func(a *alert) bool { return !a.EndsAt.IsZero() && !a.EndsAt.After(now) })
+}
+
+func (o *open) remove(over func(*alert) bool) (out []alert) {
+	o.alerts = slices.DeleteFunc(o.alerts, func(a alert) bool {
+		if !over(&a) {
+			return false
+		}
+		a.Status = resolved
+		out = append(out, a)
+		return true
 	})
 	return out
 }
+
+func instant(at leyline.Instant) time.Time { return time.Unix(0, int64(at)).UTC() }

@@ -24,7 +24,7 @@ type alert struct {
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations"`
 	StartsAt     time.Time         `json:"startsAt"`
-	EndsAt       time.Time         `json:"endsAt"` // zero while it fires
+	EndsAt       time.Time         `json:"endsAt"` // zero while something fires of which nobody knows how long
 	GeneratorURL string            `json:"generatorURL"`
 	Fingerprint  string            `json:"fingerprint"`
 
@@ -58,9 +58,12 @@ var subjects = []string{"seed_id", "gate", "snapshot_id", "component", "subsyste
 // newAlert makes the alert of an event.
 func newAlert(p *leyline.Packet, e *leyline.TelemetryEvent, externalURL string) alert {
 	a := alert{
-		Status: firing, StartsAt: time.Unix(0, int64(p.At)).UTC(), critical: e.Level == leyline.LevelCritical,
+		Status: firing, StartsAt: instant(p.At), critical: e.Level == leyline.LevelCritical,
 		Labels:      map[string]string{labelName: string(e.Name), "severity": strings.ToLower(e.Level.String()), "subsystem": p.Source.String()},
-		Annotations: map[string]string{"record": fmt.Sprint(uint64(p.Seq))},
+		Annotations: map[string]string{},
+	}
+	if p.Seq > 0 {
+		a.Annotations["record"] = fmt.Sprint(uint64(p.Seq))
 	}
 	if p.Run != "" {
 		a.Labels[labelRun] = string(p.Run)
@@ -77,8 +80,8 @@ func newAlert(p *leyline.Packet, e *leyline.TelemetryEvent, externalURL string) 
 			a.Annotations[attr.Key] = attr.Value
 		}
 	}
-	if externalURL != "" {
-		a.GeneratorURL = fmt.Sprintf("%s/v1/telemetry?after=%d", externalURL, uint64(p.Seq)-min(uint64(p.Seq), 1))
+	if externalURL != "" && p.Seq > 0 {
+		a.GeneratorURL = fmt.Sprintf("%s/v1/telemetry?after=%d", externalURL, uint64(p.Seq)-1)
 	}
 	a.Fingerprint = fingerprint(a.Labels)
 	return a
@@ -106,8 +109,8 @@ func (a *alert) group() map[string]string {
 	return out
 }
 
-// notification makes the payload of alerts of one group, at least one.
-func notification(receiver, externalURL string, truncated uint64, alerts []alert) payload {
+// newPayload makes the payload of alerts of one group, at least one.
+func newPayload(receiver, externalURL string, truncated uint64, alerts []alert) payload {
 	group := alerts[0].group()
 	p := payload{
 		Version: "4", GroupKey: "{}:" + selector(group), TruncatedAlerts: truncated, Status: resolved, Receiver: receiver,

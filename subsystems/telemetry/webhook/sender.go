@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,9 +23,6 @@ const (
 	DefaultReceiver = "esper"
 )
 
-// batchMost bounds the alerts of one notification.
-const batchMost = 64
-
 // Options configure a sender.
 type Options struct {
 	URL         string                           // http or https
@@ -36,7 +32,7 @@ type Options struct {
 	Queue       int                              // alerts that may wait; 0: DefaultQueue
 	Timeout     time.Duration                    // of one attempt; 0: DefaultTimeout
 	Attempts    int                              // at one notification; 0: DefaultAttempts
-	Transport   http.RoundTripper                // nil: http.DefaultTransport
+	Transport   http.RoundTripper                // nil: one that goes straight to the receiver, through no proxy
 	Notice      func(format string, args ...any) // told of failures and of their end; required
 }
 
@@ -57,13 +53,15 @@ type Sender struct {
 	where  string // scheme and host; the rest of a webhook's address is often a secret
 	client *http.Client
 	wake   chan struct{} // holds one signal when an alert may have come
+	urgent chan struct{} // the same for CRITICAL ones
 	last   chan struct{} // closed by Finish
 	once   sync.Once
 
 	mu        sync.Mutex // guards everything below
 	open      open
-	queue     []alert // the oldest first
-	truncated uint64  // dropped since the last notification that was accepted
+	queue     []alert       // the oldest first
+	parked    *notification // waits for its next attempt behind CRITICAL alerts; nothing in it is CRITICAL
+	truncated uint64        // dropped since the last notification that was accepted
 	stats     Stats
 	failing   bool // told, and not over
 	givenUp   bool // told, and nothing accepted since
@@ -88,12 +86,22 @@ func New(o Options) (*Sender, error) {
 	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	o.Attempts = cmp.Or(o.Attempts, DefaultAttempts)
 	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
+	if o.Transport == nil {
+		o.Transport = direct()
+	}
 	return &Sender{
 		o: o, where: u.Scheme + "://" + u.Host, wake: make(chan struct{}, 1), last: make(chan struct{}),
+		urgent: make(chan struct{}, 1),
 		client: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a redirect would turn the post into a get
 		}},
 	}, nil
+}
+
+// direct returns a transport that asks no environment for a proxy, as that of
+// net/http does: what a process obeys is in its configuration.
+func direct() *http.Transport {
+	return &http.Transport{ForceAttemptHTTP2: true, MaxIdleConns: 1, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second}
 }
 
 // CheckURL says what is wrong with the URL of a receiver. It does not repeat it:
@@ -126,11 +134,12 @@ func (s *Sender) fold(packets []leyline.Packet, tell bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range packets {
+		alerts := s.open.expire(packets[i].At)
 		for j := range packets[i].Events {
-			alerts := s.alerts(&packets[i], &packets[i].Events[j])
-			if tell {
-				s.enqueue(alerts)
-			}
+			alerts = append(alerts, s.alerts(&packets[i], &packets[i].Events[j])...)
+		}
+		if tell {
+			s.enqueue(alerts)
 		}
 	}
 }
@@ -142,69 +151,21 @@ func (s *Sender) alerts(p *leyline.Packet, e *leyline.TelemetryEvent) []alert {
 		return out
 	}
 	a := newAlert(p, e, s.o.ExternalURL)
-	if lasting(e.Name) {
-		a = s.open.fire(a)
+	if !lasting(e.Name) {
+		a.EndsAt = a.StartsAt.Add(Momentary)
 	}
-	return append(out, a)
+	return append(out, s.open.fire(a))
 }
 
-func (s *Sender) enqueue(alerts []alert) {
-	for _, a := range alerts {
-		if len(s.queue) >= s.o.Queue {
-			s.makeRoom()
-		}
-		s.queue = append(s.queue, a)
-	}
-	if len(alerts) > 0 {
-		select {
-		case s.wake <- struct{}{}:
-		default: // it will look anyway
-		}
-	}
-}
-
-// makeRoom drops the oldest alert that is not CRITICAL, else the oldest.
-func (s *Sender) makeRoom() {
-	i := max(slices.IndexFunc(s.queue, func(a alert) bool { return !a.critical }), 0)
-	s.queue = slices.Delete(s.queue, i, i+1)
-	s.lose(1)
-}
-
-func (s *Sender) lose(alerts int) {
-	s.truncated += uint64(alerts)
-	s.stats.Dropped += uint64(alerts)
-}
-
-// take removes the alerts of the next notification from the queue: the oldest and
-// those of its group behind it, as long as none of them is told twice.
-func (s *Sender) take() (batch []alert, truncated uint64) {
+// Tell posts an alert about something of the plane that no record holds, such as
+// that no record can be written any more. It fires and is not resolved: who is
+// told has to look. It does not wait.
+func (s *Sender) Tell(at leyline.Instant, e leyline.TelemetryEvent) {
+	p := leyline.Packet{At: at, Source: leyline.SubsystemPlane}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
-		return nil, 0
-	}
-	group, full := selector(s.queue[0].group()), false
-	s.queue = slices.DeleteFunc(s.queue, func(a alert) bool {
-		if full || selector(a.group()) != group {
-			return false
-		}
-		again := slices.ContainsFunc(batch, func(b alert) bool { return b.Fingerprint == a.Fingerprint })
-		if full = again || len(batch) == batchMost; full {
-			return false
-		}
-		batch = append(batch, a)
-		return true
-	})
-	return batch, s.truncated
-}
-
-// giveBack returns alerts to the head of the queue.
-func (s *Sender) giveBack(batch []alert) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = append(batch, s.queue...)
-	for len(s.queue) > s.o.Queue {
-		s.makeRoom()
+	if leyline.PriorityOf(e.Level) >= s.o.Minimum {
+		s.enqueue([]alert{newAlert(&p, &e, s.o.ExternalURL)})
 	}
 }
 
@@ -235,14 +196,17 @@ func (s *Sender) Finish() { s.once.Do(func() { close(s.last) }) }
 // Drain posts the alerts that wait now, with retries, until none waits or the
 // context ends.
 func (s *Sender) Drain(ctx context.Context) {
-	for ctx.Err() == nil {
-		batch, truncated := s.take()
-		if len(batch) == 0 {
+	for {
+		n := s.next()
+		switch {
+		case n == nil:
 			return
-		}
-		p := notification(s.o.Receiver, s.o.ExternalURL, truncated, batch)
-		if !s.deliver(ctx, p.encode(), len(batch), truncated) {
-			s.giveBack(batch)
+		case s.deliver(ctx, n):
+		case ctx.Err() != nil:
+			s.giveBack(n)
+			return
+		default:
+			s.park(n)
 		}
 	}
 }
@@ -253,6 +217,9 @@ func (s *Sender) Stats() Stats {
 	defer s.mu.Unlock()
 	out := s.stats
 	out.Waiting, out.Open = len(s.queue), len(s.open.alerts)
+	if s.parked != nil {
+		out.Waiting += len(s.parked.alerts)
+	}
 	return out
 }
 

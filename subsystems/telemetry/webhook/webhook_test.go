@@ -43,7 +43,7 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if status == 0 {
-		return nil, errors.New("connection refused")
+		return nil, errors.New("the certificate is for \x1b[2J")
 	}
 	if status == 200 {
 		var p payload
@@ -53,7 +53,7 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.got = append(r.got, p)
 	}
 	return &http.Response{
-		StatusCode: status, Status: fmt.Sprint(status), Body: http.NoBody, Request: req, Header: http.Header{"Retry-After": {header}},
+		StatusCode: status, Status: fmt.Sprint(status, "\x1b[2J"), Body: http.NoBody, Request: req, Header: http.Header{"Retry-After": {header}},
 	}, nil
 }
 
@@ -114,14 +114,15 @@ func TestNotificationInFull(t *testing.T) {
 			StartsAt, EndsAt                  time.Time
 		}
 	}
-	var got members
+	var all []members
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := json.NewDecoder(r.Body)
 		d.DisallowUnknownFields()
-		got = members{}
+		var got members
 		if err := d.Decode(&got); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %v", r.Method, r.Header, err)
 		}
+		all = append(all, got)
 	}))
 	defer server.Close()
 	s, err := New(Options{URL: server.URL + "/hook", ExternalURL: "http://plane:8080/", Notice: t.Errorf})
@@ -130,7 +131,7 @@ func TestNotificationInFull(t *testing.T) {
 	}
 	s.Offer(at(9, "r1", l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateSanity, Reason: "mesh"}))
 	s.Drain(t.Context())
-	want := members{ // of the second of two notifications: a failed gate has two events
+	want := members{ // of the first of two notifications: a failed gate has two events, and this one is CRITICAL
 		Version: "4", GroupKey: `{}:{alertname="gate_failure", run="r1"}`, Status: "firing", Receiver: "esper", ExternalURL: "http://plane:8080",
 		GroupLabels:       map[string]string{"alertname": "gate_failure", "run": "r1"},
 		CommonLabels:      map[string]string{"alertname": "gate_failure", "run": "r1", "severity": "critical", "subsystem": "kasmina", "seed_id": "s1", "gate": "G0_SANITY"},
@@ -143,11 +144,12 @@ func TestNotificationInFull(t *testing.T) {
 	}
 	a := &want.Alerts[0]
 	a.Status, a.GeneratorURL, a.StartsAt = "firing", "http://plane:8080/v1/telemetry?after=8", time.Unix(9, 0).UTC()
+	a.EndsAt = a.StartsAt.Add(Momentary)
 	a.Labels, a.Annotations, a.Fingerprint = want.CommonLabels, want.CommonAnnotations, fingerprint(want.CommonLabels)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, all[0]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if st := s.Stats(); st.Sent != 2 || st.Waiting != 0 || st.Open != 0 {
+	if st := s.Stats(); st.Sent != 2 || st.Waiting != 0 || st.Open != 2 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -190,14 +192,18 @@ func TestResolution(t *testing.T) {
 			escalate(l.EmergencyElevated), escalate(l.EmergencyConservative), escalate(l.EmergencyHalt), clear(l.EmergencyElevated), clear(l.EmergencyNotice),
 		}, []string{
 			"firing: firing tolaria.emergency.escalated@2", "firing: firing tolaria.emergency.escalated@3", "firing: firing tolaria.emergency.escalated@3",
-			"resolved: resolved tolaria.emergency.escalated@2-6 resolved tolaria.emergency.escalated@3-6",
+			"resolved: resolved tolaria.emergency.escalated@3-6", "resolved: resolved tolaria.emergency.escalated@2-6", // CRITICAL, and WARNING
 		}},
 		{"rollback", []l.Event{l.RollbackStarted{Run: "r1"}, l.RollbackFinished{Run: "r1", Outcome: l.OutcomeOK}}, []string{
-			"firing: firing tolaria.rollback.started@2", "resolved: resolved tolaria.rollback.started@2-3", "firing: firing tolaria.rollback.restored@3",
+			"firing: firing tolaria.rollback.started@2", "resolved: resolved tolaria.rollback.started@2-3", "firing: firing tolaria.rollback.restored@3-303",
 		}},
 		{"the run ends", []l.Event{l.TrainerStalled{Run: "r1"}, l.ConservativeEntered{Run: "r1"}, l.TrainerStalled{Run: "r2"}, l.RunEnded{Run: "r1"}}, []string{
 			"firing: firing tolaria.trainer.stalled@2", "firing: firing conservative_entered@3", "firing: firing tolaria.trainer.stalled@4",
 			"resolved: resolved tolaria.trainer.stalled@2-5", "resolved: resolved conservative_entered@3-5",
+		}},
+		{"what is momentary, when its time is over", []l.Event{l.RunHalted{Run: "r1"}, l.RunHalted{Run: "r1"}, l.RunHalted{Run: "r2"}, l.RunEnded{Run: "r2"}, nil}, []string{
+			"firing: firing tolaria.emergency.halt@2-302", "firing: firing tolaria.emergency.halt@3-303", "firing: firing tolaria.emergency.halt@4-304",
+			"resolved: resolved tolaria.emergency.halt@4-5", "resolved: resolved tolaria.emergency.halt@3-303",
 		}},
 		{"nothing to resolve", []l.Event{l.DiskRecovered{}, l.RunStarted{Run: "r1"}}, nil},
 	} {
@@ -205,7 +211,11 @@ func TestResolution(t *testing.T) {
 			var r receiver
 			s, _ := newSender(t, &r, Options{})
 			for i, e := range c.events {
-				s.Offer(at(l.Seq(i+2), runOf(e), e))
+				seq := l.Seq(i + 2)
+				if e == nil { // five minutes after the second record
+					e, seq = l.RunStarted{Run: "r3"}, 303
+				}
+				s.Offer(at(seq, runOf(e), e))
 				s.Drain(t.Context())
 			}
 			wantAlerts(t, &r, c.want...)
@@ -232,6 +242,9 @@ func TestRestore(t *testing.T) {
 	s.Offer(at(4, "", l.DiskRecovered{}))
 	s.Drain(t.Context())
 	wantAlerts(t, &r, "resolved: resolved plane.disk_low@2-4")
+	s.Offer(at(1000, "", l.PlaneBooted{Clean: true}))
+	s.Drain(t.Context())
+	wantAlerts(t, &r, "resolved: resolved tolaria.emergency.halt@3-303")
 }
 
 func TestMinimum(t *testing.T) {
@@ -259,7 +272,7 @@ func TestGrouping(t *testing.T) {
 	s.Offer(at(5, "r1", l.TrainerStalled{Run: "r1"}))
 	s.Offer(at(6, "r1", l.TrainerReturned{Run: "r1"}))
 	s.Drain(t.Context())
-	wantAlerts(t, &r, "firing: firing prefetch_error@2 firing prefetch_error@4", "firing: firing prefetch_error@3",
+	wantAlerts(t, &r, "firing: firing prefetch_error@2-302 firing prefetch_error@4-304", "firing: firing prefetch_error@3-303",
 		"firing: firing tolaria.trainer.stalled@5", "resolved: resolved tolaria.trainer.stalled@5-6")
 	for i := range batchMost + 1 {
 		s.Offer(at(l.Seq(10+i), "r1", l.PrefetchSettled{Run: "r1", Seed: l.SeedID(fmt.Sprint("s", i)), Outcome: l.OutcomeFailed}))
@@ -287,7 +300,7 @@ func TestOverflow(t *testing.T) {
 	if st := s.Stats(); st.Dropped != 2 || r.got[0].TruncatedAlerts != 2 || r.got[1].TruncatedAlerts != 0 {
 		t.Errorf("%+v, %+v", st, r.got)
 	}
-	wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2", "firing: firing tolaria.trainer.stalled@5", "firing: firing tolaria.emergency.halt@6")
+	wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2-302", "firing: firing tolaria.emergency.halt@6-306", "firing: firing tolaria.trainer.stalled@5")
 	for i := range 5 {
 		s.Offer(at(l.Seq(10+i), "", l.CommandRejected{Reason: l.RejectReason(i + 1)}))
 	}
@@ -339,7 +352,7 @@ func TestRetries(t *testing.T) {
 					t.Errorf("%+v", st)
 				}
 				for _, n := range *told {
-					if strings.Contains(n, "secret") || !strings.Contains(n, "https://hooks.test") {
+					if strings.Contains(n, "secret") || !strings.Contains(n, "https://hooks.test") || strings.ContainsRune(n, '\x1b') {
 						t.Errorf("told %q", n)
 					}
 				}
@@ -430,7 +443,7 @@ func TestRunThenDrain(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		s.Drain(t.Context())
-		wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2")
+		wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2-302")
 	})
 }
 
@@ -452,11 +465,11 @@ func TestFinish(t *testing.T) {
 		s.Finish()
 		s.Finish()
 		<-done
-		wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2", "firing: firing tolaria.emergency.halt@3")
+		wantAlerts(t, &r, "firing: firing tolaria.emergency.halt@2-302", "firing: firing tolaria.emergency.halt@3-303")
 	})
 }
 
-// TestOpenAlertsAreBounded by forgetting the oldest.
+// TestOpenAlertsAreBounded by forgetting the oldest, and momentary ones first.
 func TestOpenAlertsAreBounded(t *testing.T) {
 	s, _ := newSender(t, &receiver{}, Options{Queue: 1})
 	for i := range openMost + 5 {
@@ -465,6 +478,16 @@ func TestOpenAlertsAreBounded(t *testing.T) {
 	}
 	if st := s.Stats(); st.Open != openMost {
 		t.Errorf("%+v", st)
+	}
+	s.Offer(at(2, "r5", l.RunHalted{Run: "r5"}))
+	s.Offer(at(3, "r6", l.RunHalted{Run: "r6"}))
+	kept := 0
+	for i := range openMost + 5 {
+		run := l.RunID(fmt.Sprint("r", i))
+		kept += len(s.open.resolve(&at(4, run, l.RunEnded{Run: run})[0], &l.TelemetryEvent{Name: l.NameTrainerReturned}))
+	}
+	if kept != openMost-1 {
+		t.Errorf("%d lasting alerts are kept", kept)
 	}
 }
 
