@@ -43,6 +43,14 @@ var ErrFull = errors.New("no more subscribers are allowed at the moment")
 // ErrClosed says that a subscription has ended: it was closed, or the hub was.
 var ErrClosed = errors.New("the stream has ended")
 
+// Ended is ErrClosed with the reason, if there is one.
+func Ended(why error) error {
+	if why == nil {
+		return ErrClosed
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, why)
+}
+
 // Log is where a hub's records come from. Records yields those that are
 // durable, in their order, from the given one on; it must hold every record
 // that was published. An error ends it.
@@ -60,8 +68,8 @@ type Hub struct {
 	mu     sync.Mutex // guards everything below; taken before that of a subscription
 	live   []*Subscription
 	bucket bucket
-	items  []item // of the record being published
-	closed bool
+	items  []item      // of the record being published
+	ended  error       // wraps ErrClosed; nil while it goes on
 	shown  leyline.Seq // the last record given to Publish, 0 if none
 	stats  HubStats
 }
@@ -97,7 +105,7 @@ func (h *Hub) Publish(r leyline.Record) { h.PublishPackets(r.Seq, r.At, Packets(
 func (h *Hub) PublishPackets(seq leyline.Seq, at leyline.Instant, packets []leyline.Packet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || seq <= h.stats.Published {
+	if h.ended != nil || seq <= h.stats.Published {
 		return
 	}
 	h.shown, h.stats.Published = seq, seq
@@ -177,8 +185,8 @@ func (h *Hub) admit(f Filter) (*Subscription, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.closed:
-		return nil, ErrClosed
+	case h.ended != nil:
+		return nil, h.ended
 	case h.stats.Subscribers >= h.most:
 		return nil, ErrFull
 	}
@@ -206,8 +214,8 @@ func (h *Hub) attach(s *Subscription, upto leyline.Seq) (published leyline.Seq, 
 }
 
 func (h *Hub) join(s *Subscription, upto leyline.Seq) error {
-	if h.closed {
-		return ErrClosed
+	if h.ended != nil {
+		return h.ended
 	}
 	s.begin(upto)
 	h.live = append(h.live, s)
@@ -234,15 +242,20 @@ func (h *Hub) leave(s *Subscription) {
 // Close ends every subscription: each is handed what waits for it, is told what
 // was lost, and then gets ErrClosed. One that reads the log gets it at the log's
 // end. Nothing is published any more.
-func (h *Hub) Close() {
+func (h *Hub) Close() { h.End(nil) }
+
+// End is Close for a hub whose records end before their time: what ends it is told
+// to every subscription behind ErrClosed, and to who subscribes afterwards. What
+// was told first holds.
+func (h *Hub) End(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.ended != nil {
 		return
 	}
-	h.closed = true
+	h.ended = Ended(why)
 	for _, s := range h.live {
-		s.end(ErrClosed)
+		s.end(h.ended)
 		h.stats.Subscribers--
 	}
 	h.live = nil

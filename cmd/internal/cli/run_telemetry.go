@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/esper-plane/esper/cmd/internal/metrics"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
@@ -81,13 +82,21 @@ func (o *outlets) start(ctx context.Context, log replay.Source, last leyline.Seq
 		process = append(process, o.hook.Metrics)
 	}
 	o.gauges = metrics.New(metrics.Options{Process: process})
-	events := sse.NewHandler(sse.Options{Hub: o.hub, Log: logRecords{log}, Clients: int(c.Subscribers)})
+	events := sse.NewHandler(sse.Options{Hub: o.hub, Log: logRecords{log}, Clients: int(c.Subscribers), Failed: o.failed})
 	scrape, err := metrics.NewHandler(o.gauges)
 	if err != nil {
 		return errors.Join(err, o.stop(ctx))
 	}
 	o.events.Store(&events)
 	o.scrape.Store(&scrape)
+	return nil
+}
+
+// failed says why the plane ended by itself: its log cannot be written.
+func (o *outlets) failed() error {
+	if p := o.plane(); p != nil {
+		return p.Err()
+	}
 	return nil
 }
 
@@ -136,11 +145,18 @@ func (o *outlets) record(r leyline.Record) {
 	}
 }
 
-// stop ends the streams and lets the webhook post what waits, until ctx ends.
+// stop ends the streams and lets the webhook post what waits, until ctx ends. When
+// the log has failed no record can say so: the outlets do.
 func (o *outlets) stop(ctx context.Context) error {
-	o.hub.Close()
+	failed := o.failed()
+	o.hub.End(failed)
 	if o.hook == nil {
 		return nil
+	}
+	if failed != nil {
+		o.hook.Tell(leyline.Instant(time.Now().UnixNano()), leyline.TelemetryEvent{
+			Name: leyline.NameStorageFailed, Level: leyline.LevelCritical, Attrs: []leyline.Attr{{Key: "reason", Value: failed.Error()}},
+		})
 	}
 	o.hook.Finish()
 	select {

@@ -110,3 +110,57 @@ func follow(t *testing.T, socket, path string, take func(event, data string) boo
 	}
 	t.Errorf("the stream ended: %v", lines.Err())
 }
+
+// TestOutletsTellOfAFailedLog: when nothing can be recorded any more no record says
+// so, but whoever follows the run is told, and the webhook.
+func TestOutletsTellOfAFailedLog(t *testing.T) {
+	alerts := make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		alerts <- string(b)
+	}))
+	defer receiver.Close()
+	secret := filepath.Join(t.TempDir(), "webhook")
+	if err := os.WriteFile(secret, []byte(receiver.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(shortDir(t), "s")
+	c := command(t, "run", "--steps", "3000", "--data", filepath.Join(t.TempDir(), "data"), "--http", "unix:"+socket, "--set", "telemetry.webhook_file="+secret)
+	c.Env = append(os.Environ(), envLimit+"=1000000")
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for in, followed := bufio.NewScanner(errs), false; in.Scan(); {
+		if !followed && strings.Contains(in.Text(), "/3000 ") {
+			followed = true
+			follow(t, socket, "/v1/telemetry", func(event, data string) bool {
+				last = event + " " + data
+				return event != "end"
+			})
+		}
+	}
+	if code := exitOf(c.Wait()); code != exitStorage {
+		t.Fatalf("exit %d", code)
+	}
+	if !strings.HasPrefix(last, `end {"detail":"the stream has ended: storage failed: the log is poisoned`) {
+		t.Errorf("the stream ends with %s", last)
+	}
+	close(alerts)
+	told := 0
+	for body := range alerts {
+		if strings.Contains(body, `"alertname":"`+string(leyline.NameStorageFailed)) && strings.Contains(body, "the log is poisoned") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the webhook was told %d times", told)
+	}
+}

@@ -27,7 +27,7 @@
 // for the heartbeat interval. The stream ends after one of
 //
 //	event: cut     the client was too slow for CRITICAL packets; it has what came before, and goes on with the id
-//	event: end     the plane stops
+//	event: end     the plane stops; when the log has failed the detail of its data says so
 //	event: failed  the log cannot be read, or the cursor belongs to another log; then the id is reset
 //
 // An id says what the client has, per lane, so that coming back with it neither

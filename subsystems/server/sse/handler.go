@@ -25,6 +25,7 @@ type Options struct {
 	Clients   int           // at a time; 0: DefaultClients
 	Heartbeat time.Duration // between comments on a quiet stream; 0: DefaultHeartbeat
 	Write     time.Duration // in which a client must take what is written; 0: DefaultWrite
+	Failed    func() error  // why no record comes any more, nil while one may or when all is stopped in order; nil: never asked
 }
 
 // flushAt bounds how much is written at once.
@@ -49,6 +50,9 @@ func NewHandler(o Options) http.Handler {
 	}
 	if o.Write <= 0 {
 		o.Write = DefaultWrite
+	}
+	if o.Failed == nil {
+		o.Failed = func() error { return nil }
 	}
 	return &handler{o, make(chan struct{}, o.Clients)}
 }
@@ -105,7 +109,9 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, sub *telemetry.
 		switch {
 		case err == nil:
 			out.packet(&d)
-		case r.Context().Err() != nil:
+		case r.Context().Err() != nil: // the client has gone, and this reaches nobody, or the server stops
+			out.last(telemetry.Ended(h.Failed()))
+			_ = out.flush()
 			return
 		case errors.Is(err, context.DeadlineExceeded):
 			out.comment(h.Heartbeat.String())
