@@ -1,10 +1,12 @@
 package leyline
 
-// The metrics of the plane. Those of the worker, of the telemetry streams and
-// of the webhook belong to the running process: no record holds them.
+// The metrics of the plane. All but the first belong to the running process: no
+// record holds them.
 const (
 	MetricDiskLow MetricName = "plane.disk.low"
 
+	MetricBuild           MetricName = "plane.build"
+	MetricDiskFree        MetricName = "plane.disk.free_bytes"
 	MetricPublished       MetricName = "plane.telemetry.records_total"
 	MetricDropped         MetricName = "plane.telemetry.dropped_total"
 	MetricCapped          MetricName = "plane.telemetry.capped_total"
@@ -32,6 +34,8 @@ func planeMetrics() []MetricInfo {
 	return []MetricInfo{
 		gauge(MetricDiskLow, UnitBool, "", "Whether the disk of the data directory is nearly full"),
 
+		gauge(MetricBuild, UnitCount, "version", "The program that runs: always 1").process(),
+		gauge(MetricDiskFree, UnitBytes, "", "Bytes that this process may still write to the disk of the data directory").process(),
 		counter(MetricPublished, "", "Records whose packets were given to the subscribers").process(),
 		counter(MetricDropped, "cause priority", "Packets that a slow subscriber or the emergency cap has lost").process(),
 		counter(MetricCapped, "", "Packets that the emergency cap has held back").process(),

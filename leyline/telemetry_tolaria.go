@@ -2,6 +2,8 @@ package leyline
 
 // The metrics of Tolaria that records carry.
 const (
+	MetricTrainingStep         MetricName = "tolaria.training.step"
+	MetricRunIncarnation       MetricName = "tolaria.run.incarnation"
 	MetricTrainingLoss         MetricName = "tolaria.training.loss"
 	MetricTrainingLossEWMA     MetricName = "tolaria.training.loss_ewma"
 	MetricTrainingLossLimit    MetricName = "tolaria.training.loss_limit"
@@ -35,6 +37,8 @@ const (
 
 func tolariaMetrics() []MetricInfo {
 	return []MetricInfo{
+		gauge(MetricTrainingStep, UnitCount, "run", "Step that was last assessed, or to which a rollback or a resume went back"),
+		gauge(MetricRunIncarnation, UnitCount, "run", "Incarnation of the run: 1 more with each resume and each rollback"),
 		gauge(MetricTrainingLoss, UnitLoss, "run", "Mean loss over the tasks in the last step"),
 		gauge(MetricTrainingLossEWMA, UnitLoss, "run", "Running mean of the loss over healthy steps"),
 		gauge(MetricTrainingLossLimit, UnitLoss, "run", "Loss above which a step is anomalous"),

@@ -43,6 +43,7 @@ func (b *builder) rollbackFinished(x leyline.RollbackFinished) {
 		boolean(keyWithinSLA, x.WithinSLA), took(x.TotalNs),
 	}
 	if ok {
+		s.place(x.Step, x.Incarnation, run)
 		s.event(leyline.NameRollbackRestored, leyline.LevelWarning, attrs...)
 		return
 	}

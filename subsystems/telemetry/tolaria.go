@@ -70,6 +70,7 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
+	s.metric(leyline.MetricRunIncarnation, float64(x.Incarnation), run)
 	s.posture(x.Plan.Posture, run)
 	s.event(leyline.NameRunStarted, leyline.LevelInfo,
 		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
@@ -82,10 +83,17 @@ func (b *builder) runResumed(x leyline.RunResumed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := text(keyRun, x.Run)
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
+	s.place(x.Step, x.Incarnation, run)
 	s.posture(x.Posture, run)
 	s.event(leyline.NameRunResumed, leyline.LevelWarning,
 		run, whole(keyIncarnation, x.Incarnation), whole(keyLineage, x.Lineage), text(keySnapshot, x.Snapshot),
 		whole(keyStep, x.Step), whole(keyLost, x.Lost), text(keyRollback, x.Rollback))
+}
+
+// place reports where a run goes on after a resume or a rollback.
+func (s *section) place(step leyline.Step, n leyline.Incarnation, run leyline.Attr) {
+	s.metric(leyline.MetricTrainingStep, float64(step), run)
+	s.metric(leyline.MetricRunIncarnation, float64(n), run)
 }
 
 func (b *builder) combined(x leyline.GradientsCombined) {
@@ -105,6 +113,7 @@ func (b *builder) combined(x leyline.GradientsCombined) {
 func (b *builder) assessed(x leyline.TrainingAssessed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run := []leyline.Attr{text(keyRun, x.Run)}
+	s.metric(leyline.MetricTrainingStep, float64(x.Step), run...)
 	s.metric(leyline.MetricTrainingLoss, x.Loss, run...)
 	if x.Limit > 0 {
 		s.metric(leyline.MetricTrainingLossLimit, x.Limit, run...)

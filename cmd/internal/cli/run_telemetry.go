@@ -29,6 +29,7 @@ type outlets struct {
 	url    string              // of the webhook; empty: none
 	file   string              // of the emergency stream
 	plane  func() *plane.Plane // whose worker is measured; nil before it has started
+	free   func() (free, total uint64, err error)
 
 	hub    *telemetry.Hub
 	gauges *metrics.Collector
@@ -74,7 +75,7 @@ func (o *outlets) start(ctx context.Context, log replay.Source, last leyline.Seq
 	if err != nil {
 		return err
 	}
-	process := []func() []leyline.Metric{o.hub.Metrics, o.worker}
+	process := []func() []leyline.Metric{o.hub.Metrics, o.worker, func() []leyline.Metric { return metrics.Process(Version, o.free) }}
 	if o.url != "" {
 		if err := o.startHook(ctx, log); err != nil {
 			return err
@@ -175,7 +176,10 @@ func (o *outlets) stop(ctx context.Context) error {
 func (o *outlets) component(j *job) supervise.Component {
 	return supervise.Component{
 		Name: "telemetry", StartBudget: recoveryBudget, StopBudget: quickBudget,
-		Start: func(ctx context.Context) error { return o.start(ctx, j.dir.Source(), j.dir.Last()) },
-		Stop:  o.stop,
+		Start: func(ctx context.Context) error {
+			o.free = j.dir.Free
+			return o.start(ctx, j.dir.Source(), j.dir.Last())
+		},
+		Stop: o.stop,
 	}
 }

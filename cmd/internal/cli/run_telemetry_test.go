@@ -52,6 +52,8 @@ func TestOutlets(t *testing.T) {
 		for _, want := range []string{
 			`esper_tolaria_training_loss{run="run-1"} `, `esper_tolaria_train_compile_enabled{run="run-1"} 0`, `esper_tolaria_hook_latency_seconds{run="run-1"} `,
 			"# TYPE esper_plane_telemetry_records_total counter", `esper_plane_worker_ended_total{state="done"} `,
+			`esper_tolaria_training_step{run="run-1"} `, `esper_tolaria_run_incarnation{run="run-1"} `,
+			`esper_plane_build{version="` + Version + `"} 1`, "\nesper_plane_disk_free_bytes ",
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%s is missing in the scrape (%v)", want, err)

@@ -33,10 +33,6 @@ func NewHandler(c *Collector) (http.Handler, error) {
 
 // Worker returns the statistics of a worker under their names in the catalogue.
 func Worker(s worker.Stats) []leyline.Metric {
-	row := func(name leyline.MetricName, value float64, attrs ...leyline.Attr) leyline.Metric {
-		info, _ := leyline.DescribeMetric(name)
-		return leyline.Metric{Name: name, Value: value, Unit: info.Unit, Attrs: attrs}
-	}
 	ended := func(n uint64, state worker.State) leyline.Metric {
 		return row(leyline.MetricWorkerEnded, float64(n), leyline.Attr{Key: "state", Value: strings.ReplaceAll(state.String(), " ", "_")})
 	}
@@ -57,4 +53,20 @@ func Worker(s worker.Stats) []leyline.Metric {
 			row(leyline.MetricWorkerRanMs, float64(ran.Quantile(q).Nanoseconds())/1e6, attr))
 	}
 	return rows
+}
+
+// Process returns what is known of the process: which program it is and, unless
+// that could not be found out, how many bytes it may still write.
+func Process(version string, free func() (free, total uint64, err error)) []leyline.Metric {
+	rows := []leyline.Metric{row(leyline.MetricBuild, 1, leyline.Attr{Key: "version", Value: version})}
+	if n, _, err := free(); err == nil {
+		rows = append(rows, row(leyline.MetricDiskFree, float64(n)))
+	}
+	return rows
+}
+
+// row makes a measurement in the unit of the catalogue.
+func row(name leyline.MetricName, value float64, attrs ...leyline.Attr) leyline.Metric {
+	info, _ := leyline.DescribeMetric(name)
+	return leyline.Metric{Name: name, Value: value, Unit: info.Unit, Attrs: attrs}
 }

@@ -218,16 +218,16 @@ func TestRunsAreBounded(t *testing.T) {
 		step(c, run)
 	}
 	want(t, c, "esper_tolaria_training_loss{", losses("a", "c", "d")...)
-	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 1")
+	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 2") // its step and its loss
 }
 
 func TestSeriesAreBounded(t *testing.T) {
-	c := New(Options{Series: 2})
+	c := New(Options{Series: 4})
 	for _, run := range []l.RunID{"a", "b", "c", "a", "c"} {
 		step(c, run)
 	}
 	want(t, c, "esper_tolaria_training_loss{", losses("a", "b")...)
-	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 2")
+	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 4")
 	if len(c.runs) != 2 {
 		t.Errorf("%d runs are kept", len(c.runs))
 	}
@@ -249,6 +249,13 @@ func TestProcess(t *testing.T) {
 		`esper_plane_worker_ran_seconds{share="1"} 90`)
 	want(t, c, "esper_plane_worker_ended", `esper_plane_worker_ended_total{state="cancelled"} 0`, `esper_plane_worker_ended_total{state="done"} 2`,
 		`esper_plane_worker_ended_total{state="failed"} 1`, `esper_plane_worker_ended_total{state="timed_out"} 0`)
+	full := New(Options{Process: []func() []l.Metric{func() []l.Metric {
+		return Process("v1", func() (uint64, uint64, error) { return 5, 9, nil })
+	}}})
+	want(t, full, "esper_plane_", `esper_plane_build{version="v1"} 1`, "esper_plane_disk_free_bytes 5", "esper_plane_telemetry_series_dropped_total 0")
+	if rows := Process("v1", func() (uint64, uint64, error) { return 0, 0, io.EOF }); len(rows) != 1 {
+		t.Errorf("a disk that does not answer is shown as %+v", rows)
+	}
 	if lines := shown(t, c, "go_goroutines"); len(lines) != 1 {
 		t.Errorf("the runtime says %q", lines)
 	}
