@@ -1,9 +1,13 @@
 package leyline
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // The units of metrics. A gauge of unit "state" or "enum" holds the code of an
-// enum, one of unit "bool" 0 or 1.
+// enum, whose names are in its row, one of unit "bool" 0 or 1.
 const (
 	UnitMs          = "ms"
 	UnitSeconds     = "seconds"
@@ -60,23 +64,35 @@ const (
 
 // MetricInfo is what a metric means.
 type MetricInfo struct {
-	Name   MetricName
-	Unit   string
-	Kind   MetricKind
-	Keys   string // its attribute keys in their order, a blank between two
-	Means  string // one sentence, without a full stop
-	Status NameStatus
-	Owner  Subsystem // of a reserved name: who will tell it
+	Name     MetricName
+	Unit     string
+	Kind     MetricKind
+	Keys     string // its attribute keys in their order, a blank between two
+	Means    string // one sentence, without a full stop
+	Codes    string // of the units state and enum: the names of the codes from 1 on, a blank between two
+	Settings string // the settings that it is held to or that set it, a blank between two
+	Status   NameStatus
+	Owner    Subsystem // of a reserved name: who will tell it
+}
+
+// Help returns what a metric means with the names of its codes, as a sentence.
+func (m MetricInfo) Help() string {
+	help := m.Means
+	for i, name := range strings.Fields(m.Codes) {
+		help += fmt.Sprintf("%s %d %s", [...]string{":", ","}[min(i, 1)], i+1, name)
+	}
+	return help + "."
 }
 
 // EventInfo is what a telemetry event means.
 type EventInfo struct {
-	Name   EventName
-	Keys   string  // its attribute keys in their order, a blank between two
-	Means  string  // one sentence, without a full stop
-	Levels []Level // that it can have, rising
-	Status NameStatus
-	Owner  Subsystem // of a reserved name: who will tell it
+	Name     EventName
+	Keys     string  // its attribute keys in their order, a blank between two
+	Means    string  // one sentence, without a full stop
+	Levels   []Level // that it can have, rising
+	Settings string  // the settings that say when it is told, a blank between two
+	Status   NameStatus
+	Owner    Subsystem // of a reserved name: who will tell it
 }
 
 // RetiredName is a name, or with a final ".*" all names that begin so, that
@@ -86,6 +102,22 @@ type RetiredName struct {
 	Instead string // the name that says it here, if one does
 	Why     string
 }
+
+// Settings that several rows share.
+const (
+	setDiverge  = "tolaria.diverge_mode tolaria.diverge_loss tolaria.diverge_sigma tolaria.diverge_factor tolaria.diverge_warmup"
+	setStall    = "tolaria.stall_ms tolaria.stall_factor"
+	setRollback = "tolaria.rollback_fast_ms tolaria.rollback_full_ms"
+	setConflict = "tamiyo.conflict tamiyo.conflict_mode"
+	setVolatile = "tamiyo.volatility tamiyo.volatility_mode"
+	setSpike    = "tamiyo.loss_spike tamiyo.loss_mode"
+	setVerifier = "kasmina.freshness_ms kasmina.skew_ms kasmina.nonce_cap"
+	setGates    = "kasmina.kernel_latency_ms kasmina.latency_mode kasmina.min_train_steps kasmina.max_leak kasmina.fallback_mode " +
+		"kasmina.min_observe_steps kasmina.max_loss_ratio kasmina.min_probes kasmina.min_contribution kasmina.contribution_mode"
+	setBreaker = "breaker.failures breaker.successes breaker.open_ms breaker.open_steps"
+	setDisk    = "log.min_free_mib log.free_every_ms"
+	setLanes   = "telemetry.queue_high telemetry.queue_normal telemetry.emergency_per_min"
+)
 
 func gauge(name MetricName, unit, keys, means string) MetricInfo {
 	return MetricInfo{Name: name, Unit: unit, Kind: MetricGauge, Keys: keys, Means: means, Status: NameEmitted}
@@ -100,6 +132,17 @@ func (m MetricInfo) reserved(owner Subsystem) MetricInfo {
 	return m
 }
 
+// codes names the codes of a metric that holds a member of an enum.
+func (m MetricInfo) codes(enum members) MetricInfo {
+	m.Codes = strings.Join(enum.list()[1:], " ")
+	return m
+}
+
+func (m MetricInfo) set(settings string) MetricInfo {
+	m.Settings = settings
+	return m
+}
+
 func (m MetricInfo) process() MetricInfo {
 	m.Status = NameProcess
 	return m
@@ -111,6 +154,11 @@ func event(name EventName, keys, means string, levels ...Level) EventInfo {
 
 func (e EventInfo) reserved(owner Subsystem) EventInfo {
 	e.Status, e.Owner = NameReserved, owner
+	return e
+}
+
+func (e EventInfo) set(settings string) EventInfo {
+	e.Settings = settings
 	return e
 }
 

@@ -62,19 +62,19 @@ func kasminaEvents() []EventInfo {
 		reserved[i] = reserved[i].reserved(SubsystemKasmina)
 	}
 	return append([]EventInfo{
-		event(NameCommandRejected, "run command_id issuer key_id kind operation reason details", "A command was declined", LevelCritical),
+		event(NameCommandRejected, "run command_id issuer key_id kind operation reason details", "A command was declined", LevelCritical).set(setVerifier),
 		event(NameCommandAccepted, "run command_id issuer key_id kind operation seed_id", "A command was accepted", LevelInfo),
 		event(NameCommandFailed, "run command_id outcome reason latency_ms", "The trainer could not carry out a command", LevelCritical),
-		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical),
-		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning),
-		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed", LevelCritical),
+		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical).set("kasmina.command_deadline_ms"),
+		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning).set(setGates),
+		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed", LevelCritical).set(setGates),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
 		event(NameBlendConfig, "run seed_id mode total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
-		event(NameViolationRecorded, "run seed_id steps value", "A seed's gradient has reached the host, more than before in its stage", LevelWarning),
+		event(NameViolationRecorded, "run seed_id steps value", "A seed's gradient has reached the host, more than before in its stage", LevelWarning).set("kasmina.max_leak"),
 		event(NamePrefetchRequested, "run seed_id blueprint_id request_id", "A kernel is being fetched", LevelInfo),
 		event(NamePrefetchReady, prefetch, "A kernel is here and verified", LevelInfo),
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
-		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical),
+		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
 		event(NamePrefetchCanceled, prefetch, "A resume or a rollback has made a prefetch void", LevelWarning),
 	}, reserved...)
 }

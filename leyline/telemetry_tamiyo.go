@@ -35,12 +35,12 @@ const (
 
 func tamiyoMetrics() []MetricInfo {
 	return []MetricInfo{
-		gauge(MetricTamiyoConservative, UnitBool, "run", "Whether nothing new is proposed because training was found unwell"),
+		gauge(MetricTamiyoConservative, UnitBool, "run", "Whether nothing new is proposed because training was found unwell").set("tamiyo.healthy_windows"),
 		gauge(MetricTamiyoLossDelta, UnitLoss, "run", "Loss of the last healthy step less the running mean before it"),
 		gauge(MetricValidationLoss, UnitLoss, "run task", "Held-out loss of a task by its place in the plan, or the mean of all tasks"),
-		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up"),
-		gauge(MetricBlueprintRisk, UnitScore, "run", "Risk of the blueprint that was last proposed"),
-		gauge(MetricBlendMethod, UnitEnum, "run method", "Code of the blend mode that was last proposed"),
+		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up").set("tamiyo.policy_budget_ms"),
+		gauge(MetricBlueprintRisk, UnitScore, "run", "Risk of the blueprint that was last proposed").set("tamiyo.blueprint_risk"),
+		gauge(MetricBlendMethod, UnitEnum, "run method", "Blend mode that was last proposed").codes(blendModes{}),
 
 		gauge(MetricGNNCompileEnabled, UnitBool, "run", "Whether the policy network is compiled").reserved(SubsystemTamiyo),
 		gauge(MetricGNNInferenceMs, UnitMs, "run", "How long the policy network computed").reserved(SubsystemTamiyo),
@@ -48,9 +48,9 @@ func tamiyoMetrics() []MetricInfo {
 		counter(MetricGNNCompileFallback, "run", "Times the policy network could not be compiled").reserved(SubsystemTamiyo),
 		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known, or of all groups").reserved(SubsystemTamiyo),
 		gauge(MetricInferenceFailures, UnitCount, "run", "Failures that the breaker of the policy counts").reserved(SubsystemTamiyo),
-		gauge(MetricInferenceBreaker, UnitState, "run", "State of the breaker of the policy").reserved(SubsystemTamiyo),
+		gauge(MetricInferenceBreaker, UnitState, "run", "State of the breaker of the policy").codes(breakerStates{}).reserved(SubsystemTamiyo),
 		gauge(MetricMetadataFailures, UnitCount, "run", "Failures that the breaker of the metadata lookup counts").reserved(SubsystemTamiyo),
-		gauge(MetricMetadataBreaker, UnitState, "run", "State of the breaker of the metadata lookup").reserved(SubsystemTamiyo),
+		gauge(MetricMetadataBreaker, UnitState, "run", "State of the breaker of the metadata lookup").codes(breakerStates{}).reserved(SubsystemTamiyo),
 		gauge(MetricPolicyValue, UnitScore, "run", "Value that the policy estimates").reserved(SubsystemTamiyo),
 		gauge(MetricPolicyRiskScore, UnitScore, "run", "Risk that the policy estimates").reserved(SubsystemTamiyo),
 		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Class of risk that the policy estimates").reserved(SubsystemTamiyo),
@@ -149,15 +149,15 @@ func tamiyoEvents() []EventInfo {
 		reserved[i] = reserved[i].reserved(SubsystemTamiyo)
 	}
 	return append([]EventInfo{
-		event(NameConflictHigh, check, "The tasks' gradients conflict too often; INFO while the rule only watches", LevelInfo, LevelWarning),
-		event(NameLossSpike, check, "The running loss has risen too much since the last window; INFO while the rule only watches", LevelInfo, LevelWarning),
-		event(NameVolatilityHigh, check, "The loss varies too much; INFO while the rule only watches", LevelInfo, LevelWarning),
-		event(NameBlueprintRisk, check, "The proposed blueprint is too risky", LevelWarning),
+		event(NameConflictHigh, check, "The tasks' gradients conflict too often; INFO while the rule only watches", LevelInfo, LevelWarning).set(setConflict),
+		event(NameLossSpike, check, "The running loss has risen too much since the last window; INFO while the rule only watches", LevelInfo, LevelWarning).set(setSpike),
+		event(NameVolatilityHigh, check, "The loss varies too much; INFO while the rule only watches", LevelInfo, LevelWarning).set(setVolatile),
+		event(NameBlueprintRisk, check, "The proposed blueprint is too risky", LevelWarning).set("tamiyo.blueprint_risk"),
 		event(NameBlueprintQuarantine, check, "The proposed blueprint is in quarantine", LevelCritical),
-		event(NameIsolationViolations, check, "Seeds whose gradient has reached the host", LevelWarning),
+		event(NameIsolationViolations, check, "Seeds whose gradient has reached the host", LevelWarning).set("kasmina.max_leak"),
 		event(NameConservativeEntered, "run step reason", "Nothing new is proposed from here on", LevelWarning),
-		event(NameConservativeExited, "run step healthy", "Training has been healthy for long enough for new proposals", LevelInfo),
-		event(NamePolicyTimeout, "run step request_id outcome reason latency_ms", "The policy did not answer in time", LevelCritical),
+		event(NameConservativeExited, "run step healthy", "Training has been healthy for long enough for new proposals", LevelInfo).set("tamiyo.healthy_windows"),
+		event(NamePolicyTimeout, "run step request_id outcome reason latency_ms", "The policy did not answer in time", LevelCritical).set("tamiyo.policy_budget_ms"),
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason", "The risk evaluators have held a proposal back", LevelWarning),

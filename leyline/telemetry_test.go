@@ -111,6 +111,43 @@ func TestRowsAreWhole(t *testing.T) {
 	}
 }
 
+// TestCodesAndSettingsAreKnown: what holds the code of an enum names all codes, and
+// no other metric does; every setting of a row is one.
+func TestCodesAndSettingsAreKnown(t *testing.T) {
+	keys := map[string]bool{}
+	c := l.DefaultConfig()
+	for _, s := range c.Settings() {
+		keys[s.Key] = true
+	}
+	known := func(name, settings string) {
+		for _, key := range strings.Fields(settings) {
+			if !keys[key] {
+				t.Errorf("%s is set by %s, which is no setting", name, key)
+			}
+		}
+	}
+	for _, m := range l.Metrics() {
+		known(string(m.Name), m.Settings)
+		if coded := m.Unit == l.UnitState || m.Unit == l.UnitEnum; coded != (m.Codes != "") {
+			t.Errorf("%s has unit %s and codes %q", m.Name, m.Unit, m.Codes)
+		}
+	}
+	for _, e := range l.Events() {
+		known(string(e.Name), e.Settings)
+	}
+	for name, want := range map[l.MetricName]string{
+		l.MetricEmergencyLevel: "Emergency level: 1 L1_NOTICE, 2 L2_ELEVATED, 3 L3_CONSERVATIVE, 4 L4_HALT.",
+		l.MetricTrainingLoss:   "Mean loss over the tasks in the last step.",
+	} {
+		if m, _ := l.DescribeMetric(name); m.Help() != want {
+			t.Errorf("the help of %s is %q", name, m.Help())
+		}
+	}
+	if m, _ := l.DescribeMetric(l.MetricSeedStage); len(strings.Fields(m.Codes)) != len(l.StageUnknown.Members()) {
+		t.Errorf("the stages are %q", m.Codes)
+	}
+}
+
 // TestRetiredNamesSayWhy holds what stands in for a retired name to the
 // catalogue.
 func TestRetiredNamesSayWhy(t *testing.T) {

@@ -25,8 +25,8 @@ func trainerMetrics() []MetricInfo {
 		gauge(MetricCompileEnabled, UnitBool, "run", "Whether the trainer runs a compiled step"),
 		gauge(MetricTF32Enabled, UnitBool, "run", "Whether the trainer multiplies matrices in TF32"),
 		counter(MetricCompileFallbacks, "run stage", "Times that compiled code was given up for eager execution"),
-		gauge(MetricKasminaBreaker, UnitState, "run component", "State of a breaker, 1 (CLOSED) to 3 (HALF_OPEN)"),
-		gauge(MetricKasminaFailures, UnitCount, "run component", "Failures in a row that a breaker has counted"),
+		gauge(MetricKasminaBreaker, UnitState, "run component", "State of a breaker").codes(breakerStates{}).set(setBreaker),
+		gauge(MetricKasminaFailures, UnitCount, "run component", "Failures in a row that a breaker has counted").set(setBreaker),
 		gauge(MetricHookMs, UnitMs, "run", "How long the trainer waited for the plane in the step before the last one"),
 		gauge(MetricTrainerMomentum, UnitValue, "run", "Momentum of the optimizer, mean over the parameter groups that have one"),
 		gauge(MetricTrainerApplyMs, UnitMs, "run", "How long the trainer carried out commands in the step before the last one"),
@@ -53,6 +53,6 @@ func trainerEvents() []EventInfo {
 		event(NameCompileFallback, fallback, "Code could not be compiled and runs eagerly", LevelWarning),
 		event(NameCompileRuntime, fallback, "Compiled code has failed while it ran and runs eagerly", LevelWarning),
 		event(NameBreaker, "run component breaker_state from action reason", "A breaker has moved: CRITICAL when it is open, INFO when it only counted",
-			LevelInfo, LevelWarning, LevelCritical),
+			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
 	}
 }

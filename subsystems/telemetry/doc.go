@@ -2,10 +2,7 @@
 // streams and any number of subscribers. It holds no sink, starts no goroutine
 // and reads no clock: callers pull packets and bring them to wherever they are
 // wanted. Sinks are in packages of their own; [AppendJSON] is the one encoding
-// of a packet for all of them. There is no OTLP exporter: with
-// go.opentelemetry.io/otel v1.47.0 its metrics exporter over HTTP links 22
-// modules, gRPC among them, into a program, and a collector that wants OTLP
-// scrapes the Prometheus page instead.
+// of a packet for all of them.
 //
 // Every name is a constant of leyline with a row that says its meaning, unit,
 // kind, attribute keys and, for events, levels; see leyline.Metrics.
@@ -149,6 +146,14 @@
 // from the log is not capped. A reader who comes back with the cursor of the first
 // notice is served what was held back. NORMAL packets have no part in this: a
 // warning never sends what follows it to the emergency stream.
+//
+// # No OTLP exporter
+//
+// With go.opentelemetry.io/otel v1.47.0 the metrics exporter over HTTP links 22
+// modules, gRPC among them, into a program. A collector that wants OTLP scrapes the
+// Prometheus page (cmd/internal/metrics) instead.
+//
+// # Bounds
 //
 // Memory is bounded: a lane grows up to its limit and no further, a hub has a
 // limited number of subscribers, and reading the log holds one batch.

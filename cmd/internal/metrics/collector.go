@@ -64,7 +64,7 @@ func New(o Options) *Collector {
 	c := &Collector{options: o, descs: map[leyline.MetricName]*prometheus.Desc{}, series: map[string]*value{}}
 	for _, m := range leyline.Metrics() {
 		if m.Status != leyline.NameReserved {
-			c.descs[m.Name] = prometheus.NewDesc(seriesName(m), m.Means+".", strings.Fields(m.Keys), nil)
+			c.descs[m.Name] = prometheus.NewDesc(SeriesName(m), m.Help(), strings.Fields(m.Keys), nil)
 		}
 	}
 	return c

@@ -13,7 +13,13 @@
 //	tolaria.training.accuracy     esper_tolaria_training_accuracy_ratio
 //	tolaria.epochs.total          esper_tolaria_epochs_total
 //
-// Labels are the attribute keys.
+// Labels are the attribute keys. The help of a metric that holds the code of an enum
+// names its codes. leyline/METRICS.md lists every name.
+//
+// # No OTLP exporter
+//
+// A collector that wants OTLP scrapes this page: package subsystems/telemetry says
+// what an exporter would cost, in modules.
 //
 // # What a fold can say
 //

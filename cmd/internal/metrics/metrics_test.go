@@ -105,7 +105,7 @@ func TestNamesPleasePrometheus(t *testing.T) {
 func TestNamesAreDistinct(t *testing.T) {
 	seen := map[string]l.MetricName{}
 	for _, m := range l.Metrics() {
-		name := seriesName(m)
+		name := SeriesName(m)
 		if other, taken := seen[name]; taken {
 			t.Errorf("%s and %s are both called %s", m.Name, other, name)
 		}

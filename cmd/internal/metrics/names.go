@@ -24,8 +24,8 @@ var suffixes = map[string]struct {
 	leyline.UnitRatio:   {"ratio", 1, ""},
 }
 
-// seriesName returns what Prometheus calls a metric.
-func seriesName(m leyline.MetricInfo) string {
+// SeriesName returns what Prometheus calls a metric.
+func SeriesName(m leyline.MetricInfo) string {
 	name := strings.ReplaceAll(string(m.Name), ".", "_")
 	name = strings.TrimSuffix(name, "_total")
 	name = strings.TrimSuffix(name, suffixes[m.Unit].ours)
