@@ -46,7 +46,7 @@ func planeMetrics() []MetricInfo {
 		counter(MetricWebhookSent, "", "Notifications that the webhook has accepted").set("telemetry.webhook_file telemetry.webhook_priority").process(),
 		counter(MetricWebhookRetries, "", "Notifications that were sent again").process(),
 		counter(MetricWebhookFailures, "", "Notifications that were given up").process(),
-		counter(MetricWebhookDropped, "", "Alerts that found no room to wait for the webhook").process(),
+		counter(MetricWebhookDropped, "", "Alerts that found no room to wait for the webhook, or whose notification was given up").process(),
 		gauge(MetricWebhookOpen, UnitCount, "", "Alerts that fire and can still be resolved").process(),
 		counter(MetricWorkerSubmitted, "", "Jobs that the worker has accepted").process(),
 		counter(MetricWorkerRejected, "", "Jobs that the worker has refused").set("plane.worker_queue").process(),
