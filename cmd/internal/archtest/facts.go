@@ -238,23 +238,31 @@ func localEnums(src *Source, f *File, members map[string]int) []Finding {
 	var found []Finding
 	for _, d := range f.AST.Decls {
 		block, ok := d.(*ast.GenDecl)
-		if ok && block.Tok == token.CONST && untypedEnum(block) {
-			found = append(found, src.finding("enum", block.Pos(), "counts constants of no type outside %s; move them there or say %q", enumPackage, enumExcuse))
-		}
-		if !ok || block.Tok != token.TYPE {
+		if !ok {
 			continue
 		}
-		for _, s := range block.Specs {
-			spec := s.(*ast.TypeSpec)
-			base, ok := spec.Type.(*ast.Ident)
-			if !ok || members[spec.Name.Name] < many || !slices.Contains(enumBases, base.Name) {
-				continue
+		switch block.Tok {
+		case token.CONST:
+			if untypedEnum(block) {
+				found = append(found, src.finding("enum", block.Pos(), "counts constants of no type outside %s; move them there or say %q", enumPackage, enumExcuse))
 			}
-			if !excused(block.Doc, spec.Doc, spec.Comment) {
-				found = append(found, src.finding("enum", spec.Pos(),
-					"%s is an enum outside %s; move it there or say %q", spec.Name.Name, enumPackage, enumExcuse))
-			}
+		case token.TYPE:
+			found = append(found, typedEnums(src, block, members)...)
 		}
+	}
+	return found
+}
+
+// typedEnums lists the types of a block that are enums, without an excuse.
+func typedEnums(src *Source, block *ast.GenDecl, members map[string]int) []Finding {
+	var found []Finding
+	for _, s := range block.Specs {
+		spec := s.(*ast.TypeSpec)
+		base, ok := spec.Type.(*ast.Ident)
+		if !ok || members[spec.Name.Name] < many || !slices.Contains(enumBases, base.Name) || excused(block.Doc, spec.Doc, spec.Comment) {
+			continue
+		}
+		found = append(found, src.finding("enum", spec.Pos(), "%s is an enum outside %s; move it there or say %q", spec.Name.Name, enumPackage, enumExcuse))
 	}
 	return found
 }
