@@ -3,20 +3,26 @@
 //
 // # Life
 //
-//	New     checks the options; nothing is opened
-//	Start   listens; /healthz and /readyz answer from here on
-//	Open    the routes answer from here on; before, they say 503 "starting"
-//	Drain   the routes say 503 "stopping"; requests under way are waited for, streams are ended
-//	Stop    closes the listeners, then every connection
+//	New         checks the options; nothing is opened
+//	Start       listens; /healthz and /readyz answer from here on
+//	Open        the routes answer from here on; before, they say 503 "starting"
+//	Drain       the routes say 503 "stopping"; requests under way are waited for, streams go on
+//	EndStreams  streams are waited for, which end with their source
+//	Stop        closes the listeners, then every connection
 //
 // A server is therefore started before the plane and stopped after it, so that a
 // long recovery and a slow stop can be watched, and Open and Drain stand around
-// the time in which the plane takes requests. Each of them may be called twice.
+// the time in which the plane takes requests. EndStreams comes when the source of
+// the streams was closed, behind the plane: their clients get its last words. Each of
+// them may be called twice, and each waits no longer than its context: then it cuts
+// who is left, whoever does not read or does not end, and says how many those were.
+// No client can make it fail.
 //
 // # Where it listens
 //
 // "unix:PATH" is a socket with mode 0600 in a directory with mode 0700, which is
-// made when it is missing; a directory that others can enter is refused. A socket
+// made when it is missing and the one above it is there; a directory that others can
+// enter is refused. A socket
 // that a dead process left behind is replaced, one that answers is not.
 // "HOST:PORT" is TCP, on loopback only unless a token is configured. There is no
 // TLS here: what leaves the machine belongs behind a proxy that adds it.
@@ -34,7 +40,15 @@
 //
 // GET and HEAD must change nothing; that is the duty of who gives a handler.
 // Header, body, answer and idle time are bounded. A route marked Stream may take
-// any time, but each of its writes must get through within WriteTimeout.
+// any time, but each of its writes must get through within WriteTimeout, or by the
+// deadlines that its handler sets instead.
+//
+// # Who has a connection
+//
+// Each listener has room for MaxConnections. A peer that has sent no whole header
+// yet, or none since its last answer, is idle; in a full room the one that has been
+// idle for longest is closed for the next. So neither silent peers nor those of
+// another listener keep probes from being answered.
 //
 // # Errors
 //

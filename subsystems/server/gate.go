@@ -4,65 +4,65 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 )
 
-// gate lets requests to the routes in between Open and Drain, and knows when the
-// last one is out again.
+// gate lets requests to the routes in between Open and Drain, and knows who is
+// inside.
 type gate struct {
 	mu      sync.Mutex
 	open    bool
 	drained bool // set by the first drain and never cleared
-	inside  int
-	streams int
-	most    int           // streams at a time
-	empty   chan struct{} // closed when drained and nobody is inside
-	ending  chan struct{} // closed by the first drain
+	inside  map[*pass]struct{}
+	streams int // of those inside
+	most    int // streams at a time
 }
+
+// pass is one request that was let in.
+type pass struct {
+	stream bool
+	cut    func()        // ends its context and lets no byte through any more
+	done   chan struct{} // closed when it is out
+}
+
+// cutWait is how long a request that was cut may take to notice.
+const cutWait = time.Second
 
 func newGate(streams int) *gate {
-	return &gate{most: streams, empty: make(chan struct{}), ending: make(chan struct{})}
+	return &gate{most: streams, inside: map[*pass]struct{}{}}
 }
 
-// enter counts a request in; a problem says why it may not come in.
-func (g *gate) enter(stream bool) *Problem {
+// enter lets a request in; a problem says why it may not come in.
+func (g *gate) enter(p *pass) *Problem {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var p Problem
+	var no Problem
 	switch {
 	case g.drained:
-		p = NewProblem(http.StatusServiceUnavailable, "stopping", "the plane is stopping", "ask again when it has started again")
+		no = NewProblem(http.StatusServiceUnavailable, "stopping", "the plane is stopping", "ask again when it has started again")
 	case !g.open:
-		p = NewProblem(http.StatusServiceUnavailable, "starting", "the plane has not started yet", "ask again; GET /readyz says what it waits for")
-	case stream && g.streams >= g.most:
-		p = NewProblem(http.StatusServiceUnavailable, "too_many_streams", "as many streams are open as there may be", "close one, or ask again later")
+		no = NewProblem(http.StatusServiceUnavailable, "starting", "the plane has not started yet", "ask again; GET /readyz says what it waits for")
+	case p.stream && g.streams >= g.most:
+		no = NewProblem(http.StatusServiceUnavailable, "too_many_streams", "as many streams are open as there may be", "close one, or ask again later")
 	default:
-		g.inside++
-		if stream {
+		p.done = make(chan struct{})
+		g.inside[p] = struct{}{}
+		if p.stream {
 			g.streams++
 		}
 		return nil
 	}
-	return &p
+	return &no
 }
 
-func (g *gate) leave(stream bool) {
+func (g *gate) leave(p *pass) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.inside--
-	if stream {
+	delete(g.inside, p)
+	if p.stream {
 		g.streams--
 	}
-	g.settle()
-}
-
-func (g *gate) settle() {
-	if g.drained && g.inside == 0 {
-		select {
-		case <-g.empty:
-		default:
-			close(g.empty)
-		}
-	}
+	close(p.done)
 }
 
 func (g *gate) allow() {
@@ -71,22 +71,55 @@ func (g *gate) allow() {
 	g.open = !g.drained
 }
 
-// drain lets nobody in any more, ends the streams and waits until all are out. It
-// returns how many were not when ctx ended.
-func (g *gate) drain(ctx context.Context) (left int) {
-	g.mu.Lock()
-	if !g.drained {
-		g.drained, g.open = true, false
-		close(g.ending)
-	}
-	g.settle()
-	g.mu.Unlock()
-	select {
-	case <-g.empty:
-		return 0
-	case <-ctx.Done():
-	}
+// allows reports whether requests are let in.
+func (g *gate) allows() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.inside
+	return g.open
+}
+
+// drain lets nobody in any more and waits until all streams, or all other requests,
+// are out. When ctx ends it cuts those that are not, and returns how many it cut.
+func (g *gate) drain(ctx context.Context, streams bool) (cut int) {
+	left := g.refuse(streams)
+	for len(left) > 0 && ctx.Err() == nil {
+		select {
+		case <-left[0].done:
+			left = left[1:]
+		case <-ctx.Done():
+		}
+	}
+	late := time.NewTimer(cutWait)
+	defer late.Stop()
+	for _, p := range left {
+		select {
+		case <-p.done:
+			continue
+		default:
+		}
+		p.cut()
+		cut++
+	}
+	for _, p := range left {
+		select {
+		case <-p.done:
+		case <-late.C:
+			return cut
+		}
+	}
+	return cut
+}
+
+// refuse lets nobody in any more and returns who is inside.
+func (g *gate) refuse(streams bool) []*pass {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drained, g.open = true, false
+	var left []*pass
+	for p := range g.inside {
+		if p.stream == streams {
+			left = append(left, p)
+		}
+	}
+	return left
 }

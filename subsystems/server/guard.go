@@ -1,18 +1,22 @@
 package server
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
+
+// bodyWait is how long the rest of a body that nobody has read may take to come.
+const bodyWait = time.Second
 
 // guard stands in front of every handler; the package comment has the order.
 type guard struct {
@@ -27,6 +31,9 @@ type guard struct {
 
 // ServeHTTP implements http.Handler.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c := guestOf(r.Context()); c != nil && !c.begin() {
+		panic(http.ErrAbortHandler) // it had to make way: nobody would get the answer
+	}
 	a := &answer{ResponseWriter: w}
 	defer g.recovered(a, r)
 	h := a.Header()
@@ -38,6 +45,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, g.maxBody) // w, not a: net/http closes the connection behind too large a body
 	g.next.ServeHTTP(a, r)
+	if r.ContentLength != 0 {
+		// net/http reads what the handler has left of the body; a peer that does not send
+		// it must not keep the connection. Where this fails there is none.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait))
+	}
 }
 
 // refuse says why a request goes no further.
@@ -47,7 +59,7 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request) *Problem {
 	case headerSize(r) > g.maxHeader:
 		p = NewProblem(http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "request line and header are too long", "send fewer or shorter fields")
 	case !g.knows(r):
-		p = NewProblem(http.StatusMisdirectedRequest, "unknown_host", "this server does not answer to the name "+clip(r.Host), "ask for localhost or for the address, or add the name where the server is configured")
+		p = NewProblem(http.StatusMisdirectedRequest, "unknown_host", "this server does not answer to the name "+clip(r.Host), "ask for localhost or for the address, or start the plane with --http-host and this name")
 		p.Field = "Host"
 	case !g.admits(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="esper"`)
@@ -117,12 +129,15 @@ func (g *guard) recovered(a *answer, r *http.Request) {
 	NewProblem(http.StatusInternalServerError, "internal", "the handler failed; the log of the program has the details", "").Write(a)
 }
 
-// answer is a response that knows whether it was begun. Each write of a stream
-// gets its own time.
+// answer is a response that knows whether it was begun. Each write of a stream gets
+// its own time, unless its handler sets deadlines itself.
 type answer struct {
 	http.ResponseWriter
-	begun  bool
-	within time.Duration // of one write; 0: the server's bound on the whole answer
+	begun bool
+
+	mu     sync.Mutex
+	within time.Duration // of one write; 0: the deadline is the handler's, or the server's on the whole answer
+	dead   bool          // nothing gets through any more
 }
 
 // Unwrap serves http.ResponseController.
@@ -156,26 +171,43 @@ func (a *answer) FlushError() error {
 func (a *answer) Flush() { _ = a.FlushError() }
 
 func (a *answer) extend() error {
-	if a.within == 0 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.dead:
+		return os.ErrDeadlineExceeded
+	case a.within == 0:
 		return nil
 	}
 	return http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.within))
 }
 
-// stream lifts the bounds on the time of a whole request and ends its context when
-// the server drains.
-func stream(a *answer, r *http.Request, within time.Duration, ending <-chan struct{}) (*http.Request, func(), error) {
-	a.within = within
-	if err := http.NewResponseController(a.ResponseWriter).SetReadDeadline(time.Time{}); err != nil {
-		return nil, nil, err
+// SetWriteDeadline serves http.ResponseController. From then on the deadlines are
+// the handler's.
+func (a *answer) SetWriteDeadline(t time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.within = 0
+	if a.dead {
+		return os.ErrDeadlineExceeded
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	go func() {
-		select {
-		case <-ending:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return r.WithContext(ctx), cancel, nil
+	return http.NewResponseController(a.ResponseWriter).SetWriteDeadline(t)
+}
+
+// cut ends reads and writes that are under way, and those to come.
+func (a *answer) cut() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dead = true
+	control, now := http.NewResponseController(a.ResponseWriter), time.Now()
+	_ = control.SetWriteDeadline(now) // one that fails is of a connection that is gone
+	_ = control.SetReadDeadline(now)
+}
+
+// endless lifts the bounds on the time of a whole request.
+func (a *answer) endless(within time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.within = within
+	return http.NewResponseController(a.ResponseWriter).SetReadDeadline(time.Time{})
 }

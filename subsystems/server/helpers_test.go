@@ -52,8 +52,8 @@ func start(t *testing.T, o Options) *Server {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
+		if cut, err := s.Stop(ctx); cut > 0 || err != nil {
+			t.Errorf("stop: %d cut, %v", cut, err)
 		}
 		if err := s.Err(); err != nil {
 			t.Error(err)

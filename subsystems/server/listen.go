@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -40,11 +41,13 @@ func parseAddress(s string, token bool) (address, error) {
 	if err != nil {
 		return address{}, fmt.Errorf("%q is no address: write unix:PATH or HOST:PORT", s)
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); errors.Is(err, strconv.ErrRange) {
+		return address{}, fmt.Errorf("the port of %q is out of range: write a number from 0 to 65535", s)
+	} else if err != nil {
 		return address{}, fmt.Errorf("%q has no port: write a number from 0 to 65535", s)
 	}
 	if !token && !isLoopback(host) {
-		return address{}, fmt.Errorf("%q can be reached from elsewhere: configure a token, or listen on 127.0.0.1", s)
+		return address{}, fmt.Errorf("%q can be reached from elsewhere: demand a token with --http-token-file, or listen on 127.0.0.1", s)
 	}
 	return address{"tcp", s}, nil
 }
@@ -54,28 +57,62 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// Probe reports whether a server with or without a token could listen at an
-// address now. It leaves nothing behind.
-func Probe(at string, token bool) error {
-	a, err := parseAddress(at, token)
-	if err != nil {
-		return err
+// ErrInUse says that another process answers at a socket.
+var ErrInUse = errors.New("is in use")
+
+// Probe reports, for each address, why a server with or without a token could not
+// listen there now beside those before it; nil when it could. It leaves nothing
+// behind.
+func Probe(token bool, at ...string) []error {
+	errs := make([]error, len(at))
+	seen := map[string]bool{}
+	for i, s := range at {
+		a, err := parseAddress(s, token)
+		if err == nil && seen[a.place()] {
+			err = fmt.Errorf("%q is given twice", s)
+		}
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		seen[a.place()] = a.place() != ""
+		if a.network == "unix" {
+			errs[i] = a.probeUnix()
+			continue
+		}
+		l, err := a.listen()
+		if errs[i] = err; err == nil {
+			defer l.Close() // it is held until the others were tried; nothing is lost with it
+		}
 	}
+	return errs
+}
+
+// place is the same for addresses that cannot both be listened at; empty for one that
+// can be any number of times. Names for one TCP address differ: only listening tells.
+func (a address) place() string {
 	if a.network == "unix" {
-		return a.probeUnix()
+		dir, err := filepath.EvalSymlinks(filepath.Dir(a.at))
+		if err != nil {
+			dir = filepath.Dir(a.at) // it is made, or refused
+		}
+		if full, err := filepath.Abs(dir); err == nil {
+			dir = full
+		}
+		return filepath.Join(dir, filepath.Base(a.at))
 	}
-	l, err := net.Listen(a.network, a.at)
-	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", a.at, err)
+	if _, port, _ := net.SplitHostPort(a.at); strings.Trim(port, "0") == "" {
+		return ""
 	}
-	return l.Close()
+	return a.at
 }
 
 // probeUnix looks at what is where the socket is to be.
 func (a address) probeUnix() error {
-	switch err := checkSocketDir(filepath.Dir(a.at)); {
+	dir := filepath.Dir(a.at)
+	switch err := checkSocketDir(dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return checkParent(dir)
 	case err != nil:
 		return err
 	}
@@ -95,7 +132,27 @@ func (a address) probeUnix() error {
 	if err != nil {
 		return fmt.Errorf("cannot tell whether the socket %s is in use: %w", a.at, err)
 	}
-	return errors.Join(fmt.Errorf("the socket %s is in use: another process answers there", a.at), c.Close())
+	return errors.Join(fmt.Errorf("the socket %s %w: another process answers there", a.at, ErrInUse), c.Close())
+}
+
+// checkParent reports why a directory for a socket cannot be made. Only the last one
+// of its path is: a whole path that is missing is rather misspelt.
+func checkParent(dir string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return fmt.Errorf("the directory of the socket, %s, is a link to nothing", dir)
+	}
+	up := filepath.Dir(dir)
+	info, err := os.Stat(up)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the directory of the socket, %s, cannot be made: %w; make %s first", dir, err, up)
+	case !info.IsDir():
+		return fmt.Errorf("the directory of the socket, %s, cannot be made: %s is no directory", dir, up)
+	}
+	if err := unix.Access(up, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("the directory of the socket, %s, cannot be made in %s: %w", dir, up, err)
+	}
+	return nil
 }
 
 // checkSocketDir refuses a directory that others can enter.
@@ -108,6 +165,9 @@ func checkSocketDir(dir string) error {
 		return fmt.Errorf("%s is no directory for a socket", dir)
 	case info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("the directory of the socket, %s, has mode %04o and others can enter it: chmod 700 %s, or use one of its own", dir, info.Mode().Perm(), dir)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("the directory of the socket, %s, cannot be written to: %w", dir, err)
 	}
 	return nil
 }
@@ -126,7 +186,7 @@ func (a address) listen() (net.Listener, error) {
 
 // listenUnix makes the socket. Until its mode is set the directory protects it.
 func (a address) listenUnix() (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(a.at), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Dir(a.at), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("cannot make the directory of the socket: %w", err)
 	}
 	if err := a.probeUnix(); err != nil {
@@ -143,46 +203,4 @@ func (a address) listenUnix() (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("cannot protect the socket: %w", err), l.Close())
 	}
 	return l, nil
-}
-
-// limited hands out a connection only when there is room for it.
-type limited struct {
-	net.Listener
-	room   chan struct{} // shared by all listeners; holds one element per open connection
-	closed chan struct{}
-	once   sync.Once
-}
-
-// Accept implements net.Listener.
-func (l *limited) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case l.room <- struct{}{}:
-		return &counted{Conn: c, room: l.room}, nil
-	case <-l.closed:
-		return nil, errors.Join(net.ErrClosed, c.Close())
-	}
-}
-
-// Close implements net.Listener.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// counted gives its place back when it is closed.
-type counted struct {
-	net.Conn
-	room chan struct{}
-	once sync.Once
-}
-
-// Close implements net.Conn.
-func (c *counted) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { <-c.room })
-	return err
 }

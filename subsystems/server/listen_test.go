@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -38,7 +39,7 @@ func TestUnixSocket(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := Probe(o.Listen[0], false); err != nil {
+		if err := probe(o.Listen[0]); err != nil {
 			t.Fatal(err)
 		}
 		s, err := New(o)
@@ -60,11 +61,11 @@ func TestUnixSocket(t *testing.T) {
 		if a := read(t, resp); a.status != 200 {
 			t.Errorf("%d %s", a.status, a.body)
 		}
-		if err := Probe(o.Listen[0], false); err == nil || !strings.Contains(err.Error(), "is in use") {
+		if err := probe(o.Listen[0]); !errors.Is(err, ErrInUse) {
 			t.Errorf("probe of a socket in use: %v", err)
 		}
-		if err := s.Stop(t.Context()); err != nil {
-			t.Fatal(err)
+		if cut, err := s.Stop(t.Context()); cut > 0 || err != nil {
+			t.Fatalf("%d cut, %v", cut, err)
 		}
 		if _, err := os.Lstat(path); err == nil {
 			t.Error("the socket is still there")
@@ -83,7 +84,7 @@ func TestStartIsAllOrNothing(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	o := options()
 	o.Listen = []string{"unix:" + path, busy.Addr().String()}
-	if err := Probe(o.Listen[1], false); err == nil {
+	if err := probe(o.Listen[1]); err == nil {
 		t.Error("the probe finds the address free")
 	}
 	s, err := New(o)
@@ -96,8 +97,44 @@ func TestStartIsAllOrNothing(t *testing.T) {
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the socket is still there")
 	}
-	if err := s.Stop(context.Background()); err != nil {
+	if _, err := s.Stop(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// probe probes one address.
+func probe(at string) error { return Probe(false, at)[0] }
+
+// TestProbeHoldsWhatItTried: addresses that are each free may not be together.
+func TestProbeHoldsWhatItTried(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := socketDir(t)
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	at := []string{
+		"127.0.0.1:" + port, "127.0.0.1:" + port, "127.0.0.1:0", "127.0.0.1:0", "0.0.0.0:" + port,
+		"unix:" + filepath.Join(dir, "s"), "unix:" + filepath.Join(dir, ".", "s"), "unix:" + filepath.Join(link, "s"), "unix:" + filepath.Join(dir, "other"),
+	}
+	want := []string{"", "is given twice", "", "", "address already in use", "", "is given twice", "is given twice", ""}
+	for i, err := range Probe(true, at...) {
+		if want[i] == "" && err != nil || want[i] != "" && (err == nil || !strings.Contains(err.Error(), want[i])) {
+			t.Errorf("%s: %v, want %q", at[i], err, want[i])
+		}
+	}
+	if err := probe(at[0]); err != nil {
+		t.Errorf("a probe leaves its listener: %v", err)
 	}
 }
 
@@ -111,6 +148,10 @@ func TestProbeRefuses(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	nowhere := filepath.Join(dir, "nowhere")
+	if err := os.Symlink(filepath.Join(dir, "x"), nowhere); err != nil {
+		t.Fatal(err)
+	}
 	for at, want := range map[string]string{
 		"unix:" + filepath.Join(open, "s"):  "others can enter it: chmod 700",
 		"unix:" + file:                      "is no socket; remove it",
@@ -118,12 +159,17 @@ func TestProbeRefuses(t *testing.T) {
 		"unix:":                             "is no place for a socket",
 		"unix:@abstract":                    "is no place for a socket",
 		"unix:/" + strings.Repeat("x", 103): "is no place for a socket",
-		"192.0.2.1:80":                      "configure a token",
-		"example.com:80":                    "configure a token",
-		":80":                               "configure a token",
-		"127.0.0.1:65536":                   "has no port",
+		"192.0.2.1:80":                      "demand a token with --http-token-file",
+		"example.com:80":                    "demand a token with --http-token-file",
+		":80":                               "demand a token with --http-token-file",
+		"127.0.0.1:65536":                   "is out of range",
+		"127.0.0.1:99999":                   "is out of range",
+		"127.0.0.1:http":                    "has no port",
+		"unix:" + filepath.Join(dir, "a", "b", "s"): "make " + filepath.Join(dir, "a") + " first",
+		"unix:" + filepath.Join(nowhere, "s"):       "is a link to nothing",
+		"unix:" + filepath.Join(file, "b", "s"):     "not a directory",
 	} {
-		if err := Probe(at, false); err == nil || !strings.Contains(err.Error(), want) {
+		if err := probe(at); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", at, err, want)
 		}
 	}
@@ -131,14 +177,14 @@ func TestProbeRefuses(t *testing.T) {
 		t.Error("the file was touched")
 	}
 	missing := filepath.Join(dir, "new", "s")
-	if err := Probe("unix:"+missing, false); err != nil {
+	if err := probe("unix:" + missing); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
 		t.Error("a probe made a directory")
 	}
 	for _, at := range []string{"127.0.0.1:0", "localhost:0"} {
-		if err := Probe(at, false); err != nil {
+		if err := probe(at); err != nil {
 			t.Error(err)
 		}
 	}

@@ -19,7 +19,7 @@ const (
 	DefaultHeaderTimeout  = 5 * time.Second
 	DefaultReadTimeout    = 30 * time.Second
 	DefaultWriteTimeout   = 30 * time.Second
-	DefaultIdleTimeout    = 2 * time.Minute
+	DefaultIdleTimeout    = 30 * time.Second
 	// constant: local because it bounds a look at the plane, not the plane's own work.
 	DefaultCheckTimeout = time.Second
 )
@@ -32,8 +32,11 @@ type Route struct {
 	Pattern string // "METHOD [HOST]/PATH" as http.ServeMux takes it; the method is required
 	Handler http.Handler
 	// Stream says that an answer may take any time: server-sent events, a long
-	// poll. Its context ends when the server drains. At most half of
-	// MaxConnections are streams at a time; one more gets a 503.
+	// poll. Each of its writes must get through within WriteTimeout, until its
+	// handler sets a write deadline with http.ResponseController; then all
+	// deadlines are its own. Its context ends when it is cut, by EndStreams or by
+	// Stop. At most half of MaxConnections are streams at a time; one more gets a
+	// 503.
 	Stream bool
 }
 
@@ -48,13 +51,13 @@ type Options struct {
 	Ready  []Check // of /readyz
 	Logger hclog.Logger
 
-	MaxConnections int           // open at a time over all listeners; more wait to be accepted. Default 256
+	MaxConnections int           // open at a time on each listener; for one more an idle one is closed. Default 256
 	MaxHeader      int           // bytes of request line and header. Default 16 KiB
 	MaxBody        int64         // bytes of a request's body. Default 4 MiB
-	HeaderTimeout  time.Duration // from the first byte to the end of the header. Default 5 s
+	HeaderTimeout  time.Duration // from the connection, or the first byte of a later request, to the end of the header. Default 5 s
 	ReadTimeout    time.Duration // of a whole request. Default 30 s
-	WriteTimeout   time.Duration // of an answer; of one write of a stream. Default 30 s
-	IdleTimeout    time.Duration // between two requests of a connection. Default 2 min
+	WriteTimeout   time.Duration // of an answer; of one write of a stream that sets no deadlines. Default 30 s
+	IdleTimeout    time.Duration // between two requests of a connection. Default 30 s
 	CheckTimeout   time.Duration // of one check of a probe. Default 1 s
 }
 

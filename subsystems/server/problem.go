@@ -95,14 +95,16 @@ func ProblemOf(err error) Problem {
 	return NewProblem(http.StatusInternalServerError, "internal", err.Error(), "")
 }
 
-// refused makes a problem of a refusal. A kind without a status would be a mistake
-// in the table above, not one of the caller's.
+// refused makes a problem of a refusal, whose hint is not said twice. A kind without
+// a status would be a mistake in the table above, not one of the caller's.
 func refused(r *leyline.Refusal) Problem {
 	status, ok := refusals[r.Kind]
 	if !ok {
 		status = http.StatusInternalServerError
 	}
-	p := NewProblem(status, r.Kind.String(), r.Error(), r.Hint)
+	bare := *r
+	bare.Hint = ""
+	p := NewProblem(status, r.Kind.String(), bare.Error(), r.Hint)
 	p.Field = r.Field
 	return p
 }

@@ -64,7 +64,7 @@ func TestProblemDocument(t *testing.T) {
 	}
 	want := map[string]any{
 		"type": "urn:esper:problem:disk_low", "title": "disk low", "status": 503.0, "kind": "disk_low", "field": "run", "hint": "make room",
-		"detail": `plane refused (disk_low): run "run-2" has no room; make room`,
+		"detail": `plane refused (disk_low): run "run-2" has no room`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -26,7 +26,7 @@ type Server struct {
 	mu      sync.Mutex
 	started bool
 	stopped bool
-	open    []net.Listener
+	open    []*room
 	serving sync.WaitGroup
 	err     error // why it ended by itself
 }
@@ -54,7 +54,9 @@ func New(o Options) (*Server, error) {
 		Handler: s.handler(), DisableGeneralOptionsHandler: true,
 		MaxHeaderBytes:    4 * o.MaxHeader, // beyond, net/http answers in its own words
 		ReadHeaderTimeout: o.HeaderTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, IdleTimeout: o.IdleTimeout,
-		ErrorLog: s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn}),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, guestKey{}, c) },
+		ConnState:   resting,
+		ErrorLog:    s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn}),
 	}
 	return s, nil
 }
@@ -79,21 +81,22 @@ func (s *Server) mount(r Route) (err error) {
 // gated lets a request to a route in while the routes are open.
 func (s *Server) gated(r Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if p := s.gate.enter(r.Stream); p != nil {
-			p.Write(w)
+		ctx, cancel := context.WithCancel(q.Context())
+		defer cancel()
+		a := w.(*answer) // the guard made it
+		p := &pass{stream: r.Stream, cut: func() { cancel(); a.cut() }}
+		if no := s.gate.enter(p); no != nil {
+			no.Write(w)
 			return
 		}
-		defer s.gate.leave(r.Stream)
+		defer s.gate.leave(p)
 		if r.Stream {
-			longer, cancel, err := stream(w.(*answer), q, s.opts.WriteTimeout, s.gate.ending) // the guard made it
-			if err != nil {
+			if err := a.endless(s.opts.WriteTimeout); err != nil {
 				WriteError(w, err)
 				return
 			}
-			defer cancel()
-			q = longer
 		}
-		r.Handler.ServeHTTP(w, q)
+		r.Handler.ServeHTTP(w, q.WithContext(ctx))
 	})
 }
 
@@ -155,9 +158,8 @@ func (s *Server) Start(context.Context) error {
 		return errors.New("the server was started before")
 	}
 	s.started = true
-	room := make(chan struct{}, s.opts.MaxConnections)
 	for _, at := range s.opts.Listen {
-		l, err := s.listen(at, room)
+		l, err := s.listen(at)
 		if err != nil {
 			for _, l := range s.open {
 				err = errors.Join(err, l.Close())
@@ -177,7 +179,7 @@ func (s *Server) Start(context.Context) error {
 	return nil
 }
 
-func (s *Server) listen(at string, room chan struct{}) (net.Listener, error) {
+func (s *Server) listen(at string) (*room, error) {
 	a, err := parseAddress(at, s.opts.Token != "")
 	if err != nil {
 		return nil, err
@@ -186,7 +188,7 @@ func (s *Server) listen(at string, room chan struct{}) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &limited{Listener: l, room: room, closed: make(chan struct{})}, nil
+	return newRoom(l, s.opts.MaxConnections), nil
 }
 
 // serve accepts on one listener. If that ends by itself, all end.
@@ -216,14 +218,16 @@ func (s *Server) Addresses() []net.Addr {
 // Open lets requests to the routes in, unless Drain was called.
 func (s *Server) Open() { s.gate.allow() }
 
-// Drain lets no request to the routes in any more, ends the contexts of streams and
-// waits for the requests under way, no longer than ctx. Probes go on.
-func (s *Server) Drain(ctx context.Context) error {
-	if n := s.gate.drain(ctx); n > 0 {
-		return fmt.Errorf("%d requests were still under way when their time was over", n)
-	}
-	return nil
-}
+// Drain lets no request to the routes in any more and waits for those under way that
+// are no streams. When ctx ends it cuts the others, and returns how many it cut.
+// Streams and probes go on.
+func (s *Server) Drain(ctx context.Context) (cut int) { return s.gate.drain(ctx, false) }
+
+// EndStreams lets no request to the routes in any more and waits for the streams,
+// whose source has ended, to tell their clients. When ctx ends it cuts the others, and
+// returns how many it cut. Afterwards no stream uses its source, unless its handler
+// ignores the end of its context.
+func (s *Server) EndStreams(ctx context.Context) (cut int) { return s.gate.drain(ctx, true) }
 
 // Done is closed when the server has ended after a Start that succeeded; Err says
 // why.
@@ -236,20 +240,32 @@ func (s *Server) Err() error {
 	return s.err
 }
 
-// Stop drains, closes the listeners and waits for the probes under way, no longer
-// than ctx; then it closes every connection.
-func (s *Server) Stop(ctx context.Context) error {
+// Stop closes the listeners and every connection that is idle, waits for requests,
+// streams and probes under way, no longer than ctx, and then closes every connection.
+// It returns how many it cut. Its error is that of the listeners.
+func (s *Server) Stop(ctx context.Context) (cut int, err error) {
 	s.mu.Lock()
 	s.stopped = true
-	running := len(s.open) > 0
+	rooms := s.open
 	s.mu.Unlock()
-	if !running {
-		return nil
+	if len(rooms) == 0 {
+		return 0, nil
 	}
-	err := s.Drain(ctx)
-	if stop := s.http.Shutdown(ctx); stop != nil {
-		err = errors.Join(err, fmt.Errorf("connections were cut: %w", stop), s.http.Close())
+	cut = s.Drain(ctx) + s.EndStreams(ctx)
+	if err = s.http.Shutdown(ctx); err != nil && ctx.Err() != nil {
+		left := 0
+		for _, r := range rooms {
+			left += r.count()
+		}
+		cut, err = max(cut, left), s.http.Close()
 	}
 	<-s.ended
-	return err
+	return cut, err
+}
+
+// resting tells a connection that its request was answered.
+func resting(c net.Conn, state http.ConnState) {
+	if g, ok := c.(*guest); ok && state == http.StateIdle {
+		g.rest()
+	}
 }

@@ -1,13 +1,14 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,16 +60,19 @@ func TestBadOptions(t *testing.T) {
 }
 
 // TestLife: probes answer before Open and after Drain; routes do not. A request
-// under way is waited for, a stream is ended.
+// under way is waited for, a stream goes on until its source ends.
 func TestLife(t *testing.T) {
-	inside, leave, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	inside, leave, source := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	o := options(
 		Route{Pattern: "GET /slow", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { close(inside); <-leave; io.WriteString(w, "done") })},
 		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, "hello\n")
 			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-			ended <- context.Cause(r.Context())
+			select {
+			case <-source:
+				io.WriteString(w, "end\n")
+			case <-r.Context().Done():
+			}
 		})},
 	)
 	s, err := New(o)
@@ -85,19 +89,13 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer events.Body.Close()
-	if line, err := bufio.NewReader(events.Body).ReadString('\n'); err != nil || line != "hello\n" {
-		t.Fatalf("%q %v", line, err)
-	}
 	slow := make(chan answered, 1)
 	go func() { slow <- ask(t, "GET", url(s, "/slow"), nil, nil) }()
 	<-inside
-	short, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Drain(short); err == nil || !strings.Contains(err.Error(), "requests were still under way") {
-		t.Errorf("drain without time: %v", err)
-	}
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the stream ends with %v", err)
+	drained := make(chan int, 1)
+	go func() { drained <- s.Drain(t.Context()) }()
+	for s.gate.allows() {
+		time.Sleep(time.Millisecond)
 	}
 	ask(t, "GET", url(s, "/events"), nil, nil).wants(t, 503, "stopping")
 	s.Open()
@@ -106,16 +104,23 @@ func TestLife(t *testing.T) {
 		t.Errorf("the probe: %d", a.status)
 	}
 	close(leave)
-	if err := s.Drain(t.Context()); err != nil {
-		t.Error(err)
+	if cut := <-drained; cut > 0 {
+		t.Errorf("%d requests were cut", cut)
 	}
 	if a := <-slow; a.body != "done" {
 		t.Errorf("the request under way got %q", a.body)
 	}
+	close(source)
+	if cut := s.EndStreams(t.Context()); cut > 0 {
+		t.Errorf("%d streams were cut", cut)
+	}
+	if b, err := io.ReadAll(events.Body); err != nil || string(b) != "hello\nend\n" {
+		t.Errorf("the stream has %q, %v", b, err)
+	}
 	at := s.Addresses()[0].String()
 	for range 2 {
-		if err := s.Stop(t.Context()); err != nil {
-			t.Error(err)
+		if cut, err := s.Stop(t.Context()); cut > 0 || err != nil {
+			t.Errorf("%d cut, %v", cut, err)
 		}
 	}
 	<-s.Done()
@@ -128,10 +133,14 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestStopIsBounded: a handler that does not end is left, its connection is cut.
+// TestStopIsBounded: who does not read, does not finish a request or does not end is
+// cut, which is no error; who is idle is not waited for.
 func TestStopIsBounded(t *testing.T) {
-	inside, leave := make(chan struct{}), make(chan struct{})
-	s, err := New(options(Route{Pattern: "GET /x", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(inside); <-leave })}))
+	inside, leave, wrote := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	s, err := New(options(
+		Route{Pattern: "GET /x", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(inside); <-leave })},
+		Route{Pattern: "GET /flood", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { wrote <- flood(w) })},
+	))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,22 +157,78 @@ func TestStopIsBounded(t *testing.T) {
 		cut <- err
 	}()
 	<-inside
+	resp, err := http.Get(url(s, "/flood"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:"} {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, sent)
+	}
+	for s.open[0].count() < 4 {
+		time.Sleep(time.Millisecond)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if err := s.Stop(ctx); err == nil || !strings.Contains(err.Error(), "connections were cut") {
-		t.Errorf("stop: %v", err)
+	if n, err := s.Stop(ctx); n != 2 || err != nil {
+		t.Errorf("stop: %d cut, %v", n, err)
 	}
 	if err := <-cut; err == nil {
 		t.Error("the request was answered")
 	}
+	if err := <-wrote; err == nil {
+		t.Error("everything was written")
+	}
 	close(leave)
+}
+
+// flood writes until that fails.
+func flood(w io.Writer) error {
+	for {
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+			return err
+		}
+	}
+}
+
+// TestIdleConnectionsDoNotDelayAStop: neither one that has sent nothing, nor half a
+// request, nor one that has its answer.
+func TestIdleConnectionsDoNotDelayAStop(t *testing.T) {
+	s, err := New(options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, sent)
+	}
+	for s.open[0].count() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // net/http alone waits 5 s for the first
+	defer cancel()
+	if n, err := s.Stop(ctx); n > 0 || err != nil || ctx.Err() != nil {
+		t.Errorf("stop: %d cut, %v, %v", n, err, ctx.Err())
+	}
 }
 
 // TestStreamsOutliveTheTimeouts of ordinary requests, but not a reader that does
 // not read.
 func TestStreamsOutliveTheTimeouts(t *testing.T) {
 	const bound = 250 * time.Millisecond
-	failed := make(chan error, 1)
+	failed, kept := make(chan error, 1), make(chan time.Duration, 1)
 	o := options(
 		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for i := range 3 {
@@ -176,13 +241,12 @@ func TestStreamsOutliveTheTimeouts(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 		})},
-		Route{Pattern: "GET /flood", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			for {
-				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
-					failed <- err
-					return
-				}
+		Route{Pattern: "GET /flood", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { failed <- flood(w) })},
+		Route{Pattern: "GET /own", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour)); err != nil {
+				t.Error(err)
 			}
+			kept <- w.(*answer).within
 		})},
 	)
 	o.ReadTimeout, o.WriteTimeout = bound, 2*bound
@@ -198,53 +262,113 @@ func TestStreamsOutliveTheTimeouts(t *testing.T) {
 	if err := <-failed; err == nil {
 		t.Error("no error")
 	}
+	ask(t, "GET", url(s, "/own"), nil, nil)
+	if within := <-kept; within != 0 {
+		t.Errorf("each write of a handler with deadlines of its own gets %v", within)
+	}
 }
 
-// TestConnectionsAreBounded: one more waits until another is closed, and streams
-// leave room for probes.
+// TestIdleConnectionsMakeWay: a listener that is full of peers who send nothing
+// answers the next one, and another listener does not notice.
+func TestIdleConnectionsMakeWay(t *testing.T) {
+	path := filepath.Join(socketDir(t), "s")
+	o := options()
+	o.Listen, o.MaxConnections = append(o.Listen, "unix:"+path), 2
+	o.HeaderTimeout, o.IdleTimeout = time.Hour, time.Hour
+	s := start(t, o)
+	var idle []net.Conn
+	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", ""} {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, sent)
+		idle = append(idle, c)
+	}
+	resp, err := overUnix(path).Get("http://esper/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := read(t, resp); a.status != 200 {
+		t.Errorf("the socket: %d", a.status)
+	}
+	if a := ask(t, "GET", url(s, "/healthz"), nil, func(r *http.Request) { r.Close = true }); a.status != 200 {
+		t.Errorf("tcp: %d", a.status)
+	}
+	if _, err := io.ReadAll(idle[0]); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	if n := s.open[0].count(); n > 2 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
+// TestConnectionsAreBounded: where none is idle, one more waits until another is
+// done; streams leave room for probes.
 func TestConnectionsAreBounded(t *testing.T) {
-	o := options(Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	})})
+	inside, leave := make(chan struct{}, 2), make(chan struct{})
+	o := options(
+		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})},
+		Route{Pattern: "GET /slow", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { inside <- struct{}{}; <-leave })})
 	o.MaxConnections = 2
 	s := start(t, o)
-	events, err := http.Get(url(s, "/events"))
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", url(s, "/events"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer events.Body.Close()
 	ask(t, "GET", url(s, "/events"), nil, func(r *http.Request) { r.Close = true }).wants(t, 503, "too_many_streams")
-	at := s.Addresses()[0].String()
-	var open []net.Conn
-	for range 2 { // one is served, one is accepted and waits
-		c, err := net.Dial("tcp", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, c)
-	}
-	for _, c := range open {
-		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	answered := make(chan int, 2)
-	for i, c := range open {
+	answers := make(chan answered, 2)
+	for range 2 {
 		go func() {
-			if _, err := bufio.NewReader(c).ReadString('\n'); err == nil {
-				answered <- i
-			}
+			a := answered{}
+			defer func() { answers <- a }()
+			a = ask(t, "GET", url(s, "/slow"), nil, func(r *http.Request) { r.Close = true })
 		}()
 	}
-	first := <-answered
-	if err := open[first].Close(); err != nil {
+	<-inside
+	select {
+	case <-inside:
+		t.Error("a third connection is served")
+	case <-time.After(50 * time.Millisecond):
+	}
+	cancel()
+	<-inside // the stream has gone
+	close(leave)
+	for range 2 {
+		if a := <-answers; a.status != 200 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+}
+
+// TestUnsentBodiesKeepNoConnection: a request that announces a body which nobody
+// reads is answered, and its connection is closed soon.
+func TestUnsentBodiesKeepNoConnection(t *testing.T) {
+	o := options()
+	o.ReadTimeout = time.Hour
+	s := start(t, o)
+	c, err := net.Dial("tcp", s.Addresses()[0].String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if second := <-answered; second == first {
-		t.Error("answered twice")
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
 	}
-	open[1-first].Close()
+	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
+	if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
+		t.Errorf("%q, %v", b, err)
+	}
 }
 
 // TestAllowIsOfTheMux guards what route relies on.

@@ -36,7 +36,7 @@ type BeyondError struct {
 }
 
 func (e *BeyondError) Error() string {
-	return fmt.Sprintf("%s is behind the end of the stream, record %d: it belongs to another log", e.After, e.Last)
+	return fmt.Sprintf("%s is past the end of the stream, record %d: it belongs to another log", e.After, e.Last)
 }
 
 // fromLog returns the next packet from the log; false when the subscription has
@@ -90,7 +90,7 @@ func (s *Subscription) readOn(ctx context.Context) (live bool, err error) {
 // waiting reports whether something was read and not handed out.
 func (h *history) waiting() bool { return h.taken < len(h.batch) }
 
-// within reports a cursor from behind the end of everything.
+// within reports a cursor from past the end of everything.
 func (h *history) within(last leyline.Seq) error {
 	if h.after.highest().Compare(Position{Seq: last + 1}) > 0 {
 		return &BeyondError{After: h.after, Last: last}

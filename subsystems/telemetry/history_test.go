@@ -383,9 +383,9 @@ func TestWhatCanGoWrongWithALog(t *testing.T) {
 	ends(&failing{log}, HubOptions{}, 0, After(0), "disk on fire")
 	ends(&log, HubOptions{}, 9, After(0), "cannot read on after record 4: the log ends there, and record 9 was published")
 	ends(&recorded{}, HubOptions{}, 4, After(0), "cannot read on after record 0")
-	ends(&log, HubOptions{After: 4}, 0, After(5), "5 is behind the end of the stream, record 4")
-	ends(&log, HubOptions{}, 0, After(1<<40), "is behind the end")
-	ends(&log, HubOptions{After: 4}, 0, Cursor{Critical: Position{99, 0}}, "98,0,0 is behind the end")
+	ends(&log, HubOptions{After: 4}, 0, After(5), "5 is past the end of the stream, record 4")
+	ends(&log, HubOptions{}, 0, After(1<<40), "is past the end")
+	ends(&log, HubOptions{After: 4}, 0, Cursor{Critical: Position{99, 0}}, "98,0,0 is past the end")
 }
 
 // TestLogEndsWithACheckpoint: behind the last record the log holds something that

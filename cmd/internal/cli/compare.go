@@ -204,7 +204,8 @@ func (j *job) control(ctx context.Context, c control, dir string) (workload.Resu
 		spec: j.spec, config: j.config, isControl: true,
 	}
 	c.change(&k.config)
-	return k.supervise(ctx)
+	res, failed, stopping := k.supervise(ctx)
+	return res, andThen(failed, stopping)
 }
 
 // print says what was found, and where it was too little to tell.

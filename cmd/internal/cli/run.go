@@ -100,18 +100,15 @@ func (a *app) runWorkload(ctx context.Context, f runFlags) (err error) {
 
 // perform trains the run and tells of it.
 func (j *job) perform(ctx context.Context) error {
-	res, failed := j.supervise(ctx)
+	res, failed, stopping := j.supervise(ctx)
 	halted, stuck := (*workload.Halted)(nil), (*supervise.StuckError)(nil)
 	if failed != nil && (!errors.As(failed, &halted) || errors.As(failed, &stuck)) {
-		return failed
+		return andThen(failed, stopping)
 	}
 	// From here on nothing takes the summary away: what fails is said after it.
-	var c *comparison
-	if j.flags.compare && halted == nil {
-		var err error
-		c, err = j.compare(ctx, res)
-		failed = errors.Join(failed, err)
-	}
+	failed = andThen(failed, stopping)
+	c, err := j.comparison(ctx, res, failed)
+	failed = errors.Join(failed, err)
 	doc, err := j.tell(res, c)
 	if err != nil {
 		return errors.Join(failed, err)
@@ -123,6 +120,18 @@ func (j *job) perform(ctx context.Context) error {
 		return errors.Join(j.app.line(j.closing(doc)), failed)
 	}
 	return errors.Join(doc.print(j.app.out), failed)
+}
+
+// comparison compares a run that ended well, if that was asked for.
+func (j *job) comparison(ctx context.Context, res workload.Result, failed error) (*comparison, error) {
+	switch {
+	case !j.flags.compare:
+		return nil, nil
+	case failed != nil:
+		j.app.notice("%s is not compared with others", j.run)
+		return nil, nil
+	}
+	return j.compare(ctx, res)
 }
 
 // closing is the last line of a run for machines.

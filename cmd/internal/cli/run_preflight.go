@@ -15,7 +15,6 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/replay/workload"
-	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/telemetry/webhook"
 	"github.com/esper-plane/esper/testdata"
 )
@@ -48,7 +47,7 @@ func (j *job) preflight(ctx context.Context) error {
 		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
 		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readHook(r) }},
 		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
-		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(r) }},
+		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(j.flags.data, r) }},
 	)
 	for _, w := range warnings {
 		j.app.notice("warning: %s", w)
@@ -221,8 +220,8 @@ const ownFiles = 64
 // checkOpenFiles compares what the run may open with what it is allowed to.
 func (j *job) checkOpenFiles(_ context.Context, r *supervise.Report) {
 	need := uint64(ownFiles)
-	if len(j.flags.web.listen) > 0 {
-		need += server.DefaultMaxConnections
+	if n := len(j.flags.web.listen); n > 0 {
+		need += uint64(connections(j.config.Telemetry.Subscribers) * n)
 	}
 	var have unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &have); err != nil {

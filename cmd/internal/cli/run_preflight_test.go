@@ -104,7 +104,7 @@ func TestTokenOpensTheDoor(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file}
-		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(r) }})
+		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(t.TempDir(), r) }})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}

@@ -27,19 +27,19 @@ const (
 )
 
 // supervise starts all parts of a run, trains it to its end and stops them again in
-// reverse.
-func (j *job) supervise(ctx context.Context) (workload.Result, error) {
+// reverse. The second error is what went wrong while stopping, which takes nothing
+// away from a run that was trained to its end.
+func (j *job) supervise(ctx context.Context) (res workload.Result, failed, stopping error) {
 	log, err := j.app.logger()
 	if err != nil {
-		return workload.Result{}, err
+		return res, err, nil
 	}
 	j.show = newDisplay(j.app)
 	sup, err := j.assemble(log)
 	if err != nil {
-		return workload.Result{}, err
+		return res, err, nil
 	}
-	var res workload.Result
-	failed, stopping := sup.Run(ctx, func(ctx context.Context) error {
+	failed, stopping = sup.Run(ctx, func(ctx context.Context) error {
 		j.notify.running(fmt.Sprintf("training %s", j.run), j.alive)
 		var err error
 		res, err = j.work(ctx)
@@ -47,13 +47,14 @@ func (j *job) supervise(ctx context.Context) (workload.Result, error) {
 		return j.explain(err)
 	})
 	if stuck := (*supervise.StuckError)(nil); errors.As(failed, &stuck) {
-		return workload.Result{}, andThen(failed, stopping) // res may still be written to
+		return workload.Result{}, failed, stopping // res may still be written to
 	}
-	return res, andThen(failed, stopping)
+	return res, failed, stopping
 }
 
 // assemble lists the parts of a run, each using those before it. The probes are
-// there from first to last.
+// there from first to last. When it stops, nobody new is let in, then the plane ends,
+// and only then the streams of telemetry, which carry its last records.
 func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	var sup *supervise.Supervisor
 	parts := []supervise.Component{
@@ -80,12 +81,15 @@ func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	}
 	serves := len(j.flags.web.listen) > 0
 	if serves || j.hookURL != "" {
-		j.outlets = &outlets{config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load, url: j.hookURL, file: emergencyName}
+		j.outlets = &outlets{
+			config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load, url: j.hookURL, file: emergencyName,
+			ended: func(ctx context.Context) { j.web.endStreams(ctx) },
+		}
 		parts = slices.Insert(parts, 1, j.outlets.component(j))
 	}
 	if serves {
 		var err error
-		if j.web, err = newWeb(j.flags.web, log, j.running.Load, func() error { return sup.Ready() }, j.outlets.routes()...); err != nil {
+		if j.web, err = newWeb(j, log, func() error { return sup.Ready() }); err != nil {
 			return nil, err
 		}
 		parts = append([]supervise.Component{j.web.probes(j.app)}, append(parts, j.web.requests())...)

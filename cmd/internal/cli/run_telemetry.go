@@ -30,6 +30,7 @@ type outlets struct {
 	file   string              // of the emergency stream
 	plane  func() *plane.Plane // whose worker is measured; nil before it has started
 	free   func() (free, total uint64, err error)
+	ended  func(context.Context) // waits for the streams of the hub that has ended
 
 	hub    *telemetry.Hub
 	gauges *metrics.Collector
@@ -146,20 +147,29 @@ func (o *outlets) record(r leyline.Record) {
 	}
 }
 
-// stop ends the streams and lets the webhook post what waits, until ctx ends. When
-// the log has failed no record can say so: the outlets do.
-func (o *outlets) stop(ctx context.Context) error {
-	failed := o.failed()
-	o.hub.End(failed)
-	if o.hook == nil {
-		return nil
-	}
+// finishHook tells the webhook of a failed log, and that no alert comes any more.
+func (o *outlets) finishHook(failed error) {
 	if failed != nil {
 		o.hook.Tell(leyline.Instant(time.Now().UnixNano()), leyline.TelemetryEvent{
 			Name: leyline.NameStorageFailed, Level: leyline.LevelCritical, Attrs: []leyline.Attr{{Key: "reason", Value: failed.Error()}},
 		})
 	}
 	o.hook.Finish()
+}
+
+// stop ends the streams, which are told all that was published, and lets the webhook
+// post what waits, until ctx ends. When the log has failed no record can say so: the
+// outlets do.
+func (o *outlets) stop(ctx context.Context) error {
+	failed := o.failed()
+	o.hub.End(failed)
+	if o.hook != nil {
+		o.finishHook(failed)
+	}
+	o.ended(ctx)
+	if o.hook == nil {
+		return nil
+	}
 	select {
 	case <-o.gone:
 	case <-ctx.Done():

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
 	"github.com/esper-plane/esper/cmd/internal/supervise"
-	"github.com/esper-plane/esper/subsystems/plane"
 	"github.com/esper-plane/esper/subsystems/server"
 )
 
@@ -67,14 +68,27 @@ func readSecret(setting, path, want string) (string, error) {
 // web is the HTTP side of a run. A nil *web is a run that has none.
 type web struct {
 	server *server.Server
+	notice func(string, ...any)
 	sink   atomic.Pointer[error] // why the emergency stream failed
 }
 
+// How long clients may hold up a stop. Both leave time of quickBudget for what else
+// is stopped with them.
+const (
+	requestPatience = 2 * time.Second // for requests under way
+	streamPatience  = 2 * time.Second // for streams to take their last events
+)
+
+// connections is how many a listener takes at a time: half of them may be streams,
+// and each that the configuration allows must find a place.
+func connections(subscribers uint32) int {
+	return max(server.DefaultMaxConnections, 2*int(subscribers))
+}
+
 // newWeb puts probes, and routes for the time in which the plane runs, behind the
-// addresses of the flags. running returns the plane once it has started, and
-// components says why not all parts of the process run.
-func newWeb(f webFlags, log hclog.Logger, running func() *plane.Plane, components func() error, routes ...server.Route) (*web, error) {
-	w := &web{}
+// addresses of the flags. components says why not all parts of the process run.
+func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
+	w, f, running := &web{notice: j.app.notice}, j.flags.web, j.running.Load
 	ready := append(server.PlaneReady(running),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
 			if err := w.sink.Load(); err != nil {
@@ -85,7 +99,8 @@ func newWeb(f webFlags, log hclog.Logger, running func() *plane.Plane, component
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: routes, Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: j.outlets.routes(), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		MaxConnections: connections(j.config.Telemetry.Subscribers),
 	})
 	if err != nil {
 		return nil, usageError{err}
@@ -113,7 +128,7 @@ func (w *web) probes(a *app) supervise.Component {
 			}
 			return nil
 		},
-		Stop: w.server.Stop, Done: w.server.Done, Err: w.server.Err,
+		Stop: w.stop, Done: w.server.Done, Err: w.server.Err,
 	}
 }
 
@@ -129,12 +144,41 @@ func (w *web) requests() supervise.Component {
 	return supervise.Component{
 		Name: "requests", StartBudget: startBudget, StopBudget: quickBudget,
 		Start: func(context.Context) error { w.server.Open(); return nil },
-		Stop:  w.server.Drain,
+		Stop: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, requestPatience)
+			defer cancel()
+			w.left(w.server.Drain(ctx), "requests were still under way")
+			return nil
+		},
+	}
+}
+
+// endStreams waits for those who follow the telemetry, which has ended, to get the
+// last of it.
+func (w *web) endStreams(ctx context.Context) {
+	if w == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, streamPatience)
+	defer cancel()
+	w.left(w.server.EndStreams(ctx), "telemetry streams had not taken their last events")
+}
+
+func (w *web) stop(ctx context.Context) error {
+	cut, err := w.server.Stop(ctx)
+	w.left(cut, "connections were still busy")
+	return err
+}
+
+// left tells of clients who were not done: their matter, and no failure of the run.
+func (w *web) left(cut int, what string) {
+	if cut > 0 {
+		w.notice("%s and were cut (%d): their clients did not read or did not end in time", what, cut)
 	}
 }
 
 // probe reports everything that keeps the server from being started.
-func (f *webFlags) probe(r *supervise.Report) {
+func (f *webFlags) probe(data string, r *supervise.Report) {
 	err := f.readToken()
 	if err != nil {
 		r.FailWith("--http-token-file", err)
@@ -145,16 +189,35 @@ func (f *webFlags) probe(r *supervise.Report) {
 		}
 		return
 	}
-	for _, at := range f.listen {
-		if err := server.Probe(at, f.token != "" || err != nil); err != nil {
+	for _, err := range server.Probe(f.token != "" || err != nil, f.listen...) {
+		if err != nil {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
+		}
+	}
+	for _, at := range f.listen {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok && inside(data, path) {
+			r.FailWith("--http", usagef("--http: the socket %s is inside the data directory %s, which holds nothing but what esper keeps there; choose a directory of its own", path, data))
 		}
 	}
 }
 
+// inside reports whether a path is in a directory, which need not be there.
+func inside(dir, path string) bool {
+	if in, err := within(path, dir); err == nil && in {
+		return true
+	}
+	at, err := filepath.Abs(dir)
+	to, bad := filepath.Abs(path)
+	if err != nil || bad != nil {
+		return false // there is no working directory, which the other checks say
+	}
+	rel, err := filepath.Rel(at, to)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 // usageIfBad: an address that is taken is nobody's wrong usage.
 func usageIfBad(err error) error {
-	if sys := (*os.SyscallError)(nil); errors.As(err, &sys) || errors.Is(err, fs.ErrPermission) {
+	if sys := (*os.SyscallError)(nil); errors.As(err, &sys) || errors.Is(err, fs.ErrPermission) || errors.Is(err, server.ErrInUse) {
 		return err
 	}
 	return usageError{err}

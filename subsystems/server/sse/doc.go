@@ -10,7 +10,8 @@
 //
 // A cursor is the id of an event or the number of a record. The header
 // Last-Event-ID, which browsers send when they come back, is a cursor too and
-// wins over the parameter. Any other parameter is refused.
+// wins over the parameter. Any other parameter is refused, and so is a query that is
+// not well-formed. HEAD gets the header of the stream.
 //
 // # Response
 //
@@ -41,6 +42,7 @@
 // its lanes lose, or is cut off, by the rules of telemetry.Hub. The number of
 // clients is bounded.
 //
-// Refusals are problem documents (RFC 9457): 400 for a bad parameter, 405 for
-// another method, 503 with Retry-After when there is no room or the plane stops.
+// Refusals are problem documents (RFC 9457): 400 for a bad parameter, 404 for a cursor
+// past the end of the log, 405 for another method, 503 with Retry-After when there is
+// no room or the plane stops.
 package sse

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -59,14 +60,21 @@ func NewHandler(o Options) http.Handler {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, server.NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "the streams can only be read", "use GET"))
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, server.NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "the streams can only be read", "use GET, HEAD"))
 		return
 	}
 	q, bad := parse(r)
+	if bad == nil && q.after != nil {
+		bad = h.beyond(*q.after)
+	}
 	if bad != nil {
 		refuse(w, *bad)
+		return
+	}
+	if r.Method == http.MethodHead {
+		begin(w.Header())
 		return
 	}
 	select {
@@ -87,6 +95,31 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer sub.Close()
 	h.stream(w, r, sub)
+}
+
+// beyond refuses a cursor from past the end of the log. What is durable may not be
+// published yet, so the log itself is asked; one that cannot be read is told of in
+// the stream.
+func (h *handler) beyond(c telemetry.Cursor) *server.Problem {
+	last := h.Hub.Stats().Published
+	at := c.Critical
+	for _, p := range []telemetry.Position{c.High, c.Normal} {
+		if p.Compare(at) > 0 {
+			at = p
+		}
+	}
+	if at.Compare(telemetry.Position{Seq: last + 1}) <= 0 {
+		return nil
+	}
+	for r, err := range h.Log.Records(max(last, 1)) {
+		if err != nil || at.Compare(telemetry.Position{Seq: r.Seq + 1}) <= 0 {
+			return nil
+		}
+		last = max(last, r.Seq)
+	}
+	p := server.NewProblem(http.StatusNotFound, "unknown_cursor", (&telemetry.BeyondError{After: c, Last: last}).Error(), "come back without a cursor, or with one of this log")
+	p.Field = "after"
+	return &p
 }
 
 func (h *handler) subscribe(q query) (*telemetry.Subscription, error) {
@@ -149,15 +182,19 @@ func (o *writer) open() error {
 	if err := o.control.SetWriteDeadline(time.Now().Add(o.limit)); err != nil {
 		return err
 	}
-	header := o.w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store, no-transform")
-	header.Set("X-Accel-Buffering", "no") // a proxy must not collect events
-	header.Set("X-Content-Type-Options", "nosniff")
+	begin(o.w.Header())
 	o.w.WriteHeader(http.StatusOK)
 	o.buf = append(o.buf, "retry: "+retryMs+"\n\n"...)
 	_ = o.flush() // the next write finds out as well
 	return nil
+}
+
+// begin fills the header of a stream.
+func begin(header http.Header) {
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store, no-transform")
+	header.Set("X-Accel-Buffering", "no") // a proxy must not collect events
+	header.Set("X-Content-Type-Options", "nosniff")
 }
 
 // flush writes what was collected.
@@ -211,7 +248,10 @@ type query struct {
 
 // parse reads the parameters.
 func parse(r *http.Request) (q query, bad *server.Problem) {
-	values := r.URL.Query()
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, badParameter("query", "cannot be read: "+err.Error())
+	}
 	for name, all := range values {
 		if len(all) != 1 {
 			return q, badParameter(name, "is given more than once")

@@ -114,9 +114,17 @@ func (p *plane) connect(t *testing.T, query, lastID string) *client {
 	if got := resp.Header.Get("Cache-Control"); got != "no-store, no-transform" {
 		t.Errorf("cache control %q", got)
 	}
-	c := &client{t, bufio.NewScanner(resp.Body), cancel, resp.Body}
+	c := follow(t, resp)
+	c.cancel = cancel
+	return c
+}
+
+// follow reads the beginning of a stream.
+func follow(t *testing.T, resp *http.Response) *client {
+	t.Helper()
+	c := &client{t, bufio.NewScanner(resp.Body), func() {}, resp.Body}
 	c.lines.Buffer(nil, 1<<20)
-	t.Cleanup(c.close)
+	t.Cleanup(func() { c.close() })
 	if e, _ := c.next(); e.retry != "2000" {
 		t.Errorf("the stream begins with %+v", e)
 	}
@@ -337,14 +345,7 @@ func TestStuckClientIsDisconnected(t *testing.T) {
 func TestStreamEnds(t *testing.T) {
 	p := serve(t, telemetry.HubOptions{After: 1}, Options{})
 	p.info("r1")
-	c := p.connect(t, "?after=99", "")
-	if e, _ := c.next(); e.name != "failed" || e.id != "" || !strings.Contains(e.data, "another log") {
-		t.Errorf("a cursor from elsewhere: %+v", e)
-	}
-	if _, more := c.next(); more {
-		t.Error("the stream goes on")
-	}
-	c = p.connect(t, "", "")
+	c := p.connect(t, "?after=2", "")
 	p.hub.Close()
 	if e, _ := c.next(); e.name != "end" {
 		t.Errorf("at the end: %+v", e)
@@ -358,7 +359,11 @@ func TestRefusals(t *testing.T) {
 		status            int
 		want              server.Problem
 	}{
-		{"POST", "", "", 405, server.Problem{Kind: "method_not_allowed"}},
+		{"POST", "", "", 405, server.Problem{Kind: "method_not_allowed", Hint: "use GET, HEAD"}},
+		{"GET", "?stream=emergency;priority=HIGH", "", 400, server.Problem{Kind: "invalid_field", Field: "query"}},
+		{"GET", "?run=%zz", "", 400, server.Problem{Kind: "invalid_field", Field: "query"}},
+		{"GET", "?after=1", "", 404, server.Problem{Kind: "unknown_cursor", Field: "after"}},
+		{"GET", "", "0,99,0", 404, server.Problem{Kind: "unknown_cursor", Field: "after"}},
 		{"GET", "?stream=fast", "", 400, server.Problem{Kind: "invalid_field", Field: "stream"}},
 		{"GET", "?stream=unspecified", "", 400, server.Problem{Kind: "invalid_field", Field: "stream"}},
 		{"GET", "?priority=URGENT", "", 400, server.Problem{Kind: "invalid_field", Field: "priority"}},
@@ -413,6 +418,7 @@ func (p *plane) refused(t *testing.T, method, query, id string, status int, want
 		t.Fatal(err)
 	}
 	if resp.StatusCode != status || resp.Header.Get("Content-Type") != "application/problem+json" ||
+		strings.Contains(got.Detail, got.Hint) && got.Hint != "" || want.Hint != "" && got.Hint != want.Hint ||
 		got.Status != status || got.Kind != want.Kind || got.Field != want.Field || got.Detail == "" || got.Title == "" {
 		t.Errorf("%s %s: %s %+v", method, query, resp.Status, got)
 	}
@@ -432,4 +438,28 @@ func TestServerWithoutDeadlines(t *testing.T) {
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "no_deadlines") || h.Stats().Subscribers != 0 {
 		t.Errorf("%d %s, %+v", w.Code, w.Body, h.Stats())
 	}
+}
+
+// TestHead: what the mux and the refusal of other methods promise.
+func TestHead(t *testing.T) {
+	p := serve(t, telemetry.HubOptions{}, Options{})
+	resp, err := http.Head(p.server.URL + "/v1/telemetry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || p.hub.Stats().Subscribers != 0 {
+		t.Errorf("%s %v", resp.Status, resp.Header)
+	}
+}
+
+// TestDurableBeforePublished: a client may have read a record from the log that is
+// not published yet.
+func TestDurableBeforePublished(t *testing.T) {
+	p := serve(t, telemetry.HubOptions{After: 1}, Options{})
+	p.mu.Lock()
+	p.records = append(p.records, l.Record{Seq: 2, At: 2e9, Run: "r1", Events: []l.Event{l.RunEnded{Run: "r1"}}})
+	p.mu.Unlock()
+	p.connect(t, "?after=2", "")
+	p.refused(t, "GET", "?after=3", "", 404, server.Problem{Kind: "unknown_cursor", Field: "after"})
 }

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dial connects to a socket and sends a text.
+func dial(t *testing.T, socket, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestClientsAtTheEnd: whoever is connected when a run ends, reads or not, the run
+// succeeds and its summary is printed; who follows it is told of its end.
+func TestClientsAtTheEnd(t *testing.T) {
+	const ask = " HTTP/1.1\r\nHost: esper\r\n\r\n"
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	c := command(t, "run", "--steps", "3000", "--data", dir, "--http", "unix:"+socket)
+	var out strings.Builder
+	c.Stdout = &out
+	errs, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, told := "", make(chan string, 1)
+	for in, asked := bufio.NewScanner(errs), false; in.Scan(); {
+		said += in.Text() + "\n"
+		if asked || !strings.Contains(in.Text(), "/3000 ") {
+			continue
+		}
+		asked = true
+		dial(t, socket, "GET /v1/telemetry?after=0"+ask) // and never reads
+		dial(t, socket, "")
+		dial(t, socket, "GET /healthz"+ask)
+		go half(socket)
+		follower := dial(t, socket, "GET /v1/telemetry?priority=NORMAL"+ask)
+		go func() {
+			b, err := io.ReadAll(follower)
+			told <- fmt.Sprintf("%s %v", b, err)
+		}()
+	}
+	if code := exitOf(c.Wait()); code != exitOK {
+		t.Fatalf("exit %d\n%s", code, said)
+	}
+	if !strings.Contains(out.String(), "3000 steps") || !strings.Contains(said, "telemetry streams had not taken their last events and were cut (1)") {
+		t.Errorf("it prints\n%s\nand says\n%s", &out, said)
+	}
+	stream := <-told
+	ended, end := strings.Index(stream, `"tolaria.run.ended"`), strings.Index(stream, "event: end\n")
+	if ended < 0 || end < ended {
+		t.Errorf("the follower gets\n%s", stream[max(0, len(stream)-2000):])
+	}
+	if !closedInOrder(t, dir) {
+		t.Error("the log was not closed in order")
+	}
+}
+
+// half begins a request ten times a second until the socket has gone.
+func half(socket string) {
+	for {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			return
+		}
+		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost:"); err != nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+		defer c.Close()
+	}
+}
