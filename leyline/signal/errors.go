@@ -23,8 +23,8 @@ var (
 	ErrLevel = errors.New("the emergency signal has an unknown level")
 	// ErrMalformed: the page is not one that a writer publishes.
 	ErrMalformed = errors.New("the emergency signal is malformed")
-	// ErrFault: the file is no longer behind its mapping: it was cut short, or its
-	// disk failed.
+	// ErrFault: the file is no longer behind its mapping: it was cut short or
+	// removed, or its disk failed.
 	ErrFault = errors.New("the emergency signal has lost its file")
 	// ErrClosed: the reader or writer was closed.
 	ErrClosed = errors.New("the emergency signal is closed")

@@ -3,6 +3,7 @@ package signal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"time"
@@ -18,6 +19,22 @@ func Now() (time.Duration, error) {
 		return 0, fmt.Errorf("cannot read the monotonic clock: %w", err)
 	}
 	return time.Duration(t.Nano()), nil
+}
+
+// Check reports why OpenWriter would refuse the file at path, and changes nothing.
+// That there is none is no error, nor that a writer has it open.
+func Check(path string) error {
+	f, size, err := open(path, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if size != 0 && size != Size {
+		err = madeAnew(path, size)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // open opens the file at path, which is neither a link nor anything but a file.
@@ -39,6 +56,11 @@ func open(path string, flag int) (*os.File, int64, error) {
 // wrongSize tells of a file that is not as long as a page.
 func wrongSize(path string, size int64) error {
 	return fmt.Errorf("%w: %s has %d bytes; want %d", ErrFile, path, size, Size)
+}
+
+// madeAnew is wrongSize for who may write.
+func madeAnew(path string, size int64) error {
+	return fmt.Errorf("%w; remove it while nobody uses it, and it is made anew", wrongSize(path, size))
 }
 
 // mapping is a mapped page and the memory to give back.
@@ -77,8 +99,8 @@ func guarded(do func()) (err error) {
 		case interface {
 			error
 			Addr() uintptr
-		}:
-			err = fmt.Errorf("%w: %w", ErrFault, r)
+		}: // its text is about an address, which tells nobody anything
+			err = fmt.Errorf("%w: it was cut short, or its disk failed", ErrFault)
 		default:
 			panic(r)
 		}

@@ -179,8 +179,12 @@ func TestFilesThatAreNone(t *testing.T) {
 	for name, want := range map[string]error{
 		"short": signal.ErrFile, "long": signal.ErrFile, "folder": nil, "fifo": signal.ErrFile, "link": syscall.ELOOP,
 	} {
-		if _, err := signal.OpenWriter(at(name)); err == nil || want != nil && !errors.Is(err, want) {
+		_, err := signal.OpenWriter(at(name))
+		if err == nil || want != nil && !errors.Is(err, want) {
 			t.Errorf("a writer of %s: %v", name, err)
+		}
+		if found := signal.Check(at(name)); found == nil || found.Error() != err.Error() {
+			t.Errorf("the check of %s: %v, the writer says %v", name, found, err)
 		}
 	}
 	for name, want := range map[string]error{
@@ -190,6 +194,12 @@ func TestFilesThatAreNone(t *testing.T) {
 		if _, err := signal.Open(at(name)); !errors.Is(err, want) {
 			t.Errorf("a reader of %s: %v", name, err)
 		}
+	}
+	for _, name := range []string{"good", "empty", "missing"} {
+		check(t, signal.Check(at(name)))
+	}
+	if _, err := os.Stat(at("missing")); err == nil {
+		t.Error("a check makes a file")
 	}
 	if b, err := os.ReadFile(at("long")); err != nil || len(b) != 65 {
 		t.Errorf("the long file has %d bytes now, %v", len(b), err)
@@ -231,7 +241,7 @@ func TestWriterDied(t *testing.T) {
 func TestFileCutShort(t *testing.T) {
 	w, r, path := pair(t)
 	check(t, os.Truncate(path, 0))
-	if err := w.Set(leyline.EmergencyHalt, "x"); !errors.Is(err, signal.ErrFault) {
+	if err := w.Set(leyline.EmergencyHalt, "x"); !errors.Is(err, signal.ErrFault) || strings.Contains(err.Error(), "pointer") {
 		t.Errorf("Set: %v", err)
 	}
 	if _, err := r.Load(); !errors.Is(err, signal.ErrFault) {
@@ -241,6 +251,25 @@ func TestFileCutShort(t *testing.T) {
 	check(t, w.Set(leyline.EmergencyHalt, "back"))
 	if s, err := r.Load(); err != nil || s.Reason != "back" {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestNobodyFinds: the page is there, and nobody can open it.
+func TestNobodyFinds(t *testing.T) {
+	w, _, path := pair(t)
+	check(t, w.Set(leyline.EmergencyElevated, "x"))
+	for _, size := range []int64{10, 128} {
+		check(t, os.Truncate(path, size))
+		if _, _, err := w.Get(); !errors.Is(err, signal.ErrFault) {
+			t.Errorf("with %d bytes: %v", size, err)
+		}
+	}
+	check(t, os.Truncate(path, signal.Size))
+	_, _, err := w.Get()
+	check(t, err)
+	check(t, os.Remove(path))
+	if _, _, err := w.Get(); !errors.Is(err, signal.ErrFault) {
+		t.Errorf("removed: %v", err)
 	}
 }
 

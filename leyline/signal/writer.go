@@ -53,7 +53,7 @@ func (w *Writer) take(path string, size int64) error {
 		size = Size
 	}
 	if size != Size {
-		return fmt.Errorf("%w; remove it while nobody uses it, and it is made anew", wrongSize(path, size))
+		return madeAnew(path, size)
 	}
 	var err error
 	w.mapping, err = mapPage(w.file, unix.PROT_READ|unix.PROT_WRITE)
@@ -81,12 +81,30 @@ func (w *Writer) Set(level leyline.EmergencyLevel, reason string) error {
 func (w *Writer) Clear() error { return w.Set(leyline.EmergencyNotice, "") }
 
 // Get returns the level and the reason that are published; the level is unset if
-// none ever was. The errors are those of Reader.Load.
+// none ever was. The errors are those of Reader.Load, and ErrFault also when nobody
+// else can open the file any more, because it was removed or has another length.
 func (w *Writer) Get() (leyline.EmergencyLevel, string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s, err := w.mapping.load(1)
+	if err == nil {
+		err = w.findable()
+	}
 	return s.Level, s.Reason, err
+}
+
+// findable reports why a reader would not find what is published.
+func (w *Writer) findable() error {
+	var st unix.Stat_t
+	switch err := unix.Fstat(int(w.file.Fd()), &st); {
+	case err != nil:
+		return fmt.Errorf("cannot look at the file of the emergency signal: %w", err)
+	case st.Nlink == 0:
+		return fmt.Errorf("%w: it was removed", ErrFault)
+	case st.Size != Size:
+		return fmt.Errorf("%w: it has %d bytes; want %d", ErrFault, st.Size, Size)
+	}
+	return nil
 }
 
 // Close unmaps the file and lets another writer in; what is published stays. It

@@ -48,7 +48,8 @@
 // # How it is
 //
 // Health asks the loop itself, past the door, so it is answered while nothing is
-// accepted and while a write hangs; it says for how long that has.
+// accepted and while a write hangs; it says for how long that has. It reads the
+// emergency signal back: a level that nobody can see was not published.
 //
 // # If the disk fills
 //

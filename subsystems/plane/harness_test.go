@@ -74,19 +74,28 @@ type memSignal struct {
 	mu     sync.Mutex
 	level  leyline.EmergencyLevel
 	reason string
+	broken error // what Set says
 }
 
 func (s *memSignal) Set(l leyline.EmergencyLevel, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.level, s.reason = l, reason
-	return nil
+	if s.broken == nil {
+		s.level, s.reason = l, reason
+	}
+	return s.broken
 }
 
 func (s *memSignal) Get() (leyline.EmergencyLevel, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.level, s.reason, nil
+}
+
+func (s *memSignal) change(f func(*memSignal)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
 }
 
 // seeded is a deterministic io.Reader for test keys.

@@ -2,6 +2,7 @@ package plane
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -17,6 +18,8 @@ type Health struct {
 	RefusesRuns bool   // the disk is nearly full
 	DiskFree    uint64 // bytes free when that last changed
 	DiskMinFree uint64 // bytes, of log.min_free_mib
+
+	Signal error // why the emergency signal does not say what it was told; nil: it does
 
 	Worker               worker.Stats
 	Workers, WorkerQueue int // jobs that may run at once, and wait
@@ -42,11 +45,23 @@ func (l *loop) health() Health {
 	s, c := &l.state.Plane, l.plane.opts.Process
 	h := Health{
 		Durable: l.durable, Pending: len(l.flying) + len(l.pending),
-		RefusesRuns: s.RefusesRuns(), DiskFree: s.DiskFree, DiskMinFree: s.Config.Log.MinFree(),
+		Signal: l.signal(), RefusesRuns: s.RefusesRuns(), DiskFree: s.DiskFree, DiskMinFree: s.Config.Log.MinFree(),
 		Worker: l.plane.worker.Stats(), Workers: int(c.Workers), WorkerQueue: int(c.WorkerQueue),
 	}
 	if len(l.flying) > 0 {
 		h.Waiting = time.Since(l.flew)
 	}
 	return h
+}
+
+// signal reads back what was published.
+func (l *loop) signal() error {
+	if l.unsaid != nil {
+		return fmt.Errorf("%s was not published: %w", l.published, l.unsaid)
+	}
+	level, _, err := l.plane.opts.Signal.Get()
+	if err == nil && l.published.Validate() == nil && level != l.published {
+		err = fmt.Errorf("it says %s, and %s was published: someone else has written to it", level, l.published)
+	}
+	return err
 }

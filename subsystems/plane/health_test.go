@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/replay/workload"
 )
 
 // slow is a log whose writes wait for a signal.
@@ -112,5 +114,35 @@ func TestAdmitLeavesNoTrace(t *testing.T) {
 	}
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestHealthOfTheSignal: a level that could not be published, or that someone else
+// has overwritten, is told of.
+func TestHealthOfTheSignal(t *testing.T) {
+	gone := errors.New("the file has gone")
+	for _, c := range []struct {
+		broken error                  // while it trains
+		after  leyline.EmergencyLevel // written by someone else
+		want   string                 // "": nothing
+	}{
+		{nil, leyline.EmergencyNotice, ""},
+		{nil, leyline.EmergencyHalt, "L4_HALT, and L1_NOTICE was published: someone else has written to it"},
+		{gone, leyline.EmergencyNotice, "L1_NOTICE was not published: the file has gone"},
+	} {
+		b := newBench(t)
+		p := b.mustStart(b.newLog())
+		b.signal.change(func(s *memSignal) { s.broken = c.broken })
+		if _, err := b.train(t.Context(), p, 40, workload.Fault{Name: workload.FaultNaN, Step: 20}); err != nil {
+			t.Fatal(err)
+		}
+		b.signal.change(func(s *memSignal) { s.level = c.after })
+		h, err := p.Health(t.Context())
+		if err != nil || (h.Signal == nil) != (c.want == "") || c.want != "" && !strings.Contains(h.Signal.Error(), c.want) {
+			t.Errorf("%+v: %v, %v", c, h.Signal, err)
+		}
+		if err := p.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

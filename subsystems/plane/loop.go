@@ -26,20 +26,22 @@ type loop struct {
 	next    leyline.Seq // of the next record
 	durable leyline.Seq // last durable record
 
-	pending  []decided    // decided, not handed to the committer
-	flying   []decided    // handed to the committer
-	flew     time.Time    // when they were
-	commit   chan []Entry // to the committer
-	commits  chan error   // from the committer
-	chains   []*chain     // requests without a reply, in order
-	running  map[leyline.EffectID]*chain
-	views    []*request
-	polls    []*request
-	orders   map[leyline.RunID][]leyline.Directive // released directives
-	saver    *saver
-	later    []leyline.Input // completions of actions that are done at once
-	booted   bool            // plane.started is decided; until then nothing runs that decides
-	stopping bool
+	pending   []decided    // decided, not handed to the committer
+	flying    []decided    // handed to the committer
+	flew      time.Time    // when they were
+	commit    chan []Entry // to the committer
+	commits   chan error   // from the committer
+	chains    []*chain     // requests without a reply, in order
+	running   map[leyline.EffectID]*chain
+	views     []*request
+	polls     []*request
+	orders    map[leyline.RunID][]leyline.Directive // released directives
+	saver     *saver
+	later     []leyline.Input        // completions of actions that are done at once
+	published leyline.EmergencyLevel // that the signal was last told; unset: nothing yet
+	unsaid    error                  // why it could not be published; nil: it was
+	booted    bool                   // plane.started is decided; until then nothing runs that decides
+	stopping  bool
 }
 
 // decided is a record on its way to the disk, and the actions that wait for it.

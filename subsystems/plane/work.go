@@ -102,7 +102,9 @@ func (l *loop) act(f effect.Effect) {
 func (l *loop) publish(f effect.Effect) leyline.Input {
 	began := time.Now()
 	level := max(f.Level, highestBut(l.state, f.Run))
-	if err := l.plane.opts.Signal.Set(level, f.Reason.String()); err != nil {
+	l.unsaid = l.plane.opts.Signal.Set(level, f.Reason.String())
+	l.published = level
+	if err := l.unsaid; err != nil {
 		return leyline.EmergencyUndelivered{Effect: f.ID, Level: level, Reason: clip(err)}
 	}
 	return leyline.EmergencyDelivered{Effect: f.ID, Level: level, TookNs: uint64(time.Since(began))}

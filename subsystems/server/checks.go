@@ -31,8 +31,8 @@ func PlaneLive(get func() *plane.Plane) []Check {
 }
 
 // PlaneReady returns the checks of a plane that is to take work: "recovery" is
-// done, the "log" takes writes, the "disk" is not nearly full, the "worker" has
-// room. get returns nil until the plane has started.
+// done, the "log" takes writes, the "disk" is not nearly full, the emergency "signal"
+// says what it was told, the "worker" has room. get returns nil until the plane has started.
 func PlaneReady(get func() *plane.Plane) []Check {
 	on := func(judge func(plane.Health) error) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -56,6 +56,7 @@ func PlaneReady(get func() *plane.Plane) []Check {
 		}},
 		{"log", on(judgeLog)},
 		{"disk", on(judgeDisk)},
+		{"signal", on(func(h plane.Health) error { return h.Signal })},
 		{"worker", on(judgeWorker)},
 	}
 }

@@ -53,10 +53,12 @@ func (m memory) Leaf(s leyline.Seq) (leyline.Digest, error) {
 }
 
 // quiet is an emergency signal that nobody polls.
-type quiet struct{}
+type quiet struct{ broken *error }
 
-func (quiet) Set(leyline.EmergencyLevel, string) error     { return nil }
-func (quiet) Get() (leyline.EmergencyLevel, string, error) { return leyline.EmergencyNotice, "", nil }
+func (quiet) Set(leyline.EmergencyLevel, string) error { return nil }
+func (q quiet) Get() (leyline.EmergencyLevel, string, error) {
+	return leyline.EmergencyNotice, "", *q.broken
+}
 
 // zeros is an endless source of one key.
 type zeros byte
@@ -78,14 +80,14 @@ func key(t *testing.T, n byte) sign.Signer {
 }
 
 // newPlane starts a configured plane on a log in memory.
-func newPlane(t *testing.T, free uint64) (*plane.Plane, *memlog.Log) {
+func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, *memlog.Log) {
 	t.Helper()
 	admin := key(t, 1)
 	log := memlog.New(eventlog.Origin{Name: "esper-test", LogKey: key(t, 3).Public(), AdminKey: admin.Public()}, time.Now().UnixNano())
 	config := leyline.DefaultConfig()
 	p, err := plane.Start(t.Context(), plane.Options{
 		Log: memory{log}, Origin: "esper-test", AdminKey: admin.Public(), Boot: "boot", Build: leyline.Build{Version: "test"},
-		Signer: key(t, 2), Signal: quiet{}, Snapshots: t.TempDir(), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
+		Signer: key(t, 2), Signal: quiet{broken}, Snapshots: t.TempDir(), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
 		Free: func() (uint64, uint64, error) { return free, 1 << 40, nil },
 		Bootstrap: func(*projections.State) ([]leyline.Input, error) {
 			body, err := wire.EncodeConfig(config)
@@ -125,31 +127,34 @@ func TestPlaneChecks(t *testing.T) {
 			}
 		}
 	}
-	unknown := errUnknown.Error()
-	wants("before", found(t, nil), map[string]string{"recovery": "has not started yet", "log": unknown, "disk": unknown, "worker": unknown})
+	unknown, broken := errUnknown.Error(), error(nil)
+	wants("before", found(t, nil), map[string]string{"recovery": "has not started yet", "log": unknown, "disk": unknown, "signal": unknown, "worker": unknown})
 
-	p, _ := newPlane(t, 1<<30)
+	p, _ := newPlane(t, 1<<30, &broken)
 	wants("healthy", found(t, p), nil)
+	broken = errors.New("the file has gone")
+	wants("unheard", found(t, p), map[string]string{"signal": "the file has gone"})
+	broken = nil
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	stopping := leyline.ErrStopping.Error()
-	wants("after", found(t, p), map[string]string{"loop": stopping, "log": stopping, "disk": stopping, "worker": stopping})
+	wants("after", found(t, p), map[string]string{"loop": stopping, "log": stopping, "disk": stopping, "signal": stopping, "worker": stopping})
 
-	p, _ = newPlane(t, 1<<20)
+	p, _ = newPlane(t, 1<<20, &broken)
 	wants("full", found(t, p), map[string]string{"disk": "1048576 bytes were free when that was noticed, under the 268435456 of log.min_free_mib = 256"})
 	if err := p.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
-	p, log := newPlane(t, 1<<30)
+	p, log := newPlane(t, 1<<30, &broken)
 	log.Inject(memlog.Faults{FailAppendAt: log.Next(), Err: errors.New("input/output error")})
 	if _, err := p.Step(t.Context(), leyline.StepObserved{Run: "run-1", Step: 1}, 0); !errors.Is(err, leyline.ErrStorage) {
 		t.Fatalf("the log does not fail: %v", err)
 	}
 	<-p.Done()
 	poisoned := "input/output error"
-	wants("poisoned", found(t, p), map[string]string{"loop": poisoned, "log": poisoned, "disk": poisoned, "worker": poisoned})
+	wants("poisoned", found(t, p), map[string]string{"loop": poisoned, "log": poisoned, "disk": poisoned, "signal": poisoned, "worker": poisoned})
 }
 
 func TestJudges(t *testing.T) {

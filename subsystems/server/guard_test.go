@@ -54,6 +54,9 @@ func TestHosts(t *testing.T) {
 			continue
 		}
 		a.wants(t, 421, "unknown_host")
+		if !strings.Contains(a.doc.Hint, "--http-host") {
+			t.Errorf("the hint is %q", a.doc.Hint)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,5 +87,41 @@ func half(socket string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		defer c.Close()
+	}
+}
+
+// TestReadyWithoutItsSignal: a plane whose emergency nobody can see is not ready.
+func TestReadyWithoutItsSignal(t *testing.T) {
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	training(t, dir, socket, func() {
+		if err := os.Truncate(filepath.Join(dir, "signal"), 0); err != nil {
+			t.Fatal(err)
+		}
+		status, body, err := get(socket, "/readyz")
+		if err != nil || status != http.StatusServiceUnavailable {
+			t.Fatalf("%d %s %v", status, body, err)
+		}
+		if got := checks(t, body)["signal"]; got != "the emergency signal has lost its file: it was cut short, or its disk failed" {
+			t.Errorf("signal: %q", got)
+		}
+	})
+}
+
+// TestTakenSockets: an address that another process has is nobody's wrong usage,
+// whichever kind it is.
+func TestTakenSockets(t *testing.T) {
+	path := filepath.Join(shortDir(t), "s")
+	unix, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	for _, at := range []string{"unix:" + path, tcp.Addr().String()} {
+		esper(t, exitFailed, "run", "--data", filepath.Join(t.TempDir(), "data"), "--http", at)
 	}
 }

@@ -103,7 +103,7 @@ func TestReadyWhileItRuns(t *testing.T) {
 		if err != nil || status != http.StatusOK {
 			t.Fatalf("%d %s %v", status, body, err)
 		}
-		want := map[string]string{"loop": "", "recovery": "", "log": "", "disk": "", "worker": "", "telemetry": "", "components": ""}
+		want := map[string]string{"loop": "", "recovery": "", "log": "", "disk": "", "signal": "", "worker": "", "telemetry": "", "components": ""}
 		if d := cmp.Diff(want, checks(t, body)); d != "" {
 			t.Error(d)
 		}
