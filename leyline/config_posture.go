@@ -132,13 +132,14 @@ func defaultBreaker() BreakerConfig {
 	return BreakerConfig{Failures: 3, Open: 60_000, OpenSteps: 100, Successes: 2}
 }
 
-// The default capacities of the lanes of a subscriber of telemetry, and the
-// largest one, in packets.
+// The default capacities of the lanes of a subscriber of telemetry, the largest one,
+// and the highest cap of the emergency stream a minute, in packets.
 const (
 	DefaultQueueCritical = 1024
 	DefaultQueueHigh     = 4096
 	DefaultQueueNormal   = 8192
 	MaxLane              = 1 << 20
+	MaxEmergencyPerMin   = 1_000_000
 )
 
 // TelemetryConfig configures what happens to telemetry once it is computed.

@@ -69,12 +69,13 @@ var rules = map[string]rule{
 	"breaker.open_steps": atLeast(1),
 	"breaker.successes":  atLeast(1),
 
-	"telemetry.queue_critical":   whole(1, MaxLane),
-	"telemetry.queue_high":       whole(1, MaxLane),
-	"telemetry.queue_normal":     whole(1, MaxLane),
-	"telemetry.subscribers":      whole(1, 1024),
-	"telemetry.webhook_file":     {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
-	"telemetry.webhook_priority": {"HIGH or CRITICAL", brokenAlerts},
+	"telemetry.emergency_per_min": whole(0, MaxEmergencyPerMin),
+	"telemetry.queue_critical":    whole(1, MaxLane),
+	"telemetry.queue_high":        whole(1, MaxLane),
+	"telemetry.queue_normal":      whole(1, MaxLane),
+	"telemetry.subscribers":       whole(1, 1024),
+	"telemetry.webhook_file":      {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
+	"telemetry.webhook_priority":  {"HIGH or CRITICAL", brokenAlerts},
 }
 
 // relations hold between two settings.

@@ -14,7 +14,7 @@ import (
 const (
 	DefaultSubscribers = 64
 	MaxSubscribers     = 1024
-	MaxEmergencyPerMin = 1_000_000
+	MaxEmergencyPerMin = leyline.MaxEmergencyPerMin
 )
 
 // HubOptions configure a hub.

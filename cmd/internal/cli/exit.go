@@ -110,9 +110,9 @@ var classes = []struct {
 	{exitFailed, "no_checkpoint", target(errNoCheckpoint), ""},
 	{exitFailed, "earlier_log", target(errEarlier), ""},
 	{exitFailed, "not_covered", target(errUncovered), ""},
-	{exitLocked, "locked", target(datadir.ErrLocked), "wait for that process to end, or use another --data"},
-	{exitLocked, "locked", target(eventlog.ErrLocked), "wait for that process to end"},
-	{exitLocked, "locked", target(errInUse), "wait for that process to end"},
+	{exitLocked, kindLocked, target(datadir.ErrLocked), "wait for that process to end, or use another --data"},
+	{exitLocked, kindLocked, target(eventlog.ErrLocked), "wait for that process to end"},
+	{exitLocked, kindLocked, target(errInUse), "wait for that process to end"},
 	{exitLocked, "format_version", target(eventlog.ErrVersion), "use the version of esper that wrote it; nothing was changed"},
 	{exitStorage, "storage", target(leyline.ErrStorage), hintDisk},
 	{exitStorage, "storage", target(eventlog.ErrPoisoned), hintDisk},
@@ -129,6 +129,9 @@ var classes = []struct {
 	{exitFailed, "halted", as[*workload.Halted], "the summary ends with the command that explains it; the next `esper run` begins a new run"},
 	{exitInterrupted, "interrupted", target(context.Canceled), ""},
 }
+
+// kindLocked is the kind of what is open in another process.
+const kindLocked = "locked"
 
 const hintDisk = "make room or mend the disk, then start the same command again: nothing acknowledged is lost"
 
@@ -193,16 +196,19 @@ func describe(err error) failure {
 	return doc
 }
 
-// exitOfAll is the code that all errors have; where they differ it only says that
-// it failed.
+// exitOfAll is the code that all errors have. Where they differ it only says that it
+// failed, unless one is that the directory is locked: while it is, what else was found
+// may be the doing of whoever holds it, such as a port in use.
 func exitOfAll(errs []error) int {
 	code := exitFailed
 	for i, err := range errs {
-		switch c := describe(err).Exit; {
+		switch d := describe(err); {
+		case d.Kind == kindLocked:
+			return d.Exit
 		case i == 0:
-			code = c
-		case c != code:
-			return exitFailed
+			code = d.Exit
+		case d.Exit != code:
+			code = exitFailed
 		}
 	}
 	return code

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -89,9 +88,6 @@ type job struct {
 func (a *app) runWorkload(ctx context.Context, f runFlags) (err error) {
 	j := &job{app: a, flags: f}
 	if err := j.preflight(ctx); err != nil {
-		return err
-	}
-	if j.notify, err = newManager(os.Getenv, a.notice); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.notify.close()) }()

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -33,11 +36,27 @@ func newManager(env func(string) string, notice func(string, ...any)) (*manager,
 	}
 	m := &manager{to: to, notice: notice}
 	if pid := env("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
-		if us, err := strconv.ParseUint(env("WATCHDOG_USEC"), 10, 32); err == nil {
-			m.limit = time.Duration(us) * time.Microsecond
+		if m.limit, err = watchdogLimit(env("WATCHDOG_USEC")); err != nil {
+			return nil, errors.Join(err, to.Close())
 		}
 	}
 	return m, nil
+}
+
+// watchdogLimit reads how long a watchdog waits, in microseconds of 64 bits; 0: there
+// is none. What is longer than a time.Duration is as long as one.
+func watchdogLimit(usec string) (time.Duration, error) {
+	if usec == "" {
+		return 0, nil
+	}
+	us, err := strconv.ParseUint(usec, 10, 64)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("WATCHDOG_USEC is %q; want microseconds, 0 or more", usec)
+	case us > math.MaxInt64/uint64(time.Microsecond):
+		return math.MaxInt64, nil
+	}
+	return time.Duration(us) * time.Microsecond, nil
 }
 
 // status says in one line what happens.

@@ -30,6 +30,9 @@ func (j *job) preflight(ctx context.Context) error {
 			at = datadir.Examine(j.flags.data)
 			r.FailWith("--data", errors.Join(at.Usage, at.Held))
 			r.FailWith("--data", at.Disk)
+			for _, err := range at.Parts {
+				r.FailWith("--data", err)
+			}
 		}},
 		supervise.Check{Name: "log", Look: func(_ context.Context, r *supervise.Report) { r.FailWith("--data", at.Ends) }},
 		supervise.Check{Name: "keys", Look: func(_ context.Context, r *supervise.Report) {
@@ -47,12 +50,20 @@ func (j *job) preflight(ctx context.Context) error {
 		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
 		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readHook(r) }},
 		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
+		supervise.Check{Name: "service manager", Look: func(_ context.Context, r *supervise.Report) {
+			var err error
+			j.notify, err = newManager(os.Getenv, j.app.notice)
+			r.FailWith("NOTIFY_SOCKET", err)
+		}},
 		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(j.flags.data, r) }},
 	)
 	for _, w := range warnings {
 		j.app.notice("warning: %s", w)
 	}
-	return onlyMistakes(err)
+	if err != nil {
+		err = errors.Join(onlyMistakes(err), j.notify.close())
+	}
+	return err
 }
 
 // readHook reads the URL of the webhook.
@@ -106,6 +117,7 @@ func (j *job) readFlags(_ context.Context, r *supervise.Report) {
 		r.FailWith("--workload", usageError{err})
 	}
 	r.FailWith("--report", checkReport(j.flags.report, j.flags.data))
+	r.FailWith("--compare", j.canCompare())
 	switch {
 	case !j.flags.stepsSet:
 		j.flags.steps = uint64(j.spec.Steps)
@@ -120,10 +132,23 @@ func (j *job) readFlags(_ context.Context, r *supervise.Report) {
 		}
 		j.faults = append(j.faults, f)
 	}
-	if r.Failed() || !j.flags.stepsSet && datadir.HasLog(j.flags.data) { // an unfinished run may have another length
+	if j.flags.steps == 0 || !j.flags.stepsSet && datadir.HasLog(j.flags.data) { // an unfinished run may have another length
 		return
 	}
 	r.FailWith("--fault", j.inRange())
+}
+
+// canCompare refuses controls of a run that is served or managed: they are trained
+// when it has stopped, with nobody who answers any more.
+func (j *job) canCompare() error {
+	switch {
+	case !j.flags.compare:
+	case len(j.flags.web.listen) > 0:
+		return usagef("--compare trains further runs when this one and its HTTP server have stopped; use it without --http")
+	case os.Getenv("NOTIFY_SOCKET") != "":
+		return usagef("--compare trains further runs when this one has stopped, which a service manager with NOTIFY_SOCKET takes for a process that hangs; use it outside a service")
+	}
+	return nil
 }
 
 // readConfig reads the configuration, and what of the flags hangs on it.
@@ -160,6 +185,12 @@ func (j *job) tellFile(base leyline.ExecutionConfig) {
 
 // failConfig notes each mistake in a configuration by itself.
 func failConfig(r *supervise.Report, err error) {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range all.Unwrap() {
+			failConfig(r, err)
+		}
+		return
+	}
 	c := (*leyline.ConfigError)(nil)
 	if !errors.As(err, &c) {
 		r.FailWith("--config", err)

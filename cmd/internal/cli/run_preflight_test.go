@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // warned returns the warnings of one check.
@@ -67,7 +69,7 @@ func TestSpaceWarning(t *testing.T) {
 	}
 }
 
-// TestExitOfPreflight: several problems have their common code, or 1.
+// TestExitOfPreflight: several problems have their common code, or 1; a lock wins.
 func TestExitOfPreflight(t *testing.T) {
 	problems := func(errs ...error) error {
 		pre := &supervise.PreflightError{}
@@ -86,7 +88,10 @@ func TestExitOfPreflight(t *testing.T) {
 		{problems(locked), "locked", exitLocked},
 		{problems(usage, usage), "preflight", exitUsage},
 		{problems(keys, keys), "preflight", exitRefused},
-		{problems(usage, locked), "preflight", exitFailed},
+		{problems(usage, locked), "preflight", exitLocked},
+		{problems(locked, errors.New("odd"), usage), "preflight", exitLocked},
+		{problems(usage, keys, usage), "preflight", exitFailed},
+		{problems(usageIfBad(server.ErrInUse)), "failed", exitFailed},
 		{problems(errors.New("odd"), usage), "preflight", exitFailed},
 	} {
 		if got := describe(c.err); got.Kind != c.kind || got.Exit != c.exit {
@@ -107,6 +112,32 @@ func TestTokenOpensTheDoor(t *testing.T) {
 		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(t.TempDir(), r) }})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestLimitOfTheWatchdog: systemd counts in 64 bits; what is no number is a mistake.
+func TestLimitOfTheWatchdog(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"": 0, "0": 0, "20000": 20 * time.Millisecond, "4294967296": 4294967296 * time.Microsecond,
+		"18446744073709551615": math.MaxInt64, "9223372036854775": 9223372036854775 * time.Microsecond,
+		"18446744073709551616": -1, "20ms": -1, "-1": -1,
+	} {
+		got, err := watchdogLimit(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+// TestRoomForEverySubscriber: half of the connections of a listener may be streams.
+func TestRoomForEverySubscriber(t *testing.T) {
+	for subscribers, want := range map[uint32]int{1: server.DefaultMaxConnections, 128: 256, 129: 258, 1024: 2048} {
+		if got := connections(subscribers); got != want {
+			t.Errorf("%d subscribers: %d connections, want %d", subscribers, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -34,13 +35,13 @@ func (s *settings) setFlag(f *pflag.FlagSet) {
 func (s *settings) given() bool { return s.file != "" || len(s.set) > 0 }
 
 // load returns the effective configuration over a base, validated, or every
-// mistake in it as a *leyline.ConfigError. environ are NAME=VALUE pairs.
+// mistake in it as a *leyline.ConfigError, joined to why the file cannot be read.
+// environ are NAME=VALUE pairs.
 func (s *settings) load(base leyline.ExecutionConfig, environ []string) (leyline.ExecutionConfig, error) {
 	l := loader{config: base, origin: map[string]string{}}
+	var unread error
 	if s.file != "" {
-		if err := l.readFile(s.file); err != nil {
-			return base, err
-		}
+		unread = l.readFile(s.file)
 	}
 	for _, v := range environ {
 		l.variable(v)
@@ -49,7 +50,15 @@ func (s *settings) load(base leyline.ExecutionConfig, environ []string) (leyline
 		key, value, _ := strings.Cut(kv, "=")
 		l.assign(key, "--set "+kv, written(value))
 	}
-	return l.config, l.finish()
+	l.partial = unread != nil
+	switch err := l.finish(); {
+	case unread == nil:
+		return l.config, err
+	case err == nil:
+		return base, unread
+	default:
+		return base, errors.Join(unread, err)
+	}
 }
 
 // loader collects settings and mistakes.
@@ -57,6 +66,7 @@ type loader struct {
 	config   leyline.ExecutionConfig
 	origin   map[string]string // where a key was set last
 	problems []leyline.ConfigProblem
+	partial  bool // a file could not be read: what two settings are to each other is not known
 }
 
 func (l *loader) problem(key, where, reason, fix string) {
@@ -72,7 +82,7 @@ func (l *loader) finish() error {
 	}
 	if err, ok := l.config.Validate().(*leyline.ConfigError); ok {
 		for _, p := range err.Problems {
-			if bad[p.Key] {
+			if bad[p.Key] || l.partial && p.Other != "" {
 				continue
 			}
 			p.Reason = l.places(p) + p.Reason

@@ -36,6 +36,7 @@ const (
 	lockName      = "LOCK"
 	keysName      = "keys"
 	logName       = "log"
+	segmentsName  = "segments" // in the log
 	projectedName = "projections.db"
 	asidePrefix   = projectedName + ".damaged-"
 	snapshotsName = "snapshots"
@@ -187,8 +188,8 @@ func (d *Dir) Source() replay.Source { return source{d.log} }
 // Last returns the position of the last durable record.
 func (d *Dir) Last() leyline.Seq { return leyline.Seq(d.log.Next() - 1) }
 
-// Close closes everything, the log with its clean-shutdown marker. It may be
-// called twice.
+// Close closes everything, the log with its clean-shutdown marker. When the log is
+// poisoned the emergency signal is left at a halt. It may be called twice.
 func (d *Dir) Close() error {
 	var errs []error
 	if d.store != nil {
@@ -197,15 +198,24 @@ func (d *Dir) Close() error {
 	if d.kernels != nil {
 		errs = append(errs, d.kernels.Close())
 	}
+	if d.log != nil {
+		errs = append(errs, d.raise(d.log.Close()))
+	}
 	if d.Signal != nil {
 		errs = append(errs, d.Signal.Close())
-	}
-	if d.log != nil {
-		errs = append(errs, d.log.Close())
 	}
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())
 		d.lock = nil
 	}
 	return errors.Join(errs...)
+}
+
+// raise publishes what the plane, which has ended, would have published: storage
+// that failed at the log's last write.
+func (d *Dir) raise(err error) error {
+	if d.Signal == nil || !errors.Is(err, eventlog.ErrPoisoned) {
+		return err
+	}
+	return errors.Join(err, d.Signal.Set(leyline.EmergencyHalt, "storage failed"))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/signal"
 )
 
 // Examination is what can be told of a path before it is opened as a data
@@ -25,6 +26,7 @@ type Examination struct {
 	Usage error     // why nothing can be opened here at all; nil: it can
 	Held  error     // ErrLocked; nil: nobody has it open
 	Disk  error     // what its file system does not do; nil: all that is needed
+	Parts []error   // which parts of it cannot be written, or are something else
 	Ends  error     // what is wrong with the log or its end; nil: nothing, or it was not read
 	Keys  []error   // what is wrong with the keys
 	Last  time.Time // of the log's last record; zero when there is none, or it was not read
@@ -50,12 +52,39 @@ func Examine(path string) Examination {
 		err = probeDisk(place)
 	}
 	x.Disk = err
+	x.Parts = examineParts(path)
 	keys, errs := examineKeys(filepath.Join(path, keysName), x.Log)
 	x.Keys = errs
 	if x.Log && x.Held == nil {
 		x.readLog(keys)
 	}
 	return x
+}
+
+// examineParts looks at what Open and the run write to, as far as it is there: whether
+// folders can be written to, and whether the emergency signal is one.
+func examineParts(path string) []error {
+	var errs []error
+	for _, name := range []string{logName, filepath.Join(logName, segmentsName), snapshotsName, telemetryName} {
+		at := filepath.Join(path, name)
+		switch info, err := os.Stat(at); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case !info.IsDir():
+			errs = append(errs, fmt.Errorf("%w: %s is no folder", ErrForeign, at))
+			continue
+		}
+		if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
+			errs = append(errs, fmt.Errorf("%s cannot be written to: %w", at, err))
+		}
+	}
+	if err := signal.Check(filepath.Join(path, signalName)); err != nil {
+		errs = append(errs, err)
+	}
+	return errs
 }
 
 // readLog reads the end of the log, which also tells its format, and holds the keys

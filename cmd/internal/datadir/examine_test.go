@@ -4,15 +4,19 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	ossignal "os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/signal"
+	"github.com/esper-plane/esper/subsystems/plane"
 )
 
 // TestExamineChangesNothing: neither where there is nothing yet nor where there is a
@@ -150,5 +154,112 @@ func TestCheckExport(t *testing.T) {
 	bad := (*leyline.ConfigError)(nil)
 	if !errors.As(err, &bad) || len(bad.Problems) != 2 || bad.Problems[0].Key != "log.checkpoint_dir" || bad.Problems[1].Key != "log.checkpoint_command" {
 		t.Error(err)
+	}
+}
+
+// TestExamineParts: what the start or the run would trip over later is found before.
+func TestExamineParts(t *testing.T) {
+	for _, c := range []struct {
+		spoil func(path string) error
+		want  string // "": nothing is wrong
+	}{
+		{func(string) error { return nil }, ""},
+		{func(p string) error { return os.Truncate(filepath.Join(p, signalName), 0) }, ""},
+		{func(p string) error { return os.Truncate(filepath.Join(p, signalName), 10) }, "has 10 bytes; want 64; remove it"},
+		{func(p string) error { return os.Truncate(filepath.Join(p, signalName), 128) }, "has 128 bytes; want 64; remove it"},
+		{func(p string) error { return replace(filepath.Join(p, signalName), "") }, "is a directory"},
+		{func(p string) error { return replace(filepath.Join(p, signalName), filepath.Join(p, lockName)) }, "too many levels of symbolic links"},
+		{func(p string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(p, telemetryName)), os.WriteFile(filepath.Join(p, telemetryName), nil, 0o600))
+		}, "is no folder"},
+	} {
+		path := made(t, 1)
+		if err := c.spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		before := filesOf(t, path)
+		got := errors.Join(Examine(path).Parts...)
+		if (got == nil) != (c.want == "") || got != nil && !strings.Contains(got.Error(), c.want) {
+			t.Errorf("%v, want %q", got, c.want)
+		}
+		if d := cmp.Diff(before, filesOf(t, path)); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// replace puts a folder, or a link to something, in the place of a file.
+func replace(path, target string) error {
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	if target == "" {
+		return os.Mkdir(path, 0o700)
+	}
+	return os.Symlink(target, path)
+}
+
+// TestExamineReadOnlyParts: as root every folder can be written to, unless its file
+// system is mounted for reading only.
+func TestExamineReadOnlyParts(t *testing.T) {
+	path := made(t, 1)
+	for _, name := range []string{logName, snapshotsName} {
+		at := filepath.Join(path, name)
+		if os.Geteuid() != 0 {
+			if err := os.Chmod(at, 0o500); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(at, 0o700) })
+			continue
+		}
+		if err := errors.Join(unix.Mount(at, at, "", unix.MS_BIND, ""), unix.Mount("", at, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")); err != nil {
+			t.Skipf("a read-only folder cannot be had here: %v", err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(at, 0) })
+	}
+	if got := errors.Join(Examine(path).Parts...); got == nil || strings.Count(got.Error(), "cannot be written to") < 2 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestPoisonedAtTheEnd: the plane has ended when the log is closed, so a write that
+// fails then is told to other processes by the directory.
+func TestPoisonedAtTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	next := d.Log().Next()
+	if err := d.Log().Append(t.Context(), next, []plane.Entry{{Seq: next, At: leyline.Instant(time.Now().UnixNano()), Payload: []byte("x")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Signal.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	full(t, 64)
+	err := d.Close()
+	full(t, unix.RLIM_INFINITY)
+	if !errors.Is(err, eventlog.ErrPoisoned) {
+		t.Fatalf("the log is not poisoned: %v", err)
+	}
+	r, err := signal.Open(filepath.Join(path, signalName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if s, err := r.Load(); err != nil || s.Level != leyline.EmergencyHalt || s.Reason != "storage failed" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// full lets files grow to a number of bytes, as on a disk that has filled.
+func full(t *testing.T, most uint64) {
+	t.Helper()
+	ossignal.Ignore(unix.SIGXFSZ)
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
+	}
+	l.Cur = min(most, l.Max)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
 	}
 }

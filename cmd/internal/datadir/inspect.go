@@ -74,7 +74,7 @@ func inspectKeys(path string) error {
 // hasLog reports whether a log was ever committed here. What is wrong with it
 // is for package eventlog to say.
 func hasLog(path string) bool {
-	for _, name := range []string{"segments", "CLEAN", "durable"} {
+	for _, name := range []string{segmentsName, "CLEAN", "durable"} {
 		if _, err := os.Lstat(filepath.Join(path, logName, name)); err == nil {
 			return true
 		}
