@@ -1,14 +1,10 @@
 package server
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -133,97 +129,6 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestStopIsBounded: who does not read, does not finish a request or does not end is
-// cut, which is no error; who is idle is not waited for.
-func TestStopIsBounded(t *testing.T) {
-	inside, leave, wrote := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	s, err := New(options(
-		Route{Pattern: "GET /x", Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(inside); <-leave })},
-		Route{Pattern: "GET /flood", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { wrote <- flood(w) })},
-	))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.Open()
-	cut := make(chan error, 1)
-	go func() {
-		resp, err := http.Get(url(s, "/x"))
-		if err == nil {
-			resp.Body.Close()
-		}
-		cut <- err
-	}()
-	<-inside
-	resp, err := http.Get(url(s, "/flood"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:"} {
-		c, err := net.Dial("tcp", s.Addresses()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		io.WriteString(c, sent)
-	}
-	for s.open[0].count() < 4 {
-		time.Sleep(time.Millisecond)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if n, err := s.Stop(ctx); n != 2 || err != nil {
-		t.Errorf("stop: %d cut, %v", n, err)
-	}
-	if err := <-cut; err == nil {
-		t.Error("the request was answered")
-	}
-	if err := <-wrote; err == nil {
-		t.Error("everything was written")
-	}
-	close(leave)
-}
-
-// flood writes until that fails.
-func flood(w io.Writer) error {
-	for {
-		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
-			return err
-		}
-	}
-}
-
-// TestIdleConnectionsDoNotDelayAStop: neither one that has sent nothing, nor half a
-// request, nor one that has its answer.
-func TestIdleConnectionsDoNotDelayAStop(t *testing.T) {
-	s, err := New(options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
-		c, err := net.Dial("tcp", s.Addresses()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		io.WriteString(c, sent)
-	}
-	for s.open[0].count() < 3 {
-		time.Sleep(time.Millisecond)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // net/http alone waits 5 s for the first
-	defer cancel()
-	if n, err := s.Stop(ctx); n > 0 || err != nil || ctx.Err() != nil {
-		t.Errorf("stop: %d cut, %v, %v", n, err, ctx.Err())
-	}
-}
-
 // TestStreamsOutliveTheTimeouts of ordinary requests, but not a reader that does
 // not read.
 func TestStreamsOutliveTheTimeouts(t *testing.T) {
@@ -265,109 +170,6 @@ func TestStreamsOutliveTheTimeouts(t *testing.T) {
 	ask(t, "GET", url(s, "/own"), nil, nil)
 	if within := <-kept; within != 0 {
 		t.Errorf("each write of a handler with deadlines of its own gets %v", within)
-	}
-}
-
-// TestIdleConnectionsMakeWay: a listener that is full of peers who send nothing
-// answers the next one, and another listener does not notice.
-func TestIdleConnectionsMakeWay(t *testing.T) {
-	path := filepath.Join(socketDir(t), "s")
-	o := options()
-	o.Listen, o.MaxConnections = append(o.Listen, "unix:"+path), 2
-	o.HeaderTimeout, o.IdleTimeout = time.Hour, time.Hour
-	s := start(t, o)
-	var idle []net.Conn
-	for _, sent := range []string{"", "GET /healthz HTTP/1.1\r\nHost:", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", ""} {
-		c, err := net.Dial("tcp", s.Addresses()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		io.WriteString(c, sent)
-		idle = append(idle, c)
-	}
-	resp, err := overUnix(path).Get("http://esper/healthz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := read(t, resp); a.status != 200 {
-		t.Errorf("the socket: %d", a.status)
-	}
-	if a := ask(t, "GET", url(s, "/healthz"), nil, func(r *http.Request) { r.Close = true }); a.status != 200 {
-		t.Errorf("tcp: %d", a.status)
-	}
-	if _, err := io.ReadAll(idle[0]); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error(err)
-	}
-	if n := s.open[0].count(); n > 2 {
-		t.Errorf("%d connections are open", n)
-	}
-}
-
-// TestConnectionsAreBounded: where none is idle, one more waits until another is
-// done; streams leave room for probes.
-func TestConnectionsAreBounded(t *testing.T) {
-	inside, leave := make(chan struct{}, 2), make(chan struct{})
-	o := options(
-		Route{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		})},
-		Route{Pattern: "GET /slow", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { inside <- struct{}{}; <-leave })})
-	o.MaxConnections = 2
-	s := start(t, o)
-	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, "GET", url(s, "/events"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	events, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Body.Close()
-	ask(t, "GET", url(s, "/events"), nil, func(r *http.Request) { r.Close = true }).wants(t, 503, "too_many_streams")
-	answers := make(chan answered, 2)
-	for range 2 {
-		go func() {
-			a := answered{}
-			defer func() { answers <- a }()
-			a = ask(t, "GET", url(s, "/slow"), nil, func(r *http.Request) { r.Close = true })
-		}()
-	}
-	<-inside
-	select {
-	case <-inside:
-		t.Error("a third connection is served")
-	case <-time.After(50 * time.Millisecond):
-	}
-	cancel()
-	<-inside // the stream has gone
-	close(leave)
-	for range 2 {
-		if a := <-answers; a.status != 200 {
-			t.Errorf("%d %s", a.status, a.body)
-		}
-	}
-}
-
-// TestUnsentBodiesKeepNoConnection: a request that announces a body which nobody
-// reads is answered, and its connection is closed soon.
-func TestUnsentBodiesKeepNoConnection(t *testing.T) {
-	o := options()
-	o.ReadTimeout = time.Hour
-	s := start(t, o)
-	c, err := net.Dial("tcp", s.Addresses()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
-	if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
-		t.Errorf("%q, %v", b, err)
 	}
 }
 

@@ -194,6 +194,12 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
 		}
 	}
+	f.probePlaces(data, r)
+}
+
+// probePlaces refuses sockets in the data directory: one that is made there before
+// the log makes it look like somebody else's.
+func (f *webFlags) probePlaces(data string, r *supervise.Report) {
 	for _, at := range f.listen {
 		if path, ok := strings.CutPrefix(at, "unix:"); ok && inside(data, path) {
 			r.FailWith("--http", usagef("--http: the socket %s is inside the data directory %s, which holds nothing but what esper keeps there; choose a directory of its own", path, data))

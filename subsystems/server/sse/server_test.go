@@ -116,3 +116,27 @@ func TestEndIsBounded(t *testing.T) {
 		t.Errorf("%d streams are still there", cut)
 	}
 }
+
+// TestHead: what the mux and the refusal of other methods promise.
+func TestHead(t *testing.T) {
+	p := serve(t, telemetry.HubOptions{}, Options{})
+	resp, err := http.Head(p.server.URL + "/v1/telemetry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || p.hub.Stats().Subscribers != 0 {
+		t.Errorf("%s %v", resp.Status, resp.Header)
+	}
+}
+
+// TestDurableBeforePublished: a client may have read a record from the log that is
+// not published yet.
+func TestDurableBeforePublished(t *testing.T) {
+	p := serve(t, telemetry.HubOptions{After: 1}, Options{})
+	p.mu.Lock()
+	p.records = append(p.records, l.Record{Seq: 2, At: 2e9, Run: "r1", Events: []l.Event{l.RunEnded{Run: "r1"}}})
+	p.mu.Unlock()
+	p.connect(t, "?after=2", "")
+	p.refused(t, "GET", "?after=3", "", 404, server.Problem{Kind: "unknown_cursor", Field: "after"})
+}
