@@ -3,6 +3,7 @@ package sse
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,12 +64,16 @@ func open(t *testing.T, s *server.Server) *http.Response {
 func TestTheStreamOwnsItsDeadline(t *testing.T) {
 	p, s := behind(t, telemetry.HubOptions{Lanes: telemetry.Limits{Critical: 1 << 20}}, Options{Write: 50 * time.Millisecond})
 	open(t, s)
-	began := time.Now()
-	for p.hub.Stats().Subscribers > 0 {
-		p.critical("r1")
+	for range 1 << 16 { // more than the buffers of a connection hold
+		p.critical(l.RunID(strings.Repeat("r", 120)))
+	}
+	for began := time.Now(); p.hub.Stats().Subscribers > 0; time.Sleep(time.Millisecond) {
 		if time.Since(began) > server.DefaultWriteTimeout/2 {
 			t.Fatal("a client that does not read keeps its place")
 		}
+	}
+	if n := p.hub.Stats().Cut; n > 0 {
+		t.Error("the hub has cut it off: the test shows nothing")
 	}
 }
 
