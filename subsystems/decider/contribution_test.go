@@ -1,10 +1,12 @@
 package decider_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -179,6 +181,13 @@ func TestLockstepEmbargoCountsSteps(t *testing.T) {
 		t.Error("time ends the embargo of a lockstep run")
 	}
 	until := w.seed().UntilStep
+	w.at = w.at.Add(time.Millisecond)
+	e := one[leyline.CommandRejected](w, w.must(w.received(w.valid(leyline.SeedCommand{
+		Operation: leyline.OpGerminate, Seed: "seed-a", Blueprint: "bp-1", Mesh: []string{"trunk"},
+	}))))
+	if want := fmt.Sprintf("the slot is closed until step %d", until); e.Reason != leyline.RejectEmbargoed || e.Detail != want {
+		t.Errorf("germination during the embargo: %s, %q, want %q", e.Reason, e.Detail, want)
+	}
 	for w.run().Track.Step < until {
 		if w.seed().Stage != leyline.StageEmbargoed {
 			t.Fatalf("the slot is %s at step %d", w.seed().Stage, w.run().Track.Step)
@@ -187,6 +196,31 @@ func TestLockstepEmbargoCountsSteps(t *testing.T) {
 	}
 	if w.seed().Stage != leyline.StageDormant || w.gates()[len(w.gates())-1] != "G5_RESET passed" {
 		t.Errorf("after the embargo: %s, gates %v", w.seed().Stage, w.gates())
+	}
+}
+
+// TestNoEmbargo: a lockstep embargo of no steps, begun before the first, is over at
+// the next healthy step.
+func TestNoEmbargo(t *testing.T) {
+	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Kasmina.EmbargoSteps = 0 })
+	p := plan()
+	p.Lockstep = true
+	w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
+	for _, c := range []leyline.SeedCommand{
+		{Operation: leyline.OpGerminate, Seed: "seed-a", Blueprint: "bp-1", Mesh: []string{"trunk"}},
+		{Operation: leyline.OpCull, Seed: "seed-a"},
+	} {
+		if r := w.command(c); r != leyline.RejectNone {
+			t.Fatalf("%s is rejected as %s", c.Operation, r)
+		}
+		w.serve()
+	}
+	if s := w.seed(); s.Stage != leyline.StageEmbargoed || s.UntilStep != 0 {
+		t.Fatalf("the slot is %+v", s)
+	}
+	w.must(w.report())
+	if w.seed().Stage != leyline.StageDormant {
+		t.Errorf("the slot is %s", w.seed().Stage)
 	}
 }
 

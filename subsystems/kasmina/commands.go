@@ -122,11 +122,19 @@ func (d *dispatch) stage(want leyline.Stage) bool {
 	case d.seed.Stage == want:
 		return true
 	case d.seed.Stage == leyline.StageEmbargoed:
-		d.reject(leyline.RejectEmbargoed, fmt.Sprintf("the slot is closed until %s", d.seed.Until))
+		d.reject(leyline.RejectEmbargoed, "the slot is closed until "+reopens(d.seed))
 	default:
 		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, the operation starts from %s", d.seed.Stage, want))
 	}
 	return false
+}
+
+// reopens says when an embargo ends: at a time, or at a step of a lockstep run.
+func reopens(s *projections.Seed) string {
+	if s.Until == 0 {
+		return fmt.Sprintf("step %d", s.UntilStep)
+	}
+	return s.Until.String()
 }
 
 func (d *dispatch) id() leyline.RunID { return d.v.Command.Audience.Run }

@@ -30,12 +30,12 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 	release(t, run)
 }
 
-// release ends the embargoes that count steps.
+// release ends the embargoes that count steps: those that time does not end.
 func release(t *projections.Turn, run *projections.Run) {
 	slots := t.State.Kasmina.Run(run.ID)
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
-		if s.Stage == leyline.StageEmbargoed && s.UntilStep != 0 && run.Track.Step >= s.UntilStep {
+		if s.Stage == leyline.StageEmbargoed && s.Until == 0 && run.Track.Step >= s.UntilStep {
 			reset(t, run.ID, s)
 		}
 	}
