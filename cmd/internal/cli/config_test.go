@@ -161,6 +161,8 @@ func FuzzConfigFile(f *testing.F) {
 		}
 	}
 	f.Add([]byte("[tolaria]\n\"a\\nb\" = 1\n\"\" = 2\n[[x]]\n[x.\"y.z\"]\n"))
+	f.Add([]byte("\"\" = 1\n"))
+	f.Add([]byte("[[\"\"]]\nx = 1\n[a.\"\"]\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := loader{config: leyline.DefaultConfig(), origin: map[string]string{}}
 		if err := l.read("f", b); err != nil {

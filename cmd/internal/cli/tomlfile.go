@@ -84,8 +84,12 @@ func flatten(out map[string]any, prefix string, table map[string]any) {
 }
 
 // bare returns a name, in quotes unless it is one that a setting could have: a
-// quoted "a.b" is not b in section a, and no message repeats control characters.
+// quoted "a.b" is not b in section a, no message repeats control characters, and the
+// empty name can be seen.
 func bare(name string) string {
+	if name == "" {
+		return `""`
+	}
 	for _, c := range []byte(name) {
 		if c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return strconv.Quote(name)
