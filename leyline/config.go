@@ -24,22 +24,25 @@ type ExecutionConfig struct {
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
 type TolariaConfig struct {
-	Aggregation   Aggregation `toml:"aggregation" comment:"How task gradients are combined: pcgrad, sum or mean."`
-	PCGradMean    bool        `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
-	EWMAAlpha     float64     `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
-	SnapshotEvery uint32      `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
-	SnapshotKeep  uint32      `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
-	RollbackFast  Millis      `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
-	RollbackFull  Millis      `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
-	RollbackLimit uint32      `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
-	DivergeMode   RuleMode    `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
-	DivergeLoss   float64     `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
-	DivergeSigma  float64     `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
-	DivergeFactor float64     `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
-	DivergeSteps  uint32      `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more."`
-	DivergeWarmup uint32      `toml:"diverge_warmup" comment:"Healthy steps before the rule looks, 1 or more."`
-	Stall         Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
-	StallFactor   float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
+	Aggregation     Aggregation `toml:"aggregation" comment:"How task gradients are combined: pcgrad, sum or mean."`
+	PCGradMean      bool        `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
+	EWMAAlpha       float64     `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
+	SnapshotEvery   uint32      `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
+	SnapshotKeep    uint32      `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
+	RollbackFast    Millis      `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
+	RollbackFull    Millis      `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
+	RollbackLimit   uint32      `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
+	DivergeMode     RuleMode    `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
+	DivergeLoss     float64     `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
+	DivergeSigma    float64     `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
+	DivergeFactor   float64     `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
+	DivergeSteps    uint32      `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more; a collapsed step is one too."`
+	DivergeWarmup   uint32      `toml:"diverge_warmup" comment:"Healthy steps before a step can be anomalous, 1 or more."`
+	CollapseMode    RuleMode    `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
+	CollapseLearned float64     `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
+	CollapseBand    float64     `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
+	Stall           Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
+	StallFactor     float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
@@ -101,6 +104,7 @@ func DefaultConfig() ExecutionConfig {
 			SnapshotEvery: 50, SnapshotKeep: 4,
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
+			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
 			Stall: 10_000, StallFactor: 20,
 		},
 		Tamiyo: TamiyoConfig{

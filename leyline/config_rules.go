@@ -23,6 +23,8 @@ var rules = map[string]rule{
 	"tolaria.diverge_factor":   between(1, 1e9),
 	"tolaria.diverge_steps":    atLeast(1),
 	"tolaria.diverge_warmup":   atLeast(1),
+	"tolaria.collapse_learned": share(),
+	"tolaria.collapse_band":    share(),
 	"tolaria.stall_ms":         atLeast(1),
 	"tolaria.stall_factor":     between(1, 1e6),
 
@@ -157,6 +159,10 @@ func between(lo, hi float64) rule {
 
 // plain writes a number without an exponent.
 func plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+func share() rule {
+	return number("a number greater than 0 and less than 1", func(x float64) bool { return x > 0 && x < 1 })
+}
 
 func positive() rule {
 	return number("a finite number greater than 0", func(x float64) bool { return x > 0 && !math.IsInf(x, 1) })

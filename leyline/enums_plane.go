@@ -76,15 +76,16 @@ type healths struct{}
 
 func (healths) list() []string { return healthNames[:] }
 
-var healthNames = [...]string{"unspecified", "healthy", "non_finite", "suspect", "diverged"}
+var healthNames = [...]string{"unspecified", "healthy", "non_finite", "suspect", "diverged", "collapsed"}
 
 // The verdicts on a step.
 const (
 	HealthUnspecified Health = iota
 	HealthHealthy
 	HealthNonFinite // a loss or a gradient is NaN or infinite
-	HealthSuspect   // the loss is over its limit, not for long enough to act; training goes on, nothing is learned from the step
-	HealthDiverged  // the loss has been over its limit for tolaria.diverge_steps steps
+	HealthSuspect   // the loss is anomalous, not for long enough to act; training goes on, nothing is learned from the step
+	HealthDiverged  // the last of tolaria.diverge_steps anomalous losses in a row, over its limit
+	HealthCollapsed // the same, at the loss of guessing
 )
 
 // RollbackPhase is a phase of a rollback (DESIGN.md section 8).

@@ -71,8 +71,12 @@ type TrainingAssessed struct {
 	Confirms     []SnapshotID // snapshots that this healthy step proves good
 	FirstGood    RollbackID   // the rollback after which this is the first healthy step
 	Limit        float64      // loss above which this step is anomalous; 0 while the rule is off or warming up
+	Chance       float64      // loss of guessing, close to which this step is anomalous; 0 while the rule is off, warming up or the run has not learned yet
+	Anomaly      FaultReason  // what is anomalous: DIVERGED or COLLAPSED; NONE unless Suspect is set
 	Suspect      uint32       // anomalous steps in a row, this one included; with Health healthy they were only watched
 	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
+	RateEWMA     Moments      // of the samples per second of the whole step before
+	Samples      uint32       // in this step's batch
 	QuietBy      Instant      // after this without a further step the trainer is stalled
 }
 

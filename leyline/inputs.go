@@ -70,6 +70,7 @@ type RunOpened struct {
 	Framework  string // "go-gonum", "torch", ...
 	Posture    Posture
 	Tasks      []TaskID
+	Chance     []float64     // per task, the loss of a network that has learned nothing (ln of the classes for cross-entropy); empty: not known
 	Seeds      []SeedID      // slots in which seeds may germinate
 	Layers     []string      // host layers that can be grafted behind
 	Blueprints []BlueprintID // kinds of seed that fit this host; all of them are registered

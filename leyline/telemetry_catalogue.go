@@ -19,6 +19,7 @@ const (
 	UnitState       = "state"
 	UnitEnum        = "enum"
 	UnitLearnRate   = "lr"
+	UnitRate        = "per_second"
 	UnitBytes       = "bytes"
 	UnitGiB         = "gib"
 	UnitPercent     = "percent"
@@ -106,6 +107,7 @@ type RetiredName struct {
 // Settings that several rows share.
 const (
 	setDiverge  = "tolaria.diverge_mode tolaria.diverge_loss tolaria.diverge_sigma tolaria.diverge_factor tolaria.diverge_warmup"
+	setCollapse = "tolaria.collapse_mode tolaria.collapse_learned tolaria.collapse_band tolaria.diverge_warmup"
 	setStall    = "tolaria.stall_ms tolaria.stall_factor"
 	setRollback = "tolaria.rollback_fast_ms tolaria.rollback_full_ms"
 	setConflict = "tamiyo.conflict tamiyo.conflict_mode"

@@ -11,6 +11,7 @@ const (
 	MetricTrainingAccuracy     MetricName = "tolaria.training.accuracy"
 	MetricStepForwardMs        MetricName = "tolaria.training.forward_ms"
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
+	MetricThroughput           MetricName = "tolaria.training.samples_per_second"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
@@ -46,6 +47,7 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricTrainingAccuracy, UnitRatio, "run task", "Held-out accuracy of a task by its place in the plan, or of all tasks"),
 		gauge(MetricStepForwardMs, UnitMs, "run", "Forward and backward pass of the last step as the trainer measured it"),
 		gauge(MetricStepLatencyMs, UnitMs, "run", "The whole step before the last one as the trainer measured it"),
+		gauge(MetricThroughput, UnitRate, "run", "Running mean of the samples per second of whole steps").set("tolaria.ewma_alpha"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),

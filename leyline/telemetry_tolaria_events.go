@@ -8,6 +8,7 @@ const (
 	NameNonFinite          EventName = "tolaria.training.non_finite"
 	NameLossSuspect        EventName = "tolaria.training.loss_suspect"
 	NameDiverged           EventName = "tolaria.training.diverged"
+	NameCollapsed          EventName = "tolaria.training.collapsed"
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
 	NameTrainerReturned    EventName = "tolaria.trainer.returned"
 	NameSnapshotRefused    EventName = "tolaria.rollback.snapshot_refused"
@@ -43,8 +44,9 @@ func tolariaEvents() []EventInfo {
 		event(NameRunResumed, "run incarnation lineage snapshot_id step lost_step rollback_id", "A run goes on from its last snapshot after a stop", LevelWarning),
 		event(NameRunEnded, "run step outcome digest", "The trainer has closed a run", LevelInfo),
 		event(NameNonFinite, "run step value", "A loss or a gradient is not a finite number", LevelCritical),
-		event(NameLossSuspect, "run step value limit suspect_steps mode", "The loss is over its limit; INFO while the rule only watches", LevelInfo, LevelWarning).set(setDiverge),
+		event(NameLossSuspect, "run step reason value limit suspect_steps mode", "The loss is over its limit, or back at that of guessing; INFO while the rule only watches", LevelInfo, LevelWarning).set(setDiverge + " " + setCollapse),
 		event(NameDiverged, "run step value limit suspect_steps", "The loss has been over its limit for too long", LevelCritical).set(setDiverge + " tolaria.diverge_steps"),
+		event(NameCollapsed, "run step value limit suspect_steps", "The loss has been back at that of guessing, the limit, for too long", LevelCritical).set(setCollapse + " tolaria.diverge_steps"),
 		event(NameTrainerStalled, "run step age_ms", "The trainer is silent for longer than its steps take", LevelWarning).set(setStall),
 		event(NameTrainerReturned, "run step age_ms", "The trainer reports again after a silence", LevelInfo).set(setStall),
 		event(NameSnapshotRefused, "run step snapshot_id reason", "The bytes of a snapshot are not what the trainer said", LevelCritical),

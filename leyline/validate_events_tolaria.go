@@ -92,19 +92,24 @@ func (x TrainingAssessed) Validate() error {
 	needIDs(&c, "confirms", x.Confirms)
 	mayID(&c, "first_good", x.FirstGood)
 	notNegative(&c, "limit", x.Limit)
+	notNegative(&c, "chance", x.Chance)
 	x.row(&c)
 	x.StepEWMA.check(&c, "step_ewma", false)
+	x.RateEWMA.check(&c, "rate_ewma", false)
 	return c.result()
 }
 
 // row demands what tells a step after which training goes on from one that ends
 // it.
 func (x *TrainingAssessed) row(c *check) {
+	if x.Suspect > 0 {
+		oneOf(c, "anomaly", x.Anomaly, FaultDiverged, FaultCollapsed)
+	}
 	switch x.Health {
 	case HealthSuspect:
 		need(c, "suspect", x.Suspect > 0)
 		need(c, "quiet_by", x.QuietBy > 0)
-	case HealthDiverged:
+	case HealthDiverged, HealthCollapsed:
 		need(c, "suspect", x.Suspect > 0)
 	case HealthHealthy:
 		need(c, "quiet_by", x.QuietBy > 0)

@@ -57,6 +57,7 @@ func (x RunOpened) Validate() error {
 	need(&c, "tasks", len(x.Tasks) > 0)
 	bound(&c, "tasks", len(x.Tasks), MaxTasks)
 	distinct(&c, "tasks", x.Tasks)
+	x.chance(&c)
 	bound(&c, "seeds", len(x.Seeds), MaxSeeds)
 	distinct(&c, "seeds", x.Seeds)
 	bound(&c, "layers", len(x.Layers), MaxLayers)
@@ -75,6 +76,20 @@ func (x RunOpened) Validate() error {
 	}
 	c.leave()
 	return c.result()
+}
+
+// chance demands a loss of guessing for every task or for none.
+func (x *RunOpened) chance(c *check) {
+	if len(x.Chance) == 0 {
+		return
+	}
+	same(c, "chance", len(x.Chance), len(x.Tasks))
+	for i, l := range x.Chance {
+		c.element("chance", i)
+		finite(c, "", l)
+		need(c, "", l > 0)
+	}
+	c.leave()
 }
 
 // Validate implements Input.

@@ -9,7 +9,7 @@ func (r *Run) assess(m leyline.Meta, x leyline.TrainingAssessed) {
 		return
 	}
 	t := &r.Track
-	t.Step, t.Loss, t.StepEWMA = x.Step, x.Loss, x.StepEWMA
+	t.Step, t.Loss, t.StepEWMA, t.RateEWMA, t.Samples = x.Step, x.Loss, x.StepEWMA, x.RateEWMA, x.Samples
 	if x.Health == leyline.HealthSuspect {
 		if x.Suspect == 1 {
 			t.SuspectFrom, t.SuspectAt = x.Step, m.At

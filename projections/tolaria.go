@@ -47,6 +47,8 @@ type Track struct {
 	GradEWMA     leyline.Moments
 	ConflictEWMA leyline.Moments
 	StepEWMA     leyline.Moments // of the step time in nanoseconds
+	RateEWMA     leyline.Moments // of the samples per second
+	Samples      uint32          // in the last step's batch
 	Watched      uint32          // anomalous steps in a row while the rule is in shadow
 	Suspect      uint32          // anomalous steps in a row
 	SuspectFrom  leyline.Step    // the first of them

@@ -158,14 +158,23 @@ func trainingWords(x leyline.TrainingAssessed) string {
 	return s
 }
 
-// limitWords says that a loss is over its limit. A healthy step with such a loss
-// was judged in shadow mode.
+// limitWords says that a loss is anomalous. A healthy step with such a loss was
+// judged in shadow mode.
 func limitWords(x leyline.TrainingAssessed) string {
 	if x.Suspect == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" is over its limit %v, %d in a row%s", x.Limit, x.Suspect,
+	return fmt.Sprintf(" is %s, %d in a row%s", Anomaly(x), x.Suspect,
 		when(x.Health == leyline.HealthHealthy, " (only watched)", ""))
+}
+
+// Anomaly says in words what is anomalous in a step's loss; the step's Suspect is
+// not 0.
+func Anomaly(x leyline.TrainingAssessed) string {
+	if x.Anomaly == leyline.FaultCollapsed {
+		return fmt.Sprintf("back at that of guessing, %.4g", x.Chance)
+	}
+	return fmt.Sprintf("over its limit %.4g", x.Limit)
 }
 
 func policyWords(e leyline.Event) string {

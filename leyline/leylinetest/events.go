@@ -27,7 +27,7 @@ func planeEvents() []Case[leyline.Event] {
 }
 
 func runEvents() []Case[leyline.Event] {
-	const assessed = " confirms? confirms[0] first_good? limit? "
+	const assessed = " confirms? confirms[0] first_good? limit? chance? anomaly "
 	return []Case[leyline.Event]{
 		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
 		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?"+posture, nil),
@@ -37,18 +37,26 @@ func runEvents() []Case[leyline.Event] {
 		event("that failed", "run step? outcome digest?", func(x *leyline.RunEnded) { x.Outcome = leyline.OutcomeFailed }),
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
 		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
-		event[leyline.TrainingAssessed]("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
-			assessed+"suspect? step_ewma? quiet_by", nil),
-		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? quiet_by?",
-			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthNonFinite }),
-		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by",
-			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthSuspect }),
-		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by?",
-			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthDiverged }),
+		event("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
+			assessed+"suspect? step_ewma? rate_ewma? samples? quiet_by", diverging(leyline.HealthHealthy)),
+
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? quiet_by?",
+			diverging(leyline.HealthNonFinite)),
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by",
+			diverging(leyline.HealthSuspect)),
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by?",
+			diverging(leyline.HealthDiverged)),
+		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by?",
+			diverging(leyline.HealthCollapsed)),
 		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies", nil),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}
+}
+
+// diverging makes a step one of a row, with the health that the row has reached.
+func diverging(h leyline.Health) func(*leyline.TrainingAssessed) {
+	return func(x *leyline.TrainingAssessed) { x.Health, x.Anomaly = h, leyline.FaultDiverged }
 }
 
 func rollbackEvents() []Case[leyline.Event] {

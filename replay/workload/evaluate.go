@@ -72,6 +72,11 @@ const (
 	// FaultSpike multiplies the second trunk layer's weights by -1000: every
 	// unit saturates with the wrong sign, so losses jump and stay finite.
 	FaultSpike = "loss-spike"
+	// FaultCollapse saturates every unit of the second trunk layer by its bias and
+	// erases the heads: no row can be told from another and hardly any gradient
+	// reaches the trunk, as when every unit of a network has died. The loss is that
+	// of guessing.
+	FaultCollapse = "collapse"
 	// FaultLeak breaks the detach of every seed that is grafted now: the
 	// gradient at its input really reaches the host. It lasts until the seed is
 	// removed or a state is loaded; it is no part of the state.
@@ -79,8 +84,8 @@ const (
 )
 
 // Corrupt does real damage, for fault drills. An unknown kind is an error; so
-// is FaultLeak without a seed. The damage of FaultNaN and FaultSpike is undone
-// by Load.
+// is FaultLeak without a seed. The other damage is undone by
+// Load.
 func (n *Net) Corrupt(kind string) error {
 	_, second := n.trunk.over(n.trunk.value)
 	switch kind {
@@ -90,6 +95,8 @@ func (n *Net) Corrupt(kind string) error {
 		for i := range second.w.Data {
 			second.w.Data[i] *= -1000
 		}
+	case FaultCollapse:
+		n.saturate(second)
 	case FaultLeak:
 		if len(n.seeds) == 0 {
 			return fmt.Errorf("cannot corrupt: no seed is grafted that could leak")
@@ -98,7 +105,19 @@ func (n *Net) Corrupt(kind string) error {
 			s.leaky = true
 		}
 	default:
-		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultLeak)
+		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultCollapse, FaultLeak)
 	}
 	return nil
+}
+
+// saturate is the damage of FaultCollapse; second is the trunk's second layer.
+func (n *Net) saturate(second affine) {
+	clear(second.w.Data)
+	for i := range second.b {
+		second.b[i] = 30 // tanh is 1 to the last bit, its slope 0
+	}
+	for _, h := range n.heads {
+		clear(h.value)
+		clear(h.velocity)
+	}
 }

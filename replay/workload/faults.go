@@ -33,7 +33,7 @@ const (
 
 // FaultNames lists the faults that a run can be given.
 func FaultNames() []string {
-	return []string{FaultSpike, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay}
+	return []string{FaultSpike, FaultCollapse, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay}
 }
 
 // ErrNothingYet is what a lever says that finds nothing to take hold of. The
@@ -68,7 +68,7 @@ func (f Fault) check(steps leyline.Step, l Levers) error {
 	}
 	ready := true
 	switch f.Name {
-	case FaultSpike, FaultNaN:
+	case FaultSpike, FaultCollapse, FaultNaN:
 	case FaultStall:
 		ready = l.Stall > 0
 	case FaultKernel:

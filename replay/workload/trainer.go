@@ -159,6 +159,7 @@ func (t *trainer) plan() leyline.RunOpened {
 	}
 	for _, k := range t.data.Tasks {
 		in.Tasks = append(in.Tasks, leyline.TaskID(k.Name))
+		in.Chance = append(in.Chance, detmath.Log(float64(k.Classes))) // every class as likely as any other
 	}
 	for _, f := range t.opts.Faults {
 		in.Drills = append(in.Drills, leyline.Drill{Name: f.Name, Step: f.Step})

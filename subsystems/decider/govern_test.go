@@ -159,7 +159,7 @@ func TestShadowChangesNothing(t *testing.T) {
 		for _, r := range w.log {
 			for _, e := range r.Events {
 				if a, ok := e.(leyline.TrainingAssessed); ok {
-					a.Limit, a.Suspect = 0, 0
+					a.Limit, a.Suspect, a.Anomaly = 0, 0, leyline.FaultNone
 					e = a
 				}
 				if _, ok := e.(leyline.ConfigAdopted); !ok {

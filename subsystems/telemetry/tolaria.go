@@ -124,6 +124,9 @@ func (b *builder) assessed(x leyline.TrainingAssessed) {
 	}
 	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, run...)
 	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), run...)
+	if x.RateEWMA.N > 0 {
+		s.metric(leyline.MetricThroughput, x.RateEWMA.Mean, run...)
+	}
 	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, run...)
 }
 
@@ -132,17 +135,22 @@ func (b *builder) assessed(x leyline.TrainingAssessed) {
 func (s *section) anomaly(x leyline.TrainingAssessed) {
 	run, step, loss := text(keyRun, x.Run), whole(keyStep, x.Step), number(keyValue, x.Loss)
 	limit, row := number(keyLimit, x.Limit), whole(keySuspect, x.Suspect)
+	if x.Anomaly == leyline.FaultCollapsed {
+		limit = number(keyLimit, x.Chance)
+	}
 	switch {
 	case x.Health == leyline.HealthNonFinite:
 		s.event(leyline.NameNonFinite, leyline.LevelCritical, run, step, loss)
 	case x.Health == leyline.HealthDiverged:
 		s.event(leyline.NameDiverged, leyline.LevelCritical, run, step, loss, limit, row)
+	case x.Health == leyline.HealthCollapsed:
+		s.event(leyline.NameCollapsed, leyline.LevelCritical, run, step, loss, limit, row)
 	case x.Suspect > 0:
 		mode := leyline.RuleEnforce
 		if x.Health == leyline.HealthHealthy {
 			mode = leyline.RuleShadow
 		}
-		s.event(leyline.NameLossSuspect, either(mode == leyline.RuleEnforce, leyline.LevelWarning, leyline.LevelInfo), run, step, loss, limit, row, name(keyMode, mode))
+		s.event(leyline.NameLossSuspect, either(mode == leyline.RuleEnforce, leyline.LevelWarning, leyline.LevelInfo), run, step, name(keyReason, x.Anomaly), loss, limit, row, name(keyMode, mode))
 	}
 }
 

@@ -6,28 +6,54 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/detmath"
+	"github.com/esper-plane/esper/subsystems/tolaria/track"
 )
 
-// judge holds a healthy step's loss against its limit. An anomalous step stays
-// out of the running figures and proves no snapshot; when it is the last of
-// tolaria.diverge_steps in a row, training has diverged. In shadow mode the row
-// is counted and nothing else changes.
+// judge holds a healthy step's loss against its limit and against the loss of
+// guessing. An anomalous step stays out of the running figures and proves no
+// snapshot; when it is the last of tolaria.diverge_steps in a row, training has
+// diverged or collapsed. What a rule in shadow mode finds is counted and changes
+// nothing else.
 func judge(c *leyline.TolariaConfig, r *projections.Run, a *leyline.TrainingAssessed) {
-	a.Limit = limit(c, r.Track.LossEWMA)
-	if a.Limit == 0 || a.Loss <= a.Limit {
+	a.Limit, a.Chance = limit(c, r.Track.LossEWMA), chance(c, r)
+	why, mode := anomaly(c, a)
+	if why == leyline.FaultNone {
 		return
 	}
-	if c.DivergeMode != leyline.RuleEnforce {
+	a.Anomaly = why
+	if mode != leyline.RuleEnforce {
 		a.Suspect = r.Track.Watched + 1
 		return
 	}
 	a.Suspect = r.Track.Suspect + 1
 	a.Health = leyline.HealthSuspect
 	if a.Suspect >= c.DivergeSteps {
-		a.Health = leyline.HealthDiverged
+		a.Health = over[why]
 	}
 	t := &r.Track
 	a.LossEWMA, a.GradEWMA, a.ConflictEWMA, a.Confirms, a.FirstGood = t.LossEWMA, t.GradEWMA, t.ConflictEWMA, nil, ""
+}
+
+// over is the verdict on the last anomalous step of a row.
+var over = [...]leyline.Health{
+	leyline.FaultDiverged:  leyline.HealthDiverged,
+	leyline.FaultCollapsed: leyline.HealthCollapsed,
+}
+
+// anomaly says what is anomalous in a step and how far the rule that finds it may
+// go. A rule that acts goes before one that only watches.
+func anomaly(c *leyline.TolariaConfig, a *leyline.TrainingAssessed) (leyline.FaultReason, leyline.RuleMode) {
+	found, mode := leyline.FaultNone, leyline.RuleOff
+	if a.Limit > 0 && a.Loss > a.Limit {
+		found, mode = leyline.FaultDiverged, c.DivergeMode
+	}
+	if a.Chance > 0 && mode != leyline.RuleEnforce && math.Abs(a.Loss-a.Chance) < float64(c.CollapseBand*a.Chance) {
+		if found == leyline.FaultNone || c.CollapseMode == leyline.RuleEnforce {
+			found, mode = leyline.FaultCollapsed, c.CollapseMode
+		}
+	}
+	return found, mode
 }
 
 // limit is the loss above which a step is anomalous: the largest of an absolute
@@ -40,6 +66,21 @@ func limit(c *leyline.TolariaConfig, m leyline.Moments) float64 {
 	}
 	spread := m.Mean + float64(c.DivergeSigma*math.Sqrt(m.Var))
 	return math.Max(c.DivergeLoss, math.Max(spread, float64(c.DivergeFactor*m.Mean)))
+}
+
+// chance is the loss of guessing, mean over tasks, for a network that has learned
+// clearly better than that: close to it, it has collapsed (ibid.). It is 0 while
+// the rule is off, the run has not declared it, or too little was learned.
+func chance(c *leyline.TolariaConfig, r *projections.Run) float64 {
+	m := r.Track.LossEWMA
+	if c.CollapseMode == leyline.RuleOff || len(r.Plan.Chance) == 0 || m.N < uint64(c.DivergeWarmup) {
+		return 0
+	}
+	guess := detmath.Sum(r.Plan.Chance) / float64(len(r.Plan.Chance))
+	if track.EWMA(m).Unbiased(c.EWMAAlpha) < float64(c.CollapseLearned*guess) {
+		return guess
+	}
+	return 0
 }
 
 // longest keeps a silence that is expected within what an Instant can hold.

@@ -27,9 +27,9 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 		return
 	}
 	judge(c, r, &a)
-	if a.Health == leyline.HealthDiverged {
+	if a.Health == leyline.HealthDiverged || a.Health == leyline.HealthCollapsed {
 		t.Emit(a)
-		abandon(t, r, leyline.FaultDiverged, x.Step)
+		abandon(t, r, a.Anomaly, x.Step)
 		return
 	}
 	a.QuietBy = quietBy(t, r.Plan.Lockstep, a.StepEWMA)
@@ -41,7 +41,8 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 	t.Emit(leyline.TrainingAssessed{
 		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
-		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA, StepEWMA: r.Track.StepEWMA,
+		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
+		StepEWMA: r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
 	})
 	abandon(t, r, leyline.FaultNonFinite, x.Step)
 }
@@ -62,7 +63,7 @@ func abandon(t *projections.Turn, r *projections.Run, why leyline.FaultReason, a
 func bounded(a leyline.TrainingAssessed) bool {
 	return finite([]float64{
 		a.Loss, a.Delta, a.LossEWMA.Mean, a.LossEWMA.Var, a.GradEWMA.Mean, a.GradEWMA.Var, a.ConflictEWMA.Mean, a.ConflictEWMA.Var,
-		a.StepEWMA.Mean, a.StepEWMA.Var,
+		a.StepEWMA.Mean, a.StepEWMA.Var, a.RateEWMA.Mean, a.RateEWMA.Var,
 	})
 }
 
@@ -118,11 +119,14 @@ func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g a
 		LossEWMA:     next(c, r.Track.LossEWMA, loss),
 		GradEWMA:     next(c, r.Track.GradEWMA, math.Sqrt(aggregate.CombinedNormSq(g, w.Weights))),
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
-		StepEWMA:     r.Track.StepEWMA,
-		FirstGood:    r.AwaitGood,
+		StepEWMA:     r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
+		FirstGood: r.AwaitGood,
 	}
-	if x.PreviousNs > 0 {
-		e.StepEWMA = next(c, r.Track.StepEWMA, stepTime(t, r, x))
+	if ns := stepTime(t, r, x); ns > 0 {
+		e.StepEWMA = next(c, r.Track.StepEWMA, ns)
+		if r.Track.Samples > 0 { // of the step that took this long
+			e.RateEWMA = next(c, r.Track.RateEWMA, float64(float64(r.Track.Samples)*1e9)/ns)
+		}
 	}
 	if r.Track.LossEWMA.N > 0 {
 		e.Delta = loss - r.Track.LossEWMA.Mean

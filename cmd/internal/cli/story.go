@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay"
 )
 
 // story is what a log tells of one run: a pure fold over records, so that the
@@ -135,11 +136,11 @@ func (s *story) health(r leyline.Record, e leyline.Event) {
 	s.last = x.Step
 	switch {
 	case x.Suspect == 1 && x.Health == leyline.HealthHealthy:
-		s.beat(r, "loss %.4g is over its limit %.4g; the rule only watches", x.Loss, x.Limit)
+		s.beat(r, "loss %.4g is %s; the rule only watches", x.Loss, replay.Anomaly(x))
 	case x.Suspect == 1:
-		s.beat(r, "loss %.4g is over its limit %.4g: nothing is learned from the step", x.Loss, x.Limit)
+		s.beat(r, "loss %.4g is %s: nothing is learned from the step", x.Loss, replay.Anomaly(x))
 	case x.Suspect == 0 && s.suspect > 0 && x.Health == leyline.HealthHealthy && x.FirstGood == "":
-		s.beat(r, "loss is under its limit again after %d anomalous steps", s.suspect)
+		s.beat(r, "loss is normal again after %d anomalous steps", s.suspect)
 	}
 	s.suspect = x.Suspect
 }

@@ -37,6 +37,24 @@ func (e EWMA) Next(alpha, x float64) EWMA {
 	return EWMA{Mean: mean, Var: variance, N: e.N + 1}
 }
 
+// Unbiased returns the mean without the pull of its start at 0: the mean divided
+// by what the samples weigh in it together, 1 - (1-alpha)^N (Kingma and Ba, "Adam",
+// ICLR 2015, section 3). It is 0 before the first sample. alpha is the one that
+// Next was given; with one so small that 1-alpha is 1 the result is not finite.
+func (e EWMA) Unbiased(alpha float64) float64 {
+	if e.N == 0 {
+		return 0
+	}
+	rest := 1.0 // (1-alpha)^N by squaring
+	for n, square := e.N, 1-alpha; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			rest *= square
+		}
+		square *= square
+	}
+	return e.Mean / (1 - rest)
+}
+
 // Volatility returns the square root of the variance, in the unit of the
 // samples.
 func (e EWMA) Volatility() float64 { return math.Sqrt(e.Var) }
