@@ -12,6 +12,7 @@ type Answer struct {
 	Weights     []float64  // per task; empty when the gradients must not be applied
 	Seeds       []SeedView // every slot, in the order of RunOpened.Seeds; alphas are for the next step
 	Snapshot    bool       // a snapshot is due after this step
+	Profile     Step       // first step of the profile window in which the next step lies; 0: in none
 	Probes      []SeedID   // seeds whose contribution is to be measured after this step
 	Emergency   EmergencyLevel
 	Directives  []Directive

@@ -41,6 +41,8 @@ type TolariaConfig struct {
 	CollapseMode    RuleMode    `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
 	CollapseLearned float64     `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
 	CollapseBand    float64     `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
+	ProfileEvery    uint32      `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
+	ProfileSteps    uint32      `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
 	Stall           Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
 	StallFactor     float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
 }
@@ -105,7 +107,8 @@ func DefaultConfig() ExecutionConfig {
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
 			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
-			Stall: 10_000, StallFactor: 20,
+			ProfileSteps: 50,
+			Stall:        10_000, StallFactor: 20,
 		},
 		Tamiyo: TamiyoConfig{
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,

@@ -25,6 +25,7 @@ var rules = map[string]rule{
 	"tolaria.diverge_warmup":   atLeast(1),
 	"tolaria.collapse_learned": share(),
 	"tolaria.collapse_band":    share(),
+	"tolaria.profile_steps":    whole(1, MaxProfile),
 	"tolaria.stall_ms":         atLeast(1),
 	"tolaria.stall_factor":     between(1, 1e6),
 

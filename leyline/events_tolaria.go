@@ -77,6 +77,7 @@ type TrainingAssessed struct {
 	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
 	RateEWMA     Moments      // of the samples per second of the whole step before
 	Samples      uint32       // in this step's batch
+	Profiled     bool         // the step lies in a profile window
 	QuietBy      Instant      // after this without a further step the trainer is stalled
 }
 

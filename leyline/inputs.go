@@ -11,9 +11,10 @@ const (
 	MaxPath       = 512
 	MaxModules    = 512 // modules in a build fingerprint
 	MaxDrills     = 64
-	MaxBlueprints = 64   // kinds of seed that a run may grow
-	MaxSnapshots  = 4096 // registered at a time
-	MaxArguments  = 64   // of a configured command, the program included
+	MaxBlueprints = 64     // kinds of seed that a run may grow
+	MaxSnapshots  = 4096   // registered at a time
+	MaxProfile    = 10_000 // steps of a profile window
+	MaxArguments  = 64     // of a configured command, the program included
 )
 
 // PlaneStarted is the first input of every process that opens the log.

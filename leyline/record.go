@@ -54,7 +54,7 @@ var inputKindNames = [...]string{
 	"command.received", "command.acked", "kernel.ready", "kernel.failed",
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
-	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback",
+	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported",
 }
 
 // The kinds of input.
@@ -82,6 +82,7 @@ const (
 	InputPolicyFailed
 	InputDiskMeasured
 	InputCompileFallback
+	InputProfileReported
 )
 
 // EventKind names a kind of event.
@@ -105,7 +106,7 @@ var eventKindNames = [...]string{
 	"rollback.started", "rollback.advanced", "rollback.finished",
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
-	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
+	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 }
 
 // The kinds of event.
@@ -158,4 +159,5 @@ const (
 	EventDiskRecovered
 	EventCompileFellBack
 	EventBreakerMoved
+	EventProfileRecorded
 )

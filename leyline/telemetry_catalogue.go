@@ -108,6 +108,7 @@ type RetiredName struct {
 const (
 	setDiverge  = "tolaria.diverge_mode tolaria.diverge_loss tolaria.diverge_sigma tolaria.diverge_factor tolaria.diverge_warmup"
 	setCollapse = "tolaria.collapse_mode tolaria.collapse_learned tolaria.collapse_band tolaria.diverge_warmup"
+	setProfile  = "tolaria.profile_every tolaria.profile_steps"
 	setStall    = "tolaria.stall_ms tolaria.stall_factor"
 	setRollback = "tolaria.rollback_fast_ms tolaria.rollback_full_ms"
 	setConflict = "tamiyo.conflict tamiyo.conflict_mode"

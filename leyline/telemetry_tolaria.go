@@ -15,6 +15,9 @@ const (
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
+	MetricProfilerEnabled      MetricName = "tolaria.profiler.enabled"
+	MetricProfilerTraces       MetricName = "tolaria.profiler.traces_emitted_total"
+	MetricProfilerFailures     MetricName = "tolaria.profiler.traces_failed_total"
 	MetricConflicts            MetricName = "tolaria.grad_agg.conflicts"
 	MetricConflictRatio        MetricName = "tolaria.grad_agg.conflict_ratio"
 	MetricWeightsMean          MetricName = "tolaria.grad_agg.weights_mean"
@@ -51,6 +54,9 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
+		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the last step was to be in a profile").set(setProfile),
+		counter(MetricProfilerTraces, "run", "Profiles that were written").set(setProfile),
+		counter(MetricProfilerFailures, "run", "Profiles that could not be written").set(setProfile),
 		gauge(MetricConflicts, UnitCount, "run", "Pairs of tasks whose gradients pointed against each other in the last step"),
 		gauge(MetricConflictRatio, UnitRatio, "run", "Conflicting pairs of tasks over all pairs in the last step").set(setConflict),
 		gauge(MetricWeightsMean, UnitRatio, "run", "Mean of the weights that the last step's task gradients were given"),
@@ -86,9 +92,6 @@ const (
 	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
 	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
 	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
-	MetricProfilerEnabled    MetricName = "tolaria.profiler.enabled"
-	MetricProfilerTraces     MetricName = "tolaria.profiler.traces_emitted_total"
-	MetricProfilerFailures   MetricName = "tolaria.profiler.traces_failed_total"
 	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
 	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
 	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
@@ -121,9 +124,6 @@ func tolariaReserved() []MetricInfo {
 		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
 		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy is on"),
-		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the trainer records a profile"),
-		counter(MetricProfilerTraces, "run", "Profiles that were written"),
-		counter(MetricProfilerFailures, "run", "Profiles that could not be written"),
 		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
 		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
 		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),

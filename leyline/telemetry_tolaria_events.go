@@ -9,6 +9,7 @@ const (
 	NameLossSuspect        EventName = "tolaria.training.loss_suspect"
 	NameDiverged           EventName = "tolaria.training.diverged"
 	NameCollapsed          EventName = "tolaria.training.collapsed"
+	NameProfilerFailed     EventName = "tolaria.profiler.export_failed"
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
 	NameTrainerReturned    EventName = "tolaria.trainer.returned"
 	NameSnapshotRefused    EventName = "tolaria.rollback.snapshot_refused"
@@ -33,7 +34,6 @@ const (
 	NameLatencyHigh          EventName = "latency_high"
 	NameSeedShareJump        EventName = "seed_share_jump"
 	NameSeedConflictHigh     EventName = "seed_conflict_high"
-	NameProfilerFailed       EventName = "tolaria.profiler.export_failed"
 	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
 )
 
@@ -47,6 +47,7 @@ func tolariaEvents() []EventInfo {
 		event(NameLossSuspect, "run step reason value limit suspect_steps mode", "The loss is over its limit, or back at that of guessing; INFO while the rule only watches", LevelInfo, LevelWarning).set(setDiverge + " " + setCollapse),
 		event(NameDiverged, "run step value limit suspect_steps", "The loss has been over its limit for too long", LevelCritical).set(setDiverge + " tolaria.diverge_steps"),
 		event(NameCollapsed, "run step value limit suspect_steps", "The loss has been back at that of guessing, the limit, for too long", LevelCritical).set(setCollapse + " tolaria.diverge_steps"),
+		event(NameProfilerFailed, "run step to reason", "The profile of the steps from one to another could not be written", LevelWarning).set(setProfile),
 		event(NameTrainerStalled, "run step age_ms", "The trainer is silent for longer than its steps take", LevelWarning).set(setStall),
 		event(NameTrainerReturned, "run step age_ms", "The trainer reports again after a silence", LevelInfo).set(setStall),
 		event(NameSnapshotRefused, "run step snapshot_id reason", "The bytes of a snapshot are not what the trainer said", LevelCritical),
@@ -68,7 +69,6 @@ func tolariaEvents() []EventInfo {
 		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedShareJump, "run seed_id value limit", "A seed's share of the gradient has changed abruptly", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedConflictHigh, "run seed_id value limit", "A seed's gradient conflicts too often", LevelWarning).reserved(SubsystemTolaria),
-		event(NameProfilerFailed, "run epoch reason", "A profile could not be written", LevelWarning).reserved(SubsystemTolaria),
 		event(NameDispatchTimeout, "request_id level reason", "The emergency signal was not published in time", LevelCritical).reserved(SubsystemTolaria),
 	}
 }

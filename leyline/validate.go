@@ -39,6 +39,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case CompileFallback:
 		return x.Run
+	case ProfileReported:
+		return x.Run
 	}
 	return ""
 }

@@ -68,6 +68,8 @@ func inWords(in leyline.Input) string {
 		s += ", " + answerWords(x)
 	case leyline.PolicyFailed:
 		s += fmt.Sprintf(", question %s: %s", x.Request, x.Outcome)
+	case leyline.ProfileReported:
+		s += fmt.Sprintf(", steps %d to %d: %s", x.First, x.Last, x.Outcome)
 	case leyline.CompileFallback:
 		s += fmt.Sprintf(", step %d, %s", x.Step, codeOf(x.Seed))
 	case leyline.DiskMeasured:
@@ -139,6 +141,11 @@ func runWords(e leyline.Event) string {
 		return trainingWords(x)
 	case leyline.EpochAssessed:
 		return fmt.Sprintf("epoch %d at step %d: losses %v, accuracies %v", x.Epoch, x.Step, x.Losses, x.Accuracies)
+	case leyline.ProfileRecorded:
+		if x.Outcome == leyline.OutcomeOK {
+			return fmt.Sprintf("the profile of steps %d to %d is in %s, %d bytes", x.First, x.Last, x.File, x.Bytes)
+		}
+		return because(fmt.Sprintf("the profile of steps %d to %d could not be written", x.First, x.Last), x.Reason)
 	case leyline.TrainerStalled:
 		return fmt.Sprintf("nothing was heard of the trainer for %s; its last step was %d", took(x.AgeNs), x.Step)
 	case leyline.TrainerReturned:

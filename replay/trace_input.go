@@ -81,6 +81,8 @@ func trainerFigures(r leyline.Record) []Figure {
 			fig("without", "losses %s, accuracies %s", list(x.LossesAt0), list(x.AccuracyAt0)),
 			fig("measured", "over %d samples in %s", x.Samples, took(x.TookNs)),
 		}
+	case leyline.ProfileReported:
+		return problem([]Figure{fig("trace", "%q, %d bytes, written in %s", x.File, x.Bytes, took(x.TookNs))}, x.Reason)
 	case leyline.SnapshotTaken:
 		return problem([]Figure{
 			fig("snapshot", "step %d, %s, %d bytes, written in %s", x.Step, x.Tier, x.Bytes, took(x.WriteNs)),

@@ -38,21 +38,26 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
 		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
 		event("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
-			assessed+"suspect? step_ewma? rate_ewma? samples? quiet_by", diverging(leyline.HealthHealthy)),
+			assessed+"suspect? step_ewma? rate_ewma? samples? profiled? quiet_by", diverging(leyline.HealthHealthy)),
 
-		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? quiet_by?",
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? profiled? quiet_by?",
 			diverging(leyline.HealthNonFinite)),
-		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by",
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by",
 			diverging(leyline.HealthSuspect)),
-		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by?",
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by?",
 			diverging(leyline.HealthDiverged)),
-		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? quiet_by?",
+		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by?",
 			diverging(leyline.HealthCollapsed)),
 		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies", nil),
+		event("that was written", "run first last file bytes outcome reason? took_ns?", written),
+		event("that could not be written", "run first last file? bytes? outcome reason took_ns?",
+			func(x *leyline.ProfileRecorded) { x.Outcome = leyline.OutcomeFailed }),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}
 }
+
+func written(x *leyline.ProfileRecorded) { x.Outcome = leyline.OutcomeOK }
 
 // diverging makes a step one of a row, with the health that the row has reached.
 func diverging(h leyline.Health) func(*leyline.TrainingAssessed) {

@@ -65,6 +65,10 @@ func Inputs() []Case[leyline.Input] {
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
 		input[leyline.CompileFallback]("", "run incarnation step? seed? stage reason", nil),
+		input("that was written", "run incarnation first last file bytes outcome reason? took_ns?",
+			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeOK }),
+		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
+			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 	}
 }
 

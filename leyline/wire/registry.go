@@ -81,6 +81,7 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputPolicyFailed:         {input[leyline.PolicyFailed]()},
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
+	leyline.InputProfileReported:      {input[leyline.ProfileReported]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -133,4 +134,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventDiskRecovered:        {event[leyline.DiskRecovered]()},
 	leyline.EventCompileFellBack:      {event[leyline.CompileFellBack]()},
 	leyline.EventBreakerMoved:         {event[leyline.BreakerMoved]()},
+	leyline.EventProfileRecorded:      {event[leyline.ProfileRecorded]()},
 }

@@ -24,6 +24,8 @@ type Plane interface {
 	Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error)
 	// Ack reports what became of a command.
 	Ack(ctx context.Context, in leyline.CommandAcked, after leyline.Seq) (leyline.Answer, error)
+	// Profiled reports the trace of a profile window, or that there is none.
+	Profiled(ctx context.Context, in leyline.ProfileReported, after leyline.Seq) (leyline.Answer, error)
 	// Rollback reports the restoring of a snapshot.
 	Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error)
 	// Directives waits until there is a directive after the cursor.

@@ -57,6 +57,11 @@ func average(xs []float64) float64 { return detmath.Sum(xs) / float64(len(xs)) }
 
 // finish evaluates the net and closes the run.
 func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
+	if t.trace.window != 0 {
+		if err := t.reportProfile(ctx); err != nil {
+			return Result{}, err
+		}
+	}
 	with, err := t.net.Evaluate(t.data.HeldOut)
 	if err != nil {
 		return Result{}, err

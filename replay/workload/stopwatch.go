@@ -45,6 +45,10 @@ func (s *stopwatch) Ack(ctx context.Context, in leyline.CommandAcked, after leyl
 	return clock(s, func() (leyline.Answer, error) { return s.plane.Ack(ctx, in, after) })
 }
 
+func (s *stopwatch) Profiled(ctx context.Context, in leyline.ProfileReported, after leyline.Seq) (leyline.Answer, error) {
+	return clock(s, func() (leyline.Answer, error) { return s.plane.Profiled(ctx, in, after) })
+}
+
 func (s *stopwatch) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {
 	return clock(s, func() (leyline.Answer, error) { return s.plane.Rollback(ctx, in, after) })
 }

@@ -34,6 +34,7 @@ type Options struct {
 	Faults      []Fault        // injected on purpose, once each
 	Resume      bool           // the plane knows the run already
 	SnapshotDir string         // files of this run are written there
+	TraceDir    string         // profiles of this run are written there; empty: none can be
 	Kernels     fs.FS          // kernel files by name
 	Levers      Levers         // what some faults need
 	Observe     func(Progress) // called after every healthy step; may be nil
@@ -101,6 +102,7 @@ type trainer struct {
 	last     time.Duration // the previous step
 	waited   time.Duration // of that, for the plane's answer
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
+	trace    tracer
 	result   Result
 }
 
@@ -131,7 +133,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, trace: tracer{dir: o.TraceDir}}
 	c := o.Workload.Net
 	c.Seed = o.Seed
 	if t.net, err = NewNet(data, c); err != nil {
@@ -203,23 +205,31 @@ func (t *trainer) open(ctx context.Context) error {
 // what the plane asked for. It restores a snapshot instead when that is what
 // the plane waits for.
 func (t *trainer) once(ctx context.Context, s leyline.Step) error {
+	if err := t.profile(ctx, s); err != nil {
+		return err
+	}
 	began := time.Now()
+	defer t.trace.span("step", s)()
 	if len(t.restores) > 0 {
 		return t.recover(ctx, began)
 	}
 	if err := t.inject(ctx, s); err != nil {
 		return err
 	}
+	end := t.trace.span("forward and backward", s)
 	pass, err := t.net.Step(t.batches.Batch(uint64(s)))
 	if err != nil {
 		return err
 	}
+	end()
 	in := t.observed(s, pass, time.Since(began))
 	asked := time.Now()
+	end = t.trace.span("plane", s)
 	a, err := t.plane.Step(ctx, in, t.answer.Cursor)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
+	end()
 	t.waited = time.Since(asked)
 	if err := t.hear(a); err != nil {
 		return err
@@ -227,9 +237,11 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	if len(a.Weights) == 0 || len(t.restores) > 0 {
 		return t.recover(ctx, began)
 	}
+	end = t.trace.span("update", s)
 	if err := t.net.Apply(pass, a.Weights); err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
+	end()
 	t.step = s
 	t.good()
 	if err := t.afterStep(ctx, a); err != nil {

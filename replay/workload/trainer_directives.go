@@ -100,6 +100,7 @@ func (t *trainer) recover(ctx context.Context, began time.Time) error {
 // restore loads a snapshot and reports it. It returns false when the plane did
 // not accept the result and further orders will follow.
 func (t *trainer) restore(ctx context.Context, began time.Time, o *leyline.RestoreOrder) (bool, error) {
+	defer t.trace.span("restore", o.From.Step)()
 	start := time.Now()
 	b, digest, err := readSnapshot(t.opts.SnapshotDir, o.From)
 	if err == nil {

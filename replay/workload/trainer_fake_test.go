@@ -47,6 +47,7 @@ type fakePlane struct {
 
 	probes    []leyline.SeedID // named by every answer to a step
 	mute      bool             // answers carry no weights
+	windows   leyline.Step     // profile windows of 3 steps begin at every so many; 0: none
 	forgetful bool             // every answer carries every directive of this life again
 }
 
@@ -111,6 +112,9 @@ func (p *fakePlane) answer(in leyline.Input, after leyline.Seq) leyline.Answer {
 	}
 	a.Incarnation, a.Lineage, a.Step = p.now.incarnation, p.now.lineage, p.now.step
 	a.Seeds, a.Cursor = []leyline.SeedView{p.now.seed}, p.seq
+	if p.windows > 0 && p.now.step%p.windows < 3 {
+		a.Profile = p.now.step - p.now.step%p.windows + 1
+	}
 	for _, d := range p.orders {
 		if p.forgetful || d.ID.Seq > after {
 			a.Directives = append(a.Directives, d)
@@ -265,6 +269,13 @@ func (p *fakePlane) Ack(ctx context.Context, in leyline.CommandAcked, after leyl
 		p.t.Errorf("command %s was not waiting for an answer", in.Command)
 	}
 	delete(p.asked, in.Command)
+	return p.answer(in, after), nil
+}
+
+func (p *fakePlane) Profiled(ctx context.Context, in leyline.ProfileReported, after leyline.Seq) (leyline.Answer, error) {
+	if err := p.accept(ctx, in, in.Incarnation); err != nil {
+		return leyline.Answer{}, err
+	}
 	return p.answer(in, after), nil
 }
 

@@ -16,20 +16,23 @@ import (
 func (t *trainer) afterStep(ctx context.Context, a leyline.Answer) error {
 	epoch := uint64(t.step)%t.batches.PerEpoch() == 0
 	for _, x := range []struct {
-		due bool
-		do  func(context.Context) error
+		name string
+		due  bool
+		do   func(context.Context) error
 	}{
-		{true, t.carryOut},
-		{len(a.Probes) > 0, func(ctx context.Context) error { return t.probe(ctx, a.Probes) }}, {len(a.Probes) > 0, t.carryOut},
-		{epoch, t.epoch}, {epoch, t.carryOut},
-		{a.Snapshot, t.snapshot}, {a.Snapshot, t.carryOut},
+		{"commands", true, t.carryOut},
+		{"probe", len(a.Probes) > 0, func(ctx context.Context) error { return t.probe(ctx, a.Probes) }}, {"commands", len(a.Probes) > 0, t.carryOut},
+		{"evaluate", epoch, t.epoch}, {"commands", epoch, t.carryOut},
+		{"snapshot", a.Snapshot, t.snapshot}, {"commands", a.Snapshot, t.carryOut},
 	} {
 		if !x.due {
 			continue
 		}
+		end := t.trace.span(x.name, t.step)
 		if err := x.do(ctx); err != nil {
 			return err
 		}
+		end()
 		if len(t.restores) > 0 {
 			return nil
 		}

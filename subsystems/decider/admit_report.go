@@ -66,6 +66,8 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 		return guard.Open(f, x.Run)
 	case leyline.KernelFailed:
 		return guard.Open(f, x.Run)
+	case leyline.ProfileReported:
+		return life(f, x.Run, x.Incarnation) // also after a rollback to before its steps
 	case leyline.CompileFallback:
 		return first(life(f, x.Run, x.Incarnation), guard.Upto(f, x.Step)) // also while a rollback is under way
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/tolaria"
 )
 
 // request is one call from outside. Exactly one of in, view and poll is set.
@@ -157,6 +158,7 @@ func (l *loop) view(id leyline.RunID) leyline.Answer {
 	}
 	a := leyline.Answer{
 		Run: id, Incarnation: r.Incarnation, Step: r.Track.Step, Lineage: r.Lineage, Emergency: r.Emergency,
+		Profile: tolaria.ProfileWindow(&l.state.Plane.Config.Tolaria, r.Track.Step+1),
 	}
 	for _, s := range l.state.Kasmina.Run(id).Seeds {
 		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha})

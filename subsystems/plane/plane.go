@@ -176,6 +176,11 @@ func (p *Plane) Fallback(ctx context.Context, in leyline.CompileFallback, after 
 	return p.report(ctx, in, after)
 }
 
+// Profiled reports the trace of a profile window, or that there is none.
+func (p *Plane) Profiled(ctx context.Context, in leyline.ProfileReported, after leyline.Seq) (leyline.Answer, error) {
+	return p.report(ctx, in, after)
+}
+
 // Rollback reports the trainer's phase of a rollback, COMMIT. PREPARE is the
 // plane's own check of the bytes and is refused here.
 func (p *Plane) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {

@@ -50,6 +50,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventDiskRecovered:        leyline.SubsystemPlane,
 	leyline.EventCompileFellBack:      leyline.SubsystemKasmina,
 	leyline.EventBreakerMoved:         leyline.SubsystemKasmina,
+	leyline.EventProfileRecorded:      leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

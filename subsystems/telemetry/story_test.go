@@ -94,6 +94,15 @@ var trainingStory = []scene{
 	{"an epoch", "r1", l.EpochObserved{Run: "r1", Step: 3, Epoch: 1}, []l.Event{
 		l.EpochAssessed{Run: "r1", Step: 3, Epoch: 1, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.75}},
 	}},
+	{"a step that is profiled", "r1", l.StepObserved{Run: "r1", Step: 4}, []l.Event{
+		l.TrainingAssessed{Run: "r1", Step: 4, Health: l.HealthHealthy, Loss: 1, LossEWMA: l.Moments{Mean: 1.25, Var: 0.04, N: 3}, Profiled: true},
+	}},
+	{"the profile is written", "r1", l.ProfileReported{Run: "r1"}, []l.Event{
+		l.ProfileRecorded{Run: "r1", First: 1, Last: 4, File: "r1-1-1.trace.json", Bytes: 4096, Outcome: l.OutcomeOK},
+	}},
+	{"the next cannot be", "r1", l.ProfileReported{Run: "r1"}, []l.Event{
+		l.ProfileRecorded{Run: "r1", First: 5, Last: 9, Outcome: l.OutcomeFailed, Reason: "no space left on device"},
+	}},
 	{"the run ends", "r1", l.RunClosed{Run: "r1", Step: 300, Outcome: l.OutcomeOK}, []l.Event{
 		l.RunEnded{Run: "r1", Step: 300, Outcome: l.OutcomeOK, Digest: l.Digest{0xab}},
 	}},

@@ -63,6 +63,8 @@ func (b *builder) training(e leyline.Event) {
 		b.assessed(x)
 	case leyline.EpochAssessed:
 		b.epoch(x)
+	case leyline.ProfileRecorded:
+		b.profiled(x)
 	}
 }
 
@@ -115,6 +117,7 @@ func (b *builder) assessed(x leyline.TrainingAssessed) {
 	run := []leyline.Attr{text(keyRun, x.Run)}
 	s.metric(leyline.MetricTrainingStep, float64(x.Step), run...)
 	s.metric(leyline.MetricTrainingLoss, x.Loss, run...)
+	s.metric(leyline.MetricProfilerEnabled, truth(x.Profiled), run...)
 	if x.Limit > 0 {
 		s.metric(leyline.MetricTrainingLossLimit, x.Limit, run...)
 	}
@@ -128,6 +131,17 @@ func (b *builder) assessed(x leyline.TrainingAssessed) {
 		s.metric(leyline.MetricThroughput, x.RateEWMA.Mean, run...)
 	}
 	b.at(leyline.SubsystemTamiyo, x.Run).metric(leyline.MetricTamiyoLossDelta, x.Delta, run...)
+}
+
+// profiled reports what became of a profile.
+func (b *builder) profiled(x leyline.ProfileRecorded) {
+	s, run := b.at(leyline.SubsystemTolaria, x.Run), text(keyRun, x.Run)
+	if x.Outcome == leyline.OutcomeOK {
+		s.count(leyline.MetricProfilerTraces, run)
+		return
+	}
+	s.count(leyline.MetricProfilerFailures, run)
+	s.event(leyline.NameProfilerFailed, leyline.LevelWarning, run, whole(keyStep, x.First), whole(keyTo, x.Last), text(keyReason, x.Reason))
 }
 
 // anomaly reports a step whose numbers are not finite or whose loss is over its

@@ -23,6 +23,8 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		snapshot(t, x)
 	case leyline.RollbackReported:
 		report(t, x)
+	case leyline.ProfileReported:
+		t.Emit(x.Recorded())
 	case leyline.TimerFired:
 		switch x.Timer {
 		case leyline.TimerRollback:

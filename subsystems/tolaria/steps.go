@@ -120,7 +120,7 @@ func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g a
 		GradEWMA:     next(c, r.Track.GradEWMA, math.Sqrt(aggregate.CombinedNormSq(g, w.Weights))),
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
 		StepEWMA:     r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
-		FirstGood: r.AwaitGood,
+		FirstGood: r.AwaitGood, Profiled: ProfileWindow(c, x.Step) != 0,
 	}
 	if ns := stepTime(t, r, x); ns > 0 {
 		e.StepEWMA = next(c, r.Track.StepEWMA, ns)

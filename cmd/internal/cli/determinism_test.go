@@ -127,7 +127,7 @@ func private(f reflect.StructField, kind leyline.EventKind) bool {
 		reflect.TypeFor[leyline.EffectID](), reflect.TypeFor[leyline.CommandID](), reflect.TypeFor[leyline.RollbackID]():
 		return true
 	}
-	if f.Name == "StepEWMA" {
+	if f.Name == "StepEWMA" || f.Name == "RateEWMA" {
 		return true // of durations
 	}
 	if f.Name == "Cause" && kind == leyline.EventSeedMoved {

@@ -44,6 +44,7 @@ const (
 	kernelsName   = "kernels"
 	controlsName  = "controls"
 	telemetryName = "telemetry"
+	tracesName    = "traces"
 )
 
 // Options says how a data directory is opened. Rand, Now and Logger are
@@ -155,6 +156,10 @@ func (d *Dir) path(name string) string { return filepath.Join(d.Path, name) }
 
 // Snapshots returns the directory that holds one directory per run.
 func (d *Dir) Snapshots() string { return d.path(snapshotsName) }
+
+// Traces returns where trainers write the profiles of a run, each run in a
+// directory of its own.
+func (d *Dir) Traces() string { return d.path(tracesName) }
 
 // ControlsPath returns where the runs that a run is compared with have their own
 // data directories.
