@@ -43,6 +43,11 @@ type TolariaConfig struct {
 	CollapseBand    float64     `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
 	ProfileEvery    uint32      `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
 	ProfileSteps    uint32      `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
+	Attribution     Attribution `toml:"attribution" comment:"How the host's gradient is attributed to seeds, for the record: off, uniform or reported."`
+	SeedLayers      uint32      `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
+	SeedShareJump   float64     `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
+	SeedConflict    float64     `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`
+	SeedCompact     bool        `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
 	Stall           Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
 	StallFactor     float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
 }
@@ -107,8 +112,8 @@ func DefaultConfig() ExecutionConfig {
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
 			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
-			ProfileSteps: 50,
-			Stall:        10_000, StallFactor: 20,
+			ProfileSteps: 50, Attribution: AttributionUniform, SeedShareJump: 0.3, SeedConflict: 0.5,
+			Stall: 10_000, StallFactor: 20,
 		},
 		Tamiyo: TamiyoConfig{
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,

@@ -13,7 +13,7 @@ import (
 // its members. A whole number, a text or a list without one may be anything that
 // its type holds.
 var rules = map[string]rule{
-	"tolaria.ewma_alpha":       number("a number greater than 0, 1 or less", func(x float64) bool { return x > 0 && x <= 1 }),
+	"tolaria.ewma_alpha":       level(),
 	"tolaria.snapshot_every":   atLeast(1),
 	"tolaria.snapshot_keep":    whole(2, MaxSnapshots/2),
 	"tolaria.rollback_fast_ms": atLeast(1),
@@ -26,6 +26,9 @@ var rules = map[string]rule{
 	"tolaria.collapse_learned": share(),
 	"tolaria.collapse_band":    share(),
 	"tolaria.profile_steps":    whole(1, MaxProfile),
+	"tolaria.seed_layers":      whole(0, MaxSeedLayers),
+	"tolaria.seed_share_jump":  level(),
+	"tolaria.seed_conflict":    level(),
 	"tolaria.stall_ms":         atLeast(1),
 	"tolaria.stall_factor":     between(1, 1e6),
 
@@ -160,6 +163,10 @@ func between(lo, hi float64) rule {
 
 // plain writes a number without an exponent.
 func plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+func level() rule {
+	return number("a number greater than 0, 1 or less", func(x float64) bool { return x > 0 && x <= 1 })
+}
 
 func share() rule {
 	return number("a number greater than 0 and less than 1", func(x float64) bool { return x > 0 && x < 1 })

@@ -77,6 +77,7 @@ type TrainingAssessed struct {
 	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
 	RateEWMA     Moments      // of the samples per second of the whole step before
 	Samples      uint32       // in this step's batch
+	Tally        Tally        // of the epoch so far, this step included when it is healthy
 	Profiled     bool         // the step lies in a profile window
 	QuietBy      Instant      // after this without a further step the trainer is stalled
 }
@@ -88,6 +89,7 @@ type EpochAssessed struct {
 	Epoch      uint32
 	Losses     []float64 // per task
 	Accuracies []float64 // per task, [0,1]
+	Shares     Shares    // of host and seeds in the gradients of the epoch
 }
 
 // SnapshotRegistered admits a snapshot whose bytes the plane has read and

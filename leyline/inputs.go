@@ -102,18 +102,19 @@ type RunClosed struct {
 // StepObserved is what the trainer saw in one step, before it updates any
 // parameter.
 type StepObserved struct {
-	Run         RunID
-	Incarnation Incarnation
-	Step        Step
-	Losses      []float64 // per task, in the order of RunOpened.Tasks
-	Gram        []float64 // k*k inner products of the task gradients, row-major
-	Seed        uint64    // seeds this step's random choices
-	Samples     uint32    // in the batch
-	LearnRate   float64
-	Seeds       []SeedObserved // every grafted seed, in slot order
-	ForwardNs   uint64         // forward and backward pass, measured
-	PreviousNs  uint64         // the whole previous step, measured
-	Metrics     TrainingMetrics
+	Run          RunID
+	Incarnation  Incarnation
+	Step         Step
+	Losses       []float64 // per task, in the order of RunOpened.Tasks
+	Gram         []float64 // k*k inner products of the task gradients, row-major
+	Seed         uint64    // seeds this step's random choices
+	Samples      uint32    // in the batch
+	Microbatches uint32    // whose gradients were added up in this step; 0: not told
+	LearnRate    float64
+	Seeds        []SeedObserved // every grafted seed, in slot order
+	ForwardNs    uint64         // forward and backward pass, measured
+	PreviousNs   uint64         // the whole previous step, measured
+	Metrics      TrainingMetrics
 }
 
 // SeedObserved is what the trainer measured of one seed in one step.
@@ -125,6 +126,14 @@ type SeedObserved struct {
 	Cosine   float64 // of host and seed gradients at the graft boundary, 0 when either norm is 0
 	Leak     float64 // norm of the gradient that reached the host through the seed's detached input
 	Loss     float64 // the seed's own loss while TRAINING, else 0
+	// Parameters that the seed owns; 0: not told.
+	Parameters uint64
+	// Attributed is the share of the host's gradient that is attributed to the seed,
+	// [0,1]; over all seeds of a step at most 1. Read where tolaria.attribution is
+	// `reported`.
+	Attributed float64
+	// Layers are the norms of the seed's gradient in its layers; may be empty.
+	Layers []LayerNorm
 }
 
 // EpochObserved is a held-out evaluation at the end of an epoch.

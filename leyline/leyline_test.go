@@ -24,7 +24,7 @@ func enums() map[string]enum {
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
-		"Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
+		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
 		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultCollapsed,

@@ -69,6 +69,10 @@ type Posture struct {
 	TF32        Switch          // TF32 allowed in matrix products
 	Cudnn       Cudnn
 	WeightsOnly Switch // checkpoints are loaded with weights_only=True
+	// No baseline judges these, and none is required.
+	AMP       Switch // automatic mixed precision
+	Foreach   Switch // the optimizer uses its multi-tensor form
+	PinMemory Switch // of the input
 }
 
 // Cudnn is the posture of torch.backends.cudnn.
@@ -93,6 +97,9 @@ func (p *Posture) validate(framework string) error {
 			needEnum(&c, s.field, s.value)
 		}
 	}
+	mayEnum(&c, "amp", p.AMP)
+	mayEnum(&c, "foreach", p.Foreach)
+	mayEnum(&c, "pin_memory", p.PinMemory)
 	if torch || p.Matmul != MatmulUnspecified {
 		needEnum(&c, "matmul", p.Matmul)
 	}

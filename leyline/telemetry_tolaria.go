@@ -88,30 +88,13 @@ const (
 	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
 	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
 	MetricTolariaBreaker     MetricName = "tolaria.breaker.state"
-	MetricAMPEnabled         MetricName = "tolaria.train.amp_enabled"
-	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
-	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
 	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
 	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
 	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
 	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
-	MetricMicrobatches       MetricName = "tolaria.grad_agg.microbatches_total"
-	MetricTeacherShare       MetricName = "tolaria.grad_agg.teacher_share"
-	MetricAggWeight          MetricName = "tolaria.grad_agg.seed.weight"
-	MetricAggNorm            MetricName = "tolaria.grad_agg.seed.norm"
-	MetricAggShare           MetricName = "tolaria.grad_agg.seed.share"
-	MetricAggShareDelta      MetricName = "tolaria.grad_agg.seed.share_delta"
-	MetricAggAlpha           MetricName = "tolaria.grad_agg.seed.alpha"
-	MetricAggConflicts       MetricName = "tolaria.grad_agg.seed.conflicts"
-	MetricAggConflictRatio   MetricName = "tolaria.grad_agg.seed.conflict_ratio"
-	MetricAggParams          MetricName = "tolaria.grad_agg.seed.params"
-	MetricAggMaskFraction    MetricName = "tolaria.grad_agg.seed.mask_fraction"
-	MetricAggTeacherShare    MetricName = "tolaria.grad_agg.seed.teacher_share"
-	MetricAggLayerNorm       MetricName = "tolaria.grad_agg.seed.layer_norm"
 )
 
 func tolariaReserved() []MetricInfo {
-	const seed = "run seed_id stage"
 	table := []MetricInfo{
 		gauge(MetricEpochHookMs, UnitMs, "run", "How long the hooks at the end of the last epoch took"),
 		counter(MetricEpochsFailed, "run reason", "Epochs that failed"),
@@ -120,26 +103,10 @@ func tolariaReserved() []MetricInfo {
 		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
 		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
 		gauge(MetricTolariaBreaker, UnitState, "run", "State of the breaker around the trainer's control hook").codes(breakerStates{}),
-		gauge(MetricAMPEnabled, UnitBool, "run", "Whether the trainer uses automatic mixed precision"),
-		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
-		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy is on"),
 		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
 		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
 		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),
-		counter(MetricMicrobatches, "run", "Microbatches whose gradients were aggregated"),
-		gauge(MetricTeacherShare, UnitRatio, "run", "Share of the teacher in the aggregated gradient"),
-		gauge(MetricAggWeight, UnitRatio, seed, "Mean weight of a seed's gradient over the epoch"),
-		gauge(MetricAggNorm, UnitGrad, seed, "Mean norm of a seed's gradient over the epoch"),
-		gauge(MetricAggShare, UnitRatio, seed, "Mean share of a seed in the sum of norms over the epoch"),
-		gauge(MetricAggShareDelta, UnitRatio, seed, "Change of a seed's share since the epoch before"),
-		gauge(MetricAggAlpha, UnitRatio, seed, "Mean alpha of a seed over the epoch"),
-		gauge(MetricAggConflicts, UnitCount, seed, "Conflicts of a seed's gradient in the epoch"),
-		gauge(MetricAggConflictRatio, UnitRatio, seed, "Conflicts of a seed's gradient over the pairs it was in"),
-		gauge(MetricAggParams, UnitElems, seed, "Parameters that a seed owns"),
-		gauge(MetricAggMaskFraction, UnitRatio, seed, "Parameters that a seed owns over all parameters"),
-		gauge(MetricAggTeacherShare, UnitRatio, seed, "Share of the teacher in a seed's gradient"),
-		gauge(MetricAggLayerNorm, UnitGrad, seed+" layer", "Mean norm of a seed's gradient in one layer over the epoch"),
 	}
 	for i := range table {
 		table[i] = table[i].reserved(SubsystemTolaria)

@@ -10,6 +10,10 @@ const (
 	NameDiverged           EventName = "tolaria.training.diverged"
 	NameCollapsed          EventName = "tolaria.training.collapsed"
 	NameProfilerFailed     EventName = "tolaria.profiler.export_failed"
+	NameCompileEnabled     EventName = "tolaria.compile_enabled"
+	NameSeedHealth         EventName = "seed_health"
+	NameSeedShareJump      EventName = "seed_share_jump"
+	NameSeedConflictHigh   EventName = "seed_conflict_high"
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
 	NameTrainerReturned    EventName = "tolaria.trainer.returned"
 	NameSnapshotRefused    EventName = "tolaria.rollback.snapshot_refused"
@@ -25,15 +29,11 @@ const (
 // The telemetry events of Tolaria that no record carries yet.
 const (
 	NameOptimizerFamily      EventName = "optimizer_family"
-	NameCompileEnabled       EventName = "tolaria.compile_enabled"
-	NameSeedHealth           EventName = "seed_health"
 	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
 	NameEpochBudget          EventName = "tolaria.epoch_budget_exceeded"
 	NameHookBudget           EventName = "tolaria.hook_budget_exceeded"
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
-	NameSeedShareJump        EventName = "seed_share_jump"
-	NameSeedConflictHigh     EventName = "seed_conflict_high"
 	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
 )
 
@@ -48,6 +48,10 @@ func tolariaEvents() []EventInfo {
 		event(NameDiverged, "run step value limit suspect_steps", "The loss has been over its limit for too long", LevelCritical).set(setDiverge + " tolaria.diverge_steps"),
 		event(NameCollapsed, "run step value limit suspect_steps", "The loss has been back at that of guessing, the limit, for too long", LevelCritical).set(setCollapse + " tolaria.diverge_steps"),
 		event(NameProfilerFailed, "run step to reason", "The profile of the steps from one to another could not be written", LevelWarning).set(setProfile),
+		event(NameCompileEnabled, "run", "The trainer declares that its step is compiled", LevelInfo),
+		event(NameSeedHealth, "run seed_id share alpha conflicts weight", "The figures of a seed over an epoch in one line", LevelInfo).set("tolaria.seed_compact"),
+		event(NameSeedShareJump, "run seed_id value limit", "The share of a seed in the gradient has changed abruptly", LevelWarning).set("tolaria.seed_share_jump"),
+		event(NameSeedConflictHigh, "run seed_id value limit", "The gradient of a seed points against that of its host too often", LevelWarning).set("tolaria.seed_conflict"),
 		event(NameTrainerStalled, "run step age_ms", "The trainer is silent for longer than its steps take", LevelWarning).set(setStall),
 		event(NameTrainerReturned, "run step age_ms", "The trainer reports again after a silence", LevelInfo).set(setStall),
 		event(NameSnapshotRefused, "run step snapshot_id reason", "The bytes of a snapshot are not what the trainer said", LevelCritical),
@@ -60,15 +64,11 @@ func tolariaEvents() []EventInfo {
 		event(NameEmergencyDispatch, "request_id level outcome reason latency_ms", "The emergency signal could not be published", LevelCritical),
 
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
-		event(NameCompileEnabled, "run", "The trainer has compiled its step", LevelInfo).reserved(SubsystemTolaria),
-		event(NameSeedHealth, "run seed_id share alpha conflicts weight", "A seed's figures of an epoch in one line", LevelInfo).reserved(SubsystemTolaria),
 		event(NameTolariaBreakerOpened, "run failures", "The breaker around the control hook has opened", LevelWarning).reserved(SubsystemTolaria),
 		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).reserved(SubsystemTolaria),
 		event(NameHookBudget, "run epoch latency_ms limit", "An epoch has failed because its hooks took too long", LevelWarning).reserved(SubsystemTolaria),
 		event(NameEpochHookHigh, "run epoch latency_ms limit", "The hooks of an epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
 		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
-		event(NameSeedShareJump, "run seed_id value limit", "A seed's share of the gradient has changed abruptly", LevelWarning).reserved(SubsystemTolaria),
-		event(NameSeedConflictHigh, "run seed_id value limit", "A seed's gradient conflicts too often", LevelWarning).reserved(SubsystemTolaria),
 		event(NameDispatchTimeout, "request_id level reason", "The emergency signal was not published in time", LevelCritical).reserved(SubsystemTolaria),
 	}
 }

@@ -96,6 +96,7 @@ func (x TrainingAssessed) Validate() error {
 	x.row(&c)
 	x.StepEWMA.check(&c, "step_ewma", false)
 	x.RateEWMA.check(&c, "rate_ewma", false)
+	x.Tally.check(&c)
 	return c.result()
 }
 
@@ -133,6 +134,7 @@ func (x EpochAssessed) Validate() error {
 	bound(&c, "losses", len(x.Losses), MaxTasks)
 	same(&c, "accuracies", len(x.Accuracies), len(x.Losses))
 	units(&c, "accuracies", x.Accuracies)
+	x.Shares.check(&c)
 	return c.result()
 }
 

@@ -119,6 +119,7 @@ func (x StepObserved) Validate() error {
 	need(&c, "samples", x.Samples > 0)
 	notNaN(&c, "learn_rate", x.LearnRate)
 	bound(&c, "seeds", len(x.Seeds), MaxSeeds)
+	attributed := 0.0
 	for i := range x.Seeds {
 		s := &x.Seeds[i]
 		c.element("seeds", i)
@@ -127,6 +128,12 @@ func (x StepObserved) Validate() error {
 		notNegative(&c, "grad_norm", s.GradNorm)
 		notNegative(&c, "host_norm", s.HostNorm)
 		notNegative(&c, "leak", s.Leak)
+		unit(&c, "attributed", s.Attributed)
+		checkLayers(&c, s.Layers, true)
+		attributed += s.Attributed
+		if attributed > 1+1e-9 {
+			c.fail(Invalid("attributed", fmt.Sprintf("makes %v with those before it; all seeds together have at most 1", attributed)))
+		}
 	}
 	c.leave()
 	c.part("metrics", x.Metrics.Validate())

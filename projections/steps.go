@@ -19,7 +19,7 @@ func (r *Run) assess(m leyline.Meta, x leyline.TrainingAssessed) {
 	}
 	t.Suspect, t.Watched = 0, x.Suspect
 	r.Steps++
-	t.LossEWMA, t.GradEWMA, t.ConflictEWMA = x.LossEWMA, x.GradEWMA, x.ConflictEWMA
+	t.LossEWMA, t.GradEWMA, t.ConflictEWMA, t.Tally = x.LossEWMA, x.GradEWMA, x.ConflictEWMA, x.Tally
 	for _, id := range x.Confirms {
 		r.Snapshot(id).Confirmed = true
 	}

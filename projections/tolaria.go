@@ -53,9 +53,11 @@ type Track struct {
 	Suspect      uint32          // anomalous steps in a row
 	SuspectFrom  leyline.Step    // the first of them
 	SuspectAt    leyline.Instant // when it was reported
+	Tally        leyline.Tally   // of the epoch so far
 	Epoch        uint32
 	EpochLosses  []float64
 	Accuracies   []float64
+	Shares       []leyline.SeedShare // of the seeds in the last epoch
 }
 
 // Snapshot is a registered snapshot and what its state was.
@@ -201,7 +203,8 @@ func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	case leyline.TrainingAssessed:
 		r.assess(m, x)
 	case leyline.EpochAssessed:
-		r.Track.Epoch, r.Track.EpochLosses, r.Track.Accuracies = x.Epoch, x.Losses, x.Accuracies
+		t := &r.Track
+		t.Epoch, t.EpochLosses, t.Accuracies, t.Shares, t.Tally = x.Epoch, x.Losses, x.Accuracies, x.Shares.Seeds, leyline.Tally{}
 	}
 }
 

@@ -27,6 +27,8 @@ func planeEvents() []Case[leyline.Event] {
 }
 
 func runEvents() []Case[leyline.Event] {
+	tallied := "tally.steps? tally.host_norm? tally.host_share? tally.seeds?" + within("tally.seeds[0]",
+		"seed steps weight? norm? share? alpha? attributed? conflicts? parameters? layers? layers[0].layer layers[0].norm?")
 	const assessed = " confirms? confirms[0] first_good? limit? chance? anomaly "
 	return []Case[leyline.Event]{
 		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
@@ -38,17 +40,19 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
 		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
 		event("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
-			assessed+"suspect? step_ewma? rate_ewma? samples? profiled? quiet_by", diverging(leyline.HealthHealthy)),
+			assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by", diverging(leyline.HealthHealthy)),
 
-		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? profiled? quiet_by?",
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
 			diverging(leyline.HealthNonFinite)),
-		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by",
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by",
 			diverging(leyline.HealthSuspect)),
-		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by?",
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
 			diverging(leyline.HealthDiverged)),
-		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? profiled? quiet_by?",
+		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
 			diverging(leyline.HealthCollapsed)),
-		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies", nil),
+		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies shares.steps? shares.host_norm? shares.host_share? shares.seeds?"+
+			within("shares.seeds[0]", "seed stage? steps weight? norm? share? share_delta? alpha? attributed? conflicts? conflict? parameters? mask_fraction?"+
+				" layers? layers[0].layer layers[0].norm? jumped? conflicting?")+" shares.compact? shares.jump_limit? shares.conflict_limit?", nil),
 		event("that was written", "run first last file bytes outcome reason? took_ns?", written),
 		event("that could not be written", "run first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileRecorded) { x.Outcome = leyline.OutcomeFailed }),

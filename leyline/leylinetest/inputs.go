@@ -10,7 +10,8 @@ const (
 	envelope  = "payload_type payload key_id signature"
 	blueprint = "blueprint kernel digest bytes risk? quarantine?"
 	posture   = " posture.version posture.device posture.compile? posture.compile_mode? posture.inference? posture.matmul? posture.tf32?" +
-		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?"
+		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?" + extras
+	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0]"
 	plan     = "run resume? workload framework" + posture + planned
@@ -30,13 +31,13 @@ func Inputs() []Case[leyline.Input] {
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
 		input[leyline.BlueprintRegistered]("", blueprint, nil),
 		input[leyline.RunOpened]("", plan, nil),
-		input("of torch", "run resume? workload framework"+strings.ReplaceAll(posture, "?", "")+planned,
+		input("of torch", "run resume? workload framework"+strings.ReplaceAll(strings.TrimSuffix(posture, extras), "?", "")+extras+planned,
 			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
 		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?", nil),
 		input("that failed", "run incarnation step? outcome digest? reason?",
 			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
-		input("", "run incarnation step losses gram seed? samples learn_rate? seeds?"+
-			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?",
+		input("", "run incarnation step losses gram seed? samples microbatches? learn_rate? seeds?"+
+			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?",
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending

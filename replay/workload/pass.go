@@ -56,6 +56,8 @@ type SeedPass struct {
 	// graft point and the gradient that the seed would send back to the trunk if
 	// what it reads were not detached; 0 when either vanishes.
 	Cosine float64
+
+	gradient []float64 // laid out like the seed's parameters; nil unless it learns
 }
 
 // Gram appends to dst[:0] the k*k inner products of the gradients, row-major and
@@ -196,7 +198,7 @@ func (n *Net) measure(batch []int) {
 				sp.AuxLosses = s.auxLosses
 			}
 			used := len(batch) * n.cfg.Hidden
-			sp.GradNorm, sp.Leak = norm(grad), math.Sqrt(s.leak2)
+			sp.gradient, sp.GradNorm, sp.Leak = grad, norm(grad), math.Sqrt(s.leak2)
 			sp.Cosine = cosine(n.sumHost.Data[:used], s.sumDu.Data[:used])
 		}
 		total2 += sp.GradNorm * sp.GradNorm

@@ -36,6 +36,7 @@ type Options struct {
 	SnapshotDir string         // files of this run are written there
 	TraceDir    string         // profiles of this run are written there; empty: none can be
 	Kernels     fs.FS          // kernel files by name
+	SeedLayers  bool           // report the norms of each seed's gradient by layer
 	Levers      Levers         // what some faults need
 	Observe     func(Progress) // called after every healthy step; may be nil
 }
@@ -263,7 +264,7 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 	in := leyline.StepObserved{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s,
 		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
-		Samples: uint32(pass.Rows), LearnRate: t.net.Config().LearningRate,
+		Samples: uint32(pass.Rows), Microbatches: 1, LearnRate: t.net.Config().LearningRate,
 		ForwardNs: uint64(forward), PreviousNs: uint64(t.last),
 	}
 	if t.waited > 0 {
@@ -274,7 +275,21 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		in.Seeds = append(in.Seeds, leyline.SeedObserved{
 			Seed: leyline.SeedID(p.Slot), Alpha: p.Alpha, GradNorm: p.GradNorm, HostNorm: pass.HostGradNorm,
 			Cosine: p.Cosine, Leak: p.Leak, Loss: detmath.Sum(p.AuxLosses),
+			Parameters: uint64(t.net.find(p.Slot).size()), Layers: t.layers(p),
 		})
 	}
 	return in
+}
+
+// layers are the norms of a seed's gradient, tensor by tensor, where they are
+// wanted.
+func (t *trainer) layers(p SeedPass) []leyline.LayerNorm {
+	if !t.opts.SeedLayers || p.gradient == nil {
+		return nil
+	}
+	var out []leyline.LayerNorm
+	for _, x := range t.net.find(p.Slot).shape.tensors("", p.gradient) {
+		out = append(out, leyline.LayerNorm{Layer: x.Name, Norm: norm(x.Data)})
+	}
+	return out
 }

@@ -47,10 +47,16 @@ func (s *section) posture(p leyline.Posture, run leyline.Attr) {
 	for _, x := range []struct {
 		name  leyline.MetricName
 		value leyline.Switch
-	}{{leyline.MetricCompileEnabled, p.Compile}, {leyline.MetricTF32Enabled, p.TF32}} {
+	}{
+		{leyline.MetricCompileEnabled, p.Compile}, {leyline.MetricTF32Enabled, p.TF32}, {leyline.MetricAMPEnabled, p.AMP},
+		{leyline.MetricForeachEnabled, p.Foreach}, {leyline.MetricPinMemory, p.PinMemory},
+	} {
 		if x.value != leyline.SwitchUnspecified {
 			s.metric(x.name, truth(x.value == leyline.SwitchOn), run)
 		}
+	}
+	if p.Compile == leyline.SwitchOn {
+		s.event(leyline.NameCompileEnabled, leyline.LevelInfo, run)
 	}
 }
 

@@ -58,7 +58,7 @@
 //
 // # Counters
 //
-// A metric that the catalogue calls a counter is an increment, 1 per occurrence,
+// A metric that the catalogue calls a counter is an increment: of how many there were,
 // never a running total: a total over history is a fold over packets, and
 // [Counters] is that fold. It gives the same totals in whatever order packets are
 // added, as long as each is added once. Attributes of counters are enums, and

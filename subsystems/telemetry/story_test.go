@@ -94,6 +94,20 @@ var trainingStory = []scene{
 	{"an epoch", "r1", l.EpochObserved{Run: "r1", Step: 3, Epoch: 1}, []l.Event{
 		l.EpochAssessed{Run: "r1", Step: 3, Epoch: 1, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.75}},
 	}},
+	{"an epoch with seeds in the network, one of which changed abruptly", "r1", l.EpochObserved{Run: "r1", Step: 6, Epoch: 2}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 6, Epoch: 2, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.75}, Shares: sharesOf(false)},
+	}},
+	{"the same in the compact form", "r1", l.EpochObserved{Run: "r1", Step: 6, Epoch: 2}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 6, Epoch: 2, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.75}, Shares: sharesOf(true)},
+	}},
+	{"a step of four microbatches", "r1", l.StepObserved{Run: "r1", Step: 7, Microbatches: 4}, []l.Event{
+		l.GradientsCombined{Run: "r1", Step: 7, Method: l.AggregationSum, Weights: []float64{1, 1}},
+	}},
+	{"a run of a framework that declares everything", "r1", l.RunOpened{Run: "r1"}, []l.Event{
+		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{Run: "r1", Workload: "w", Framework: "torch", Posture: l.Posture{
+			Version: "2.9", Device: "cuda:0", Compile: l.SwitchOn, CompileMode: "default", TF32: l.SwitchOff, AMP: l.SwitchOn, Foreach: l.SwitchOn, PinMemory: l.SwitchOff,
+		}}},
+	}},
 	{"a step that is profiled", "r1", l.StepObserved{Run: "r1", Step: 4}, []l.Event{
 		l.TrainingAssessed{Run: "r1", Step: 4, Health: l.HealthHealthy, Loss: 1, LossEWMA: l.Moments{Mean: 1.25, Var: 0.04, N: 3}, Profiled: true},
 	}},
@@ -106,6 +120,20 @@ var trainingStory = []scene{
 	{"the run ends", "r1", l.RunClosed{Run: "r1", Step: 300, Outcome: l.OutcomeOK}, []l.Event{
 		l.RunEnded{Run: "r1", Step: 300, Outcome: l.OutcomeOK, Digest: l.Digest{0xab}},
 	}},
+}
+
+// sharesOf are the shares of a host and two seeds.
+func sharesOf(compact bool) l.Shares {
+	return l.Shares{
+		Steps: 8, HostNorm: 2, HostShare: 0.5, Compact: compact, JumpLimit: 0.3, ConflictLimit: 0.5,
+		Seeds: []l.SeedShare{
+			{
+				Seed: "s1", Stage: l.StageBlending, Steps: 8, Weight: 0.375, Norm: 1.5, Share: 0.375, ShareDelta: 0.375, Alpha: 0.5, Attributed: 1,
+				Conflicts: 6, Conflict: 0.75, Parameters: 100, MaskFraction: 0.125, Layers: []l.LayerNorm{{Layer: "out", Norm: 1.25}}, Jumped: true, Conflicting: true,
+			},
+			{Seed: "s2", Stage: l.StageFossilized, Steps: 8, Weight: 1, Norm: 0.5, Share: 0.125, ShareDelta: -0.125, Alpha: 1, Parameters: 100, MaskFraction: 0.125},
+		},
+	}
 }
 
 var rollbackStory = []scene{

@@ -30,6 +30,9 @@ func (b *builder) step(x leyline.StepObserved) {
 	s.duration(leyline.MetricStepLatencyMs, x.PreviousNs, run)
 	s.metric(leyline.MetricLearnRate, x.LearnRate, run)
 	s.metric(leyline.MetricSeedsGrafted, float64(len(x.Seeds)), run)
+	if x.Microbatches > 0 {
+		s.metric(leyline.MetricMicrobatches, float64(x.Microbatches), run)
+	}
 	s.readings(x.Metrics, run)
 	for _, o := range x.Seeds {
 		s := b.at(leyline.SubsystemKasmina, x.Run)
@@ -187,6 +190,7 @@ func (b *builder) epoch(x leyline.EpochAssessed) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	s.count(leyline.MetricEpochs, run)
 	s.tasks(leyline.MetricTrainingAccuracy, x.Accuracies, run)
+	s.shares(x.Shares, run)
 	b.at(leyline.SubsystemTamiyo, x.Run).tasks(leyline.MetricValidationLoss, x.Losses, run)
 }
 

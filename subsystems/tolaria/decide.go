@@ -83,7 +83,7 @@ func lost(t *projections.Turn, r *projections.Run, damaged []leyline.SnapshotID)
 
 func epoch(t *projections.Turn, x leyline.EpochObserved) {
 	t.Emit(leyline.EpochAssessed{
-		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies,
+		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies, Shares: shares(t, t.State.Tolaria.Run(x.Run)),
 	})
 	r := t.State.Tolaria.Run(x.Run)
 	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)

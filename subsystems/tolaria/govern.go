@@ -32,7 +32,7 @@ func judge(c *leyline.TolariaConfig, r *projections.Run, a *leyline.TrainingAsse
 		a.Health = over[why]
 	}
 	t := &r.Track
-	a.LossEWMA, a.GradEWMA, a.ConflictEWMA, a.Confirms, a.FirstGood = t.LossEWMA, t.GradEWMA, t.ConflictEWMA, nil, ""
+	a.LossEWMA, a.GradEWMA, a.ConflictEWMA, a.Tally, a.Confirms, a.FirstGood = t.LossEWMA, t.GradEWMA, t.ConflictEWMA, t.Tally, nil, ""
 }
 
 // over is the verdict on the last anomalous step of a row.

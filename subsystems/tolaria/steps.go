@@ -42,7 +42,7 @@ func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 	t.Emit(leyline.TrainingAssessed{
 		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
 		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
-		StepEWMA: r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
+		StepEWMA: r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples, Tally: r.Track.Tally,
 	})
 	abandon(t, r, leyline.FaultNonFinite, x.Step)
 }
@@ -120,7 +120,7 @@ func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g a
 		GradEWMA:     next(c, r.Track.GradEWMA, math.Sqrt(aggregate.CombinedNormSq(g, w.Weights))),
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
 		StepEWMA:     r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
-		FirstGood: r.AwaitGood, Profiled: ProfileWindow(c, x.Step) != 0,
+		FirstGood: r.AwaitGood, Profiled: ProfileWindow(c, x.Step) != 0, Tally: tally(t, r, x),
 	}
 	if ns := stepTime(t, r, x); ns > 0 {
 		e.StepEWMA = next(c, r.Track.StepEWMA, ns)

@@ -150,6 +150,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 	return workload.Train(ctx, j.plane, workload.Options{
 		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), TraceDir: filepath.Join(j.dir.Traces(), string(j.run)), Kernels: j.dir.Kernels(), Observe: j.show.progress,
+		SeedLayers: j.config.Tolaria.SeedLayers > 0,
 		Levers: workload.Levers{
 			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
 			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,

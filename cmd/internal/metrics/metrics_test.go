@@ -218,16 +218,16 @@ func TestRunsAreBounded(t *testing.T) {
 		step(c, run)
 	}
 	want(t, c, "esper_tolaria_training_loss{", losses("a", "c", "d")...)
-	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 2") // its step and its loss
+	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 3") // its step, its loss, whether it was profiled
 }
 
 func TestSeriesAreBounded(t *testing.T) {
-	c := New(Options{Series: 4})
+	c := New(Options{Series: 6})
 	for _, run := range []l.RunID{"a", "b", "c", "a", "c"} {
 		step(c, run)
 	}
 	want(t, c, "esper_tolaria_training_loss{", losses("a", "b")...)
-	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 4")
+	want(t, c, "esper_plane_telemetry_series_dropped_total", "esper_plane_telemetry_series_dropped_total 6")
 	if len(c.runs) != 2 {
 		t.Errorf("%d runs are kept", len(c.runs))
 	}
