@@ -54,6 +54,7 @@ type Track struct {
 	Epoch        uint32
 	EpochLosses  []float64
 	Accuracies   []float64
+	Targets      []float64 // of gradvac: k*k target cosines; empty before its first step
 }
 
 // Snapshot is a registered snapshot and what its state was.
@@ -195,6 +196,9 @@ func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	case leyline.GradientsCombined:
 		if x.Conflicts > 0 {
 			r.Conflicted++
+		}
+		if len(x.Targets) > 0 {
+			r.Track.Targets = x.Targets
 		}
 	case leyline.TrainingAssessed:
 		r.assess(m, x)
