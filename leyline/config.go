@@ -24,32 +24,37 @@ type ExecutionConfig struct {
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
 type TolariaConfig struct {
-	Aggregation     Aggregation `toml:"aggregation" comment:"How task gradients are combined: pcgrad, sum or mean."`
-	PCGradMean      bool        `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
-	EWMAAlpha       float64     `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
-	SnapshotEvery   uint32      `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
-	SnapshotKeep    uint32      `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
-	RollbackFast    Millis      `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
-	RollbackFull    Millis      `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
-	RollbackLimit   uint32      `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
-	DivergeMode     RuleMode    `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
-	DivergeLoss     float64     `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
-	DivergeSigma    float64     `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
-	DivergeFactor   float64     `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
-	DivergeSteps    uint32      `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more; a collapsed step is one too."`
-	DivergeWarmup   uint32      `toml:"diverge_warmup" comment:"Healthy steps before a step can be anomalous, 1 or more."`
-	CollapseMode    RuleMode    `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
-	CollapseLearned float64     `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
-	CollapseBand    float64     `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
-	ProfileEvery    uint32      `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
-	ProfileSteps    uint32      `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
-	Attribution     Attribution `toml:"attribution" comment:"How the host's gradient is attributed to seeds, for the record: off, uniform or reported."`
-	SeedLayers      uint32      `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
-	SeedShareJump   float64     `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
-	SeedConflict    float64     `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`
-	SeedCompact     bool        `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
-	Stall           Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
-	StallFactor     float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
+	Aggregation     Aggregation  `toml:"aggregation" comment:"How task gradients are combined; weighted needs weights and state_weighted owners of the tasks when a run is opened."`
+	PCGradMean      bool         `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
+	GradVacBeta     float64      `toml:"gradvac_beta" comment:"Weight of the newest cosine in the target cosines of gradvac, [0,1]; 0 is PCGrad."`
+	CAGradC         float64      `toml:"cagrad_c" comment:"How far cagrad may go from the mean gradient, as a multiple of its length, 0 or more."`
+	QPReg           float64      `toml:"qp_reg" comment:"What upgrad and dualproj add to the diagonal of the Gram matrix of trace 1, 0 or more."`
+	NashMaxNorm     float64      `toml:"nash_max_norm" comment:"Length to which nash_mtl shortens its update, 0: as it comes, the root of the number of tasks."`
+	AlignedScale    AlignedScale `toml:"aligned_scale" comment:"Singular value to which aligned_mtl brings all others: min, median or rmse."`
+	EWMAAlpha       float64      `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
+	SnapshotEvery   uint32       `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
+	SnapshotKeep    uint32       `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
+	RollbackFast    Millis       `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
+	RollbackFull    Millis       `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
+	RollbackLimit   uint32       `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
+	DivergeMode     RuleMode     `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
+	DivergeLoss     float64      `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
+	DivergeSigma    float64      `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
+	DivergeFactor   float64      `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
+	DivergeSteps    uint32       `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more; a collapsed step is one too."`
+	DivergeWarmup   uint32       `toml:"diverge_warmup" comment:"Healthy steps before a step can be anomalous, 1 or more."`
+	CollapseMode    RuleMode     `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
+	CollapseLearned float64      `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
+	CollapseBand    float64      `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
+	ProfileEvery    uint32       `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
+	ProfileSteps    uint32       `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
+	Attribution     Attribution  `toml:"attribution" comment:"How the host's gradient is attributed to seeds, for the record: off, uniform or reported."`
+	SeedLayers      uint32       `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
+	SeedShareJump   float64      `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
+	SeedConflict    float64      `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`
+	SeedCompact     bool         `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
+	Stall           Millis       `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
+	StallFactor     float64      `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
@@ -108,6 +113,7 @@ func DefaultConfig() ExecutionConfig {
 	return ExecutionConfig{
 		Tolaria: TolariaConfig{
 			Aggregation: AggregationPCGrad, EWMAAlpha: 0.2,
+			GradVacBeta: 0.5, CAGradC: 0.5, QPReg: 1e-4, NashMaxNorm: 1, AlignedScale: ScaleMin,
 			SnapshotEvery: 50, SnapshotKeep: 4,
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,

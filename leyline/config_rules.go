@@ -14,6 +14,10 @@ import (
 // its type holds.
 var rules = map[string]rule{
 	"tolaria.ewma_alpha":       level(),
+	"tolaria.gradvac_beta":     between(0, 1),
+	"tolaria.cagrad_c":         between(0, MaxCAGradC),
+	"tolaria.qp_reg":           between(0, MaxQPReg),
+	"tolaria.nash_max_norm":    between(0, MaxNashNorm),
 	"tolaria.snapshot_every":   atLeast(1),
 	"tolaria.snapshot_keep":    whole(2, MaxSnapshots/2),
 	"tolaria.rollback_fast_ms": atLeast(1),

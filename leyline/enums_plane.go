@@ -26,14 +26,51 @@ type aggregations struct{}
 
 func (aggregations) list() []string { return aggregationNames[:] }
 
-var aggregationNames = [...]string{"unspecified", "sum", "mean", "pcgrad"}
+var aggregationNames = [...]string{
+	"unspecified", "sum", "mean", "pcgrad", "weighted", "state_weighted", "gradvac", "mgda", "cagrad", "imtl_g", "nash_mtl",
+	"upgrad", "dualproj", "aligned_mtl",
+}
 
-// The aggregation methods. PCGrad is Yu et al. 2020, arXiv 2001.06782.
+// The aggregation methods. What each computes, from which paper, and its value
+// in degenerate cases is in packages subsystems/tolaria/aggregate and solve.
 const (
 	AggregationUnspecified Aggregation = iota
 	AggregationSum
 	AggregationMean
 	AggregationPCGrad
+	AggregationWeighted
+	AggregationStateWeighted
+	AggregationGradVac
+	AggregationMGDA
+	AggregationCAGrad
+	AggregationIMTLG
+	AggregationNashMTL
+	AggregationUPGrad
+	AggregationDualProj
+	AggregationAlignedMTL
+)
+
+// Solved reports whether the weights of a method are computed before the
+// decision, by package solve, and recorded in the input with what proves them
+// right. The weights of every other method are decided.
+func Solved(a Aggregation) bool { return a >= AggregationMGDA && a <= AggregationAlignedMTL }
+
+// AlignedScale is the singular value to which Aligned-MTL brings all others.
+type AlignedScale = Enum[alignedScales]
+
+type alignedScales struct{}
+
+func (alignedScales) list() []string { return alignedScaleNames[:] }
+
+var alignedScaleNames = [...]string{"unspecified", "min", "median", "rmse"}
+
+// The scales of Aligned-MTL, over the eigenvalues of the Gram matrix that are
+// not zero.
+const (
+	ScaleUnspecified AlignedScale = iota
+	ScaleMin                      // the root of the smallest
+	ScaleMedian                   // of the median, the lower of two
+	ScaleRMSE                     // of the mean
 )
 
 // RuleMode says whether a rule acts on what it finds.

@@ -55,6 +55,7 @@ type GradientsCombined struct {
 	Weights   []float64 // per task
 	Conflicts uint32    // unordered pairs with a negative inner product
 	Ratio     float64   // Conflicts over all pairs, [0,1]
+	Targets   []float64 // of gradvac, after this step: k*k target cosines, row-major; else empty
 }
 
 // TrainingAssessed is Tolaria's verdict on a step and the new running figures.

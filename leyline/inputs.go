@@ -17,6 +17,14 @@ const (
 	MaxArguments  = 64     // of a configured command, the program included
 )
 
+// Bounds on the options of aggregation methods, and the least sum of weights.
+const (
+	MaxCAGradC     = 1000
+	MaxQPReg       = 1
+	MaxNashNorm    = 1e6
+	MinWeightTotal = 1e-12 // at or below it weights cannot be normalised
+)
+
 // PlaneStarted is the first input of every process that opens the log.
 type PlaneStarted struct {
 	Boot          string // random, names this process in the log
@@ -81,6 +89,12 @@ type RunOpened struct {
 	Lockstep   bool          // answers wait for the computations they caused
 	Drills     []Drill       // faults that the trainer will inject on purpose
 	Damaged    []SnapshotID  // of a resume: snapshots that the door read and found missing or changed
+	// TaskWeights are per task, for the method weighted: finite, with a sum over 1e-12.
+	// Empty: none.
+	TaskWeights []float64
+	// Owners are per task, for the method state_weighted: the seed whose parameters the
+	// task's gradient covers; empty for the host. An empty list: nobody has said.
+	Owners []SeedID
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -115,6 +129,18 @@ type StepObserved struct {
 	ForwardNs    uint64         // forward and backward pass, measured
 	PreviousNs   uint64         // the whole previous step, measured
 	Metrics      TrainingMetrics
+	Solution     Solution // the plane's own: attached at its door, whatever a trainer sends
+}
+
+// Solution is what a solver found for the gradients of one step. The decider does
+// not solve: it proves these weights right, or refuses the step.
+type Solution struct {
+	Method     Aggregation // for which it was solved; unspecified: there is none
+	Option     float64     // the value of the method's option under which: c, reg, max_norm, the code of the scale; else 0
+	Weights    []float64   // per task
+	Evidence   []float64   // what beside the weights proves them; its meaning is the method's (package aggregate)
+	Iterations uint32      // that the solver took
+	Problem    string      // why there are no weights
 }
 
 // SeedObserved is what the trainer measured of one seed in one step.

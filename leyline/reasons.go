@@ -142,7 +142,7 @@ var refusalKindNames = [...]string{
 	"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
 	"disk_low", "compile_off",
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
-	"policy_artifact", "confidence_gate_missing_logits",
+	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
 }
 
 // The kinds of refusal.
@@ -183,4 +183,5 @@ const (
 	RefusalQuarantine
 	RefusalArtifact // of a policy
 	RefusalLogits   // that a CONFIDENCE blend needs
+	RefusalWeights  // the aggregation method has no weights for these gradients, or none that are proven
 )

@@ -70,6 +70,16 @@ func (x GradientsCombined) Validate() error {
 	}
 	c.leave()
 	unit(&c, "ratio", x.Ratio)
+	if n, k := len(x.Targets), len(x.Weights); n > 0 && n != k*k {
+		c.fail(Invalid("targets", fmt.Sprintf("has %d entries for %d tasks", n, k)))
+	}
+	for i, t := range x.Targets {
+		c.element("targets", i)
+		if !(t >= -1 && t <= 1) {
+			c.fail(Invalid("", fmt.Sprintf("is %v; a cosine is from -1 to 1", t)))
+		}
+	}
+	c.leave()
 	return c.result()
 }
 

@@ -75,19 +75,45 @@ func (x RunOpened) Validate() error {
 		need(&c, "step", d.Step > 0)
 	}
 	c.leave()
+	x.attribution(&c)
 	return c.result()
 }
 
 // chance demands a loss of guessing for every task or for none.
 func (x *RunOpened) chance(c *check) {
-	if len(x.Chance) == 0 {
-		return
+	if n := len(x.Chance); n > 0 && n != len(x.Tasks) {
+		c.fail(Invalid("chance", fmt.Sprintf("has %d entries for %d tasks", n, len(x.Tasks))))
 	}
-	same(c, "chance", len(x.Chance), len(x.Tasks))
 	for i, l := range x.Chance {
 		c.element("chance", i)
 		finite(c, "", l)
 		need(c, "", l > 0)
+	}
+	c.leave()
+}
+
+// attribution checks what the weighted forms of aggregation need to know of the
+// tasks. Both lists may be empty.
+func (x *RunOpened) attribution(c *check) {
+	if n := len(x.TaskWeights); n > 0 && n != len(x.Tasks) {
+		c.fail(Invalid("task_weights", fmt.Sprintf("has %d entries for %d tasks", n, len(x.Tasks))))
+	}
+	total := 0.0
+	for i, w := range x.TaskWeights {
+		c.element("task_weights", i)
+		finite(c, "", w)
+		total += w
+	}
+	c.leave()
+	if len(x.TaskWeights) > 0 && (!isFinite(total) || total <= MinWeightTotal) {
+		c.fail(Invalid("task_weights", fmt.Sprintf("sum to %v; want a finite number greater than %v", total, MinWeightTotal)))
+	}
+	if n := len(x.Owners); n > 0 && n != len(x.Tasks) {
+		c.fail(Invalid("owners", fmt.Sprintf("has %d entries for %d tasks", n, len(x.Tasks))))
+	}
+	for i, o := range x.Owners {
+		c.element("owners", i)
+		mayID(c, "", o)
 	}
 	c.leave()
 }
@@ -137,7 +163,17 @@ func (x StepObserved) Validate() error {
 	}
 	c.leave()
 	c.part("metrics", x.Metrics.Validate())
+	x.Solution.check(&c)
 	return c.result()
+}
+
+// check bounds a solution. Whether it is one is for the decider to prove.
+func (s *Solution) check(c *check) {
+	mayEnum(c, "solution.method", s.Method)
+	notNaN(c, "solution.option", s.Option)
+	bound(c, "solution.weights", len(s.Weights), MaxTasks)
+	bound(c, "solution.evidence", len(s.Evidence), MaxTasks*(MaxTasks+1))
+	text(c, "solution.problem", s.Problem, MaxText)
 }
 
 // Validate implements Input.

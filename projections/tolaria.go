@@ -58,6 +58,7 @@ type Track struct {
 	EpochLosses  []float64
 	Accuracies   []float64
 	Shares       []leyline.SeedShare // of the seeds in the last epoch
+	Targets      []float64           // of gradvac: k*k target cosines; empty before its first step
 }
 
 // Snapshot is a registered snapshot and what its state was.
@@ -199,6 +200,9 @@ func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	case leyline.GradientsCombined:
 		if x.Conflicts > 0 {
 			r.Conflicted++
+		}
+		if len(x.Targets) > 0 {
+			r.Track.Targets = x.Targets
 		}
 	case leyline.TrainingAssessed:
 		r.assess(m, x)

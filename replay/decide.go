@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
 )
 
@@ -36,7 +37,7 @@ func (p *pass) fold(e Entry) (err error) {
 // decisions equal the recorded ones, and with the first that do not it ends.
 func (p *pass) redecide(r leyline.Record, e Entry, recorded []byte) (err error) {
 	defer crafted(&r, &err)
-	events := decider.Decide(p.state, meta(r), r.Input)
+	events := decider.Decide(p.state, meta(r), p.input(r, p.state))
 	same, err := p.same(r, events, recorded)
 	switch {
 	case err != nil:
@@ -58,7 +59,7 @@ func (p *pass) whatIf(r leyline.Record, e Entry, recorded []byte) (err error) {
 			p.scratch.Plane.Config = *p.o.Config
 		}
 	}
-	events := decider.Decide(p.scratch, meta(r), r.Input)
+	events := decider.Decide(p.scratch, meta(r), p.input(r, p.scratch))
 	copied := p.scratch
 	if err := p.fold(e); err != nil {
 		return err
@@ -73,6 +74,17 @@ func (p *pass) whatIf(r leyline.Record, e Entry, recorded []byte) (err error) {
 		p.scratch = copied
 	}
 	return nil
+}
+
+// input is what a record is decided from: its own input, and for a step under
+// another configuration the solution that this one needs.
+func (p *pass) input(r leyline.Record, s *projections.State) leyline.Input {
+	x, step := r.Input.(leyline.StepObserved)
+	if !step || p.o.Config == nil || p.o.Solver == nil {
+		return r.Input
+	}
+	x.Solution = p.o.Solver(&s.Plane.Config.Tolaria, &x)
+	return x
 }
 
 func meta(r leyline.Record) leyline.Meta { return leyline.Meta{Seq: r.Seq, At: r.At, Run: r.Run} }

@@ -35,6 +35,10 @@ type Options struct {
 	// Config replaces the recorded configuration wherever one is adopted, and in
 	// Start. Mode Fold decides nothing, so there it is refused.
 	Config *leyline.ExecutionConfig
+	// Solver returns the solution of a step under Config, where its aggregation method
+	// needs a solver: the recorded step has it for the recorded configuration only.
+	// Without one a step that needs another is refused.
+	Solver func(c *leyline.TolariaConfig, x *leyline.StepObserved) leyline.Solution
 	// Start is the state to begin with, as bundles hold it; nil means the state
 	// before the first record. It is copied, not changed.
 	Start *projections.State

@@ -38,10 +38,9 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.RunEnded]("that went well", "run step? outcome digest", nil),
 		event("that failed", "run step? outcome digest?", func(x *leyline.RunEnded) { x.Outcome = leyline.OutcomeFailed }),
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
-		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
+		event("", "run step method weights conflicts? ratio? targets?", func(x *leyline.GradientsCombined) { x.Targets = []float64{0, 0.5, 0.5, 0} }),
 		event("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
 			assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by", diverging(leyline.HealthHealthy)),
-
 		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
 			diverging(leyline.HealthNonFinite)),
 		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by",

@@ -3,12 +3,14 @@ package decider
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/tolaria"
 )
 
 // admit is the guard: why the input must be refused, or nil.
@@ -133,6 +135,14 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 			return r
 		}
 	}
+	for i, o := range x.Owners {
+		if o != "" && !slices.Contains(x.Seeds, o) {
+			return refuse(leyline.RefusalUnknownSeed, fmt.Sprintf("owners[%d]", i), string(o), "is not a seed of the run", "name one of seeds, or nothing for the host")
+		}
+	}
+	if r := tolaria.CheckPlan(&s.Plane.Config.Tolaria, &x); r != nil {
+		return r
+	}
 	if !x.Resume {
 		if run != nil {
 			return refuse(leyline.RefusalRunExists, "run", string(x.Run), "exists already", "resume it, or choose another id")
@@ -154,6 +164,6 @@ func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
 		return nil
 	}
 	return refuse(leyline.RefusalInvalidField, "run", string(now.Run),
-		"was opened with another plan (workload, tasks, seeds, layers, seed, steps, lockstep or drills)",
+		"was opened with another plan (workload, tasks, weights, owners, seeds, layers, seed, steps, lockstep or drills)",
 		"resume it with the same plan, or open a new run")
 }

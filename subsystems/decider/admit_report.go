@@ -76,6 +76,8 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 
 func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 	switch x := in.(type) {
+	case leyline.StepObserved:
+		return tolaria.CheckWeights(s, &x)
 	case leyline.EpochObserved:
 		return nextEpoch(s, x)
 	case leyline.SeedProbed:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 )
 
 // accept takes a request from the door, and whatever else is waiting there, so
@@ -43,8 +44,27 @@ func (l *loop) admit(q *request) {
 		}
 		c := &chain{request: q}
 		l.chains = append(l.chains, c)
-		l.stamp(in, c)
+		l.stamp(l.solved(in), c)
 	}
+}
+
+// announce tells the door by which rule steps are combined from now on.
+func (l *loop) announce() {
+	if l.state.Plane.Configured {
+		c := l.state.Plane.Config.Tolaria
+		l.plane.rule.Store(&c)
+	}
+}
+
+// solved returns a step with the solution that the rule in force needs. The door
+// solved it already, unless another rule came into force since.
+func (l *loop) solved(in leyline.Input) leyline.Input {
+	x, ok := in.(leyline.StepObserved)
+	if c := &l.state.Plane.Config.Tolaria; ok && !solve.Fits(c, &x) {
+		x.Solution = solve.Step(c, &x)
+		return x
+	}
+	return in
 }
 
 // maxRefused bounds the stored form of an input that is going to be refused: a

@@ -145,6 +145,8 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 		case leyline.PlaneBooted:
 			l.booted = true
 			l.reissue()
+		case leyline.ConfigAdopted:
+			l.announce()
 		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}

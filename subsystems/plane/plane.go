@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -28,6 +30,7 @@ type Plane struct {
 	stored  <-chan struct{} // closed when the store is no longer used
 	watched <-chan struct{} // closed when nobody looks at the disk any more
 	once    sync.Once
+	rule    atomic.Pointer[leyline.TolariaConfig] // in force in the loop, for the door
 
 	mu  sync.Mutex
 	err error // why the loop ended
@@ -49,6 +52,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
+	l.announce()
 	if err := p.startWorker(); err != nil {
 		l.saver.abandon()
 		return nil, err
@@ -137,8 +141,14 @@ func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAns
 	return r.open, err
 }
 
-// Step reports a step. after is the cursor of the latest answer.
+// Step reports a step. after is the cursor of the latest answer. Where the
+// aggregation method needs a solver the caller waits for it here, and nobody else:
+// Solution of the input is the plane's.
 func (p *Plane) Step(ctx context.Context, in leyline.StepObserved, after leyline.Seq) (leyline.Answer, error) {
+	in.Solution = leyline.Solution{}
+	if c := p.rule.Load(); c != nil {
+		in.Solution = solve.Step(c, &in)
+	}
 	return p.report(ctx, in, after)
 }
 

@@ -45,6 +45,7 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalStepOrder:        http.StatusConflict,
 	leyline.RefusalRollbackActive:   http.StatusConflict,
 	leyline.RefusalGradients:        http.StatusUnprocessableEntity,
+	leyline.RefusalWeights:          http.StatusUnprocessableEntity,
 	leyline.RefusalUnknownTask:      http.StatusUnprocessableEntity,
 	leyline.RefusalUnknownSeed:      http.StatusNotFound,
 	leyline.RefusalMissingSeed:      http.StatusUnprocessableEntity,

@@ -15,6 +15,7 @@ var dependencies = [...]string{
 	leyline.RefusalStepOrder:        "step",
 	leyline.RefusalRollbackActive:   "rollback",
 	leyline.RefusalGradients:        "gradients",
+	leyline.RefusalWeights:          "gradients",
 	leyline.RefusalUnknownTask:      "task",
 	leyline.RefusalUnknownSeed:      "seed",
 	leyline.RefusalMissingSeed:      "seed",

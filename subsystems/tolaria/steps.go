@@ -1,7 +1,6 @@
 package tolaria
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/esper-plane/esper/leyline"
@@ -20,7 +19,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	c := &t.Config().Tolaria
 	g := aggregate.Gram{K: len(x.Losses), V: x.Gram}
-	combined := combine(t.Config(), x, g)
+	combined := combine(t, r, x, g)
 	a := assess(t, r, x, g, combined)
 	if !finite(combined.Weights) || !bounded(a) {
 		fault(t, r, x) // finite reports whose sums are not: as bad as a NaN
@@ -84,28 +83,6 @@ func CheckGram(k int, gram []float64) error {
 		return nil
 	}
 	return aggregate.Gram{K: k, V: gram}.Validate()
-}
-
-func combine(c *leyline.ExecutionConfig, x leyline.StepObserved, g aggregate.Gram) leyline.GradientsCombined {
-	n, ratio := aggregate.Conflicts(g)
-	e := leyline.GradientsCombined{
-		Run: x.Run, Step: x.Step, Method: c.Tolaria.Aggregation, Conflicts: uint32(n), Ratio: ratio,
-	}
-	switch c.Tolaria.Aggregation {
-	case leyline.AggregationSum:
-		e.Weights = aggregate.SumWeights(nil, g.K)
-	case leyline.AggregationMean:
-		e.Weights = aggregate.MeanWeights(nil, g.K)
-	case leyline.AggregationPCGrad:
-		w, err := aggregate.PCGrad(nil, g, aggregate.Orders(g.K, detmath.NewPCG(detmath.Mix(x.Seed))), c.Tolaria.PCGradMean)
-		if err != nil {
-			panic(fmt.Sprintf("tolaria: own orders refused: %v", err)) // Invariant: Orders yields valid orders and the guard validated the Gram
-		}
-		e.Weights = w
-	default:
-		panic(fmt.Sprintf("tolaria: aggregation %s in force", c.Tolaria.Aggregation)) // Invariant: configurations are validated before they are adopted
-	}
-	return e
 }
 
 // meanLoss is the loss of a step, mean over tasks.

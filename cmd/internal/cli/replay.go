@@ -14,6 +14,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 )
 
 type replayFlags struct {
@@ -128,7 +129,7 @@ func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
 	if f.explain != "" {
 		return a.explain(ctx, path, f.explain, o)
 	}
-	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start}
+	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start, Solver: solve.For}
 	if f.given() {
 		if opts.Config, err = f.other(o); err != nil {
 			return err

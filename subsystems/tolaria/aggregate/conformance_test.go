@@ -79,7 +79,7 @@ type conformance struct {
 }
 
 func TestConformance(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join("testdata", "pcgrad.json"))
+	b, err := os.ReadFile(filepath.Join("testdata", "aggregators.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

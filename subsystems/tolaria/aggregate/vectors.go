@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/detmath"
 )
 
@@ -19,6 +20,11 @@ const (
 	ReasonResult    = "length of the result differs from that of the gradients"
 	ReasonOverflow  = "result is not finite"
 	ReasonInnerOver = "inner product is not finite"
+	ReasonTotal     = "weights cannot be normalised: their sum is not finite and greater than 1e-12"
+	ReasonStage     = "stage of the seed is unknown"
+	ReasonAlpha     = "alpha is not a number from 0 to 1"
+
+	ReasonWeightCount = "number of weights outside 1..64"
 )
 
 // VectorError names the first condition that gradients, weights or their
@@ -38,7 +44,7 @@ func (e *VectorError) Error() string {
 		return "gradients: " + e.Reason
 	case ReasonEmpty:
 		return fmt.Sprintf("gradient %d: has no elements", e.Index)
-	case ReasonTooMany, ReasonWeights, ReasonResult:
+	case ReasonTooMany, ReasonWeights, ReasonResult, ReasonWeightCount:
 		return fmt.Sprintf("gradients: %s: %d, want %d", e.Reason, e.Got, e.Want)
 	case ReasonLength:
 		return fmt.Sprintf("gradient %d: %s: %d, want %d", e.Index, e.Reason, e.Got, e.Want)
@@ -46,8 +52,12 @@ func (e *VectorError) Error() string {
 		return fmt.Sprintf("gradients %d and %d: %s (%v)", e.Index, e.Element, e.Reason, e.Value)
 	case ReasonOverflow:
 		return fmt.Sprintf("combined gradient: %s: element %d is %v", e.Reason, e.Element, e.Value)
-	case ReasonWeight:
+	case ReasonWeight, ReasonAlpha:
 		return fmt.Sprintf("weight %d: %s (%v)", e.Index, e.Reason, e.Value)
+	case ReasonStage:
+		return fmt.Sprintf("weight %d: %s (%s)", e.Index, e.Reason, leyline.Stage(e.Value))
+	case ReasonTotal:
+		return fmt.Sprintf("%s (%v)", e.Reason, e.Value)
 	}
 	return fmt.Sprintf("gradient %d: %s: element %d is %v", e.Index, e.Reason, e.Element, e.Value)
 }
