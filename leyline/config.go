@@ -40,6 +40,9 @@ type TolariaConfig struct {
 	DivergeWarmup uint32      `toml:"diverge_warmup" comment:"Healthy steps before the rule looks, 1 or more."`
 	Stall         Millis      `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
 	StallFactor   float64     `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
+	EpochBudget   Millis      `toml:"epoch_budget_ms" comment:"An epoch that takes longer has failed; 0: however long it takes."`
+	HookBudget    Millis      `toml:"hook_budget_ms" comment:"An epoch whose slowest answer took longer, as the trainer waited for it, has failed; 0: however long it takes."`
+	FailedEpochs  uint32      `toml:"emergency_failed_epochs" comment:"Failed epochs in a row that halt the run at L4; 0: none do."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
@@ -102,6 +105,7 @@ func DefaultConfig() ExecutionConfig {
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
 			Stall: 10_000, StallFactor: 20,
+			FailedEpochs: 3,
 		},
 		Tamiyo: TamiyoConfig{
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,

@@ -74,15 +74,21 @@ type TrainingAssessed struct {
 	Suspect      uint32       // anomalous steps in a row, this one included; with Health healthy they were only watched
 	StepEWMA     Moments      // of the whole step as the trainer measured it, in nanoseconds
 	QuietBy      Instant      // after this without a further step the trainer is stalled
+	HookNs       uint64       // slowest answer of the epoch so far, as the trainer waited for it
 }
 
-// EpochAssessed records a held-out evaluation.
+// EpochAssessed records a held-out evaluation and what the epoch took.
 type EpochAssessed struct {
 	Run        RunID
 	Step       Step
 	Epoch      uint32
 	Losses     []float64 // per task
 	Accuracies []float64 // per task, [0,1]
+	TookNs     uint64    // the epoch, as the trainer measured it
+	BudgetNs   uint64    // for it; 0: none
+	HookNs     uint64    // its slowest answer, as the trainer waited for it
+	HookBudget uint64    // for that, in nanoseconds; 0: none
+	Streak     uint32    // epochs that failed in a row, this one included; 0: it did not fail
 }
 
 // SnapshotRegistered admits a snapshot whose bytes the plane has read and

@@ -134,6 +134,8 @@ type EpochObserved struct {
 	Losses      []float64 // per task
 	Accuracies  []float64 // per task, [0,1]
 	Samples     uint32
+	TookNs      uint64 // since the last epoch ended, or training began, as measured; this evaluation included
+	HookNs      uint64 // waiting for the answer to the last step, measured
 }
 
 // SeedProbed is a measured contribution: the network judged on held-out rows

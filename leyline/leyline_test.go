@@ -27,12 +27,13 @@ func enums() map[string]enum {
 		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
-		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultDiverged,
+		"RiskReason": leyline.RiskCommandTimeout, "FaultReason": leyline.FaultEpochStreak,
 		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputCompileFallback,
-		"EventKind": leyline.EventBreakerMoved, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventEpochFailed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerCompile, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerCooldownElapsed,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerEpochs, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerEpochFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
+		"EpochReason": leyline.EpochHookBudget,
 	}
 }
 

@@ -106,6 +106,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
+	"epoch.failed",
 }
 
 // The kinds of event.
@@ -158,4 +159,5 @@ const (
 	EventDiskRecovered
 	EventCompileFellBack
 	EventBreakerMoved
+	EventEpochFailed
 )

@@ -14,6 +14,9 @@ const (
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
+	MetricEpochsFailed         MetricName = "tolaria.epochs.failed"
+	MetricEpochHookMs          MetricName = "tolaria.epoch_hook.latency_ms"
+	MetricTolariaBreaker       MetricName = "tolaria.breaker.state"
 	MetricConflicts            MetricName = "tolaria.grad_agg.conflicts"
 	MetricConflictRatio        MetricName = "tolaria.grad_agg.conflict_ratio"
 	MetricWeightsMean          MetricName = "tolaria.grad_agg.weights_mean"
@@ -49,6 +52,9 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
+		counter(MetricEpochsFailed, "run reason", "Epochs that failed").set(setEpochs),
+		gauge(MetricEpochHookMs, UnitMs, "run", "How long the slowest answer of the last epoch took, as the trainer waited for it").set("tolaria.hook_budget_ms"),
+		gauge(MetricTolariaBreaker, UnitState, "run component", "State of a breaker of the training loop").codes(breakerStates{}).set(setBreaker),
 		gauge(MetricConflicts, UnitCount, "run", "Pairs of tasks whose gradients pointed against each other in the last step"),
 		gauge(MetricConflictRatio, UnitRatio, "run", "Conflicting pairs of tasks over all pairs in the last step").set(setConflict),
 		gauge(MetricWeightsMean, UnitRatio, "run", "Mean of the weights that the last step's task gradients were given"),
@@ -73,13 +79,10 @@ func tolariaMetrics() []MetricInfo {
 
 // The metrics of Tolaria that no record carries yet.
 const (
-	MetricEpochHookMs        MetricName = "tolaria.epoch_hook.latency_ms"
-	MetricEpochsFailed       MetricName = "tolaria.epochs.failed"
 	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
 	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
 	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
 	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
-	MetricTolariaBreaker     MetricName = "tolaria.breaker.state"
 	MetricAMPEnabled         MetricName = "tolaria.train.amp_enabled"
 	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
 	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
@@ -108,13 +111,10 @@ const (
 func tolariaReserved() []MetricInfo {
 	const seed = "run seed_id stage"
 	table := []MetricInfo{
-		gauge(MetricEpochHookMs, UnitMs, "run", "How long the hooks at the end of the last epoch took"),
-		counter(MetricEpochsFailed, "run reason", "Epochs that failed"),
 		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took"),
 		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer"),
 		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
 		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
-		gauge(MetricTolariaBreaker, UnitState, "run", "State of the breaker around the trainer's control hook").codes(breakerStates{}),
 		gauge(MetricAMPEnabled, UnitBool, "run", "Whether the trainer uses automatic mixed precision"),
 		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
 		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),

@@ -2,38 +2,38 @@ package leyline
 
 // The telemetry events of Tolaria that records carry.
 const (
-	NameRunStarted         EventName = "tolaria.run.started"
-	NameRunResumed         EventName = "tolaria.run.resumed"
-	NameRunEnded           EventName = "tolaria.run.ended"
-	NameNonFinite          EventName = "tolaria.training.non_finite"
-	NameLossSuspect        EventName = "tolaria.training.loss_suspect"
-	NameDiverged           EventName = "tolaria.training.diverged"
-	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
-	NameTrainerReturned    EventName = "tolaria.trainer.returned"
-	NameSnapshotRefused    EventName = "tolaria.rollback.snapshot_refused"
-	NameRollbackStarted    EventName = "tolaria.rollback.started"
-	NameRollbackRestored   EventName = "tolaria.rollback.restored"
-	NameRollbackFailed     EventName = "tolaria.rollback.restore_failed"
-	NameEmergencyEscalated EventName = "tolaria.emergency.escalated"
-	NameEmergencyCleared   EventName = "tolaria.emergency.cleared"
-	NameEmergencyHalt      EventName = "tolaria.emergency.halt"
-	NameEmergencyDispatch  EventName = "tolaria.emergency.dispatch_error"
-)
-
-// The telemetry events of Tolaria that no record carries yet.
-const (
-	NameOptimizerFamily      EventName = "optimizer_family"
-	NameCompileEnabled       EventName = "tolaria.compile_enabled"
-	NameSeedHealth           EventName = "seed_health"
+	NameRunStarted           EventName = "tolaria.run.started"
+	NameRunResumed           EventName = "tolaria.run.resumed"
+	NameRunEnded             EventName = "tolaria.run.ended"
+	NameNonFinite            EventName = "tolaria.training.non_finite"
+	NameLossSuspect          EventName = "tolaria.training.loss_suspect"
+	NameDiverged             EventName = "tolaria.training.diverged"
+	NameTrainerStalled       EventName = "tolaria.trainer.stalled"
+	NameTrainerReturned      EventName = "tolaria.trainer.returned"
+	NameSnapshotRefused      EventName = "tolaria.rollback.snapshot_refused"
+	NameRollbackStarted      EventName = "tolaria.rollback.started"
+	NameRollbackRestored     EventName = "tolaria.rollback.restored"
+	NameRollbackFailed       EventName = "tolaria.rollback.restore_failed"
+	NameEmergencyEscalated   EventName = "tolaria.emergency.escalated"
+	NameEmergencyCleared     EventName = "tolaria.emergency.cleared"
+	NameEmergencyHalt        EventName = "tolaria.emergency.halt"
 	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
 	NameEpochBudget          EventName = "tolaria.epoch_budget_exceeded"
 	NameHookBudget           EventName = "tolaria.hook_budget_exceeded"
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
-	NameSeedShareJump        EventName = "seed_share_jump"
-	NameSeedConflictHigh     EventName = "seed_conflict_high"
-	NameProfilerFailed       EventName = "tolaria.profiler.export_failed"
-	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
+	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
+)
+
+// The telemetry events of Tolaria that no record carries yet.
+const (
+	NameOptimizerFamily  EventName = "optimizer_family"
+	NameCompileEnabled   EventName = "tolaria.compile_enabled"
+	NameSeedHealth       EventName = "seed_health"
+	NameSeedShareJump    EventName = "seed_share_jump"
+	NameSeedConflictHigh EventName = "seed_conflict_high"
+	NameProfilerFailed   EventName = "tolaria.profiler.export_failed"
+	NameDispatchTimeout  EventName = "tolaria.emergency.dispatch_timeout"
 )
 
 func tolariaEvents() []EventInfo {
@@ -56,14 +56,15 @@ func tolariaEvents() []EventInfo {
 		event(NameEmergencyHalt, "run step reason details", "The plane has halted a run", LevelCritical).set("tolaria.rollback_limit"),
 		event(NameEmergencyDispatch, "request_id level outcome reason latency_ms", "The emergency signal could not be published", LevelCritical),
 
+		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).set("tolaria.epoch_budget_ms"),
+		event(NameHookBudget, "run epoch latency_ms limit", "An epoch has failed because an answer of it took too long", LevelWarning).set("tolaria.hook_budget_ms"),
+		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than its budget, whether or not it has failed for that", LevelWarning).set("tolaria.epoch_budget_ms"),
+		event(NameEpochHookHigh, "run epoch latency_ms limit", "An answer of an epoch took longer than its budget, whether or not the epoch has failed for that", LevelWarning).set("tolaria.hook_budget_ms"),
+		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
+
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
 		event(NameCompileEnabled, "run", "The trainer has compiled its step", LevelInfo).reserved(SubsystemTolaria),
 		event(NameSeedHealth, "run seed_id share alpha conflicts weight", "A seed's figures of an epoch in one line", LevelInfo).reserved(SubsystemTolaria),
-		event(NameTolariaBreakerOpened, "run failures", "The breaker around the control hook has opened", LevelWarning).reserved(SubsystemTolaria),
-		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).reserved(SubsystemTolaria),
-		event(NameHookBudget, "run epoch latency_ms limit", "An epoch has failed because its hooks took too long", LevelWarning).reserved(SubsystemTolaria),
-		event(NameEpochHookHigh, "run epoch latency_ms limit", "The hooks of an epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
-		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedShareJump, "run seed_id value limit", "A seed's share of the gradient has changed abruptly", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedConflictHigh, "run seed_id value limit", "A seed's gradient conflicts too often", LevelWarning).reserved(SubsystemTolaria),
 		event(NameProfilerFailed, "run epoch reason", "A profile could not be written", LevelWarning).reserved(SubsystemTolaria),

@@ -37,6 +37,8 @@ type Run struct {
 	Breakers    []Breaker // those that ever moved, sorted
 	Fallbacks   uint32    // compile fallbacks of the host
 	Fallback    Fallback  // the last one reported, of the host or a seed
+	Epochs      Epochs
+	Waits       Waits
 }
 
 // Track is what of a run is rewound with its network.
@@ -145,6 +147,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applySnapshot(e)
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
+		r.applyEpoch(e)
 	}
 }
 
@@ -187,7 +190,7 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.CompileFellBack:
 		return x.Run, true
 	}
-	return "", false
+	return waitedFor(e)
 }
 
 func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {

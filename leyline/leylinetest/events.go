@@ -38,14 +38,17 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
 		event[leyline.GradientsCombined]("", "run step method weights conflicts? ratio?", nil),
 		event[leyline.TrainingAssessed]("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
-			assessed+"suspect? step_ewma? quiet_by", nil),
-		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? quiet_by?",
+			assessed+"suspect? step_ewma? quiet_by hook_ns?", nil),
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? quiet_by? hook_ns?",
 			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthNonFinite }),
-		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by",
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by hook_ns?",
 			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthSuspect }),
-		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by?",
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? quiet_by? hook_ns?",
 			func(x *leyline.TrainingAssessed) { x.Health = leyline.HealthDiverged }),
-		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies", nil),
+		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies took_ns? budget_ns? hook_ns? hook_budget? streak?", nil),
+		event[leyline.EpochFailed]("for a budget", "run step? epoch reason took_ns budget_ns streak?", func(x *leyline.EpochFailed) { x.Reason = leyline.EpochBudget }),
+		event("for an answer that was late", "run step? epoch reason took_ns? budget_ns? streak?",
+			func(x *leyline.EpochFailed) { x.Reason = leyline.EpochTamiyoTimeout }),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}
@@ -74,8 +77,8 @@ func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.ConservativeEntered]("", "run step reason", nil),
 		event[leyline.ConservativeLeft]("", "run step healthy", nil),
-		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked), nil),
-		event[leyline.ActionNone]("", "run step reason request?", nil),
+		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked)+" took_ns?", nil),
+		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
 		event("to germinate", "run step kind why"+within("seed", germinates)+metadata, one),
 		event("to pause", "run step kind why"+within("seed", unused)+metadata,
 			func(x *leyline.CommandProposed) {

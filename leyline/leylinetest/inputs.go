@@ -41,7 +41,7 @@ func Inputs() []Case[leyline.Input] {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),
-		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples", nil),
+		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
 		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause?",
 			nil),
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),

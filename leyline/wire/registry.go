@@ -133,4 +133,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventDiskRecovered:        {event[leyline.DiskRecovered]()},
 	leyline.EventCompileFellBack:      {event[leyline.CompileFellBack]()},
 	leyline.EventBreakerMoved:         {event[leyline.BreakerMoved]()},
+	leyline.EventEpochFailed:          {event[leyline.EpochFailed]()},
 }

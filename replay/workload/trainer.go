@@ -72,6 +72,7 @@ func (t *trainer) run(ctx context.Context) (Result, error) {
 	if err := t.open(ctx); err != nil {
 		return Result{}, err
 	}
+	t.epochAt = time.Now()
 	for t.step < t.opts.Steps || len(t.restores) > 0 {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
@@ -100,6 +101,7 @@ type trainer struct {
 	gram     []float64
 	last     time.Duration // the previous step
 	waited   time.Duration // of that, for the plane's answer
+	epochAt  time.Time     // when the epoch began
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
 	result   Result
 }

@@ -79,19 +79,6 @@ func lost(t *projections.Turn, r *projections.Run, damaged []leyline.SnapshotID)
 	}
 }
 
-func epoch(t *projections.Turn, x leyline.EpochObserved) {
-	t.Emit(leyline.EpochAssessed{
-		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies,
-	})
-	r := t.State.Tolaria.Run(x.Run)
-	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)
-	if calm && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
-		t.Emit(leyline.EmergencyCleared{
-			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
-		})
-	}
-}
-
 func snapshot(t *projections.Turn, x leyline.SnapshotTaken) {
 	if reason := unfit(t.State.Tolaria.Run(x.Run), x); reason != "" {
 		t.Emit(leyline.SnapshotRefused{Run: x.Run, Step: x.Step, Snapshot: x.Snapshot, Reason: reason})

@@ -42,6 +42,7 @@ func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 	t.Emit(leyline.TrainingAssessed{
 		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
 		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA, StepEWMA: r.Track.StepEWMA,
+		HookNs: slowest(r, x),
 	})
 	abandon(t, r, leyline.FaultNonFinite, x.Step)
 }
@@ -120,6 +121,7 @@ func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g a
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
 		StepEWMA:     r.Track.StepEWMA,
 		FirstGood:    r.AwaitGood,
+		HookNs:       slowest(r, x),
 	}
 	if x.PreviousNs > 0 {
 		e.StepEWMA = next(c, r.Track.StepEWMA, stepTime(t, r, x))
