@@ -131,7 +131,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates"}
 
 // The kinds of effect.
 const (
@@ -144,6 +144,7 @@ const (
 	EffectSignal                 // action: publish the emergency level
 	EffectHalt                   // action: tell the trainer to stop
 	EffectPolicy                 // computation: ask the policy what to propose
+	EffectRates                  // action: tell the trainer its learning rates
 )
 
 // TimerKind says what a timer guards.
@@ -153,7 +154,9 @@ type timerKinds struct{}
 
 func (timerKinds) list() []string { return timerKindNames[:] }
 
-var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence"}
+var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence",
+	"rates_deadline",
+}
 
 // The kinds of timer.
 const (
@@ -163,6 +166,7 @@ const (
 	TimerEmbargo
 	TimerPrefetch
 	TimerSilence
+	TimerRates
 )
 
 // PeerKind says where an input came from.

@@ -79,6 +79,7 @@ type RunOpened struct {
 	Lockstep   bool          // answers wait for the computations they caused
 	Drills     []Drill       // faults that the trainer will inject on purpose
 	Damaged    []SnapshotID  // of a resume: snapshots that the door read and found missing or changed
+	Groups     []ParamGroup  // of the optimizer; a learning rate policy needs the rate of every one
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -95,6 +96,7 @@ type RunClosed struct {
 	Outcome     Outcome
 	Digest      Digest // of the final training state
 	Reason      string
+	Acks        []OrderAck // of orders about the optimizer, since the last step
 }
 
 // StepObserved is what the trainer saw in one step, before it updates any
@@ -112,6 +114,7 @@ type StepObserved struct {
 	ForwardNs   uint64         // forward and backward pass, measured
 	PreviousNs  uint64         // the whole previous step, measured
 	Metrics     TrainingMetrics
+	Acks        []OrderAck // of orders about the optimizer, since the step before
 }
 
 // SeedObserved is what the trainer measured of one seed in one step.

@@ -25,15 +25,15 @@ func enums() map[string]enum {
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
+		"EffectKind": leyline.EffectRates, "TimerKind": leyline.TimerRates, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
 		"RiskReason": leyline.RiskCommandTimeout, "FaultReason": leyline.FaultEpochStreak,
 		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputCompileFallback,
-		"EventKind": leyline.EventEpochFailed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventRateAcked, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerEpochs, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerEpochFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
-		"EpochReason": leyline.EpochHookBudget,
+		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 	}
 }
 

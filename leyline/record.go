@@ -106,7 +106,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
-	"epoch.failed",
+	"epoch.failed", "lr.set", "lr.acknowledged",
 }
 
 // The kinds of event.
@@ -160,4 +160,6 @@ const (
 	EventCompileFellBack
 	EventBreakerMoved
 	EventEpochFailed
+	EventRateSet
+	EventRateAcked
 )

@@ -12,6 +12,7 @@ const (
 	MetricStepForwardMs        MetricName = "tolaria.training.forward_ms"
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
+	MetricLearnRateEnabled     MetricName = "tolaria.lr_controller.enabled"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
 	MetricEpochsFailed         MetricName = "tolaria.epochs.failed"
@@ -50,6 +51,7 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricStepForwardMs, UnitMs, "run", "Forward and backward pass of the last step as the trainer measured it"),
 		gauge(MetricStepLatencyMs, UnitMs, "run", "The whole step before the last one as the trainer measured it"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
+		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
 		counter(MetricEpochsFailed, "run reason", "Epochs that failed").set(setEpochs),
@@ -86,7 +88,6 @@ const (
 	MetricAMPEnabled         MetricName = "tolaria.train.amp_enabled"
 	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
 	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
-	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
 	MetricProfilerEnabled    MetricName = "tolaria.profiler.enabled"
 	MetricProfilerTraces     MetricName = "tolaria.profiler.traces_emitted_total"
 	MetricProfilerFailures   MetricName = "tolaria.profiler.traces_failed_total"
@@ -118,7 +119,6 @@ func tolariaReserved() []MetricInfo {
 		gauge(MetricAMPEnabled, UnitBool, "run", "Whether the trainer uses automatic mixed precision"),
 		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
 		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),
-		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy is on"),
 		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the trainer records a profile"),
 		counter(MetricProfilerTraces, "run", "Profiles that were written"),
 		counter(MetricProfilerFailures, "run", "Profiles that could not be written"),

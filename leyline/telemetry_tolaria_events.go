@@ -22,6 +22,7 @@ const (
 	NameHookBudget           EventName = "tolaria.hook_budget_exceeded"
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
+	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
 	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
 )
 
@@ -61,6 +62,7 @@ func tolariaEvents() []EventInfo {
 		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than its budget, whether or not it has failed for that", LevelWarning).set("tolaria.epoch_budget_ms"),
 		event(NameEpochHookHigh, "run epoch latency_ms limit", "An answer of an epoch took longer than its budget, whether or not the epoch has failed for that", LevelWarning).set("tolaria.hook_budget_ms"),
 		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
+		event(NameRatesUnset, "run request_id outcome reason latency_ms", "The trainer did not set the learning rates that were ordered", LevelWarning).set("tolaria.order_ms"),
 
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
 		event(NameCompileEnabled, "run", "The trainer has compiled its step", LevelInfo).reserved(SubsystemTolaria),

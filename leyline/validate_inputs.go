@@ -74,6 +74,7 @@ func (x RunOpened) Validate() error {
 		need(&c, "step", d.Step > 0)
 	}
 	c.leave()
+	checkGroups(&c, x.Groups)
 	return c.result()
 }
 
@@ -87,6 +88,7 @@ func (x RunClosed) Validate() error {
 		need(&c, "digest", !x.Digest.IsZero())
 	}
 	text(&c, "reason", x.Reason, MaxText)
+	checkAcks(&c, x.Acks)
 	return c.result()
 }
 
@@ -115,6 +117,7 @@ func (x StepObserved) Validate() error {
 	}
 	c.leave()
 	c.part("metrics", x.Metrics.Validate())
+	checkAcks(&c, x.Acks)
 	return c.result()
 }
 

@@ -78,8 +78,8 @@ func (r *Run) wrong(why leyline.EpochReason) {
 	}
 }
 
-// waitedFor names the run of an event that says how an epoch went.
-func waitedFor(e leyline.Event) (leyline.RunID, bool) {
+// loopRun names the run of an event about its training loop.
+func loopRun(e leyline.Event) (leyline.RunID, bool) {
 	switch x := e.(type) {
 	case leyline.EpochFailed:
 		return x.Run, true
@@ -92,6 +92,10 @@ func waitedFor(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.CommandSettled:
 		return x.Run, true
 	case leyline.CommandExpired:
+		return x.Run, true
+	case leyline.RateSet:
+		return x.Run, true
+	case leyline.RateAcked:
 		return x.Run, true
 	}
 	return "", false

@@ -39,6 +39,7 @@ type Run struct {
 	Fallback    Fallback  // the last one reported, of the host or a seed
 	Epochs      Epochs
 	Waits       Waits
+	Rates       Rates
 }
 
 // Track is what of a run is rewound with its network.
@@ -148,6 +149,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
 		r.applyEpoch(e)
+		r.applyRates(id, e)
 	}
 }
 
@@ -190,7 +192,7 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.CompileFellBack:
 		return x.Run, true
 	}
-	return waitedFor(e)
+	return loopRun(e)
 }
 
 func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {

@@ -8,8 +8,14 @@ import (
 
 // loopWords says what was decided about the training loop itself.
 func loopWords(e leyline.Event) string {
-	if x, ok := e.(leyline.EpochFailed); ok {
+	switch x := e.(type) {
+	case leyline.EpochFailed:
 		return epochWords(x)
+	case leyline.RateSet:
+		return fmt.Sprintf("step %d: %s orders the learning rates %v, %s of what was declared, to be acknowledged by %s", x.Step, x.Policy, x.Rates,
+			short(x.Factor), x.Deadline)
+	case leyline.RateAcked:
+		return because(fmt.Sprintf("learning rate order %s ended %s in %s", x.Order, x.Outcome, took(x.TookNs)), x.Reason)
 	}
 	return ""
 }

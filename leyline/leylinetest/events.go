@@ -49,6 +49,8 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.EpochFailed]("for a budget", "run step? epoch reason took_ns budget_ns streak?", func(x *leyline.EpochFailed) { x.Reason = leyline.EpochBudget }),
 		event("for an answer that was late", "run step? epoch reason took_ns? budget_ns? streak?",
 			func(x *leyline.EpochFailed) { x.Reason = leyline.EpochTamiyoTimeout }),
+		event[leyline.RateSet]("", "run step policy factor? rates deadline", nil),
+		event[leyline.RateAcked]("", "run order outcome reason? took_ns?", nil),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}

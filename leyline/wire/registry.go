@@ -134,4 +134,6 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventCompileFellBack:      {event[leyline.CompileFellBack]()},
 	leyline.EventBreakerMoved:         {event[leyline.BreakerMoved]()},
 	leyline.EventEpochFailed:          {event[leyline.EpochFailed]()},
+	leyline.EventRateSet:              {event[leyline.RateSet]()},
+	leyline.EventRateAcked:            {event[leyline.RateAcked]()},
 }

@@ -51,6 +51,8 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventCompileFellBack:      leyline.SubsystemKasmina,
 	leyline.EventBreakerMoved:         leyline.SubsystemKasmina,
 	leyline.EventEpochFailed:          leyline.SubsystemTolaria,
+	leyline.EventRateSet:              leyline.SubsystemTolaria,
+	leyline.EventRateAcked:            leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -159,6 +161,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.rollback(e)
 		b.emergency(e)
 		b.epochs(e)
+		b.rates(e)
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
 	case leyline.SubsystemKasmina:

@@ -30,3 +30,23 @@ var epochStory = []scene{
 		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyConservative, Reason: l.FaultEpochFailed},
 	}},
 }
+
+// ratesStory is what is said of learning rates that the plane orders.
+var ratesStory = []scene{
+	{"a policy orders rates", "r1", l.StepObserved{Run: "r1", Step: 1, LearnRate: 0.1}, []l.Event{
+		l.RateSet{Run: "r1", Step: 1, Policy: l.LRCosine, Factor: 0.5, Rates: []float64{0.05}, Deadline: 9e9},
+	}},
+	{"the trainer has set them, and others are ordered", "r1", l.StepObserved{Run: "r1", Step: 2, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 1}, Outcome: l.OutcomeOK, TookNs: 1500},
+		l.RateSet{Run: "r1", Step: 2, Policy: l.LRCosine, Rates: []float64{0}, Deadline: 9e9},
+	}},
+	{"it cannot set those", "r1", l.StepObserved{Run: "r1", Step: 3, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 2}, Outcome: l.OutcomeFailed, Reason: "it must be above 0", TookNs: 1500},
+	}},
+	{"it says nothing of others", "r1", l.TimerFired{Run: "r1", Timer: l.TimerRates}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 3}, Outcome: l.OutcomeDeadline, Reason: "no report acknowledged it in time"},
+	}},
+	{"and others were overtaken", "r1", l.StepObserved{Run: "r1", Step: 4, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 4}, Outcome: l.OutcomeSuperseded, Reason: "ordered anew"},
+	}},
+}

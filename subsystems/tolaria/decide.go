@@ -14,6 +14,7 @@ func Decide(t *projections.Turn, in leyline.Input) {
 	case leyline.RunOpened:
 		open(t, x)
 	case leyline.RunClosed:
+		acknowledged(t, t.State.Tolaria.Run(x.Run), x.Acks)
 		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
 	case leyline.StepObserved:
 		step(t, x)
@@ -29,6 +30,8 @@ func Decide(t *projections.Turn, in leyline.Input) {
 			overdue(t, t.State.Tolaria.Run(x.Run))
 		case leyline.TimerSilence:
 			silent(t, t.State.Tolaria.Run(x.Run))
+		case leyline.TimerRates:
+			unacknowledged(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
 		t.Emit(leyline.EmergencyPublished{
@@ -52,6 +55,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 		QuietBy: quietBy(t, x.Lockstep, r.Track.StepEWMA), Posture: x.Posture,
 	}
 	lost(t, r, x.Damaged)
+	superseded(t, r, "the run was resumed")
 	upto := r.Track.Step
 	if r.Rollback.Active() {
 		upto = r.Rollback.ToStep

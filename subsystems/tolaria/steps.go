@@ -14,6 +14,7 @@ import (
 func step(t *projections.Turn, x leyline.StepObserved) {
 	r := t.State.Tolaria.Run(x.Run)
 	heard(t, r)
+	acknowledged(t, r, x.Acks)
 	if !finite(x.Losses) || !finite(x.Gram) {
 		fault(t, r, x)
 		return
@@ -35,6 +36,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	a.QuietBy = quietBy(t, r.Plan.Lockstep, a.StepEWMA)
 	t.Emit(combined)
 	t.Emit(a)
+	rates(t, r, x.Step)
 }
 
 // fault is a step whose numbers are not finite: no weights, a rollback.
