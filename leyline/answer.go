@@ -47,10 +47,11 @@ type SnapshotRef struct {
 // Directive asks the trainer to act. Exactly one of the kinds' fields is set.
 type Directive struct {
 	ID       EffectID
-	Kind     EffectKind // COMMAND, RESTORE or HALT
+	Kind     EffectKind // COMMAND, RESTORE, HALT or RATES
 	Command  *VerifiedCommand
 	Restore  *RestoreOrder
 	Halt     *HaltOrder
+	Rates    *RateOrder
 	Deadline Instant
 }
 

@@ -24,12 +24,13 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs"}
 
 // The breakers.
 const (
 	BreakerUnspecified BreakerID = iota
 	BreakerCompile               // fed by compile fallbacks, asked by gate G1
+	BreakerEpochs                // fed by failed epochs, asked at the end of each
 )
 
 // BreakerAction says what moved a breaker.
@@ -57,7 +58,9 @@ type breakerReasons struct{}
 
 func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
-var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed"}
+var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
+	"epoch_failed",
+}
 
 // The reasons: what failed, a success that is counted, the success that closes a
 // half-open breaker, and the end of a cool-down (SPEC.md 4.7).
@@ -67,6 +70,7 @@ const (
 	BreakerSuccess
 	BreakerStabilised
 	BreakerCooldownElapsed
+	BreakerEpochFailed
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

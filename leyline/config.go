@@ -55,6 +55,18 @@ type TolariaConfig struct {
 	SeedCompact     bool         `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
 	Stall           Millis       `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
 	StallFactor     float64      `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
+	EpochBudget     Millis       `toml:"epoch_budget_ms" comment:"An epoch that takes longer has failed; 0: however long it takes."`
+	HookBudget      Millis       `toml:"hook_budget_ms" comment:"An epoch whose slowest answer took longer, as the trainer waited for it, has failed; 0: however long it takes."`
+	FailedEpochs    uint32       `toml:"emergency_failed_epochs" comment:"Failed epochs in a row that halt the run at L4; 0: none do."`
+	LRPolicy        LRPolicy     `toml:"lr_policy" comment:"Schedule of learning rates: none leaves them to the trainer; constant, cosine, cosine_restarts or step scale what it declared."`
+	LRPeriod        uint32       `toml:"lr_period_steps" comment:"Steps of cosine from 1 to lr_floor, and of the first cycle of cosine_restarts, 1 or more."`
+	LRRestart       uint32       `toml:"lr_restart_factor" comment:"How many times as long each cycle of cosine_restarts is as the one before, 1 or more."`
+	LRFloor         float64      `toml:"lr_floor" comment:"Share of the declared rates below which cosine and cosine_restarts do not go, [0,1]."`
+	LRDecay         float64      `toml:"lr_decay" comment:"By which step multiplies the rates, (0,1]."`
+	LRDecayEpochs   uint32       `toml:"lr_decay_epochs" comment:"After so many epochs each time, 1 or more."`
+	LRWarmup        uint32       `toml:"lr_warmup_steps" comment:"Steps over which a policy first raises the rates to what was declared; 0: none. It begins to count after them."`
+	LRWarmupFloor   float64      `toml:"lr_warmup_floor" comment:"Share of the declared rates below which a warm-up does not begin, [0,1]."`
+	Order           Millis       `toml:"order_ms" comment:"Within this the trainer must acknowledge an order about its optimizer."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
@@ -120,6 +132,9 @@ func DefaultConfig() ExecutionConfig {
 			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
 			ProfileSteps: 50, Attribution: AttributionUniform, SeedShareJump: 0.3, SeedConflict: 0.5,
 			Stall: 10_000, StallFactor: 20,
+			FailedEpochs: 3,
+			LRPolicy:     LRNone, LRPeriod: 10_000, LRRestart: 1, LRFloor: 0.01, LRDecay: 0.5, LRDecayEpochs: 10, LRWarmupFloor: 0.1,
+			Order: 30_000,
 		},
 		Tamiyo: TamiyoConfig{
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,

@@ -36,6 +36,14 @@ var rules = map[string]rule{
 	"tolaria.stall_ms":         atLeast(1),
 	"tolaria.stall_factor":     between(1, 1e6),
 
+	"tolaria.lr_period_steps":   atLeast(1),
+	"tolaria.lr_restart_factor": atLeast(1),
+	"tolaria.lr_floor":          between(0, 1),
+	"tolaria.lr_decay":          number("a number greater than 0, 1 or less", func(x float64) bool { return x > 0 && x <= 1 }),
+	"tolaria.lr_decay_epochs":   atLeast(1),
+	"tolaria.lr_warmup_floor":   between(0, 1),
+	"tolaria.order_ms":          atLeast(1),
+
 	"tamiyo.window_steps":      atLeast(1),
 	"tamiyo.healthy_windows":   atLeast(1),
 	"tamiyo.loss_spike":        positive(),

@@ -169,7 +169,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates"}
 
 // The kinds of effect.
 const (
@@ -182,6 +182,7 @@ const (
 	EffectSignal                 // action: publish the emergency level
 	EffectHalt                   // action: tell the trainer to stop
 	EffectPolicy                 // computation: ask the policy what to propose
+	EffectRates                  // action: tell the trainer its learning rates
 )
 
 // TimerKind says what a timer guards.
@@ -191,7 +192,9 @@ type timerKinds struct{}
 
 func (timerKinds) list() []string { return timerKindNames[:] }
 
-var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence"}
+var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence",
+	"rates_deadline",
+}
 
 // The kinds of timer.
 const (
@@ -201,6 +204,7 @@ const (
 	TimerEmbargo
 	TimerPrefetch
 	TimerSilence
+	TimerRates
 )
 
 // PeerKind says where an input came from.

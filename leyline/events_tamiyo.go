@@ -33,6 +33,7 @@ type RiskAssessed struct {
 	Loss     float64    // loss EWMA at this window
 	Healthy  uint32     // consecutive healthy windows, this one included
 	Checks   []Check    // every evaluator that looked, in its fixed order
+	TookNs   uint64     // of the policy's answer; 0 when the rules ran inside the decider
 }
 
 // ActionNone records that Tamiyo decided to do nothing, and why.
@@ -41,6 +42,7 @@ type ActionNone struct {
 	Step    Step
 	Reason  RiskReason
 	Request EffectID // the question to the policy that this closes; zero when it closes none
+	TookNs  uint64   // of the answer to it that was void
 }
 
 // CommandProposed is a command that Tamiyo wants signed. It has no force of

@@ -81,9 +81,10 @@ type TrainingAssessed struct {
 	Tally        Tally        // of the epoch so far, this step included when it is healthy
 	Profiled     bool         // the step lies in a profile window
 	QuietBy      Instant      // after this without a further step the trainer is stalled
+	HookNs       uint64       // slowest answer of the epoch so far, as the trainer waited for it
 }
 
-// EpochAssessed records a held-out evaluation.
+// EpochAssessed records a held-out evaluation and what the epoch took.
 type EpochAssessed struct {
 	Run        RunID
 	Step       Step
@@ -91,6 +92,11 @@ type EpochAssessed struct {
 	Losses     []float64 // per task
 	Accuracies []float64 // per task, [0,1]
 	Shares     Shares    // of host and seeds in the gradients of the epoch
+	TookNs     uint64    // the epoch, as the trainer measured it
+	BudgetNs   uint64    // for it; 0: none
+	HookNs     uint64    // its slowest answer, as the trainer waited for it
+	HookBudget uint64    // for that, in nanoseconds; 0: none
+	Streak     uint32    // epochs that failed in a row, this one included; 0: it did not fail
 }
 
 // SnapshotRegistered admits a snapshot whose bytes the plane has read and

@@ -95,6 +95,7 @@ type RunOpened struct {
 	// Owners are per task, for the method state_weighted: the seed whose parameters the
 	// task's gradient covers; empty for the host. An empty list: nobody has said.
 	Owners []SeedID
+	Groups []ParamGroup // of the optimizer; a learning rate policy needs the rate of every one
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -111,6 +112,7 @@ type RunClosed struct {
 	Outcome     Outcome
 	Digest      Digest // of the final training state
 	Reason      string
+	Acks        []OrderAck // of orders about the optimizer, since the last step
 }
 
 // StepObserved is what the trainer saw in one step, before it updates any
@@ -129,7 +131,8 @@ type StepObserved struct {
 	ForwardNs    uint64         // forward and backward pass, measured
 	PreviousNs   uint64         // the whole previous step, measured
 	Metrics      TrainingMetrics
-	Solution     Solution // the plane's own: attached at its door, whatever a trainer sends
+	Acks         []OrderAck // of orders about the optimizer, since the step before
+	Solution     Solution   // the plane's own: attached at its door, whatever a trainer sends
 }
 
 // Solution is what a solver found for the gradients of one step. The decider does
@@ -171,6 +174,8 @@ type EpochObserved struct {
 	Losses      []float64 // per task
 	Accuracies  []float64 // per task, [0,1]
 	Samples     uint32
+	TookNs      uint64 // since the last epoch ended, or training began, as measured; this evaluation included
+	HookNs      uint64 // waiting for the answer to the last step, measured
 }
 
 // SeedProbed is a measured contribution: the network judged on held-out rows

@@ -25,14 +25,15 @@ func enums() map[string]enum {
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
+		"EffectKind": leyline.EffectRates, "TimerKind": leyline.TimerRates, "PeerKind": leyline.PeerPolicy,
 		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
-		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultCollapsed,
 		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputProfileReported,
-		"EventKind": leyline.EventProfileRecorded, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"RiskReason": leyline.RiskCommandTimeout, "FaultReason": leyline.FaultEpochStreak,
+		"EventKind": leyline.EventRateAcked, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerCompile, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerCooldownElapsed,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerEpochs, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerEpochFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
+		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 	}
 }
 

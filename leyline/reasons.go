@@ -74,6 +74,7 @@ var riskReasonNames = [...]string{
 	"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
+	"epoch_failed", "command_timeout",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -98,6 +99,8 @@ const (
 	RiskPolicyFailed  // the policy could not answer
 	RiskPolicyPending // the policy was asked before and has not answered
 	RiskPolicyStale   // the policy had answered something else than its rules say now
+	RiskEpochFailed
+	RiskCommandTimeout // an accepted command was not answered in time
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.
@@ -110,6 +113,7 @@ func (faultReasons) list() []string { return faultReasonNames[:] }
 var faultReasonNames = [...]string{
 	"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
 	"rollback_limit", "resumed", "recovered", "diverged", "collapsed",
+	"epoch_failed", "failed_epochs_streak",
 }
 
 // The reasons for a rollback, an escalation or a halt.
@@ -125,6 +129,8 @@ const (
 	FaultRecovered     // not a fault: the level is lowered again
 	FaultDiverged      // the loss stayed over its limit
 	FaultCollapsed     // the loss fell back to that of guessing and stayed there
+	FaultEpochFailed   // an epoch failed
+	FaultEpochStreak   // as many in a row as tolaria.emergency_failed_epochs allows
 )
 
 // RefusalKind classifies a refused input.

@@ -107,6 +107,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
+	"epoch.failed", "lr.set", "lr.acknowledged",
 }
 
 // The kinds of event.
@@ -160,4 +161,7 @@ const (
 	EventCompileFellBack
 	EventBreakerMoved
 	EventProfileRecorded
+	EventEpochFailed
+	EventRateSet
+	EventRateAcked
 )

@@ -13,11 +13,15 @@ const (
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
 	MetricThroughput           MetricName = "tolaria.training.samples_per_second"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
+	MetricLearnRateEnabled     MetricName = "tolaria.lr_controller.enabled"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
 	MetricProfilerEnabled      MetricName = "tolaria.profiler.enabled"
 	MetricProfilerTraces       MetricName = "tolaria.profiler.traces_emitted_total"
 	MetricProfilerFailures     MetricName = "tolaria.profiler.traces_failed_total"
+	MetricEpochsFailed         MetricName = "tolaria.epochs.failed"
+	MetricEpochHookMs          MetricName = "tolaria.epoch_hook.latency_ms"
+	MetricTolariaBreaker       MetricName = "tolaria.breaker.state"
 	MetricConflicts            MetricName = "tolaria.grad_agg.conflicts"
 	MetricConflictRatio        MetricName = "tolaria.grad_agg.conflict_ratio"
 	MetricWeightsMean          MetricName = "tolaria.grad_agg.weights_mean"
@@ -52,11 +56,15 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricStepLatencyMs, UnitMs, "run", "The whole step before the last one as the trainer measured it"),
 		gauge(MetricThroughput, UnitRate, "run", "Running mean of the samples per second of whole steps").set("tolaria.ewma_alpha"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
+		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
 		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the last step was to be in a profile").set(setProfile),
 		counter(MetricProfilerTraces, "run", "Profiles that were written").set(setProfile),
 		counter(MetricProfilerFailures, "run", "Profiles that could not be written").set(setProfile),
+		counter(MetricEpochsFailed, "run reason", "Epochs that failed").set(setEpochs),
+		gauge(MetricEpochHookMs, UnitMs, "run", "How long the slowest answer of the last epoch took, as the trainer waited for it").set("tolaria.hook_budget_ms"),
+		gauge(MetricTolariaBreaker, UnitState, "run component", "State of a breaker of the training loop").codes(breakerStates{}).set(setBreaker),
 		gauge(MetricConflicts, UnitCount, "run", "Pairs of tasks whose gradients pointed against each other in the last step"),
 		gauge(MetricConflictRatio, UnitRatio, "run", "Conflicting pairs of tasks over all pairs in the last step").set(setConflict),
 		gauge(MetricWeightsMean, UnitRatio, "run", "Mean of the weights that the last step's task gradients were given"),
@@ -81,14 +89,10 @@ func tolariaMetrics() []MetricInfo {
 
 // The metrics of Tolaria that no record carries yet.
 const (
-	MetricEpochHookMs        MetricName = "tolaria.epoch_hook.latency_ms"
-	MetricEpochsFailed       MetricName = "tolaria.epochs.failed"
 	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
 	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
 	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
 	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
-	MetricTolariaBreaker     MetricName = "tolaria.breaker.state"
-	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
 	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
 	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
 	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
@@ -96,14 +100,10 @@ const (
 
 func tolariaReserved() []MetricInfo {
 	table := []MetricInfo{
-		gauge(MetricEpochHookMs, UnitMs, "run", "How long the hooks at the end of the last epoch took"),
-		counter(MetricEpochsFailed, "run reason", "Epochs that failed"),
 		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took"),
 		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer"),
 		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
 		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
-		gauge(MetricTolariaBreaker, UnitState, "run", "State of the breaker around the trainer's control hook").codes(breakerStates{}),
-		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy is on"),
 		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
 		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
 		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),

@@ -10,8 +10,6 @@ const (
 	NameDiverged           EventName = "tolaria.training.diverged"
 	NameCollapsed          EventName = "tolaria.training.collapsed"
 	NameProfilerFailed     EventName = "tolaria.profiler.export_failed"
-	NameCompileEnabled     EventName = "tolaria.compile_enabled"
-	NameSeedHealth         EventName = "seed_health"
 	NameSeedShareJump      EventName = "seed_share_jump"
 	NameSeedConflictHigh   EventName = "seed_conflict_high"
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
@@ -23,18 +21,22 @@ const (
 	NameEmergencyEscalated EventName = "tolaria.emergency.escalated"
 	NameEmergencyCleared   EventName = "tolaria.emergency.cleared"
 	NameEmergencyHalt      EventName = "tolaria.emergency.halt"
-	NameEmergencyDispatch  EventName = "tolaria.emergency.dispatch_error"
-)
 
-// The telemetry events of Tolaria that no record carries yet.
-const (
-	NameOptimizerFamily      EventName = "optimizer_family"
 	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
 	NameEpochBudget          EventName = "tolaria.epoch_budget_exceeded"
 	NameHookBudget           EventName = "tolaria.hook_budget_exceeded"
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
 	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
+	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
+	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
+)
+
+// The telemetry events of Tolaria that no record carries yet.
+const (
+	NameOptimizerFamily EventName = "optimizer_family"
+	NameCompileEnabled  EventName = "tolaria.compile_enabled"
+	NameSeedHealth      EventName = "seed_health"
 )
 
 func tolariaEvents() []EventInfo {
@@ -63,12 +65,14 @@ func tolariaEvents() []EventInfo {
 		event(NameEmergencyHalt, "run step reason details", "The plane has halted a run", LevelCritical).set("tolaria.rollback_limit"),
 		event(NameEmergencyDispatch, "request_id level outcome reason latency_ms", "The emergency signal could not be published", LevelCritical),
 
+		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).set("tolaria.epoch_budget_ms"),
+		event(NameHookBudget, "run epoch latency_ms limit", "An epoch has failed because an answer of it took too long", LevelWarning).set("tolaria.hook_budget_ms"),
+		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than its budget, whether or not it has failed for that", LevelWarning).set("tolaria.epoch_budget_ms"),
+		event(NameEpochHookHigh, "run epoch latency_ms limit", "An answer of an epoch took longer than its budget, whether or not the epoch has failed for that", LevelWarning).set("tolaria.hook_budget_ms"),
+		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
+		event(NameRatesUnset, "run request_id outcome reason latency_ms", "The trainer did not set the learning rates that were ordered", LevelWarning).set("tolaria.order_ms"),
+
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
-		event(NameTolariaBreakerOpened, "run failures", "The breaker around the control hook has opened", LevelWarning).reserved(SubsystemTolaria),
-		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).reserved(SubsystemTolaria),
-		event(NameHookBudget, "run epoch latency_ms limit", "An epoch has failed because its hooks took too long", LevelWarning).reserved(SubsystemTolaria),
-		event(NameEpochHookHigh, "run epoch latency_ms limit", "The hooks of an epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
-		event(NameLatencyHigh, "run epoch latency_ms limit", "An epoch took longer than planned", LevelWarning).reserved(SubsystemTolaria),
 		event(NameDispatchTimeout, "request_id level reason", "The emergency signal was not published in time", LevelCritical).reserved(SubsystemTolaria),
 	}
 }

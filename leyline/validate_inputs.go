@@ -76,6 +76,7 @@ func (x RunOpened) Validate() error {
 	}
 	c.leave()
 	x.attribution(&c)
+	checkGroups(&c, x.Groups)
 	return c.result()
 }
 
@@ -128,6 +129,7 @@ func (x RunClosed) Validate() error {
 		need(&c, "digest", !x.Digest.IsZero())
 	}
 	text(&c, "reason", x.Reason, MaxText)
+	checkAcks(&c, x.Acks)
 	return c.result()
 }
 
@@ -164,6 +166,7 @@ func (x StepObserved) Validate() error {
 	c.leave()
 	c.part("metrics", x.Metrics.Validate())
 	x.Solution.check(&c)
+	checkAcks(&c, x.Acks)
 	return c.result()
 }
 

@@ -72,6 +72,8 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
+	case leyline.EpochFailed:
+		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
 		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
 	case leyline.PolicyMissed:

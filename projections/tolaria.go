@@ -37,6 +37,9 @@ type Run struct {
 	Breakers    []Breaker // those that ever moved, sorted
 	Fallbacks   uint32    // compile fallbacks of the host
 	Fallback    Fallback  // the last one reported, of the host or a seed
+	Epochs      Epochs
+	Waits       Waits
+	Rates       Rates
 }
 
 // Track is what of a run is rewound with its network.
@@ -150,6 +153,8 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applySnapshot(e)
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
+		r.applyEpoch(e)
+		r.applyRates(id, e)
 	}
 }
 
@@ -192,7 +197,7 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.CompileFellBack:
 		return x.Run, true
 	}
-	return "", false
+	return loopRun(e)
 }
 
 func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {

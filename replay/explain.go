@@ -20,7 +20,7 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, rollbackWords, policyWords, commandWords, seedWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -140,7 +140,8 @@ func runWords(e leyline.Event) string {
 	case leyline.TrainingAssessed:
 		return trainingWords(x)
 	case leyline.EpochAssessed:
-		return fmt.Sprintf("epoch %d at step %d: losses %v, accuracies %v", x.Epoch, x.Step, x.Losses, x.Accuracies)
+		return fmt.Sprintf("epoch %d at step %d: losses %v, accuracies %v; it took %s, its slowest answer %s", x.Epoch, x.Step, x.Losses, x.Accuracies,
+			took(x.TookNs), took(x.HookNs))
 	case leyline.ProfileRecorded:
 		if x.Outcome == leyline.OutcomeOK {
 			return fmt.Sprintf("the profile of steps %d to %d is in %s, %d bytes", x.First, x.Last, x.File, x.Bytes)

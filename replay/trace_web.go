@@ -34,6 +34,7 @@ var (
 	restart      = relation{"started this process", "resumes a run"}
 	shortage     = relation{"found the disk nearly full", "is refused for it"}
 	space        = relation{"found the disk nearly full", "finds room again"}
+	rates        = relation{"ordered these learning rates", "closes the order"}
 )
 
 // ref is a cause of a record.
@@ -123,6 +124,8 @@ func (w *web) cause(e leyline.Event) (relation, leyline.EffectID) {
 		return kernel, x.Request
 	case leyline.PolicyMissed:
 		return giveup, x.Request
+	case leyline.RateAcked:
+		return rates, x.Order
 	}
 	rel, t := refersTo(e)
 	return rel, w.opened[t]

@@ -40,21 +40,26 @@ func runEvents() []Case[leyline.Event] {
 		event[leyline.RunHalted]("", "run step? reason detail", nil),
 		event("", "run step method weights conflicts? ratio? targets?", func(x *leyline.GradientsCombined) { x.Targets = []float64{0, 0.5, 0.5, 0} }),
 		event("as healthy", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+
-			assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by", diverging(leyline.HealthHealthy)),
-		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
+			assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by hook_ns?", diverging(leyline.HealthHealthy)),
+		event("as not finite", "run step health loss? delta? loss_ewma? grad_ewma? conflict_ewma?"+assessed+"suspect? step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by? hook_ns?",
 			diverging(leyline.HealthNonFinite)),
-		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by",
+		event("as suspect", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by hook_ns?",
 			diverging(leyline.HealthSuspect)),
-		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
+		event("as diverged", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by? hook_ns?",
 			diverging(leyline.HealthDiverged)),
-		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by?",
+		event("as collapsed", "run step health loss? delta? loss_ewma grad_ewma conflict_ewma"+assessed+"suspect step_ewma? rate_ewma? samples? "+tallied+" profiled? quiet_by? hook_ns?",
 			diverging(leyline.HealthCollapsed)),
 		event[leyline.EpochAssessed]("", "run step? epoch losses accuracies shares.steps? shares.host_norm? shares.host_share? shares.seeds?"+
 			within("shares.seeds[0]", "seed stage? steps weight? norm? share? share_delta? alpha? attributed? conflicts? conflict? parameters? mask_fraction?"+
-				" layers? layers[0].layer layers[0].norm? jumped? conflicting?")+" shares.compact? shares.jump_limit? shares.conflict_limit?", nil),
+				" layers? layers[0].layer layers[0].norm? jumped? conflicting?")+" shares.compact? shares.jump_limit? shares.conflict_limit? took_ns? budget_ns? hook_ns? hook_budget? streak?", nil),
 		event("that was written", "run first last file bytes outcome reason? took_ns?", written),
 		event("that could not be written", "run first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileRecorded) { x.Outcome = leyline.OutcomeFailed }),
+		event[leyline.EpochFailed]("for a budget", "run step? epoch reason took_ns budget_ns streak?", func(x *leyline.EpochFailed) { x.Reason = leyline.EpochBudget }),
+		event("for an answer that was late", "run step? epoch reason took_ns? budget_ns? streak?",
+			func(x *leyline.EpochFailed) { x.Reason = leyline.EpochTamiyoTimeout }),
+		event[leyline.RateSet]("", "run step policy factor? rates deadline", nil),
+		event[leyline.RateAcked]("", "run order outcome reason? took_ns?", nil),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}
@@ -90,8 +95,8 @@ func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.ConservativeEntered]("", "run step reason", nil),
 		event[leyline.ConservativeLeft]("", "run step healthy", nil),
-		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked), nil),
-		event[leyline.ActionNone]("", "run step reason request?", nil),
+		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked)+" took_ns?", nil),
+		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
 		event("to germinate", "run step kind why"+within("seed", germinates)+metadata, one),
 		event("to pause", "run step kind why"+within("seed", unused)+metadata,
 			func(x *leyline.CommandProposed) {

@@ -13,7 +13,9 @@ const (
 		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?" + extras
 	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
-		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0] task_weights? owners? owners[0]?"
+		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0] task_weights? owners? owners[0]?" +
+		" groups? groups[0].name groups[0].rate? groups[0].parameters?"
+	acks     = " acks? acks[0].order acks[0].outcome acks[0].reason? acks[0].took_ns?"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
@@ -33,17 +35,17 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.RunOpened]("", plan, nil),
 		input("of torch", "run resume? workload framework"+strings.ReplaceAll(strings.TrimSuffix(posture, extras), "?", "")+extras+planned,
 			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
-		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?", nil),
-		input("that failed", "run incarnation step? outcome digest? reason?",
+		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?"+acks, nil),
+		input("that failed", "run incarnation step? outcome digest? reason?"+acks,
 			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "run incarnation step losses gram seed? samples microbatches? learn_rate? seeds?"+
 			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+
-			within(" solution", "method? option? weights? evidence? iterations? problem?"),
+			within(" solution", "method? option? weights? evidence? iterations? problem?")+acks,
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),
-		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples", nil),
+		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
 		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause?",
 			nil),
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),

@@ -135,4 +135,7 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventCompileFellBack:      {event[leyline.CompileFellBack]()},
 	leyline.EventBreakerMoved:         {event[leyline.BreakerMoved]()},
 	leyline.EventProfileRecorded:      {event[leyline.ProfileRecorded]()},
+	leyline.EventEpochFailed:          {event[leyline.EpochFailed]()},
+	leyline.EventRateSet:              {event[leyline.RateSet]()},
+	leyline.EventRateAcked:            {event[leyline.RateAcked]()},
 }

@@ -91,6 +91,7 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 	r.Steps, r.Digest, r.Elapsed = t.step, t.net.Digest(), time.Since(began)
 	_, err = t.plane.Close(ctx, leyline.RunClosed{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Outcome: leyline.OutcomeOK, Digest: r.Digest,
+		Acks: t.reported(),
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot close run %s: %w", t.opts.Run, err)

@@ -74,6 +74,7 @@ func (t *trainer) run(ctx context.Context) (Result, error) {
 	if err := t.open(ctx); err != nil {
 		return Result{}, err
 	}
+	t.epochAt = time.Now()
 	for t.step < t.opts.Steps || len(t.restores) > 0 {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
@@ -99,9 +100,13 @@ type trainer struct {
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
 	restores []*leyline.RestoreOrder    // heard, not carried out
+	orders   []order                    // heard, not carried out; in the order of arrival
+	acks     []leyline.OrderAck         // to be told with the next report
+	base     float64                    // learning rate that was declared
 	gram     []float64
 	last     time.Duration // the previous step
 	waited   time.Duration // of that, for the plane's answer
+	epochAt  time.Time     // when the epoch began
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
 	trace    tracer
 	result   Result
@@ -140,6 +145,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if t.net, err = NewNet(data, c); err != nil {
 		return nil, err
 	}
+	t.base = t.net.Config().LearningRate
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
 		return nil, err
 	}
@@ -153,6 +159,7 @@ func (t *trainer) plan() leyline.RunOpened {
 		Posture:    Posture(),
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
+		Groups: []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
 	}
 	for _, s := range t.opts.Workload.Slots {
 		in.Seeds = append(in.Seeds, leyline.SeedID(s))
@@ -239,6 +246,7 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return t.recover(ctx, began)
 	}
 	end = t.trace.span("update", s)
+	t.optimize()
 	if err := t.net.Apply(pass, a.Weights); err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
@@ -265,7 +273,7 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s,
 		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
 		Samples: uint32(pass.Rows), Microbatches: 1, LearnRate: t.net.Config().LearningRate,
-		ForwardNs: uint64(forward), PreviousNs: uint64(t.last),
+		ForwardNs: uint64(forward), PreviousNs: uint64(t.last), Acks: t.reported(),
 	}
 	if t.waited > 0 {
 		ms := float64(t.waited) / float64(time.Millisecond)

@@ -31,7 +31,7 @@ func (t *trainer) hear(a leyline.Answer) error {
 	var void leyline.Seq // directives before this record
 	if a.Incarnation != t.answer.Incarnation {
 		void = a.Seq
-		t.commands, t.restores = nil, nil
+		t.commands, t.restores, t.orders, t.acks = nil, nil, nil, nil
 	}
 	t.answer = a
 	for _, d := range a.Directives {
@@ -45,6 +45,8 @@ func (t *trainer) hear(a leyline.Answer) error {
 		switch {
 		case d.Restore != nil:
 			t.restores = append(t.restores, d.Restore)
+		case d.Rates != nil:
+			t.orders = append(t.orders, order{id: d.ID, rates: d.Rates.Rates})
 		case d.Command != nil:
 			t.commands = append(t.commands, d.Command)
 		}

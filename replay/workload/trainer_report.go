@@ -84,10 +84,12 @@ func (t *trainer) epoch(ctx context.Context) error {
 	a, err := t.plane.Epoch(ctx, leyline.EpochObserved{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Epoch: uint32(t.batches.Epoch(uint64(t.step)) + 1),
 		Losses: ev.Losses, Accuracies: ev.Accuracy, Samples: uint32(ev.Rows),
+		TookNs: uint64(time.Since(t.epochAt)), HookNs: uint64(t.waited),
 	}, t.answer.Cursor)
 	if err != nil {
 		return fmt.Errorf("epoch at step %d: %w", t.step, err)
 	}
+	t.epochAt = time.Now()
 	return t.hear(a)
 }
 

@@ -129,6 +129,9 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	if r := guard.Posture(&s.Plane.Config.Posture, x.Framework, x.Posture); r != nil {
 		return r
 	}
+	if r := guard.Rates(s.Plane.Config.Tolaria.LRPolicy, x.Groups); r != nil {
+		return r
+	}
 	run := s.Tolaria.Run(x.Run)
 	for i, b := range x.Blueprints {
 		if r := guard.Registered(s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i), b); r != nil {

@@ -153,6 +153,7 @@ func TestMissingKernelCulls(t *testing.T) {
 			if w.seed().Stage != leyline.StageEmbargoed || w.seed().Kernel.Ready {
 				t.Errorf("the seed is %s with kernel %+v", w.seed().Stage, w.seed().Kernel)
 			}
+			w.serve() // the trainer answers; only the kernel is missing
 			for w.seed().Stage != leyline.StageDormant {
 				due, _ := w.s.NextTimer()
 				w.at = max(w.at, due.Due)

@@ -36,7 +36,7 @@ type Effect struct {
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
 	Reason   leyline.FaultReason    // SIGNAL
-	Order    *leyline.Directive     // COMMAND, RESTORE, HALT
+	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES
 }
 
 // Computation reports whether an effect of this kind touches nothing outside
@@ -47,7 +47,11 @@ func Computation(k leyline.EffectKind) bool {
 
 // Idempotent reports whether an effect of this kind may be carried out twice.
 // Handing a command to the trainer may not: the network could be changed twice.
-func Idempotent(k leyline.EffectKind) bool { return k != leyline.EffectCommand }
+// An order about the optimizer rides on the answer to a step of a trainer that is
+// gone by then; the next step of the resumed run decides anew.
+func Idempotent(k leyline.EffectKind) bool {
+	return k != leyline.EffectCommand && k != leyline.EffectRates
+}
 
 // Of returns the effect of one event; false when it has none. s is the state
 // after the whole record.
@@ -75,6 +79,8 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
 	case leyline.EmergencyCleared:
 		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
+	case leyline.RateSet:
+		return ratesOrder(id, x.Run, x.Step, x.Rates, x.Deadline), true
 	case leyline.RunHalted:
 		return halt(id, x.Run, x.Reason, x.Detail), true
 	}
@@ -134,6 +140,15 @@ func halt(id leyline.EffectID, run leyline.RunID, reason leyline.FaultReason, de
 	}
 }
 
+func ratesOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, rates []float64, due leyline.Instant) Effect {
+	return Effect{
+		ID: id, Kind: leyline.EffectRates, Run: run,
+		Order: &leyline.Directive{
+			ID: id, Kind: leyline.EffectRates, Rates: &leyline.RateOrder{Step: at, Rates: rates}, Deadline: due,
+		},
+	}
+}
+
 // Ref names a snapshot's bytes for a trainer.
 func Ref(s *projections.Snapshot) leyline.SnapshotRef {
 	return leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
@@ -150,8 +165,12 @@ func Outstanding(s *projections.State) []Effect {
 		}
 	}
 	for i := range s.Tolaria.Runs {
-		if r := &s.Tolaria.Runs[i]; r.Rollback.Active() {
+		r := &s.Tolaria.Runs[i]
+		if r.Rollback.Active() {
 			out = append(out, recovery(s, r))
+		}
+		if id := r.Rates.Order; !id.IsZero() && r.Status == leyline.RunStatusOpen {
+			out = append(out, ratesOrder(id, r.ID, r.Track.Step, r.Rates.Rates, r.Rates.Due))
 		}
 	}
 	for i := range s.Kasmina.Runs {

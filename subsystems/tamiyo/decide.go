@@ -21,6 +21,27 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		answered(t, x)
 	case leyline.PolicyFailed:
 		missed(t, x)
+	case leyline.EpochObserved:
+		epoch(t, x)
+	case leyline.TimerFired:
+		late(t, x)
+	}
+}
+
+// epoch makes a run conservative whose epoch has just failed.
+func epoch(t *projections.Turn, x leyline.EpochObserved) {
+	for _, e := range t.Events() {
+		if f, ok := e.(leyline.EpochFailed); ok {
+			enter(t, t.State.Tamiyo.Run(x.Run), f.Step, leyline.RiskEpochFailed)
+		}
+	}
+}
+
+// late makes a run conservative whose trainer has just let the deadline of a
+// command pass.
+func late(t *projections.Turn, x leyline.TimerFired) {
+	if x.Timer == leyline.TimerCommand {
+		enter(t, t.State.Tamiyo.Run(x.Run), t.State.Tolaria.Run(x.Run).Track.Step, leyline.RiskCommandTimeout)
 	}
 }
 
@@ -40,7 +61,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, policy.Next(policy.Ask(t.State, run.ID)), false)
+		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:
@@ -60,7 +81,7 @@ func enter(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyl
 // the state has moved on or the settings are others, is noted as stale.
 func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 	run := t.State.Tolaria.Run(x.Run)
-	void := leyline.ActionNone{Run: x.Run, Step: run.Track.Step, Request: x.Request}
+	void := leyline.ActionNone{Run: x.Run, Step: run.Track.Step, Request: x.Request, TookNs: x.TookNs}
 	switch {
 	case run.Rollback.Active():
 		void.Reason = leyline.RiskRollback
@@ -72,7 +93,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		return
 	}
 	then, now := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}, policy.Next(policy.Ask(t.State, x.Run))
-	window(t, run, t.State.Tamiyo.Run(x.Run), now, projections.DigestOf(now) != projections.DigestOf(then))
+	stale := projections.DigestOf(now) != projections.DigestOf(then)
+	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: stale, took: x.TookNs})
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.
@@ -87,14 +109,22 @@ func missed(t *projections.Turn, x leyline.PolicyFailed) {
 	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})
 }
 
+// answer is what the policy would do. One that was asked on the worker took its
+// time and may be stale.
+type answer struct {
+	policy.Choice
+	stale bool
+	took  uint64 // nanoseconds
+}
+
 // window weighs what the policy would do, once.
-func window(t *projections.Turn, run *projections.Run, p *projections.Policy, choice policy.Choice, stale bool) {
-	c := &t.Config().Tamiyo
+func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a answer) {
+	c, choice := &t.Config().Tamiyo, a.Choice
 	if pending(t.State, run.ID) {
 		choice = policy.Choice{Reason: leyline.RiskCommandPending}
 	}
 	f := facts(t.State, run, p, choice.Command)
-	f.Stale = stale
+	f.Stale = a.stale
 	v := risk.Assess(c, f)
 	healthy := uint32(0)
 	if v.Healthy {
@@ -103,7 +133,7 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, ch
 	step := run.Track.Step
 	t.Emit(leyline.RiskAssessed{
 		Run: run.ID, Step: step, Proposed: choice.Command.Operation, Allowed: v.Allowed, Reason: v.Reason,
-		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks,
+		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks, TookNs: a.took,
 	})
 	switch {
 	case v.Spike:

@@ -24,6 +24,8 @@ const (
 	keyDependency  = "dependency_type"
 	keyDetails     = "details"
 	keyDigest      = "digest"
+	keyEpoch       = "epoch"
+	keyFailures    = "failures"
 	keyFaultStep   = "fault_step"
 	keyFigure      = "figure"
 	keyFirst       = "first"

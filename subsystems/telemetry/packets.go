@@ -51,16 +51,22 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventCompileFellBack:      leyline.SubsystemKasmina,
 	leyline.EventBreakerMoved:         leyline.SubsystemKasmina,
 	leyline.EventProfileRecorded:      leyline.SubsystemTolaria,
+	leyline.EventEpochFailed:          leyline.SubsystemTolaria,
+	leyline.EventRateSet:              leyline.SubsystemTolaria,
+	leyline.EventRateAcked:            leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
-// known subsystem is the plane's.
+// known subsystem is the plane's; a breaker is that of whoever asks it.
 func Source(e leyline.Event) leyline.Subsystem {
 	if x, ok := e.(leyline.DependencyViolated); ok {
 		if s := x.Refusal.Subsystem; s.Validate() == nil {
 			return s
 		}
 		return leyline.SubsystemPlane
+	}
+	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile {
+		return leyline.SubsystemTolaria
 	}
 	if k := e.EventKind(); int(k) < len(sources) {
 		return sources[k]
@@ -155,6 +161,8 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.snapshots(e)
 		b.rollback(e)
 		b.emergency(e)
+		b.epochs(e)
+		b.rates(e)
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
 	case leyline.SubsystemKasmina:

@@ -64,8 +64,6 @@ func (b *builder) training(e leyline.Event) {
 		b.combined(x)
 	case leyline.TrainingAssessed:
 		b.assessed(x)
-	case leyline.EpochAssessed:
-		b.epoch(x)
 	case leyline.ProfileRecorded:
 		b.profiled(x)
 	}
@@ -181,17 +179,6 @@ func (b *builder) trainer(e leyline.Event) {
 		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameTrainerReturned, leyline.LevelInfo,
 			text(keyRun, x.Run), whole(keyStep, x.Step), number(keyAge, millis(x.AgeNs)))
 	}
-}
-
-// epoch reports an evaluation: accuracy and loss of each task, by its position
-// in the run's plan, after the mean over all of them.
-func (b *builder) epoch(x leyline.EpochAssessed) {
-	run := text(keyRun, x.Run)
-	s := b.at(leyline.SubsystemTolaria, x.Run)
-	s.count(leyline.MetricEpochs, run)
-	s.tasks(leyline.MetricTrainingAccuracy, x.Accuracies, run)
-	s.shares(x.Shares, run)
-	b.at(leyline.SubsystemTamiyo, x.Run).tasks(leyline.MetricValidationLoss, x.Losses, run)
 }
 
 // tasks reports a value of each task after the mean over all of them.

@@ -14,6 +14,7 @@ func Decide(t *projections.Turn, in leyline.Input) {
 	case leyline.RunOpened:
 		open(t, x)
 	case leyline.RunClosed:
+		acknowledged(t, t.State.Tolaria.Run(x.Run), x.Acks)
 		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
 	case leyline.StepObserved:
 		step(t, x)
@@ -31,6 +32,8 @@ func Decide(t *projections.Turn, in leyline.Input) {
 			overdue(t, t.State.Tolaria.Run(x.Run))
 		case leyline.TimerSilence:
 			silent(t, t.State.Tolaria.Run(x.Run))
+		case leyline.TimerRates:
+			unacknowledged(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
 		t.Emit(leyline.EmergencyPublished{
@@ -54,6 +57,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 		QuietBy: quietBy(t, x.Lockstep, r.Track.StepEWMA), Posture: x.Posture,
 	}
 	lost(t, r, x.Damaged)
+	superseded(t, r, "the run was resumed")
 	upto := r.Track.Step
 	if r.Rollback.Active() {
 		upto = r.Rollback.ToStep
@@ -78,19 +82,6 @@ func lost(t *projections.Turn, r *projections.Run, damaged []leyline.SnapshotID)
 		file, step := s.File, s.Step
 		t.Emit(leyline.SnapshotRefused{Run: r.ID, Step: step, Snapshot: id, Reason: "its bytes on disk are missing or changed"})
 		t.Emit(leyline.SnapshotEvicted{Run: r.ID, Snapshot: id, File: file})
-	}
-}
-
-func epoch(t *projections.Turn, x leyline.EpochObserved) {
-	t.Emit(leyline.EpochAssessed{
-		Run: x.Run, Step: x.Step, Epoch: x.Epoch, Losses: x.Losses, Accuracies: x.Accuracies, Shares: shares(t, t.State.Tolaria.Run(x.Run)),
-	})
-	r := t.State.Tolaria.Run(x.Run)
-	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)
-	if calm && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
-		t.Emit(leyline.EmergencyCleared{
-			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
-		})
 	}
 }
 

@@ -70,6 +70,7 @@ func committed(t *projections.Turn, r *projections.Run, x leyline.RollbackReport
 		halt(t, r, why, "the trainer could not restore: "+x.Reason)
 		return
 	}
+	superseded(t, r, "the network was rolled back")
 	finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeOK, Digest: x.Digest, CommitNs: x.TookNs})
 	evict(t, r.ID, rollback.After(r, r.Track.Step))
 }

@@ -13,6 +13,7 @@ import (
 func step(t *projections.Turn, x leyline.StepObserved) {
 	r := t.State.Tolaria.Run(x.Run)
 	heard(t, r)
+	acknowledged(t, r, x.Acks)
 	if !finite(x.Losses) || !finite(x.Gram) {
 		fault(t, r, x)
 		return
@@ -34,6 +35,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	a.QuietBy = quietBy(t, r.Plan.Lockstep, a.StepEWMA)
 	t.Emit(combined)
 	t.Emit(a)
+	rates(t, r, x.Step)
 }
 
 // fault is a step whose numbers are not finite: no weights, a rollback.
@@ -42,6 +44,7 @@ func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
 		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
 		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
 		StepEWMA: r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples, Tally: r.Track.Tally,
+		HookNs: slowest(r, x),
 	})
 	abandon(t, r, leyline.FaultNonFinite, x.Step)
 }
@@ -98,6 +101,7 @@ func assess(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g a
 		ConflictEWMA: next(c, r.Track.ConflictEWMA, w.Ratio),
 		StepEWMA:     r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples,
 		FirstGood: r.AwaitGood, Profiled: ProfileWindow(c, x.Step) != 0, Tally: tally(t, r, x),
+		HookNs: slowest(r, x),
 	}
 	if ns := stepTime(t, r, x); ns > 0 {
 		e.StepEWMA = next(c, r.Track.StepEWMA, ns)

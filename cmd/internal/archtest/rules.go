@@ -74,6 +74,7 @@ var Table = []Rule{
 	{Package: "subsystems/detmath", Purity: Pure},
 	{Package: "subsystems/effect", Own: []string{"leyline", "projections"}, Purity: Pure},
 	{Package: "subsystems/breaker", Own: []string{"leyline", "projections"}, Purity: Pure},
+	{Package: "subsystems/tolaria/lr", Own: []string{"leyline", "subsystems/detmath"}, Purity: Pure},
 	{Package: "subsystems/tolaria/track", Own: []string{"subsystems/detmath"}, Purity: Pure},
 	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},

@@ -1,0 +1,52 @@
+package telemetry
+
+import l "github.com/esper-plane/esper/leyline"
+
+// epochStory is what is said of epochs and of what they are judged by.
+var epochStory = []scene{
+	{"an epoch within its budgets", "r1", l.EpochObserved{Run: "r1", Step: 8, Epoch: 1}, []l.Event{
+		l.EpochAssessed{
+			Run: "r1", Step: 8, Epoch: 1, Losses: []float64{1, 2}, Accuracies: []float64{0.25, 0.75},
+			TookNs: 200e6, BudgetNs: 250e6, HookNs: 40e6, HookBudget: 50e6,
+		},
+	}},
+	{"one over both of them fails for its duration", "r1", l.EpochObserved{Run: "r1", Step: 16, Epoch: 2}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 16, Epoch: 2, TookNs: 300e6, BudgetNs: 250e6, HookNs: 60e6, HookBudget: 50e6, Streak: 1},
+		l.EpochFailed{Run: "r1", Step: 16, Epoch: 2, Reason: l.EpochBudget, TookNs: 300e6, BudgetNs: 250e6, Streak: 1},
+		l.BreakerMoved{Run: "r1", Breaker: l.BreakerEpochs, Action: l.BreakerCount, From: l.BreakerClosed, To: l.BreakerClosed, Reason: l.BreakerEpochFailed, Failures: 1},
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultEpochFailed},
+		l.ConservativeEntered{Run: "r1", Step: 16, Reason: l.RiskEpochFailed},
+	}},
+	{"one whose answer was slow opens the breaker", "r1", l.EpochObserved{Run: "r1", Step: 24, Epoch: 3}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 24, Epoch: 3, TookNs: 200e6, HookNs: 60e6, HookBudget: 50e6, Streak: 2},
+		l.EpochFailed{Run: "r1", Step: 24, Epoch: 3, Reason: l.EpochHookBudget, TookNs: 60e6, BudgetNs: 50e6, Streak: 2},
+		l.BreakerMoved{
+			Run: "r1", Breaker: l.BreakerEpochs, Action: l.BreakerTransition, From: l.BreakerClosed, To: l.BreakerOpen, Reason: l.BreakerEpochFailed, Failures: 2, Until: 9e9,
+		},
+	}},
+	{"the breaker refuses the next", "r1", l.EpochObserved{Run: "r1", Step: 32, Epoch: 4}, []l.Event{
+		l.EpochAssessed{Run: "r1", Step: 32, Epoch: 4, TookNs: 200e6, Streak: 2},
+		l.EpochFailed{Run: "r1", Step: 32, Epoch: 4, Reason: l.EpochBreakerOpen, Streak: 2},
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyConservative, Reason: l.FaultEpochFailed},
+	}},
+}
+
+// ratesStory is what is said of learning rates that the plane orders.
+var ratesStory = []scene{
+	{"a policy orders rates", "r1", l.StepObserved{Run: "r1", Step: 1, LearnRate: 0.1}, []l.Event{
+		l.RateSet{Run: "r1", Step: 1, Policy: l.LRCosine, Factor: 0.5, Rates: []float64{0.05}, Deadline: 9e9},
+	}},
+	{"the trainer has set them, and others are ordered", "r1", l.StepObserved{Run: "r1", Step: 2, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 1}, Outcome: l.OutcomeOK, TookNs: 1500},
+		l.RateSet{Run: "r1", Step: 2, Policy: l.LRCosine, Rates: []float64{0}, Deadline: 9e9},
+	}},
+	{"it cannot set those", "r1", l.StepObserved{Run: "r1", Step: 3, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 2}, Outcome: l.OutcomeFailed, Reason: "it must be above 0", TookNs: 1500},
+	}},
+	{"it says nothing of others", "r1", l.TimerFired{Run: "r1", Timer: l.TimerRates}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 3}, Outcome: l.OutcomeDeadline, Reason: "no report acknowledged it in time"},
+	}},
+	{"and others were overtaken", "r1", l.StepObserved{Run: "r1", Step: 4, LearnRate: 0.05}, []l.Event{
+		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 4}, Outcome: l.OutcomeSuperseded, Reason: "ordered anew"},
+	}},
+}
