@@ -109,7 +109,7 @@ func (faultReasons) list() []string { return faultReasonNames[:] }
 
 var faultReasonNames = [...]string{
 	"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
-	"rollback_limit", "resumed", "recovered", "diverged",
+	"rollback_limit", "resumed", "recovered", "diverged", "phase_overrun",
 }
 
 // The reasons for a rollback, an escalation or a halt.
@@ -124,6 +124,7 @@ const (
 	FaultResumed       // not a fault: the process stopped and the run goes on
 	FaultRecovered     // not a fault: the level is lowered again
 	FaultDiverged      // the loss stayed over its limit
+	FaultPhaseOverrun  // the fast tier took longer over a phase than it may; not the deadline of the rollback
 )
 
 // RefusalKind classifies a refused input.

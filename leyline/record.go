@@ -54,7 +54,7 @@ var inputKindNames = [...]string{
 	"command.received", "command.acked", "kernel.ready", "kernel.failed",
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
-	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback",
+	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "snapshot.lost",
 }
 
 // The kinds of input.
@@ -82,6 +82,7 @@ const (
 	InputPolicyFailed
 	InputDiskMeasured
 	InputCompileFallback
+	InputSnapshotLost
 )
 
 // EventKind names a kind of event.

@@ -12,7 +12,7 @@ const (
 	posture   = " posture.version posture.device posture.compile? posture.compile_mode? posture.inference? posture.matmul? posture.tf32?" +
 		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?"
 	planned = " tasks tasks[0] seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
-		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0]"
+		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
@@ -24,7 +24,7 @@ func Inputs() []Case[leyline.Input] {
 	return []Case[leyline.Input]{
 		input("", "boot origin previous? admin_key"+
 			within("build", "version? go? os? arch? amd64? tags? modules? modules[0]?")+
-			" decider clean? torn_bytes? signal? signal_text? signal_problem?",
+			" decider clean? torn_bytes? signal? signal_text? signal_problem? fast_free?",
 			func(x *leyline.PlaneStarted) { x.AdminKey = key() }),
 		input("", within("envelope", envelope), func(x *leyline.ConfigApplied) { x.Envelope.PayloadType = leyline.PayloadConfig }),
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
@@ -47,11 +47,11 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),
 		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
 		input("", "request run seed outcome reason took_ns?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
-		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured problem? write_ns? verify_ns?",
+		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured check? problem? unwritten? write_ns? verify_ns?",
 			func(x *leyline.SnapshotTaken) { x.Problem = "" }),
-		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? problem? write_ns? verify_ns?", nil),
-		input[leyline.RollbackReported]("that went well", "run incarnation rollback phase outcome digest reason? took_ns?", nil),
-		input("that failed", "run incarnation rollback phase outcome digest? reason took_ns?",
+		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? check? problem? unwritten? write_ns? verify_ns?", nil),
+		input[leyline.RollbackReported]("that went well", "run incarnation rollback phase tier outcome digest? check? bytes? reason? took_ns?", nil),
+		input("that failed", "run incarnation rollback phase tier outcome digest? check? bytes? reason took_ns?",
 			func(x *leyline.RollbackReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.TimerFired]("", "timer run subject due", nil),
 		input[leyline.EmergencyDelivered]("", "effect level took_ns?", nil),
@@ -65,6 +65,7 @@ func Inputs() []Case[leyline.Input] {
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
 		input[leyline.CompileFallback]("", "run incarnation step? seed? stage reason", nil),
+		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
 	}
 }
 

@@ -52,9 +52,15 @@ func (n *Net) Load(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("cannot load: %w", err)
 	}
+	n.adopt(staged)
+	return nil
+}
+
+// adopt takes over the state of a net that stage has built. It cannot fail and
+// takes no time worth counting.
+func (n *Net) adopt(staged *Net) {
 	n.cfg, n.trunk, n.heads, n.seeds = staged.cfg, staged.trunk, staged.heads, staged.seeds
 	n.relayout()
-	return nil
 }
 
 // Digest returns the SHA-256 of the file that Save writes for step 0: it covers

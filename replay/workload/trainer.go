@@ -10,6 +10,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/detmath"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // Framework is what a run of this trainer declares to the plane, and Arithmetic
@@ -27,16 +28,17 @@ func Posture() leyline.Posture {
 
 // Options configures a training run.
 type Options struct {
-	Run         leyline.RunID
-	Workload    Spec
-	Seed        uint64         // of initial weights, batches and the plane's random choices
-	Steps       leyline.Step   // planned length
-	Faults      []Fault        // injected on purpose, once each
-	Resume      bool           // the plane knows the run already
-	SnapshotDir string         // files of this run are written there
-	Kernels     fs.FS          // kernel files by name
-	Levers      Levers         // what some faults need
-	Observe     func(Progress) // called after every healthy step; may be nil
+	Run       leyline.RunID
+	Workload  Spec
+	Seed      uint64          // of initial weights, batches and the plane's random choices
+	Steps     leyline.Step    // planned length
+	Faults    []Fault         // injected on purpose, once each
+	Resume    bool            // the plane knows the run already
+	Snapshots snapstore.Store // the full tier
+	Fast      snapstore.Store // the fast tier; nil: there is none
+	Kernels   fs.FS           // kernel files by name
+	Levers    Levers          // what some faults need
+	Observe   func(Progress)  // called after every healthy step; may be nil
 }
 
 // Progress is what a trainer knows after a step.
@@ -96,7 +98,8 @@ type trainer struct {
 	faulted  []leyline.Step             // steps that had been reached when the run was rolled back
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
-	restores []*leyline.RestoreOrder    // heard, not carried out
+	restores []order                    // heard, not carried out
+	staging  []byte                     // of the last restore, to be used again
 	gram     []float64
 	last     time.Duration // the previous step
 	waited   time.Duration // of that, for the plane's answer
@@ -108,8 +111,8 @@ func (o Options) check() error {
 	switch {
 	case o.Steps == 0:
 		return errors.New("steps is 0; plan one step or more")
-	case o.SnapshotDir == "":
-		return errors.New("no snapshot directory is given")
+	case o.Snapshots == nil:
+		return errors.New("no snapshot store is given")
 	case o.Kernels == nil:
 		return errors.New("no kernel store is given")
 	case o.Workload.Data == nil:
@@ -140,7 +143,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
 		return nil, err
 	}
-	return t, makeDurable(o.SnapshotDir)
+	return t, nil
 }
 
 // plan is what the run is opened with; a resume must open it with the same.
@@ -177,7 +180,7 @@ func (t *trainer) open(ctx context.Context) error {
 	}
 	t.result.Run, t.result.Resumed, t.result.From = t.opts.Run, a.Resumed, a.From.Step
 	if a.From.Snapshot != "" {
-		b, _, err := readSnapshot(t.opts.SnapshotDir, a.From)
+		b, _, err := t.read(ctx, a.From)
 		if err == nil {
 			err = t.net.Load(b)
 		}

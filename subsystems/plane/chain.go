@@ -4,6 +4,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
 )
 
 // request is one call from outside. Exactly one of in, view and poll is set.
@@ -134,7 +135,7 @@ func (l *loop) openAnswer(x leyline.RunOpened, r *reply) {
 	run := l.state.Tolaria.Run(x.Run)
 	r.open.Resumed, r.open.Faulted = x.Resume, append([]leyline.Step(nil), run.Faulted...)
 	if s := from(run); s != nil {
-		r.open.From = effect.Ref(s)
+		r.open.From = effect.Safest(s)
 	}
 	r.ans.Snapshot = r.open.From.Snapshot == ""
 }
@@ -157,6 +158,7 @@ func (l *loop) view(id leyline.RunID) leyline.Answer {
 	}
 	a := leyline.Answer{
 		Run: id, Incarnation: r.Incarnation, Step: r.Track.Step, Lineage: r.Lineage, Emergency: r.Emergency,
+		FastRoom: rollback.Room(l.state),
 	}
 	for _, s := range l.state.Kasmina.Run(id).Seeds {
 		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha})
@@ -175,6 +177,7 @@ func (l *loop) directives(run leyline.RunID, after, upto leyline.Seq) []leyline.
 		}
 		kept = append(kept, d)
 		if d.ID.Seq <= upto {
+			d.WithinNs = uint64(l.clock.until(d.Deadline))
 			out = append(out, d)
 		}
 	}
