@@ -36,6 +36,12 @@ type TolariaConfig struct {
 	SnapshotKeep    uint32       `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
 	RollbackFast    Millis       `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
 	RollbackFull    Millis       `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
+	RollbackPrep    Millis       `toml:"rollback_prepare_ms" comment:"Fast tier: budget for reading and checking the bytes. What is left of it goes to the restore."`
+	RollbackCommit  Millis       `toml:"rollback_commit_ms" comment:"Fast tier: budget of the trainer for restoring them."`
+	RollbackConfirm Millis       `toml:"rollback_confirm_ms" comment:"Fast tier: budget for reporting and recording that."`
+	RollbackHalts   bool         `toml:"emergency_on_rollback_deadline" comment:"Raise L4 and halt the run when a rollback misses its deadline. Else L3, and it is tried again without a deadline."`
+	FastMiB         uint32       `toml:"fast_bytes_mib" comment:"Most shared memory for the fast tier of snapshots, over all runs, in MiB; 0: there is no fast tier."`
+	FastPercent     uint32       `toml:"fast_percent" comment:"And at most this share of the memory that is free when the plane starts, 0 to 100."`
 	RollbackLimit   uint32       `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
 	DivergeMode     RuleMode     `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
 	DivergeLoss     float64      `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
@@ -118,6 +124,7 @@ type PlaneConfig struct {
 	WorkerQueue     uint32 `toml:"worker_queue" comment:"Jobs of each class (urgent, normal, background) that may wait, 1 or more."`
 	Shutdown        Millis `toml:"shutdown_ms" comment:"How long running jobs may take to stop."`
 	ProjectionEvery uint32 `toml:"projection_every" comment:"Records between two stored projections, 1 or more."`
+	FastDir         string `toml:"fast_dir" comment:"Directory of shared memory in which the fast tier makes its own; empty: /dev/shm where there is one."`
 }
 
 // DefaultConfig returns the documented defaults.
@@ -128,6 +135,7 @@ func DefaultConfig() ExecutionConfig {
 			GradVacBeta: 0.5, CAGradC: 0.5, QPReg: 1e-4, NashMaxNorm: 1, AlignedScale: ScaleMin,
 			SnapshotEvery: 50, SnapshotKeep: 4,
 			RollbackFast: 500, RollbackFull: 12_000, RollbackLimit: 3,
+			RollbackPrep: 150, RollbackCommit: 250, RollbackConfirm: 100, RollbackHalts: true, FastMiB: 4096, FastPercent: 25,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
 			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
 			ProfileSteps: 50, Attribution: AttributionUniform, SeedShareJump: 0.3, SeedConflict: 0.5,

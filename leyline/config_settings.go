@@ -41,6 +41,9 @@ func (c ExecutionConfig) Validate() error {
 		}
 		problems = append(problems, brokenRelations(s.Key, all)...)
 	}
+	if p, ok := c.Tolaria.broken(); ok {
+		problems = append(problems, p)
+	}
 	if p, ok := c.Posture.broken(); ok {
 		problems = append(problems, p)
 	}

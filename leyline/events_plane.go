@@ -14,6 +14,7 @@ type PlaneBooted struct {
 	Boots    uint32 // processes so far, this one included
 	Decider  uint32 // rule version of the records that follow
 	Clean    bool
+	FastFree uint64 // bytes of memory free for the fast tier, measured once; 0: there is none
 }
 
 // EffectRecovered says what became of an effect whose record was durable when

@@ -99,77 +99,6 @@ type EpochAssessed struct {
 	Streak     uint32    // epochs that failed in a row, this one included; 0: it did not fail
 }
 
-// SnapshotRegistered admits a snapshot whose bytes the plane has read and
-// found to match. It also marks where every projection can rewind to.
-type SnapshotRegistered struct {
-	Run         RunID
-	Incarnation Incarnation
-	Step        Step
-	Snapshot    SnapshotID
-	Tier        Tier
-	File        string
-	Bytes       uint64
-	Digest      Digest
-}
-
-// SnapshotRefused declines a snapshot. CRITICAL: training goes on with less to
-// fall back to.
-type SnapshotRefused struct {
-	Run      RunID
-	Step     Step
-	Snapshot SnapshotID
-	Reason   string
-}
-
-// SnapshotEvicted gives up a snapshot; its bytes are deleted once this is
-// durable.
-type SnapshotEvicted struct {
-	Run      RunID
-	Snapshot SnapshotID
-	File     string
-}
-
-// RollbackStarted begins a rollback. CRITICAL.
-type RollbackStarted struct {
-	Run       RunID
-	Rollback  RollbackID
-	Cause     FaultReason
-	FaultStep Step // the first step that showed the fault
-	Reached   Step // the step whose report decided it; whatever a drill did up to there is undone
-	Snapshot  SnapshotID
-	ToStep    Step
-	Tier      Tier
-	Seen      Instant // when that step was reported
-	Since     Instant // when the fault was decided; the budget runs from there over every attempt
-	Deadline  Instant // zero while its clock stands still
-}
-
-// RollbackAdvanced enters the next phase of a rollback.
-type RollbackAdvanced struct {
-	Run      RunID
-	Rollback RollbackID
-	Phase    RollbackPhase // entered
-	TookNs   uint64        // the phase before it, as measured by who did the work
-}
-
-// RollbackFinished ends a rollback. With outcome OK the state is rewound to the
-// snapshot and a new incarnation begins.
-type RollbackFinished struct {
-	Run         RunID
-	Rollback    RollbackID
-	Outcome     Outcome
-	Reason      FaultReason // why it did not succeed
-	Snapshot    SnapshotID
-	Step        Step
-	Incarnation Incarnation
-	Lineage     Lineage
-	Digest      Digest // restored; equals the digest saved when OK
-	CommitNs    uint64 // restore as measured by the trainer
-	TotalNs     uint64 // from started to this record, in plane time
-	WithinSLA   bool
-	QuietBy     Instant // when OK: after this without a step the trainer is stalled
-}
-
 // TrainerStalled says that a trainer has not reported a step for longer than it
 // ever needs. WARNING: it may be slow, hung or dead; nobody guesses which.
 type TrainerStalled struct {
@@ -230,24 +159,6 @@ func (TrainingAssessed) EventKind() EventKind { return EventTrainingAssessed }
 
 // EventKind implements Event.
 func (EpochAssessed) EventKind() EventKind { return EventEpochAssessed }
-
-// EventKind implements Event.
-func (SnapshotRegistered) EventKind() EventKind { return EventSnapshotRegistered }
-
-// EventKind implements Event.
-func (SnapshotRefused) EventKind() EventKind { return EventSnapshotRefused }
-
-// EventKind implements Event.
-func (SnapshotEvicted) EventKind() EventKind { return EventSnapshotEvicted }
-
-// EventKind implements Event.
-func (RollbackStarted) EventKind() EventKind { return EventRollbackStarted }
-
-// EventKind implements Event.
-func (RollbackAdvanced) EventKind() EventKind { return EventRollbackAdvanced }
-
-// EventKind implements Event.
-func (RollbackFinished) EventKind() EventKind { return EventRollbackFinished }
 
 // EventKind implements Event.
 func (TrainerStalled) EventKind() EventKind { return EventTrainerStalled }

@@ -38,6 +38,7 @@ type PlaneStarted struct {
 	Signal        EmergencyLevel // found in the emergency signal; unset in a fresh one
 	SignalText    string         // the reason found with it; "storage failed" from a process that ended so
 	SignalProblem string         // why the signal could not be read
+	FastFree      uint64         // bytes of memory free for the fast tier, measured once; 0: there is none
 }
 
 // Build is the fingerprint of a binary.
@@ -79,16 +80,16 @@ type RunOpened struct {
 	Framework  string // "go-gonum", "torch", ...
 	Posture    Posture
 	Tasks      []TaskID
-	Chance     []float64     // per task, the loss of a network that has learned nothing (ln of the classes for cross-entropy); empty: not known
-	Seeds      []SeedID      // slots in which seeds may germinate
-	Layers     []string      // host layers that can be grafted behind
-	Blueprints []BlueprintID // kinds of seed that fit this host; all of them are registered
-	Parameters uint64        // parameters of the host
-	Seed       uint64        // of the run's randomness
-	Steps      Step          // planned length
-	Lockstep   bool          // answers wait for the computations they caused
-	Drills     []Drill       // faults that the trainer will inject on purpose
-	Damaged    []SnapshotID  // of a resume: snapshots that the door read and found missing or changed
+	Chance     []float64      // per task, the loss of a network that has learned nothing (ln of the classes for cross-entropy); empty: not known
+	Seeds      []SeedID       // slots in which seeds may germinate
+	Layers     []string       // host layers that can be grafted behind
+	Blueprints []BlueprintID  // kinds of seed that fit this host; all of them are registered
+	Parameters uint64         // parameters of the host
+	Seed       uint64         // of the run's randomness
+	Steps      Step           // planned length
+	Lockstep   bool           // answers wait for the computations they caused
+	Drills     []Drill        // faults that the trainer will inject on purpose
+	Damaged    []SnapshotCopy // of a resume: copies that the door read and found missing or changed
 	// TaskWeights are per task, for the method weighted: finite, with a sum over 1e-12.
 	// Empty: none.
 	TaskWeights []float64
@@ -249,35 +250,6 @@ type KernelFailed struct {
 	Outcome Outcome // FAILED or DEADLINE
 	Reason  string
 	TookNs  uint64
-}
-
-// SnapshotTaken reports bytes the trainer wrote. The door has read them again:
-// Measured is what it found.
-type SnapshotTaken struct {
-	Run         RunID
-	Incarnation Incarnation
-	Step        Step
-	Snapshot    SnapshotID
-	Tier        Tier
-	File        string // name within the run's snapshot directory; same syntax as an id, so it cannot leave it
-	Bytes       uint64
-	Digest      Digest // as the trainer computed it
-	Measured    Digest // as the plane computed it from the file; zero when Problem is set
-	Problem     string // why the plane could not verify the file
-	WriteNs     uint64
-	VerifyNs    uint64
-}
-
-// RollbackReported completes a phase of a rollback.
-type RollbackReported struct {
-	Run         RunID
-	Incarnation Incarnation
-	Rollback    RollbackID
-	Phase       RollbackPhase // PREPARE from the plane's worker, COMMIT from the trainer
-	Outcome     Outcome
-	Digest      Digest // of the bytes staged or restored
-	Reason      string
-	TookNs      uint64
 }
 
 // TimerFired says that a deadline in the state has passed.

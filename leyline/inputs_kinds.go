@@ -46,12 +46,6 @@ func (KernelReady) InputKind() InputKind { return InputKernelReady }
 func (KernelFailed) InputKind() InputKind { return InputKernelFailed }
 
 // InputKind implements Input.
-func (SnapshotTaken) InputKind() InputKind { return InputSnapshotTaken }
-
-// InputKind implements Input.
-func (RollbackReported) InputKind() InputKind { return InputRollbackReported }
-
-// InputKind implements Input.
 func (TimerFired) InputKind() InputKind { return InputTimerFired }
 
 // InputKind implements Input.

@@ -113,7 +113,7 @@ func (faultReasons) list() []string { return faultReasonNames[:] }
 var faultReasonNames = [...]string{
 	"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
 	"rollback_limit", "resumed", "recovered", "diverged", "collapsed",
-	"epoch_failed", "failed_epochs_streak",
+	"epoch_failed", "failed_epochs_streak", "phase_overrun",
 }
 
 // The reasons for a rollback, an escalation or a halt.
@@ -131,6 +131,7 @@ const (
 	FaultCollapsed     // the loss fell back to that of guessing and stayed there
 	FaultEpochFailed   // an epoch failed
 	FaultEpochStreak   // as many in a row as tolaria.emergency_failed_epochs allows
+	FaultPhaseOverrun  // the fast tier took longer over a phase than it may; not the deadline of the rollback
 )
 
 // RefusalKind classifies a refused input.

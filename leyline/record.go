@@ -54,7 +54,7 @@ var inputKindNames = [...]string{
 	"command.received", "command.acked", "kernel.ready", "kernel.failed",
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
-	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported",
+	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
 }
 
 // The kinds of input.
@@ -83,6 +83,7 @@ const (
 	InputDiskMeasured
 	InputCompileFallback
 	InputProfileReported
+	InputSnapshotLost
 )
 
 // EventKind names a kind of event.

@@ -33,6 +33,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case SnapshotTaken:
 		return x.Run
+	case SnapshotLost:
+		return x.Run
 	case RollbackReported:
 		return x.Run
 	case TimerFired:

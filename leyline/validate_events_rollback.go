@@ -20,6 +20,8 @@ func (x SnapshotRefused) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	needID(&c, "snapshot", x.Snapshot)
+	needEnum(&c, "tier", x.Tier)
+	needID(&c, "file", x.File)
 	need(&c, "reason", x.Reason != "")
 	return c.result()
 }
@@ -28,8 +30,11 @@ func (x SnapshotRefused) Validate() error {
 func (x SnapshotEvicted) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
-	needID(&c, "snapshot", x.Snapshot)
+	mayID(&c, "snapshot", x.Snapshot)
+	needEnum(&c, "tier", x.Tier)
 	needID(&c, "file", x.File)
+	needEnum(&c, "why", x.Why)
+	need(&c, "snapshot", x.Snapshot != "" || x.Why == EvictOrphaned)
 	return c.result()
 }
 
@@ -57,6 +62,10 @@ func (x RollbackAdvanced) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "rollback", x.Rollback)
 	needEnum(&c, "phase", x.Phase)
+	needEnum(&c, "tier", x.Tier)
+	if x.Left != PhaseUnspecified {
+		needEnum(&c, "reason", x.Reason)
+	}
 	return c.result()
 }
 
@@ -71,10 +80,11 @@ func (x RollbackFinished) Validate() error {
 		needEnum(&c, "reason", x.Reason)
 	}
 	needID(&c, "snapshot", x.Snapshot)
+	needEnum(&c, "tier", x.Tier)
 	need(&c, "incarnation", x.Incarnation > 0)
 	if x.Outcome == OutcomeOK {
 		need(&c, "lineage", x.Lineage > 0)
-		need(&c, "digest", !x.Digest.IsZero())
+		need(&c, "digest", !x.Digest.IsZero() || x.Check != 0)
 		need(&c, "quiet_by", x.QuietBy > 0)
 	}
 	return c.result()

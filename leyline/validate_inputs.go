@@ -67,7 +67,12 @@ func (x RunOpened) Validate() error {
 	need(&c, "parameters", x.Parameters > 0)
 	need(&c, "steps", x.Steps > 0)
 	bound(&c, "damaged", len(x.Damaged), MaxSnapshots)
-	distinct(&c, "damaged", x.Damaged)
+	for i, d := range x.Damaged {
+		c.element("damaged", i)
+		needID(&c, "snapshot", d.Snapshot)
+		needEnum(&c, "tier", d.Tier)
+	}
+	c.leave()
 	bound(&c, "drills", len(x.Drills), MaxDrills)
 	for i, d := range x.Drills {
 		c.element("drills", i)
@@ -284,39 +289,6 @@ func (x KernelFailed) Validate() error {
 	needID(&c, "seed", x.Seed)
 	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
 	needText(&c, "reason", x.Reason)
-	return c.result()
-}
-
-// Validate implements Input.
-func (x SnapshotTaken) Validate() error {
-	var c check
-	needID(&c, "run", x.Run)
-	need(&c, "incarnation", x.Incarnation > 0)
-	needID(&c, "snapshot", x.Snapshot)
-	needEnum(&c, "tier", x.Tier)
-	needID(&c, "file", x.File)
-	need(&c, "bytes", x.Bytes > 0)
-	need(&c, "digest", !x.Digest.IsZero())
-	text(&c, "problem", x.Problem, MaxText)
-	if x.Problem == "" {
-		need(&c, "measured", !x.Measured.IsZero())
-	}
-	return c.result()
-}
-
-// Validate implements Input.
-func (x RollbackReported) Validate() error {
-	var c check
-	needID(&c, "run", x.Run)
-	need(&c, "incarnation", x.Incarnation > 0)
-	needID(&c, "rollback", x.Rollback)
-	oneOf(&c, "phase", x.Phase, PhasePrepare, PhaseCommit)
-	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed, OutcomeDeadline)
-	if x.Outcome == OutcomeOK {
-		need(&c, "digest", !x.Digest.IsZero())
-	} else {
-		needText(&c, "reason", x.Reason)
-	}
 	return c.result()
 }
 

@@ -91,11 +91,11 @@ func (k *Kasmina) tried(x leyline.SeedMoved) {
 func (k *Kasmina) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
-		if s := k.Run(x.Run); s != nil {
+		if s := k.Run(x.Run); s != nil && !x.Further {
 			s.Memos = append(s.Memos, SeedMemo{x.Snapshot, slices.Clone(s.Seeds), slices.Clone(s.Trials)})
 		}
 	case leyline.SnapshotEvicted:
-		if s := k.Run(x.Run); s != nil {
+		if s := k.Run(x.Run); s != nil && x.Gone {
 			s.Memos = slices.DeleteFunc(s.Memos, func(m SeedMemo) bool { return m.Snapshot == x.Snapshot })
 		}
 	case leyline.RunResumed:

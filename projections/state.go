@@ -30,6 +30,7 @@ type Plane struct {
 	Violations uint64 // refused inputs
 	DiskLow    bool   // the disk is nearly full
 	DiskFree   uint64 // bytes free when DiskLow last changed
+	FastFree   uint64 // bytes of memory free for the fast tier when the process started
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
@@ -49,7 +50,7 @@ func (p *Plane) apply(e leyline.Event) {
 		p.Violations++
 	case leyline.PlaneBooted:
 		p.Boot, p.Boots, p.Decider = x.Boot, x.Boots, x.Decider
-		p.Origin, p.AdminKey = x.Origin, x.AdminKey
+		p.Origin, p.AdminKey, p.FastFree = x.Origin, x.AdminKey, x.FastFree
 	case leyline.ConfigAdopted:
 		p.Configured, p.Config, p.Digest = true, x.Config, x.Digest
 	case leyline.KeyEnrolled:
@@ -67,6 +68,9 @@ func (p *Plane) apply(e leyline.Event) {
 // full. Nothing is refused once the disk is not watched any more, even if no
 // measurement has said so yet.
 func (p *Plane) RefusesRuns() bool { return p.DiskLow && p.Config.Log.MinFreeMiB > 0 }
+
+// FastBudget is the byte budget of the fast tier in force; 0: there is none.
+func (p *Plane) FastBudget() uint64 { return p.Config.Tolaria.FastBytes(p.FastFree) }
 
 // Begin moves the state to a new record, before its events.
 func (s *State) Begin(m leyline.Meta) { s.Seq, s.At = m.Seq, m.At }

@@ -101,11 +101,13 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 func (t *Tamiyo) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
-		p := t.Run(x.Run)
-		p.Memos = append(p.Memos, PolicyMemo{x.Snapshot, p.Window, p.Caution})
+		if p := t.Run(x.Run); !x.Further {
+			p.Memos = append(p.Memos, PolicyMemo{x.Snapshot, p.Window, p.Caution})
+		}
 	case leyline.SnapshotEvicted:
-		p := t.Run(x.Run)
-		p.Memos = slices.DeleteFunc(p.Memos, func(m PolicyMemo) bool { return m.Snapshot == x.Snapshot })
+		if p := t.Run(x.Run); x.Gone {
+			p.Memos = slices.DeleteFunc(p.Memos, func(m PolicyMemo) bool { return m.Snapshot == x.Snapshot })
+		}
 	case leyline.RunResumed:
 		t.Run(x.Run).rewind(x.Snapshot, x.Rollback != "")
 	case leyline.RollbackFinished:

@@ -37,7 +37,7 @@ func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
 		}
 		if r.Rollback.Active() {
 			consider(leyline.TimerFired{
-				Timer: leyline.TimerRollback, Run: r.ID, Subject: string(r.Rollback.ID), Due: r.Rollback.Deadline,
+				Timer: leyline.TimerRollback, Run: r.ID, Subject: string(r.Rollback.ID), Due: r.Rollback.PhaseBy,
 			})
 		}
 		consider(leyline.TimerFired{Timer: leyline.TimerSilence, Run: r.ID, Subject: string(r.ID), Due: r.QuietBy})

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
@@ -8,7 +9,8 @@ import (
 
 // Tolaria is the projection of training runs.
 type Tolaria struct {
-	Runs []Run // sorted by id
+	Runs      []Run  // sorted by id
+	FastBytes uint64 // of all copies in the fast tier
 }
 
 // Run is one training run.
@@ -69,13 +71,30 @@ type Snapshot struct {
 	ID          leyline.SnapshotID
 	Step        leyline.Step
 	Incarnation leyline.Incarnation
-	Tier        leyline.Tier
-	File        string
 	Bytes       uint64
 	Digest      leyline.Digest
+	Check       leyline.Checksum
+	Copies      []Copy // ascending by tier, at least one
 	Confirmed   bool   // a later step was healthy
 	Rollbacks   uint32 // times it was rolled back to
 	Memo        Track
+}
+
+// Copy is a snapshot's file in one tier.
+type Copy struct {
+	Tier leyline.Tier
+	File string
+	Used leyline.Seq // the record in which it was registered or last chosen for a rollback
+}
+
+// Copy returns the snapshot's copy in a tier, or nil.
+func (s *Snapshot) Copy(t leyline.Tier) *Copy {
+	for i := range s.Copies {
+		if s.Copies[i].Tier == t {
+			return &s.Copies[i]
+		}
+	}
+	return nil
 }
 
 // Rollback is the rollback under way; the zero value means there is none.
@@ -90,8 +109,10 @@ type Rollback struct {
 	ToStep    leyline.Step
 	Tier      leyline.Tier
 	Started   leyline.Instant
-	Deadline  leyline.Instant  // zero after a restart: the clock stands still until the run is resumed
-	Effect    leyline.EffectID // outstanding: the bytes being staged, or the restore directive
+	Deadline  leyline.Instant       // of the whole; zero after a restart: the clock stands still until the run is resumed
+	PhaseBy   leyline.Instant       // when the phase is given up; zero as Deadline
+	Left      leyline.RollbackPhase // of the fast tier, in which it was given up
+	Effect    leyline.EffectID      // outstanding: the bytes being staged, or the restore directive
 }
 
 // Active reports whether a rollback is under way.
@@ -112,9 +133,12 @@ func (r *Run) Snapshot(id leyline.SnapshotID) *Snapshot {
 	return nil
 }
 
-// HasFile reports whether a registered snapshot's bytes are in a file.
-func (r *Run) HasFile(name string) bool {
-	return slices.ContainsFunc(r.Snapshots, func(s Snapshot) bool { return s.File == name })
+// HasFile reports whether a registered copy of a tier is in a file.
+func (r *Run) HasFile(t leyline.Tier, name string) bool {
+	return slices.ContainsFunc(r.Snapshots, func(s Snapshot) bool {
+		c := s.Copy(t)
+		return c != nil && c.File == name
+	})
 }
 
 // Good returns the newest snapshot at or before step that a later healthy step
@@ -142,6 +166,12 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		}
 		return
 	}
+	switch x := e.(type) {
+	case leyline.SnapshotRegistered:
+		t.FastBytes = x.FastBytes
+	case leyline.SnapshotEvicted:
+		t.FastBytes = x.FastBytes
+	}
 	run, ok := runOfEvent(e)
 	if !ok {
 		return
@@ -150,7 +180,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyTraining(m, e)
 		r.applySilence(m, e)
 		r.applyLife(e)
-		r.applySnapshot(e)
+		r.applySnapshot(m, e)
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
 		r.applyEpoch(e)
@@ -238,21 +268,37 @@ func (r *Run) applyLife(e leyline.Event) {
 	}
 }
 
-func (r *Run) applySnapshot(e leyline.Event) {
+func (r *Run) applySnapshot(m leyline.Meta, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
-		s := Snapshot{
-			ID: x.Snapshot, Step: x.Step, Incarnation: x.Incarnation, Tier: x.Tier, File: x.File,
-			Bytes: x.Bytes, Digest: x.Digest, Memo: r.Track,
-		}
-		i := len(r.Snapshots)
-		for i > 0 && r.Snapshots[i-1].Step > s.Step {
-			i--
-		}
-		r.Snapshots = slices.Insert(r.Snapshots, i, s)
+		r.register(m.Seq, x)
 	case leyline.SnapshotEvicted:
-		r.Snapshots = slices.DeleteFunc(r.Snapshots, func(s Snapshot) bool { return s.ID == x.Snapshot })
+		if s := r.Snapshot(x.Snapshot); s != nil {
+			s.Copies = slices.DeleteFunc(s.Copies, func(c Copy) bool { return c.Tier == x.Tier })
+		}
+		if x.Gone {
+			r.Snapshots = slices.DeleteFunc(r.Snapshots, func(s Snapshot) bool { return s.ID == x.Snapshot })
+		}
 	}
+}
+
+func (r *Run) register(at leyline.Seq, x leyline.SnapshotRegistered) {
+	c := Copy{Tier: x.Tier, File: x.File, Used: at}
+	if x.Further {
+		s := r.Snapshot(x.Snapshot)
+		s.Copies = append(s.Copies, c)
+		slices.SortFunc(s.Copies, func(a, b Copy) int { return cmp.Compare(a.Tier, b.Tier) })
+		return
+	}
+	s := Snapshot{
+		ID: x.Snapshot, Step: x.Step, Incarnation: x.Incarnation,
+		Bytes: x.Bytes, Digest: x.Digest, Check: x.Check, Copies: []Copy{c}, Memo: r.Track,
+	}
+	i := len(r.Snapshots)
+	for i > 0 && r.Snapshots[i-1].Step > s.Step {
+		i--
+	}
+	r.Snapshots = slices.Insert(r.Snapshots, i, s)
 }
 
 func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
@@ -260,18 +306,22 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 	case leyline.RollbackStarted:
 		r.Rollback = Rollback{
 			ID: x.Rollback, Phase: leyline.PhasePrepare, Cause: x.Cause, FaultStep: x.FaultStep, Reached: x.Reached, Seen: x.Seen,
-			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: x.Since, Deadline: x.Deadline, Effect: id,
+			Snapshot: x.Snapshot, ToStep: x.ToStep, Tier: x.Tier, Started: x.Since, Deadline: x.Deadline, PhaseBy: x.PhaseBy, Effect: id,
 		}
 		r.Rollbacks++
-		r.Snapshot(x.Snapshot).Rollbacks++
+		s := r.Snapshot(x.Snapshot)
+		s.Rollbacks++
+		s.Copy(x.Tier).Used = m.Seq
 		if !slices.Contains(r.Faulted, x.Reached) {
 			r.Faulted = append(r.Faulted, x.Reached)
 		}
 	case leyline.RollbackAdvanced:
-		r.Rollback.Phase, r.Rollback.Effect = x.Phase, id
+		b := &r.Rollback
+		b.Phase, b.Tier, b.PhaseBy, b.Effect = x.Phase, x.Tier, x.PhaseBy, id
+		b.Left = max(b.Left, x.Left)
 	case leyline.EffectRecovered:
 		if x.Effect == r.Rollback.Effect {
-			r.Rollback.Deadline = 0
+			r.Rollback.Deadline, r.Rollback.PhaseBy = 0, 0
 		}
 	case leyline.RollbackFinished:
 		r.Rollback = Rollback{}

@@ -192,7 +192,7 @@ func (h *history) rollback() {
 	b := h.run().Rollback
 	d := h.run().Snapshot(b.Snapshot).Digest
 	for _, phase := range []leyline.RollbackPhase{leyline.PhasePrepare, leyline.PhaseCommit} {
-		h.feed(leyline.RollbackReported{Run: runID, Incarnation: h.inc, Rollback: b.ID, Phase: phase, Outcome: leyline.OutcomeOK, Digest: d, TookNs: 5})
+		h.feed(leyline.RollbackReported{Run: runID, Incarnation: h.inc, Rollback: b.ID, Phase: phase, Tier: b.Tier, Bytes: 10, Outcome: leyline.OutcomeOK, Digest: d, TookNs: 5})
 	}
 	h.inc = h.run().Incarnation
 }

@@ -16,7 +16,7 @@ func Events() []Case[leyline.Event] {
 func planeEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
-		event("", "boot origin previous? admin_key boots decider clean?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
+		event("", "boot origin previous? admin_key boots decider clean? fast_free?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
 		event("", within("key", "id public issuer kinds kinds[0]")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
@@ -74,15 +74,16 @@ func diverging(h leyline.Health) func(*leyline.TrainingAssessed) {
 
 func rollbackEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
-		event[leyline.SnapshotRegistered]("", "run incarnation step? snapshot tier file bytes digest", nil),
-		event[leyline.SnapshotRefused]("", "run step? snapshot reason", nil),
-		event[leyline.SnapshotEvicted]("", "run snapshot file", nil),
-		event("", "run rollback cause fault_step reached snapshot to_step? tier seen since deadline?",
+		event[leyline.SnapshotRegistered]("", "run incarnation step? snapshot tier file bytes digest check? further? fast_bytes?", nil),
+		event[leyline.SnapshotRefused]("", "run step? snapshot tier file bytes? reason", nil),
+		event("that was registered", "run snapshot tier file why detail? gone? fast_bytes?", func(x *leyline.SnapshotEvicted) { x.Why = leyline.EvictLost }),
+		event("that nobody registered", "run snapshot? tier file why detail? gone? fast_bytes?", func(x *leyline.SnapshotEvicted) { x.Why = leyline.EvictOrphaned }),
+		event("", "run rollback cause fault_step reached snapshot to_step? tier seen since deadline? phase_by?",
 			func(x *leyline.RollbackStarted) { x.ToStep = x.FaultStep - 1 }),
-		event[leyline.RollbackAdvanced]("", "run rollback phase took_ns?", nil),
-		event[leyline.RollbackFinished]("well", "run rollback outcome reason? snapshot step? incarnation lineage digest"+
+		event[leyline.RollbackAdvanced]("", "run rollback phase tier took_ns? phase_by? left? reason", nil),
+		event[leyline.RollbackFinished]("well", "run rollback outcome reason? snapshot step? tier overran? incarnation lineage digest? check?"+
 			" commit_ns? total_ns? within_sla? quiet_by", nil),
-		event("in vain", "run rollback outcome reason snapshot step? incarnation lineage? digest?"+
+		event("in vain", "run rollback outcome reason snapshot step? tier overran? incarnation lineage? digest? check?"+
 			" commit_ns? total_ns? within_sla? quiet_by?", func(x *leyline.RollbackFinished) { x.Outcome = leyline.OutcomeFailed }),
 		event("", "run from to reason", func(x *leyline.EmergencyEscalated) { x.To = leyline.EmergencyElevated }),
 		event("", "run from to reason", func(x *leyline.EmergencyCleared) { x.From = leyline.EmergencyElevated }),

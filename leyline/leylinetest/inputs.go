@@ -13,7 +13,7 @@ const (
 		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?" + extras
 	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
-		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0] task_weights? owners? owners[0]?" +
+		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier task_weights? owners? owners[0]?" +
 		" groups? groups[0].name groups[0].rate? groups[0].parameters?"
 	acks     = " acks? acks[0].order acks[0].outcome acks[0].reason? acks[0].took_ns?"
 	plan     = "run resume? workload framework" + posture + planned
@@ -27,7 +27,7 @@ func Inputs() []Case[leyline.Input] {
 	return []Case[leyline.Input]{
 		input("", "boot origin previous? admin_key"+
 			within("build", "version? go? os? arch? amd64? tags? modules? modules[0]?")+
-			" decider clean? torn_bytes? signal? signal_text? signal_problem?",
+			" decider clean? torn_bytes? signal? signal_text? signal_problem? fast_free?",
 			func(x *leyline.PlaneStarted) { x.AdminKey = key() }),
 		input("", within("envelope", envelope), func(x *leyline.ConfigApplied) { x.Envelope.PayloadType = leyline.PayloadConfig }),
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
@@ -51,11 +51,11 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),
 		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
 		input("", "request run seed outcome reason took_ns?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
-		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured problem? write_ns? verify_ns?",
+		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured check? problem? unwritten? write_ns? verify_ns?",
 			func(x *leyline.SnapshotTaken) { x.Problem = "" }),
-		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? problem? write_ns? verify_ns?", nil),
-		input[leyline.RollbackReported]("that went well", "run incarnation rollback phase outcome digest reason? took_ns?", nil),
-		input("that failed", "run incarnation rollback phase outcome digest? reason took_ns?",
+		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? check? problem? unwritten? write_ns? verify_ns?", nil),
+		input[leyline.RollbackReported]("that went well", "run incarnation rollback phase tier outcome digest? check? bytes? reason? took_ns?", nil),
+		input("that failed", "run incarnation rollback phase tier outcome digest? check? bytes? reason took_ns?",
 			func(x *leyline.RollbackReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.TimerFired]("", "timer run subject due", nil),
 		input[leyline.EmergencyDelivered]("", "effect level took_ns?", nil),
@@ -73,6 +73,7 @@ func Inputs() []Case[leyline.Input] {
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeOK }),
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
+		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
 	}
 }
 

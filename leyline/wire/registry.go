@@ -79,6 +79,7 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputSeedProbed:           {input[leyline.SeedProbed]()},
 	leyline.InputPolicyAnswered:       {input[leyline.PolicyAnswered]()},
 	leyline.InputPolicyFailed:         {input[leyline.PolicyFailed]()},
+	leyline.InputSnapshotLost:         {input[leyline.SnapshotLost]()},
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
 	leyline.InputProfileReported:      {input[leyline.ProfileReported]()},

@@ -6,6 +6,8 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // The patches that the filters of a block see: squares of patchSide pixels a
@@ -104,7 +106,7 @@ func (b Block) over(flat []float64) blockMaps {
 }
 
 // tensors returns views of flat, laid out like the parameters of the block.
-func (b Block) tensors(prefix string, flat []float64) []Tensor {
+func (b Block) tensors(prefix string, flat []float64) []tensorfile.Tensor {
 	m := b.over(flat)
 	ts := append(m.in.tensors(prefix+"in"), m.out.tensors(prefix+"out")...)
 	if b.Channels > 0 {

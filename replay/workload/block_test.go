@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // A make-up out of range has no kernel.
@@ -36,13 +38,13 @@ func TestGraftChecksWhatIsRead(t *testing.T) {
 	other, err := NewKernel("test", Block{Hidden: 6, Width: 2, Channels: 3, Side: 10}, 1)
 	ok(t, err)
 	saying := func(b []byte, reads string) []byte {
-		meta, ts, err := DecodeTensors(b)
+		meta, ts, err := tensorfile.Decode(b)
 		ok(t, err)
 		meta = maps.Clone(meta)
 		if meta["reads"] = reads; reads == "" {
 			delete(meta, "reads")
 		}
-		b, err = EncodeTensors(meta, ts)
+		b, err = tensorfile.Encode(meta, ts)
 		ok(t, err)
 		return b
 	}
@@ -88,11 +90,11 @@ func TestFiltersAreState(t *testing.T) {
 	if diff := cmp.Diff(s.net.Slots(), again.net.Slots()); diff != "" {
 		t.Errorf("slots (-want +got):\n%s", diff)
 	}
-	meta, ts, err := DecodeTensors(b)
+	meta, ts, err := tensorfile.Decode(b)
 	ok(t, err)
 	meta = maps.Clone(meta)
 	meta["seed.0.reads"] = "trunk"
-	b, err = EncodeTensors(meta, ts)
+	b, err = tensorfile.Encode(meta, ts)
 	ok(t, err)
 	var content *ContentError
 	if err := again.net.Load(b); !errors.As(err, &content) || content.Name != "seed.0.reads" {

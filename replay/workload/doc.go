@@ -77,5 +77,5 @@
 // # Files
 //
 // Kernels and saved states are safetensors files, read by a strict reader
-// (DecodeTensors): a u64 little-endian header length, a JSON header, the numbers.
+// (package tensorfile): a u64 little-endian header length, a JSON header, the numbers.
 package workload

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // A kernel is a safetensors file with four tensors, two more if it has filters,
@@ -63,11 +65,11 @@ func NewKernel(blueprint string, shape Block, seed uint64) ([]byte, error) {
 	fillUniform(m.in.w.Data, glorot(shape.Hidden, shape.Width), r)
 	fillUniform(m.out.w.Data, kernelOutScale*glorot(shape.mid(), shape.Hidden), r)
 	meta := map[string]string{"format": kernelFormat, "blueprint": blueprint, "reads": shape.Reads()}
-	return EncodeTensors(meta, shape.tensors("", values))
+	return tensorfile.Encode(meta, shape.tensors("", values))
 }
 
-func (a affine) tensors(name string) []Tensor {
-	return []Tensor{
+func (a affine) tensors(name string) []tensorfile.Tensor {
+	return []tensorfile.Tensor{
 		{Name: name + ".weight", Shape: []int{a.w.Rows, a.w.Cols}, Data: a.w.Data},
 		{Name: name + ".bias", Shape: []int{len(a.b)}, Data: a.b},
 	}
@@ -76,8 +78,8 @@ func (a affine) tensors(name string) []Tensor {
 // fill copies the tensors of a file into views of the same names and shapes. It
 // refuses a tensor that is missing, unexpected, of another shape or not finite.
 // Both slices get sorted by name. On an error some views may be filled.
-func fill(views, file []Tensor) error {
-	byName := func(a, b Tensor) int {
+func fill(views, file []tensorfile.Tensor) error {
+	byName := func(a, b tensorfile.Tensor) int {
 		if a.Name < b.Name {
 			return -1
 		}
@@ -116,7 +118,7 @@ type kernel struct {
 // decodeKernel reads a kernel for a net of hidden units and images of a side, 0
 // when its features are no image.
 func decodeKernel(b []byte, hidden, side int) (kernel, error) {
-	meta, ts, err := DecodeTensors(b)
+	meta, ts, err := tensorfile.Decode(b)
 	if err != nil {
 		return kernel{}, err
 	}
@@ -155,8 +157,8 @@ func decodeKernel(b []byte, hidden, side int) (kernel, error) {
 }
 
 // unitsOf is the number of elements of a tensor, within 1 and most.
-func unitsOf(ts []Tensor, name string, most int) (int, error) {
-	i := slices.IndexFunc(ts, func(t Tensor) bool { return t.Name == name })
+func unitsOf(ts []tensorfile.Tensor, name string, most int) (int, error) {
+	i := slices.IndexFunc(ts, func(t tensorfile.Tensor) bool { return t.Name == name })
 	if i < 0 {
 		return 0, &ContentError{name, "tensor is missing"}
 	}

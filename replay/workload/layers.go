@@ -7,6 +7,8 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // Limits of size.
@@ -104,7 +106,7 @@ func (m *mlp) over(flat []float64) (first, second affine) {
 }
 
 // tensors returns views of flat, laid out like the parameters of m.
-func (m *mlp) tensors(prefix string, flat []float64) []Tensor {
+func (m *mlp) tensors(prefix string, flat []float64) []tensorfile.Tensor {
 	first, second := m.over(flat)
 	return append(first.tensors(prefix+"1"), second.tensors(prefix+"2")...)
 }

@@ -48,9 +48,11 @@ type Recovery struct {
 	Cause     leyline.FaultReason
 	FaultStep leyline.Step
 	ToStep    leyline.Step
-	Digest    leyline.Digest // of the bytes restored
-	Restore   time.Duration  // read, check, swap
-	FirstGood time.Duration  // from the start of the faulty step to the first good update
+	Tier      leyline.Tier
+	Digest    leyline.Digest   // of the bytes restored; zero when only the checksum was taken
+	Check     leyline.Checksum // likewise
+	Restore   time.Duration    // read, check, build
+	FirstGood time.Duration    // from the start of the faulty step to the first good update
 }
 
 func average(xs []float64) float64 { return detmath.Sum(xs) / float64(len(xs)) }

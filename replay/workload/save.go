@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 const netFormat = "esper-workload-net/2"
@@ -15,10 +17,10 @@ const netFormat = "esper-workload-net/2"
 // and alpha as metadata (floats in hexadecimal, so exact). Equal state and step give equal bytes.
 // The step is the caller's count; the net keeps none. A net whose numbers are
 // not finite can be saved, to be looked at, but Load will refuse the file.
-// The error is a *FormatError: the name of the data or of a task that cannot be
+// The error is a *tensorfile.FormatError: the name of the data or of a task that cannot be
 // written (not UTF-8, or two names that give one tensor name).
 func (n *Net) Save(step uint64) ([]byte, error) {
-	b, err := EncodeTensors(n.metadata(step), n.tensors())
+	b, err := tensorfile.Encode(n.metadata(step), n.tensors())
 	if err != nil {
 		return nil, fmt.Errorf("cannot save: %w", err)
 	}
@@ -28,7 +30,7 @@ func (n *Net) Save(step uint64) ([]byte, error) {
 // SavedStep returns the step that a file of Save was given. It checks the
 // format of the file, not that a net could load it.
 func SavedStep(b []byte) (uint64, error) {
-	meta, _, err := DecodeTensors(b)
+	meta, _, err := tensorfile.Decode(b)
 	if err != nil {
 		return 0, fmt.Errorf("cannot read the saved step: %w", err)
 	}
@@ -43,16 +45,22 @@ func SavedStep(b []byte) (uint64, error) {
 // built and checked aside and takes over only as a whole: after an error the
 // net is bit for bit what it was. The file must come from a net of the same
 // data and hidden size, hold finite numbers only, and be exactly what Save
-// writes. Errors: *FormatError, *ShapeError, *ContentError. The last Pass
+// writes. Errors: *tensorfile.FormatError, *ShapeError, *ContentError. The last Pass
 // becomes stale; NetConfig.Seed and Batch stay this net's.
 func (n *Net) Load(b []byte) error {
 	staged, err := n.stage(b)
 	if err != nil {
 		return fmt.Errorf("cannot load: %w", err)
 	}
+	n.adopt(staged)
+	return nil
+}
+
+// adopt takes over the state of a net that stage has built. It cannot fail and
+// takes no time worth counting.
+func (n *Net) adopt(staged *Net) {
 	n.cfg, n.trunk, n.heads, n.seeds = staged.cfg, staged.trunk, staged.heads, staged.seeds
 	n.relayout()
-	return nil
 }
 
 // Digest returns the SHA-256 of the file that Save writes for step 0: it covers
@@ -91,7 +99,7 @@ func seedPrefix(i int) string { return fmt.Sprintf("seed.%d.", i) }
 func hexFloat(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }
 
 // tensors returns views of all parameters and velocities.
-func (n *Net) tensors() []Tensor {
+func (n *Net) tensors() []tensorfile.Tensor {
 	const velocity = "velocity."
 	ts := append(n.trunk.tensors("trunk.", n.trunk.value),
 		n.trunk.tensors(velocity+"trunk.", n.trunk.velocity)...)
@@ -109,7 +117,7 @@ func (n *Net) tensors() []Tensor {
 
 // stage builds the net that a file describes, sharing only the data with n.
 func (n *Net) stage(b []byte) (*Net, error) {
-	meta, ts, err := DecodeTensors(b)
+	meta, ts, err := tensorfile.Decode(b)
 	if err != nil {
 		return nil, err
 	}

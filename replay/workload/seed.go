@@ -104,7 +104,7 @@ func newSeed(s Slot, shape Block, rows, tasks int) *seed {
 // under a slot that is free, behind the seeds that are there, in ModeTraining
 // with alpha 0. The kernel must be of this net's hidden size and read layers
 // that this net has: otherwise the error is a *ShapeError that names the tensor,
-// or a *ContentError that names "reads". Other faults are *FormatError,
+// or a *ContentError that names "reads". Other faults are *tensorfile.FormatError,
 // *ContentError, ErrSlotTaken and ErrNoSlotLeft. A refused kernel changes nothing.
 func (n *Net) Graft(slot string, kernel []byte) error {
 	if slot == "" || !utf8.ValidString(slot) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -89,24 +90,6 @@ func TestSnapshotThatCannotBeWritten(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(p.dir, "snap-1-5.safetensors.tmp")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the temporary file is still there: %v", err)
 	}
-	ok(t, os.RemoveAll(p.dir))
-	err = writeDurable(p.dir, "a", nil)
-	if !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("without a directory: %v", err)
-	}
-}
-
-// A file in the way of the directory is an error, not overwritten.
-func TestMakeDurable(t *testing.T) {
-	dir := t.TempDir()
-	ok(t, makeDurable(filepath.Join(dir, "a", "b")))
-	ok(t, makeDurable(filepath.Join(dir, "a", "b")))
-	ok(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
-	if err := makeDurable(filepath.Join(dir, "file", "b")); err == nil {
-		t.Error("made a directory in a file")
-	}
-	t.Chdir(dir)
-	ok(t, makeDurable("here"))
 }
 
 // A run that has been rolled back for a drill does not suffer it again after a
@@ -137,10 +120,10 @@ func TestFaultIsNotInjectedAgain(t *testing.T) {
 
 // What a run cannot be made of is refused before the plane hears of it.
 func TestOptionsRefused(t *testing.T) {
-	good := Options{Run: "run-1", Workload: penguins(t), Steps: 10, SnapshotDir: t.TempDir(), Kernels: testdata.Kernels()}
+	good := Options{Run: "run-1", Workload: penguins(t), Steps: 10, Snapshots: snapstore.NewDir(t.TempDir(), true), Kernels: testdata.Kernels()}
 	for want, edit := range map[string]func(o *Options){
 		"steps is 0":                      func(o *Options) { o.Steps = 0 },
-		"no snapshot directory":           func(o *Options) { o.SnapshotDir = "" },
+		"no snapshot store":               func(o *Options) { o.Snapshots = nil },
 		"no kernel store":                 func(o *Options) { o.Kernels = nil },
 		"no workload is given":            func(o *Options) { o.Workload = Spec{} },
 		"fault stall@3 cannot":            func(o *Options) { o.Faults = []Fault{{FaultStall, 3}} },

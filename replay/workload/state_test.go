@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // full runs the whole life of a seed within 120 steps, in slices, and calls
@@ -67,50 +69,88 @@ func TestLoadRefuses(t *testing.T) {
 	ok(t, err)
 	tests := []struct {
 		name string
-		edit func(meta map[string]string, ts []Tensor) []Tensor
+		edit func(meta map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor
 		want error
 	}{
-		{"NaN", func(_ map[string]string, ts []Tensor) []Tensor { ts[0].Data[1] = math.NaN(); return ts }, &ContentError{}},
-		{"infinite velocity", func(_ map[string]string, ts []Tensor) []Tensor {
+		{"NaN", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			ts[0].Data[1] = math.NaN()
+			return ts
+		}, &ContentError{}},
+		{"infinite velocity", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
 			ts[len(ts)-1].Data[0] = math.Inf(-1)
 			return ts
 		}, &ContentError{}},
-		{"missing tensor", func(_ map[string]string, ts []Tensor) []Tensor { return ts[1:] }, &ContentError{}},
-		{"missing last tensor", func(_ map[string]string, ts []Tensor) []Tensor { return ts[:len(ts)-1] }, &ContentError{}},
-		{"foreign tensor", func(_ map[string]string, ts []Tensor) []Tensor { return append(ts, Tensor{"zzz", []int{0}, nil}) }, &ContentError{}},
-		{"shape", func(_ map[string]string, ts []Tensor) []Tensor {
+		{"missing tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { return ts[1:] }, &ContentError{}},
+		{"missing last tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { return ts[:len(ts)-1] }, &ContentError{}},
+		{"foreign tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			return append(ts, tensorfile.Tensor{"zzz", []int{0}, nil})
+		}, &ContentError{}},
+		{"shape", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
 			ts[1].Shape = []int{ts[1].Shape[1], ts[1].Shape[0]}
 			return ts
 		}, &ShapeError{}},
-		{"unknown metadata", func(m map[string]string, ts []Tensor) []Tensor { m["extra"] = "1"; return ts }, &ContentError{}},
-		{"format", func(m map[string]string, ts []Tensor) []Tensor { m["format"] = "other"; return ts }, &ContentError{}},
-		{"data", func(m map[string]string, ts []Tensor) []Tensor { m["data"] = "iris"; return ts }, &ContentError{}},
-		{"hidden", func(m map[string]string, ts []Tensor) []Tensor { m["hidden"] = "16"; return ts }, &ContentError{}},
-		{"step", func(m map[string]string, ts []Tensor) []Tensor { m["step"] = "-1"; return ts }, &ContentError{}},
-		{"step not canonical", func(m map[string]string, ts []Tensor) []Tensor { m["step"] = "030"; return ts }, &ContentError{}},
-		{"rate", func(m map[string]string, ts []Tensor) []Tensor { m["learning_rate"] = "NaN"; return ts }, &ContentError{}},
-		{"momentum", func(m map[string]string, ts []Tensor) []Tensor { m["momentum"] = "0x1p+00"; return ts }, &ContentError{}},
-		{"alpha", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.alpha"] = "0x1p+01"; return ts }, &ContentError{}},
-		{"mode", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.mode"] = "wild"; return ts }, &ContentError{}},
-		{"width", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.width"] = "257"; return ts }, &ContentError{}},
-		{"channels", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.channels"] = "x"; return ts }, &ContentError{}},
-		{"channels without an image", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.channels"] = "1"; return ts }, &ContentError{}},
-		{"reads", func(m map[string]string, ts []Tensor) []Tensor { m["seed.0.reads"] = "input,trunk"; return ts }, &ContentError{}},
-		{"slot twice", func(m map[string]string, ts []Tensor) []Tensor { m["seed.1.slot"] = "a"; return ts }, &ContentError{}},
-		{"no blueprint", func(m map[string]string, ts []Tensor) []Tensor { delete(m, "seed.0.blueprint"); return ts }, &ContentError{}},
-		{"seeds", func(m map[string]string, ts []Tensor) []Tensor { m["seeds"] = "17"; return ts }, &ContentError{}},
+		{"unknown metadata", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["extra"] = "1"; return ts }, &ContentError{}},
+		{"format", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["format"] = "other"
+			return ts
+		}, &ContentError{}},
+		{"data", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["data"] = "iris"; return ts }, &ContentError{}},
+		{"hidden", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["hidden"] = "16"; return ts }, &ContentError{}},
+		{"step", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["step"] = "-1"; return ts }, &ContentError{}},
+		{"step not canonical", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["step"] = "030"; return ts }, &ContentError{}},
+		{"rate", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["learning_rate"] = "NaN"
+			return ts
+		}, &ContentError{}},
+		{"momentum", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["momentum"] = "0x1p+00"
+			return ts
+		}, &ContentError{}},
+		{"alpha", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.alpha"] = "0x1p+01"
+			return ts
+		}, &ContentError{}},
+		{"mode", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.mode"] = "wild"
+			return ts
+		}, &ContentError{}},
+		{"width", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.width"] = "257"
+			return ts
+		}, &ContentError{}},
+		{"channels", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.channels"] = "x"
+			return ts
+		}, &ContentError{}},
+		{"channels without an image", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.channels"] = "1"
+			return ts
+		}, &ContentError{}},
+		{"reads", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.0.reads"] = "input,trunk"
+			return ts
+		}, &ContentError{}},
+		{"slot twice", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			m["seed.1.slot"] = "a"
+			return ts
+		}, &ContentError{}},
+		{"no blueprint", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
+			delete(m, "seed.0.blueprint")
+			return ts
+		}, &ContentError{}},
+		{"seeds", func(m map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { m["seeds"] = "17"; return ts }, &ContentError{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			meta, ts, err := DecodeTensors(good)
+			meta, ts, err := tensorfile.Decode(good)
 			ok(t, err)
 			meta = maps.Clone(meta)
-			bad, err := EncodeTensors(meta, ts)
+			bad, err := tensorfile.Encode(meta, ts)
 			if err != nil || !bytes.Equal(bad, good) {
 				t.Fatalf("decode and encode do not give the same bytes (%v)", err)
 			}
 			ts = tt.edit(meta, ts)
-			if bad, err = EncodeTensors(meta, ts); err != nil {
+			if bad, err = tensorfile.Encode(meta, ts); err != nil {
 				t.Fatal(err)
 			}
 			before := s.net.Digest()
@@ -211,7 +251,7 @@ func TestSlotRules(t *testing.T) {
 	if err := n.Graft("f", wide); !errors.As(err, &shape) {
 		t.Errorf("kernel of another size: %v", err)
 	}
-	zero, err := EncodeTensors(map[string]string{"format": kernelFormat, "blueprint": "id", "reads": "trunk"}, []Tensor{
+	zero, err := tensorfile.Encode(map[string]string{"format": kernelFormat, "blueprint": "id", "reads": "trunk"}, []tensorfile.Tensor{
 		{"in.weight", []int{1, 32}, make([]float64, 32)}, {"in.bias", []int{1}, []float64{0}},
 		{"out.weight", []int{32, 1}, make([]float64, 32)}, {"out.bias", []int{32}, make([]float64, 32)}})
 	ok(t, err)

@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // tracer times what the trainer does in the steps of a profile window. Training
 // never depends on it: what it cannot write is reported and otherwise forgotten.
 type tracer struct {
-	dir         string
-	window      leyline.Step // first step of the plane's window; 0: none is open
+	store       snapstore.Store // nil: there is nowhere to write to
+	window      leyline.Step    // first step of the plane's window; 0: none is open
 	began       time.Time
 	incarnation leyline.Incarnation
 	first, last leyline.Step // that were run
@@ -55,7 +57,7 @@ func (t *trainer) profile(ctx context.Context, s leyline.Step) error {
 	}
 	if r.window == 0 {
 		*r = tracer{
-			dir: r.dir, window: t.answer.Profile, began: time.Now(), incarnation: t.answer.Incarnation, first: s, spans: r.spans[:0],
+			store: r.store, window: t.answer.Profile, began: time.Now(), incarnation: t.answer.Incarnation, first: s, spans: r.spans[:0],
 		}
 	}
 	r.last = s
@@ -72,11 +74,11 @@ func (t *trainer) reportProfile(ctx context.Context) error {
 		// Unique: an incarnation runs a step once.
 		File: fmt.Sprintf("%s-%d-%d.trace.json", t.opts.Run, r.incarnation, r.first),
 	}
-	size, err := r.write(in.File, string(t.opts.Run))
-	if err != nil {
-		in.Outcome, in.Reason, in.File = leyline.OutcomeFailed, clipReason(err), ""
+	size, err := r.write(t.opts.Run, in.File)
+	if in.Bytes = size; err != nil {
+		in.Outcome, in.Reason, in.File, in.Bytes = leyline.OutcomeFailed, clipReason(err), "", 0
 	}
-	in.Bytes, in.TookNs = size, uint64(time.Since(start))
+	in.TookNs = uint64(time.Since(start))
 	r.window = 0
 	a, err := t.plane.Profiled(ctx, in, t.answer.Cursor)
 	if err != nil {
@@ -85,21 +87,19 @@ func (t *trainer) reportProfile(ctx context.Context) error {
 	return t.hear(a)
 }
 
-func (r *tracer) write(name, process string) (uint64, error) {
-	if r.dir == "" {
+func (r *tracer) write(run leyline.RunID, name string) (uint64, error) {
+	if r.store == nil {
 		return 0, errors.New("the trainer was given no directory for traces")
 	}
-	b, err := json.Marshal(r.document(process))
-	if err == nil {
-		err = makeDurable(r.dir)
-	}
-	if err == nil {
-		err = writeDurable(r.dir, name, b)
-	}
+	b, err := json.Marshal(r.document(string(run)))
 	if err != nil {
 		return 0, err
 	}
-	return uint64(len(b)), nil
+	err = r.store.Write(run, name, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+	return uint64(len(b)), err
 }
 
 // traceFile is the JSON object form of the Trace Event Format (Google, "Trace

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // readTrace reads a trace as a viewer does, and refuses what one would not draw:
@@ -49,7 +50,9 @@ func TestProfileWindows(t *testing.T) {
 	p := newFake(t)
 	p.windows = 10
 	o := p.options(25)
-	o.TraceDir = filepath.Join(t.TempDir(), "traces", "run-1")
+	dir := t.TempDir()
+	o.Traces = snapstore.NewDir(filepath.Join(dir, "traces"), false)
+	dir = filepath.Join(dir, "traces", "run-1")
 	r, err := Train(t.Context(), p, o)
 	ok(t, err)
 	var got []string
@@ -57,12 +60,12 @@ func TestProfileWindows(t *testing.T) {
 		if x.Outcome != leyline.OutcomeOK || x.TookNs == 0 {
 			t.Errorf("reported %+v", x)
 		}
-		info, err := os.Stat(filepath.Join(o.TraceDir, x.File))
+		info, err := os.Stat(filepath.Join(dir, x.File))
 		ok(t, err)
 		if uint64(info.Size()) != x.Bytes {
 			t.Errorf("%s has %d bytes, reported %d", x.File, info.Size(), x.Bytes)
 		}
-		doc, names := readTrace(t, filepath.Join(o.TraceDir, x.File))
+		doc, names := readTrace(t, filepath.Join(dir, x.File))
 		if doc.Unit != "ms" || doc.Other["run"] != "run-1" || len(names) != 3 {
 			t.Errorf("%s: %+v of %d steps", x.File, doc.Other, len(names))
 		}
@@ -88,7 +91,9 @@ func TestProfileOfAWindowThatIsRolledBack(t *testing.T) {
 	p := newFake(t)
 	p.windows = 10
 	o := p.options(14, Fault{FaultNaN, 12})
-	o.TraceDir = t.TempDir()
+	dir := t.TempDir()
+	o.Traces = snapstore.NewDir(dir, false)
+	dir = filepath.Join(dir, "run-1")
 	_, err := Train(t.Context(), p, o)
 	ok(t, err)
 	var got []string
@@ -98,7 +103,7 @@ func TestProfileOfAWindowThatIsRolledBack(t *testing.T) {
 	if d := cmp.Diff([]string{"run-1-1-1.trace.json", "run-1-1-11.trace.json", "run-1-2-11.trace.json"}, got); d != "" {
 		t.Error(d)
 	}
-	_, names := readTrace(t, filepath.Join(o.TraceDir, "run-1-1-11.trace.json"))
+	_, names := readTrace(t, filepath.Join(dir, "run-1-1-11.trace.json"))
 	if !slices.Contains(names[10], "restore") || len(names[12]) == 0 || len(names[13]) != 0 {
 		t.Errorf("the window of the fault holds %v", names)
 	}
@@ -111,11 +116,11 @@ func TestProfileThatCannotBeWritten(t *testing.T) {
 	whole := train(t, p, p.options(12)).Digest
 	occupied := filepath.Join(t.TempDir(), "traces")
 	ok(t, os.WriteFile(occupied, nil, 0o600))
-	for why, dir := range map[string]string{"file exists": occupied, "no directory for traces": ""} {
+	for why, store := range map[string]snapstore.Store{"not a directory": snapstore.NewDir(occupied, false), "no directory for traces": nil} {
 		p := newFake(t)
 		p.windows = 5
 		o := p.options(12)
-		o.TraceDir = dir
+		o.Traces = store
 		r, err := Train(t.Context(), p, o)
 		ok(t, err)
 		if r.Digest != whole {

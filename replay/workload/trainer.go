@@ -10,6 +10,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/detmath"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // Framework is what a run of this trainer declares to the plane, and Arithmetic
@@ -27,18 +28,19 @@ func Posture() leyline.Posture {
 
 // Options configures a training run.
 type Options struct {
-	Run         leyline.RunID
-	Workload    Spec
-	Seed        uint64         // of initial weights, batches and the plane's random choices
-	Steps       leyline.Step   // planned length
-	Faults      []Fault        // injected on purpose, once each
-	Resume      bool           // the plane knows the run already
-	SnapshotDir string         // files of this run are written there
-	TraceDir    string         // profiles of this run are written there; empty: none can be
-	Kernels     fs.FS          // kernel files by name
-	SeedLayers  bool           // report the norms of each seed's gradient by layer
-	Levers      Levers         // what some faults need
-	Observe     func(Progress) // called after every healthy step; may be nil
+	Run        leyline.RunID
+	Workload   Spec
+	Seed       uint64          // of initial weights, batches and the plane's random choices
+	Steps      leyline.Step    // planned length
+	Faults     []Fault         // injected on purpose, once each
+	Resume     bool            // the plane knows the run already
+	Snapshots  snapstore.Store // the full tier
+	Fast       snapstore.Store // the fast tier; nil: there is none
+	Traces     snapstore.Store // profiles are written there; nil: none can be
+	Kernels    fs.FS           // kernel files by name
+	SeedLayers bool            // report the norms of each seed's gradient by layer
+	Levers     Levers          // what some faults need
+	Observe    func(Progress)  // called after every healthy step; may be nil
 }
 
 // Progress is what a trainer knows after a step.
@@ -99,7 +101,8 @@ type trainer struct {
 	faulted  []leyline.Step             // steps that had been reached when the run was rolled back
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
-	restores []*leyline.RestoreOrder    // heard, not carried out
+	restores []restoreOrder             // heard, not carried out
+	staging  []byte                     // of the last restore, to be used again
 	orders   []order                    // heard, not carried out; in the order of arrival
 	acks     []leyline.OrderAck         // to be told with the next report
 	base     float64                    // learning rate that was declared
@@ -116,8 +119,8 @@ func (o Options) check() error {
 	switch {
 	case o.Steps == 0:
 		return errors.New("steps is 0; plan one step or more")
-	case o.SnapshotDir == "":
-		return errors.New("no snapshot directory is given")
+	case o.Snapshots == nil:
+		return errors.New("no snapshot store is given")
 	case o.Kernels == nil:
 		return errors.New("no kernel store is given")
 	case o.Workload.Data == nil:
@@ -139,7 +142,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, trace: tracer{dir: o.TraceDir}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, trace: tracer{store: o.Traces}}
 	c := o.Workload.Net
 	c.Seed = o.Seed
 	if t.net, err = NewNet(data, c); err != nil {
@@ -149,7 +152,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
 		return nil, err
 	}
-	return t, makeDurable(o.SnapshotDir)
+	return t, nil
 }
 
 // plan is what the run is opened with; a resume must open it with the same.
@@ -188,7 +191,7 @@ func (t *trainer) open(ctx context.Context) error {
 	}
 	t.result.Run, t.result.Resumed, t.result.From = t.opts.Run, a.Resumed, a.From.Step
 	if a.From.Snapshot != "" {
-		b, _, err := readSnapshot(t.opts.SnapshotDir, a.From)
+		b, _, err := t.read(ctx, a.From)
 		if err == nil {
 			err = t.net.Load(b)
 		}

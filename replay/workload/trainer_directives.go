@@ -44,7 +44,7 @@ func (t *trainer) hear(a leyline.Answer) error {
 		t.heard[d.ID] = true
 		switch {
 		case d.Restore != nil:
-			t.restores = append(t.restores, d.Restore)
+			t.restores = append(t.restores, newRestore(d))
 		case d.Rates != nil:
 			t.orders = append(t.orders, order{id: d.ID, rates: d.Rates.Rates})
 		case d.Command != nil:
@@ -76,63 +76,6 @@ func (t *trainer) explain(ctx context.Context, err error) error {
 		return halted
 	}
 	return err
-}
-
-// recover follows the plane's orders until the net is restored or the run is
-// halted. began is when the step started that was answered with the rollback.
-func (t *trainer) recover(ctx context.Context, began time.Time) error {
-	for {
-		for len(t.restores) > 0 {
-			o := t.restores[0]
-			t.restores = t.restores[1:]
-			if done, err := t.restore(ctx, began, o); done || err != nil {
-				return err
-			}
-		}
-		a, err := t.plane.Directives(ctx, t.opts.Run, t.answer.Cursor)
-		if err != nil {
-			return fmt.Errorf("waiting for orders after step %d: %w", t.step, err)
-		}
-		if err := t.hear(a); err != nil {
-			return err
-		}
-	}
-}
-
-// restore loads a snapshot and reports it. It returns false when the plane did
-// not accept the result and further orders will follow.
-func (t *trainer) restore(ctx context.Context, began time.Time, o *leyline.RestoreOrder) (bool, error) {
-	defer t.trace.span("restore", o.From.Step)()
-	start := time.Now()
-	b, digest, err := readSnapshot(t.opts.SnapshotDir, o.From)
-	if err == nil {
-		err = t.net.Load(b)
-	}
-	took := time.Since(start)
-	in := leyline.RollbackReported{
-		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Rollback: o.Rollback, Phase: leyline.PhaseCommit,
-		Outcome: leyline.OutcomeOK, Digest: digest, TookNs: uint64(took),
-	}
-	if err != nil {
-		in.Outcome, in.Reason = leyline.OutcomeFailed, clipReason(err)
-	}
-	a, perr := t.plane.Rollback(ctx, in, t.answer.Cursor)
-	if perr != nil {
-		return false, errors.Join(fmt.Errorf("rollback %s: %w", o.Rollback, perr), err)
-	}
-	if herr := t.hear(a); herr != nil {
-		return false, herr
-	}
-	if a.Incarnation == in.Incarnation {
-		return false, nil
-	}
-	t.result.Recoveries = append(t.result.Recoveries, Recovery{
-		Rollback: o.Rollback, Cause: o.Cause, FaultStep: o.Fault, ToStep: o.From.Step, Restore: took, Digest: digest,
-	})
-	t.unproven = append(t.unproven, began)
-	t.step = o.From.Step
-	t.faulted = append(t.faulted, o.Reached)
-	return true, t.settle(ctx)
 }
 
 // good notes the first good step after one or more restores.

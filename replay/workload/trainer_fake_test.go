@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -74,7 +75,7 @@ func newFake(t testing.TB) *fakePlane {
 
 func (p *fakePlane) options(steps leyline.Step, faults ...Fault) Options {
 	return Options{
-		Run: "run-1", Workload: penguins(p.t), Seed: 7, Steps: steps, Faults: faults, SnapshotDir: p.dir, Kernels: testdata.Kernels(),
+		Run: "run-1", Workload: penguins(p.t), Seed: 7, Steps: steps, Faults: faults, Snapshots: snapstore.NewDir(filepath.Dir(p.dir), true), Kernels: testdata.Kernels(),
 		Resume: p.plan.Run != "",
 	}
 }
@@ -167,7 +168,7 @@ func (p *fakePlane) newest(before leyline.Step) save {
 }
 
 func (s save) ref() leyline.SnapshotRef {
-	return leyline.SnapshotRef{Snapshot: s.Snapshot, Step: s.step, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
+	return leyline.SnapshotRef{Snapshot: s.Snapshot, Step: s.step, Tier: s.Tier, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
 }
 
 // rewind opens the next incarnation at a snapshot.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // afterStep does what follows an update: commands, the evaluation at the end of
@@ -93,7 +95,8 @@ func (t *trainer) epoch(ctx context.Context) error {
 	return t.hear(a)
 }
 
-// snapshot writes the net's state and reports it. A snapshot that cannot be
+// snapshot writes the net's state and reports it, first in the full tier, then in
+// the fast one if that has room. A snapshot that cannot be
 // written is not reported as taken: training stops, because it would go on
 // without anything to return to.
 func (t *trainer) snapshot(ctx context.Context) error {
@@ -111,9 +114,28 @@ func (t *trainer) snapshot(ctx context.Context) error {
 		Snapshot: leyline.SnapshotID(fmt.Sprintf("%s-%s", t.opts.Run, id)), Tier: leyline.TierFull,
 		File: "snap-" + id + ".safetensors", Bytes: uint64(len(b)), Digest: sha256.Sum256(b),
 	}
-	if err := writeDurable(t.opts.SnapshotDir, in.File, b); err != nil {
+	if err := t.write(t.opts.Snapshots, in.File, b); err != nil {
 		return fmt.Errorf("snapshot of step %d: %w", t.step, err)
 	}
+	if err := t.taken(ctx, in, began); err != nil || t.opts.Fast == nil || t.answer.FastRoom < in.Bytes {
+		return err
+	}
+	began, in.Tier = time.Now(), leyline.TierFast
+	if err := t.write(t.opts.Fast, in.File, b); err != nil {
+		in.Unwritten = clipReason(err) // the full copy is there; the plane records that this one is not
+	}
+	return t.taken(ctx, in, began)
+}
+
+func (t *trainer) write(s snapstore.Store, file string, b []byte) error {
+	return s.Write(t.opts.Run, file, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// taken reports a copy of a snapshot.
+func (t *trainer) taken(ctx context.Context, in leyline.SnapshotTaken, began time.Time) error {
 	in.WriteNs = uint64(time.Since(began))
 	a, err := t.plane.Snapshot(ctx, in, t.answer.Cursor)
 	if err != nil {

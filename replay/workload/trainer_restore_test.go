@@ -89,7 +89,7 @@ func TestResumeRefusesOtherBytes(t *testing.T) {
 		ok(t, os.Truncate(filepath.Join(p.dir, s.File), 100))
 	})
 	_, err := Train(t.Context(), p, p.options(20, Fault{FaultNaN, 12}))
-	if err == nil || !strings.Contains(err.Error(), "registered was a file of") {
+	if err == nil || !strings.Contains(err.Error(), "registered was one of") {
 		t.Errorf("resumed from a cut file: %v", err)
 	}
 }

@@ -88,6 +88,8 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return thisQuestion(s, x.Run, x.Request)
 	case leyline.SnapshotTaken:
 		return newSnapshot(s, x)
+	case leyline.SnapshotLost:
+		return thisCopy(s, x)
 	case leyline.RollbackReported:
 		return thisRollback(s, x)
 	case leyline.CommandAcked:
@@ -132,13 +134,37 @@ func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {
 
 func newSnapshot(s *projections.State, x leyline.SnapshotTaken) *leyline.Refusal {
 	r := s.Tolaria.Run(x.Run)
+	old := r.Snapshot(x.Snapshot)
 	switch {
-	case r.Snapshot(x.Snapshot) != nil:
+	case old != nil && old.Copy(x.Tier) != nil:
 		return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot), "is registered already", "give every snapshot its own id")
-	case r.HasFile(x.File):
+	case old != nil && (old.Step != x.Step || old.Incarnation != x.Incarnation || old.Bytes != x.Bytes || old.Digest != x.Digest):
+		return refuse(leyline.RefusalSnapshotExists, "snapshot", string(x.Snapshot),
+			fmt.Sprintf("is registered already with other bytes: step %d, %d bytes, digest %s", old.Step, old.Bytes, old.Digest.Short()),
+			"copies of a snapshot in two tiers are the same bytes; give another snapshot its own id")
+	case r.HasFile(x.Tier, x.File):
 		return refuse(leyline.RefusalSnapshotExists, "file", x.File, "holds another registered snapshot", "write every snapshot to its own file")
 	}
 	return nil
+}
+
+// thisCopy admits a difference that is one: the registry still says what the plane
+// held against the directory.
+func thisCopy(s *projections.State, x leyline.SnapshotLost) *leyline.Refusal {
+	r := s.Tolaria.Run(x.Run)
+	if x.Snapshot == "" {
+		if r == nil || !r.HasFile(x.Tier, x.File) {
+			return nil
+		}
+		return refuse(leyline.RefusalSnapshotExists, "file", x.File, "holds a registered snapshot", "name the snapshot that was lost")
+	}
+	if r == nil {
+		return guard.Open(guard.Run{}, x.Run)
+	}
+	if snap := r.Snapshot(x.Snapshot); snap != nil && snap.Copy(x.Tier) != nil {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownSnapshot, "snapshot", string(x.Snapshot), "has no registered copy in that tier", "what is not registered cannot be lost")
 }
 
 func nextEpoch(s *projections.State, x leyline.EpochObserved) *leyline.Refusal {
@@ -179,6 +205,8 @@ func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Ref
 		return refuse(leyline.RefusalUnknownRollback, "rollback", string(x.Rollback), "is not under way", "report only the rollback of the directive")
 	case b.Phase != x.Phase:
 		return refuse(leyline.RefusalUnknownRollback, "phase", x.Phase.String(), fmt.Sprintf("is not the present one, %s", b.Phase), "report the phase that the directive asked for")
+	case b.Tier != x.Tier:
+		return refuse(leyline.RefusalUnknownRollback, "tier", x.Tier.String(), fmt.Sprintf("is not the present one, %s", b.Tier), "the other tier was given up; restore from the one that the directive names")
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func (z *scrambler) rare() leyline.Input {
 		again.Resume = true
 		for _, s := range w.run().Snapshots {
 			if z.pick(3) == 0 {
-				again.Damaged = append(again.Damaged, s.ID)
+				again.Damaged = append(again.Damaged, leyline.SnapshotCopy{Snapshot: s.ID, Tier: s.Copies[0].Tier})
 			}
 		}
 		return again

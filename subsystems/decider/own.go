@@ -38,7 +38,7 @@ func boot(t *projections.Turn, x leyline.PlaneStarted) {
 	}
 	t.Emit(leyline.PlaneBooted{
 		Previous: previous, Boot: x.Boot, Boots: t.State.Plane.Boots + 1, Decider: x.Decider, Clean: x.Clean,
-		Origin: x.Origin, AdminKey: x.AdminKey,
+		Origin: x.Origin, AdminKey: x.AdminKey, FastFree: x.FastFree,
 	})
 	for _, e := range effect.Outstanding(t.State) {
 		t.Emit(leyline.EffectRecovered{

@@ -262,6 +262,7 @@ func (w *world) fault() []leyline.Event {
 
 func (w *world) rollback(phase leyline.RollbackPhase, d leyline.Digest) leyline.RollbackReported {
 	return leyline.RollbackReported{
-		Run: "run-1", Incarnation: w.inc, Rollback: w.run().Rollback.ID, Phase: phase, Outcome: leyline.OutcomeOK, Digest: d, TookNs: 5,
+		Run: "run-1", Incarnation: w.inc, Rollback: w.run().Rollback.ID, Phase: phase, Tier: w.run().Rollback.Tier,
+		Outcome: leyline.OutcomeOK, Digest: d, Bytes: 10, TookNs: 5,
 	}
 }

@@ -30,7 +30,9 @@ type Effect struct {
 	Run      leyline.RunID
 	Seed     leyline.SeedID         // PREFETCH
 	Kernel   string                 // PREFETCH: file in the kernel store
-	File     string                 // STAGE, EVICT: file in the run's snapshot directory
+	Tier     leyline.Tier           // STAGE, EVICT
+	File     string                 // STAGE, EVICT: file in the run's directory of the tier
+	Quick    bool                   // STAGE: the trainer alone has the time to read the bytes
 	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
 	Rollback leyline.RollbackID     // STAGE
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
@@ -73,8 +75,11 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		if x.Phase == leyline.PhaseCommit {
 			return restore(s, id, x.Run), true
 		}
+		return stage(s, id, x.Run), true
 	case leyline.SnapshotEvicted:
-		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, File: x.File}, true
+		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, Tier: x.Tier, File: x.File}, true
+	case leyline.SnapshotRefused:
+		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, Tier: x.Tier, File: x.File}, true
 	case leyline.EmergencyEscalated:
 		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
 	case leyline.EmergencyCleared:
@@ -102,9 +107,10 @@ func command(s *projections.State, id leyline.EffectID, run leyline.RunID, cmd l
 func stage(s *projections.State, id leyline.EffectID, run leyline.RunID) Effect {
 	e := Effect{ID: id, Kind: leyline.EffectStage, Run: run}
 	if r := s.Tolaria.Run(run); r != nil {
-		e.Rollback, e.Deadline = r.Rollback.ID, r.Rollback.Deadline
+		e.Rollback, e.Deadline, e.Tier = r.Rollback.ID, r.Rollback.PhaseBy, r.Rollback.Tier
 		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
-			e.File, e.Digest = snap.File, snap.Digest
+			ref := Ref(snap, e.Tier)
+			e.File, e.Digest, e.Quick = ref.File, ref.Digest, ref.Quick()
 		}
 	}
 	return e
@@ -123,9 +129,11 @@ func restore(s *projections.State, id leyline.EffectID, run leyline.RunID) Effec
 	d := &leyline.Directive{ID: id, Kind: leyline.EffectRestore, Restore: o}
 	if r := s.Tolaria.Run(run); r != nil {
 		o.Rollback, o.Cause, o.Fault, o.Reached = r.Rollback.ID, r.Rollback.Cause, r.Rollback.FaultStep, r.Rollback.Reached
-		d.Deadline = r.Rollback.Deadline
+		if r.Rollback.PhaseBy != 0 { // what is restored must also be reported by then
+			d.Deadline = r.Rollback.PhaseBy.Add(-s.Plane.Config.Tolaria.RollbackConfirm.Duration())
+		}
 		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
-			o.From = Ref(snap)
+			o.From = Ref(snap, r.Rollback.Tier)
 		}
 	}
 	return Effect{ID: id, Kind: leyline.EffectRestore, Run: run, Order: d}
@@ -149,9 +157,20 @@ func ratesOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, rates [
 	}
 }
 
-// Ref names a snapshot's bytes for a trainer.
-func Ref(s *projections.Snapshot) leyline.SnapshotRef {
-	return leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, File: s.File, Bytes: s.Bytes, Digest: s.Digest}
+// Ref names a copy of a snapshot for a trainer. Without a copy in the tier it names
+// no file.
+func Ref(s *projections.Snapshot, t leyline.Tier) leyline.SnapshotRef {
+	ref := leyline.SnapshotRef{Snapshot: s.ID, Step: s.Step, Tier: t, Bytes: s.Bytes, Digest: s.Digest, Check: s.Check}
+	if c := s.Copy(t); c != nil {
+		ref.File = c.File
+	}
+	return ref
+}
+
+// Safest names the copy of a snapshot that a resume starts from: there is time
+// for the full one.
+func Safest(s *projections.Snapshot) leyline.SnapshotRef {
+	return Ref(s, s.Copies[len(s.Copies)-1].Tier)
 }
 
 // Outstanding returns the effects whose completion the state still waits for,

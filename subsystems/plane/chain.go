@@ -5,6 +5,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
 	"github.com/esper-plane/esper/subsystems/tolaria"
+	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
 )
 
 // request is one call from outside. Exactly one of in, view and poll is set.
@@ -135,7 +136,7 @@ func (l *loop) openAnswer(x leyline.RunOpened, r *reply) {
 	run := l.state.Tolaria.Run(x.Run)
 	r.open.Resumed, r.open.Faulted = x.Resume, append([]leyline.Step(nil), run.Faulted...)
 	if s := from(run); s != nil {
-		r.open.From = effect.Ref(s)
+		r.open.From = effect.Safest(s)
 	}
 	r.ans.Snapshot = r.open.From.Snapshot == ""
 }
@@ -158,7 +159,8 @@ func (l *loop) view(id leyline.RunID) leyline.Answer {
 	}
 	a := leyline.Answer{
 		Run: id, Incarnation: r.Incarnation, Step: r.Track.Step, Lineage: r.Lineage, Emergency: r.Emergency,
-		Profile: tolaria.ProfileWindow(&l.state.Plane.Config.Tolaria, r.Track.Step+1),
+		Profile:  tolaria.ProfileWindow(&l.state.Plane.Config.Tolaria, r.Track.Step+1),
+		FastRoom: rollback.Room(l.state),
 	}
 	for _, s := range l.state.Kasmina.Run(id).Seeds {
 		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha})
@@ -177,6 +179,7 @@ func (l *loop) directives(run leyline.RunID, after, upto leyline.Seq) []leyline.
 		}
 		kept = append(kept, d)
 		if d.ID.Seq <= upto {
+			d.WithinNs = uint64(l.clock.until(d.Deadline))
 			out = append(out, d)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
@@ -14,9 +15,9 @@ import (
 type completion struct {
 	effect  effect.Effect
 	outcome worker.Outcome
-	digest  leyline.Digest
-	bytes   uint64
+	sums    snapstore.Sums
 	choice  policy.Choice
+	copy    leyline.SnapshotRef // of an audit, which is no effect
 }
 
 // post brings a completion to the loop, unless the loop has ended.
@@ -33,7 +34,11 @@ func (p *Plane) post(c *completion, o worker.Outcome) {
 // in the log already; its late result is dropped.
 func (l *loop) complete(c *completion) {
 	f := c.effect
-	if f.Kind == leyline.EffectEvict {
+	switch f.Kind {
+	case leyline.EffectUnspecified:
+		l.audited(c)
+		return
+	case leyline.EffectEvict:
 		l.evicted(c)
 		return
 	}
@@ -76,7 +81,7 @@ func (l *loop) kernelInput(c *completion) leyline.Input {
 	}
 	if c.outcome.State == worker.Done {
 		return leyline.KernelReady{
-			Request: f.ID, Run: f.Run, Seed: f.Seed, Digest: c.digest, Bytes: c.bytes, TookNs: took,
+			Request: f.ID, Run: f.Run, Seed: f.Seed, Digest: c.sums.Digest, Bytes: c.sums.Bytes, TookNs: took,
 		}
 	}
 	return leyline.KernelFailed{
@@ -112,12 +117,14 @@ func (l *loop) stageInput(c *completion) leyline.Input {
 		return nil
 	}
 	in := leyline.RollbackReported{
-		Run: f.Run, Incarnation: r.Incarnation, Rollback: f.Rollback, Phase: leyline.PhasePrepare,
-		Outcome: leyline.OutcomeOK, Digest: c.digest, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
+		Run: f.Run, Incarnation: r.Incarnation, Rollback: f.Rollback, Phase: leyline.PhasePrepare, Tier: f.Tier,
+		Outcome: leyline.OutcomeOK, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
 	}
 	if c.outcome.State != worker.Done {
-		in.Outcome, in.Reason, in.Digest = outcomeOf(c.outcome), clip(c.outcome.Err), leyline.Digest{}
+		in.Outcome, in.Reason = outcomeOf(c.outcome), clip(c.outcome.Err)
+		return in
 	}
+	in.Digest, in.Check, in.Bytes = c.sums.Digest, c.sums.Check, c.sums.Bytes
 	return in
 }
 

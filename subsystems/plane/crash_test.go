@@ -433,7 +433,7 @@ func TestResumePassesOverDamagedSnapshots(t *testing.T) {
 			var last string
 			for _, s := range mustRedecide(t, survivor).Tolaria.Run("run-1").Snapshots {
 				if s.Confirmed {
-					last = s.File
+					last = s.Copies[0].File
 				}
 			}
 			if err := damage(filepath.Join(b.snapshots, "run-1", last)); err != nil {
@@ -443,16 +443,16 @@ func TestResumePassesOverDamagedSnapshots(t *testing.T) {
 			if got != want {
 				t.Errorf("ended with weights %s, want %s", got.Short(), want.Short())
 			}
-			var refused int
+			var lost int
 			for _, r := range records(t, survivor) {
 				for _, e := range r.Events {
-					if _, ok := e.(leyline.SnapshotRefused); ok {
-						refused++
+					if x, ok := e.(leyline.SnapshotEvicted); ok && x.Why == leyline.EvictLost {
+						lost++
 					}
 				}
 			}
-			if refused != 1 {
-				t.Errorf("%d snapshots were refused in the log, want the damaged one", refused)
+			if lost != 1 {
+				t.Errorf("%d snapshots were lost in the log, want the damaged one", lost)
 			}
 			mustRedecide(t, survivor)
 		})

@@ -24,6 +24,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/testdata"
 )
@@ -171,7 +172,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	binary.BigEndian.PutUint64(boot[:], uint64(b.boots))
 	return plane.Start(ctx, plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
-		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: b.snapshots,
+		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
 		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free,
 	})
@@ -225,7 +226,7 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 	}
 	return workload.Train(ctx, p, workload.Options{
 		Run: "run-1", Workload: spec, Seed: 7, Steps: steps, Faults: faults, Resume: resume,
-		SnapshotDir: b.snapshots + "/run-1", Kernels: b.kernels,
+		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: b.kernels,
 	})
 }
 

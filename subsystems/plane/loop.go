@@ -40,6 +40,7 @@ type loop struct {
 	later     []leyline.Input        // completions of actions that are done at once
 	published leyline.EmergencyLevel // that the signal was last told; unset: nothing yet
 	unsaid    error                  // why it could not be published; nil: it was
+	lost      []leyline.SnapshotLost // how registry and directories disagreed at the start
 	booted    bool                   // plane.started is decided; until then nothing runs that decides
 	stopping  bool
 }
@@ -61,6 +62,7 @@ func (p *Plane) run(l *loop) {
 		l.send()
 		if l.stopping && len(l.flying) == 0 && len(l.pending) == 0 {
 			l.saver.finish(l)
+			l.clearFast()
 			p.end(leyline.ErrStopping)
 			return
 		}

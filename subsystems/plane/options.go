@@ -11,6 +11,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 )
 
@@ -84,7 +85,7 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Admit, Policy, Store, Free, Released,
+// Options configures a plane. Everything but Admit, Fast, FastFree, Policy, Store, Free, Released,
 // Wall and Probe is required.
 type Options struct {
 	Log       Log
@@ -96,7 +97,7 @@ type Options struct {
 	Boot      string // random name of this process
 	Signer    Signer
 	Signal    Signal
-	Snapshots string              // directory with one directory per run
+	Snapshots snapstore.Store     // the full tier
 	Kernels   fs.FS               // kernel files by name
 	Process   leyline.PlaneConfig // the [plane] section that this process starts with
 	Logger    hclog.Logger
@@ -108,6 +109,9 @@ type Options struct {
 	// Bootstrap returns inputs to record before the plane is handed out:
 	// keys, configuration, blueprints. It sees the state after plane.started.
 	Bootstrap func(s *projections.State) ([]leyline.Input, error)
+
+	Fast     snapstore.Store // the fast tier; nil: there is none
+	FastFree uint64          // bytes of memory free for it, measured at this start
 
 	Policy   func(context.Context, policy.Question) (policy.Choice, error) // nil: policy.Next; asked when tamiyo.policy_budget_ms is set
 	Store    Store                                                         // nil: every start folds the whole log
@@ -135,8 +139,8 @@ func (o Options) validate() error {
 		return errors.New("plane: no process configuration")
 	case o.Kernels == nil:
 		return errors.New("plane: no kernel store")
-	case o.Snapshots == "":
-		return errors.New("plane: no snapshot directory")
+	case o.Snapshots == nil:
+		return errors.New("plane: no snapshot store")
 	case o.Bootstrap == nil:
 		return errors.New("plane: no bootstrap")
 	case o.Logger == nil:

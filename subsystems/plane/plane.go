@@ -31,6 +31,7 @@ type Plane struct {
 	watched <-chan struct{} // closed when nobody looks at the disk any more
 	once    sync.Once
 	rule    atomic.Pointer[leyline.TolariaConfig] // in force in the loop, for the door
+	lost    []leyline.SnapshotLost                // to be recorded when the plane has booted
 
 	mu  sync.Mutex
 	err error // why the loop ended
@@ -51,6 +52,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
+	p.lost = l.lost
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	l.announce()
 	if err := p.startWorker(); err != nil {
@@ -87,7 +89,7 @@ func (p *Plane) boot(ctx context.Context) error {
 	in := leyline.PlaneStarted{
 		Boot: p.opts.Boot, Origin: p.opts.Origin, Previous: p.opts.Previous, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
 		Decider: decider.Version, Clean: p.opts.Recovery.Clean, TornBytes: p.opts.Recovery.TornBytes,
-		Signal: level, SignalText: reason, SignalProblem: problem,
+		Signal: level, SignalText: reason, SignalProblem: problem, FastFree: p.opts.FastFree,
 	}
 	if _, err := p.submit(ctx, in); err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)
@@ -103,6 +105,9 @@ func (p *Plane) boot(ctx context.Context) error {
 		if _, err := p.submit(ctx, in); err != nil {
 			return fmt.Errorf("cannot record %s: %w", in.InputKind(), err)
 		}
+	}
+	if err := p.reconcile(ctx); err != nil {
+		return err
 	}
 	verr := p.View(ctx, func(s *projections.State) { err = p.opts.Signal.Set(highestBut(s, ""), "") })
 	if err := errors.Join(verr, err); err != nil {

@@ -3,9 +3,6 @@ package plane
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
@@ -39,12 +36,13 @@ func recoverState(o Options) (*loop, error) {
 			return nil, err
 		}
 	}
-	if err := sweep(o, s); err != nil {
-		return nil, fmt.Errorf("cannot sweep the snapshot directory: %w", err)
+	lost, err := disagreements(o, s)
+	if err != nil {
+		return nil, err
 	}
 	next := o.Log.Next()
 	return &loop{
-		state: s, clock: newClock(s.At, o.Wall), next: next, durable: next - 1,
+		state: s, lost: lost, clock: newClock(s.At, o.Wall), next: next, durable: next - 1,
 		commit: make(chan []Entry, 1), commits: make(chan error, 1),
 		running: map[leyline.EffectID]*chain{}, orders: map[leyline.RunID][]leyline.Directive{},
 		saver: newSaver(o, s.Seq),
@@ -78,30 +76,6 @@ func loadState(o Options) (*projections.State, leyline.Seq, error) {
 		return fresh, 1, nil
 	}
 	return s, a.Seq + 1, nil
-}
-
-// sweep deletes what no registered snapshot names: bytes whose eviction was
-// durable and not carried out, and files that were written and never reported.
-// Nobody writes there yet: a trainer opens its run after the plane has started.
-func sweep(o Options, s *projections.State) error {
-	for i := range s.Tolaria.Runs {
-		r := &s.Tolaria.Runs[i]
-		dir := filepath.Join(o.Snapshots, string(r.ID))
-		files, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		for _, f := range files {
-			if f.IsDir() || r.HasFile(f.Name()) {
-				continue
-			}
-			o.Logger.Info("deleting a snapshot file that the log does not know", "run", r.ID, "file", f.Name())
-			if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func checkAnchor(log Log, a Anchor) error {

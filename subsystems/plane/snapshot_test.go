@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
 // TestSnapshotIsWhatThePlaneReads reports snapshots that are not what the trainer
@@ -28,8 +29,14 @@ func TestSnapshotIsWhatThePlaneReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(b.snapshots, "run-1")
-	bytes := []byte("the state of a network")
+	bytes, err := tensorfile.Encode(nil, []tensorfile.Tensor{{Name: "a", Shape: []int{1}, Data: []float64{1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cut-short"), bytes[:len(bytes)-1], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	reasons := map[leyline.SnapshotID]string{}
@@ -39,9 +46,11 @@ func TestSnapshotIsWhatThePlaneReads(t *testing.T) {
 		change func(x *leyline.SnapshotTaken)
 	}{
 		{"missing", "no such file", func(x *leyline.SnapshotTaken) { x.File = "never-written" }},
-		{"longer", "the file has 22 bytes, the trainer reported 23", func(x *leyline.SnapshotTaken) { x.Bytes++ }},
+		{"longer", "bytes, the trainer reported", func(x *leyline.SnapshotTaken) { x.Bytes++ }},
 		{"other", "the file hashes to", func(x *leyline.SnapshotTaken) { x.Digest = sha256.Sum256([]byte("another")) }},
 		{"vouched", "no such file", func(x *leyline.SnapshotTaken) { x.File, x.Measured = "never-written", x.Digest }},
+		{"unwritten", "no space left", func(x *leyline.SnapshotTaken) { x.Unwritten = "no space left" }},
+		{"cut", "ends at 8, after the data of 7 bytes", func(x *leyline.SnapshotTaken) { x.File = "cut-short" }},
 		{"good", "", func(*leyline.SnapshotTaken) {}},
 	} {
 		x := leyline.SnapshotTaken{

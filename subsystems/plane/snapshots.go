@@ -2,109 +2,61 @@ package plane
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"hash"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
-// chunk is how much is read between two looks at the deadline.
-const chunk = 1 << 20
+// tier returns the store of a tier; an error says that this process has none.
+func (o *Options) tier(t leyline.Tier) (snapstore.Store, error) {
+	switch {
+	case t == leyline.TierFull:
+		return o.Snapshots, nil
+	case o.Fast == nil:
+		return nil, fmt.Errorf("this plane has no %s tier", t)
+	}
+	return o.Fast, nil
+}
 
-// snapshotFile opens a snapshot's file without ever leaving the run's
-// directory.
-func (p *Plane) snapshotFile(run leyline.RunID, name string) (fs.File, error) {
-	root, err := os.OpenRoot(filepath.Join(p.opts.Snapshots, string(run)))
+// remove deletes the file of a copy that is given up. Without a tier there is
+// nothing to delete.
+func (p *Plane) remove(f effect.Effect) error {
+	store, err := p.opts.tier(f.Tier)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe must not wait
-	if err = errors.Join(err, root.Close()); err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file (%s)", name, info.Mode())
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
+	return store.Remove(f.Run, f.File)
 }
 
-// read hashes a file in chunks and stops between two of them when the deadline
-// has passed.
-func (c *completion) read(ctx context.Context, file io.Reader) error {
-	h := sha256.New()
-	n, err := copyChunks(ctx, h, file)
-	h.Sum(c.digest[:0])
-	c.bytes = n
-	return err
-}
-
-func copyChunks(ctx context.Context, h hash.Hash, file io.Reader) (uint64, error) {
-	var n uint64
-	for {
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		k, err := io.CopyN(h, file, chunk)
-		n += uint64(k)
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-	}
-}
-
-// remove deletes an evicted snapshot. A file that is gone already is what was
-// wanted.
-func (p *Plane) remove(run leyline.RunID, name string) error {
-	root, err := os.OpenRoot(filepath.Join(p.opts.Snapshots, string(run)))
-	if err != nil {
-		return err
-	}
-	err = root.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return errors.Join(err, root.Close())
-}
-
-// verify reads a snapshot's file on the shared worker.
-func (p *Plane) verify(ctx context.Context, run leyline.RunID, id leyline.SnapshotID, name string) (*completion, worker.Outcome, error) {
-	c := &completion{}
+// sum reads the file of a copy on the shared worker.
+func (p *Plane) sum(ctx context.Context, run leyline.RunID, id leyline.SnapshotID, t leyline.Tier, file string) (snapstore.Sums, worker.Outcome, error) {
+	var got snapstore.Sums
 	h, err := p.worker.Submit(ctx, worker.Job{
 		Name: "verify " + string(id),
 		Run: func(ctx context.Context) error {
-			file, err := p.snapshotFile(run, name)
-			if err != nil {
-				return err
+			store, err := p.opts.tier(t)
+			if err == nil {
+				got, err = snapstore.Sum(ctx, store, run, file)
 			}
-			return errors.Join(c.read(ctx, file), file.Close())
+			return err
 		},
 	})
 	if err != nil {
-		return nil, worker.Outcome{}, fmt.Errorf("cannot verify snapshot %s: %w", id, err)
+		return got, worker.Outcome{}, fmt.Errorf("cannot verify snapshot %s: %w", id, err)
 	}
 	o, err := h.Wait(ctx)
-	return c, o, err
+	if o.State != worker.Done {
+		return snapstore.Sums{}, o, err // a job that was given up may still write
+	}
+	return got, o, err
 }
 
-// inspect notes the damaged ones among the snapshots that a resume could start
-// from, down to the first that is intact.
+// inspect notes the damaged ones among the copies that a resume could start from,
+// down to the first that is intact.
 func (p *Plane) inspect(ctx context.Context, in *leyline.RunOpened) error {
 	in.Damaged = nil
 	if !in.Resume {
@@ -120,32 +72,38 @@ func (p *Plane) inspect(ctx context.Context, in *leyline.RunOpened) error {
 		if err != nil {
 			break
 		}
-		var c *completion
+		var got snapstore.Sums
 		var o worker.Outcome
-		if c, o, err = p.verify(ctx, in.Run, ref.Snapshot, ref.File); err == nil && o.State == worker.Done && c.digest == ref.Digest {
+		if got, o, err = p.sum(ctx, in.Run, ref.Snapshot, ref.Tier, ref.File); err == nil && o.State == worker.Done && got.Digest == ref.Digest {
 			return nil
 		}
-		in.Damaged = append(in.Damaged, ref.Snapshot)
+		in.Damaged = append(in.Damaged, leyline.SnapshotCopy{Snapshot: ref.Snapshot, Tier: ref.Tier})
 	}
 	return err
 }
 
-// proven lists the snapshots that a later healthy step has proven good, newest
-// first.
+// proven lists the copies of snapshots that a later healthy step has proven good,
+// the newest snapshot first and of each the full copy.
 func proven(r *projections.Run) []leyline.SnapshotRef {
 	var out []leyline.SnapshotRef
 	for i := len(r.Snapshots) - 1; i >= 0; i-- {
-		if r.Snapshots[i].Confirmed {
-			out = append(out, effect.Ref(&r.Snapshots[i]))
+		s := &r.Snapshots[i]
+		for j := len(s.Copies) - 1; j >= 0 && s.Confirmed; j-- {
+			out = append(out, effect.Ref(s, s.Copies[j].Tier))
 		}
 	}
 	return out
 }
 
-// measure reads a snapshot's file at the door and notes what it found.
+// measure reads a copy's file at the door and notes what it found.
 func (p *Plane) measure(ctx context.Context, in *leyline.SnapshotTaken) error {
-	in.Measured, in.Problem = leyline.Digest{}, ""
-	c, o, err := p.verify(ctx, in.Run, in.Snapshot, in.File)
+	in.Measured, in.Check, in.Problem = leyline.Digest{}, 0, ""
+	if in.Unwritten != "" {
+		in.Problem = "the trainer could not write it: " + in.Unwritten
+		in.Problem = in.Problem[:min(len(in.Problem), leyline.MaxText)]
+		return nil
+	}
+	got, o, err := p.sum(ctx, in.Run, in.Snapshot, in.Tier, in.File)
 	if err != nil {
 		return err
 	}
@@ -153,10 +111,25 @@ func (p *Plane) measure(ctx context.Context, in *leyline.SnapshotTaken) error {
 	switch {
 	case o.State != worker.Done:
 		in.Problem = clip(o.Err)
-	case c.bytes != in.Bytes:
-		in.Problem = fmt.Sprintf("the file has %d bytes, the trainer reported %d", c.bytes, in.Bytes)
+	case got.Bytes != in.Bytes:
+		in.Problem = fmt.Sprintf("the file has %d bytes, the trainer reported %d", got.Bytes, in.Bytes)
 	default:
-		in.Measured = c.digest
+		in.Measured, in.Check = got.Digest, got.Check
 	}
 	return nil
+}
+
+// stage reads the bytes of the rollback under way and takes their sums; of those
+// that the trainer checks, it looks at size and header.
+func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error {
+	store, err := l.plane.opts.tier(f.Tier)
+	if err != nil {
+		return err
+	}
+	if f.Quick {
+		c.sums.Bytes, err = snapstore.Peek(ctx, store, f.Run, f.File)
+		return err
+	}
+	c.sums, err = snapstore.Sum(ctx, store, f.Run, f.File)
+	return err
 }

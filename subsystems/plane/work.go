@@ -8,6 +8,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
@@ -56,15 +57,8 @@ func (l *loop) prefetch(ctx context.Context, f effect.Effect, c *completion) err
 	if err != nil {
 		return fmt.Errorf("kernel_missing: %w", err)
 	}
-	return errors.Join(c.read(ctx, file), file.Close())
-}
-
-func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error {
-	file, err := l.plane.snapshotFile(f.Run, f.File)
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.read(ctx, file), file.Close())
+	c.sums, err = snapstore.SumReader(ctx, file)
+	return errors.Join(err, file.Close())
 }
 
 // ask puts a question to the policy. The question was copied: the loop goes on
@@ -91,7 +85,7 @@ func (l *loop) act(f effect.Effect) {
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
 			Name: "evict " + f.ID.String(), Priority: worker.Background, Timeout: 10 * time.Second,
-			Run: func(context.Context) error { return l.plane.remove(f.Run, f.File) },
+			Run: func(context.Context) error { return l.plane.remove(f) },
 		}, &completion{effect: f})
 	}
 }

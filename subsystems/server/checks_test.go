@@ -17,6 +17,7 @@ import (
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/worker"
 	"github.com/esper-plane/esper/testdata"
 )
@@ -87,7 +88,7 @@ func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, *memlog.L
 	config := leyline.DefaultConfig()
 	p, err := plane.Start(t.Context(), plane.Options{
 		Log: memory{log}, Origin: "esper-test", AdminKey: admin.Public(), Boot: "boot", Build: leyline.Build{Version: "test"},
-		Signer: key(t, 2), Signal: quiet{broken}, Snapshots: t.TempDir(), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
+		Signer: key(t, 2), Signal: quiet{broken}, Snapshots: snapstore.NewDir(t.TempDir(), true), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
 		Free: func() (uint64, uint64, error) { return free, 1 << 40, nil },
 		Bootstrap: func(*projections.State) ([]leyline.Input, error) {
 			body, err := wire.EncodeConfig(config)

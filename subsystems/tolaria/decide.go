@@ -1,8 +1,6 @@
 package tolaria
 
 import (
-	"fmt"
-
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/tolaria/rollback"
@@ -16,12 +14,17 @@ func Decide(t *projections.Turn, in leyline.Input) {
 	case leyline.RunClosed:
 		acknowledged(t, t.State.Tolaria.Run(x.Run), x.Acks)
 		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
+		leaveMemory(t, x.Run)
 	case leyline.StepObserved:
 		step(t, x)
 	case leyline.EpochObserved:
 		epoch(t, x)
 	case leyline.SnapshotTaken:
 		snapshot(t, x)
+	case leyline.SnapshotLost:
+		disagree(t, x)
+	case leyline.PlaneStarted, leyline.ConfigApplied:
+		trim(t)
 	case leyline.RollbackReported:
 		report(t, x)
 	case leyline.ProfileReported:
@@ -69,54 +72,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 		e.Snapshot, e.Step = s.ID, s.Step
 	}
 	t.Emit(e)
-	evict(t, x.Run, rollback.After(r, e.Step))
-}
-
-// lost gives up the snapshots whose bytes are no longer what was registered.
-func lost(t *projections.Turn, r *projections.Run, damaged []leyline.SnapshotID) {
-	for _, id := range damaged {
-		s := r.Snapshot(id)
-		if s == nil {
-			continue
-		}
-		file, step := s.File, s.Step
-		t.Emit(leyline.SnapshotRefused{Run: r.ID, Step: step, Snapshot: id, Reason: "its bytes on disk are missing or changed"})
-		t.Emit(leyline.SnapshotEvicted{Run: r.ID, Snapshot: id, File: file})
-	}
-}
-
-func snapshot(t *projections.Turn, x leyline.SnapshotTaken) {
-	if reason := unfit(t.State.Tolaria.Run(x.Run), x); reason != "" {
-		t.Emit(leyline.SnapshotRefused{Run: x.Run, Step: x.Step, Snapshot: x.Snapshot, Reason: reason})
-		return
-	}
-	t.Emit(leyline.SnapshotRegistered{
-		Run: x.Run, Incarnation: x.Incarnation, Step: x.Step, Snapshot: x.Snapshot,
-		Tier: x.Tier, File: x.File, Bytes: x.Bytes, Digest: x.Digest,
-	})
-	r := t.State.Tolaria.Run(x.Run)
-	evict(t, x.Run, rollback.Surplus(r, t.Config().Tolaria.SnapshotKeep))
-}
-
-// unfit says why a snapshot is not registered: its bytes are in doubt, or the
-// state that they hold is.
-func unfit(r *projections.Run, x leyline.SnapshotTaken) string {
-	if r.Track.Suspect > 0 {
-		return fmt.Sprintf("the loss is anomalous since step %d", r.Track.SuspectFrom)
-	}
-	if x.Problem != "" {
-		return x.Problem
-	}
-	if x.Measured != x.Digest {
-		return "the file hashes to " + x.Measured.Short() + ", the trainer reported " + x.Digest.Short()
-	}
-	return ""
-}
-
-func evict(t *projections.Turn, run leyline.RunID, which []projections.Snapshot) {
-	for _, s := range which {
-		t.Emit(leyline.SnapshotEvicted{Run: run, Snapshot: s.ID, File: s.File})
-	}
+	evict(t, r, rollback.After(r, e.Step), leyline.EvictAbandoned)
 }
 
 // escalate raises the emergency level; a level is never lowered by a fault.
@@ -130,4 +86,5 @@ func escalate(t *projections.Turn, r *projections.Run, to leyline.EmergencyLevel
 func halt(t *projections.Turn, r *projections.Run, why leyline.FaultReason, detail string) {
 	escalate(t, r, leyline.EmergencyHalt, why)
 	t.Emit(leyline.RunHalted{Run: r.ID, Step: r.Track.Step, Reason: why, Detail: detail})
+	leaveMemory(t, r.ID)
 }

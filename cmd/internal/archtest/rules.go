@@ -44,7 +44,7 @@ var (
 	}
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
-		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry",
+		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
 		"subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
@@ -81,6 +81,8 @@ var Table = []Rule{
 	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire"), Purity: Pure},
 	{Package: "subsystems/kasmina/...", Own: with(deciderImports, "subsystems/kasmina/...", "leyline/sign"), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
+	{Package: "subsystems/tensorfile", Purity: Pure},
+	{Package: "subsystems/snapstore", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
@@ -89,7 +91,7 @@ var Table = []Rule{
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
-	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "testdata"), Third: []string{gonum}},
+	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
 	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server"), Third: []string{gonum}},
 

@@ -110,6 +110,7 @@ var classes = []struct {
 	{exitFailed, "no_checkpoint", target(errNoCheckpoint), ""},
 	{exitFailed, "earlier_log", target(errEarlier), ""},
 	{exitFailed, "not_covered", target(errUncovered), ""},
+	{exitUsage, "fast_tier", target(datadir.ErrFast), ""},
 	{exitLocked, kindLocked, target(datadir.ErrLocked), "wait for that process to end, or use another --data"},
 	{exitLocked, kindLocked, target(eventlog.ErrLocked), "wait for that process to end"},
 	{exitLocked, kindLocked, target(errInUse), "wait for that process to end"},

@@ -15,6 +15,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // defaultWorkload is what is trained when nothing else is asked for: it takes
@@ -71,6 +72,7 @@ type job struct {
 	faults    []workload.Fault
 	config    leyline.ExecutionConfig
 	dir       *datadir.Dir
+	fast      snapstore.Store // the fast tier of snapshots; nil: there is none
 	plane     *plane.Plane
 	run       leyline.RunID
 	resume    bool

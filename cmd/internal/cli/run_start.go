@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +16,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -31,12 +31,18 @@ func (j *job) startPlane(ctx context.Context, log hclog.Logger) error {
 	if o.Previous != nil {
 		previous = o.Previous.Name
 	}
-	var err error
+	fast, free, err := j.dir.Fast(j.config.Plane.FastDir)
+	if err != nil {
+		return err
+	}
+	if fast != nil {
+		j.fast = fast
+	}
 	j.plane, err = plane.Start(ctx, plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
-		Snapshots: j.dir.Snapshots(), Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
+		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policy: workload.LatePolicy(j.faults),
 		Admit:  j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
 	})
@@ -149,8 +155,8 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
 	return workload.Train(ctx, j.plane, workload.Options{
 		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
-		SnapshotDir: filepath.Join(j.dir.Snapshots(), string(j.run)), TraceDir: filepath.Join(j.dir.Traces(), string(j.run)), Kernels: j.dir.Kernels(), Observe: j.show.progress,
-		SeedLayers: j.config.Tolaria.SeedLayers > 0,
+		Traces: snapstore.NewDir(j.dir.Traces(), false), SeedLayers: j.config.Tolaria.SeedLayers > 0,
+		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.dir.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
 			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
 			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,

@@ -15,6 +15,7 @@ import (
 	"github.com/esper-plane/esper/leyline/signal"
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // Why a directory cannot be used.
@@ -110,7 +111,7 @@ func (d *Dir) open(o Options) error {
 	if d.store, err = openStore(d.Path, o.Logger); err != nil {
 		return err
 	}
-	if err := makeDir(d.Snapshots()); err != nil {
+	if err := makeDir(d.path(snapshotsName)); err != nil {
 		return err
 	}
 	if err := d.openKernels(); err != nil {
@@ -154,8 +155,8 @@ func (d *Dir) openLog(o Options) error {
 
 func (d *Dir) path(name string) string { return filepath.Join(d.Path, name) }
 
-// Snapshots returns the directory that holds one directory per run.
-func (d *Dir) Snapshots() string { return d.path(snapshotsName) }
+// Snapshots returns the full tier of snapshots: one directory per run.
+func (d *Dir) Snapshots() *snapstore.Dir { return snapstore.NewDir(d.path(snapshotsName), true) }
 
 // Traces returns where trainers write the profiles of a run, each run in a
 // directory of its own.

@@ -17,16 +17,16 @@ func history(letters string) *projections.Run {
 	r := &projections.Run{ID: "run-1"}
 	for i, c := range letters {
 		r.Snapshots = append(r.Snapshots, projections.Snapshot{
-			ID: leyline.SnapshotID(c), Step: leyline.Step(10 * i), Tier: leyline.TierFull, Confirmed: c < 'a',
+			ID: leyline.SnapshotID(c), Step: leyline.Step(10 * i), Copies: []projections.Copy{{Tier: leyline.TierFull}}, Confirmed: c < 'a',
 		})
 	}
 	return r
 }
 
-func ids(ss []projections.Snapshot) string {
+func ids(ss []leyline.SnapshotID) string {
 	var out string
 	for _, s := range ss {
-		out += string(s.ID)
+		out += string(s)
 	}
 	return out
 }
@@ -46,14 +46,14 @@ func TestChoose(t *testing.T) {
 		{"", 25, "", leyline.FaultNoSnapshot},
 		{"ABC", 0, "", leyline.FaultNoSnapshot},
 	} {
-		p, none := rollback.Choose(history(x.letters), x.before, &c)
+		p, none := rollback.Choose(history(x.letters), x.before, false, &c)
 		if p.Snapshot != x.want || none != x.none {
 			t.Errorf("%q before step %d: %q, %s; want %q, %s", x.letters, x.before, p.Snapshot, none, x.want, x.none)
 		}
 	}
 	r := history("AB")
 	r.Snapshots[1].Rollbacks = c.RollbackLimit
-	if _, none := rollback.Choose(r, 99, &c); none != leyline.FaultRollbackLimit {
+	if _, none := rollback.Choose(r, 99, false, &c); none != leyline.FaultRollbackLimit {
 		t.Errorf("over the limit: %s", none)
 	}
 }

@@ -1,4 +1,4 @@
-package workload
+package tensorfile
 
 import (
 	"bytes"
@@ -52,13 +52,13 @@ func refuse(tensor, field, format string, args ...any) *FormatError {
 	return &FormatError{Tensor: tensor, Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 
-// EncodeTensors writes a safetensors file with dtype F64. Equal arguments give
+// Encode writes a safetensors file with dtype F64. Equal arguments give
 // equal bytes: metadata keys are sorted, tensors are stored sorted by name in
 // whatever order they come, and the header is padded with spaces so that the
 // numbers start at a multiple of eight. NaN and infinities are written bit for
 // bit. A *FormatError names a repeated or reserved name, text that is not UTF-8,
 // or a shape that does not fit its data. The arguments are not kept.
-func EncodeTensors(meta map[string]string, ts []Tensor) ([]byte, error) {
+func Encode(meta map[string]string, ts []Tensor) ([]byte, error) {
 	sorted := slices.Clone(ts)
 	slices.SortStableFunc(sorted, func(a, b Tensor) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
 	header, size, err := encodeHeader(meta, sorted)
@@ -175,7 +175,7 @@ func appendComma(h []byte) []byte {
 func appendString(h []byte, s string) []byte {
 	b, err := json.Marshal(s)
 	if err != nil {
-		panic("workload: a string cannot be encoded as JSON")
+		panic("tensorfile: a string cannot be encoded as JSON")
 	}
 	return append(h, b...)
 }

@@ -1,15 +1,18 @@
-package workload
+package tensorfile
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/testdata"
 )
 
 // file builds a safetensors file from a header as written and data bytes.
@@ -18,8 +21,8 @@ func file(header string, data ...byte) []byte {
 }
 
 // The bytes are pinned: order, padding, escapes and number format.
-func TestEncodeTensors(t *testing.T) {
-	got, err := EncodeTensors(map[string]string{"b": "2", "a": "é\"\n"}, []Tensor{
+func TestEncode(t *testing.T) {
+	got, err := Encode(map[string]string{"b": "2", "a": "é\"\n"}, []Tensor{
 		{"y", []int{2, 1}, []float64{1, math.Inf(-1)}}, {"x", nil, []float64{-0.5}}, {"none", []int{0, 3}, nil}})
 	ok(t, err)
 	header := `{"__metadata__":{"a":"é\"\n","b":"2"},` +
@@ -31,7 +34,7 @@ func TestEncodeTensors(t *testing.T) {
 	if diff := cmp.Diff(string(file(header, numbers...)), string(got)); diff != "" {
 		t.Errorf("bytes (-want +got):\n%s", diff)
 	}
-	meta, ts, err := DecodeTensors(got)
+	meta, ts, err := Decode(got)
 	ok(t, err)
 	want := []Tensor{{"none", []int{0, 3}, []float64{}}, {"x", []int{}, []float64{-0.5}}, {"y", []int{2, 1}, []float64{1, math.Inf(-1)}}}
 	if diff := cmp.Diff(want, ts); diff != "" {
@@ -42,7 +45,7 @@ func TestEncodeTensors(t *testing.T) {
 	}
 }
 
-func TestEncodeTensorsRefuses(t *testing.T) {
+func TestEncodeRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		field string
 		meta  map[string]string
@@ -58,7 +61,7 @@ func TestEncodeTensorsRefuses(t *testing.T) {
 		{"shape", nil, []Tensor{{"a", []int{0, 1 << 32, 1 << 32}, nil}}},
 		{"header", map[string]string{"a": strings.Repeat("x", MaxHeader)}, nil},
 	} {
-		_, err := EncodeTensors(tt.meta, tt.ts)
+		_, err := Encode(tt.meta, tt.ts)
 		var f *FormatError
 		if !errors.As(err, &f) || f.Field != tt.field {
 			t.Errorf("error is %v, want one about %s", err, tt.field)
@@ -67,7 +70,7 @@ func TestEncodeTensorsRefuses(t *testing.T) {
 }
 
 func TestDecodeF32(t *testing.T) {
-	_, ts, err := DecodeTensors(file(`{"b":{"data_offsets":[0,4],"shape":[1],"dtype":"F32"},"a":{"dtype":"F64","shape":[],"data_offsets":[4,12]}}`,
+	_, ts, err := Decode(file(`{"b":{"data_offsets":[0,4],"shape":[1],"dtype":"F32"},"a":{"dtype":"F64","shape":[],"data_offsets":[4,12]}}`,
 		0, 0, 0xc0, 0x3f, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f))
 	ok(t, err)
 	if diff := cmp.Diff([]Tensor{{"a", []int{}, []float64{1}}, {"b", []int{1}, []float64{1.5}}}, ts); diff != "" {
@@ -79,7 +82,7 @@ func TestDecodeF32(t *testing.T) {
 const one = `{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}`
 
 // Each rule has a file that breaks only that rule; the error says where.
-func TestDecodeTensorsRefuses(t *testing.T) {
+func TestDecodeRefuses(t *testing.T) {
 	with := func(old, changed string) []byte {
 		if !strings.Contains(one, old) {
 			t.Fatalf("%q is no part of the header", old)
@@ -89,7 +92,7 @@ func TestDecodeTensorsRefuses(t *testing.T) {
 	two := func(a, b string, size int) []byte {
 		return file(`{"a":{"dtype":"F64","shape":[1],"data_offsets":`+a+`},"b":{"dtype":"F64","shape":[1],"data_offsets":`+b+`}}`, make([]byte, size)...)
 	}
-	if _, _, err := DecodeTensors(with("8", "8")); err != nil {
+	if _, _, err := Decode(with("8", "8")); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -150,7 +153,7 @@ func TestDecodeTensorsRefuses(t *testing.T) {
 		{"metadata twice", "", "header", file(`{"__metadata__":{},"__metadata__":{}}`)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := DecodeTensors(tt.b)
+			_, _, err := Decode(tt.b)
 			var f *FormatError
 			if !errors.As(err, &f) || f.Tensor != tt.tensor || f.Field != tt.field {
 				t.Fatalf("error is %v, want tensor %q, field %s", err, tt.tensor, tt.field)
@@ -162,13 +165,13 @@ func TestDecodeTensorsRefuses(t *testing.T) {
 
 // Whatever is accepted accounts for every byte of data, has one canonical
 // encoding, and means the same when read again.
-func FuzzDecodeTensors(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	f.Add(file(one, make([]byte, 8)...))
 	f.Add(file(`{"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]}} `, make([]byte, 16)...))
 	f.Add(file(`{"a":{"dtype":"F64","shape":[0,9],"data_offsets":[0,0]}}`))
-	f.Add(kernelOf(f, "residual-mlp-16"))
+	f.Add(kernel(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		meta, ts, err := DecodeTensors(b)
+		meta, ts, err := Decode(b)
 		var format *FormatError
 		switch {
 		case err == nil:
@@ -187,11 +190,11 @@ func checkAccepted(t *testing.T, b []byte, meta map[string]string, ts []Tensor) 
 	if data := len(b) - 8 - int(binary.LittleEndian.Uint64(b)); 4*total > data || 8*total < data {
 		t.Fatalf("%d numbers from %d bytes of data", total, data)
 	}
-	canonical, err := EncodeTensors(meta, ts)
+	canonical, err := Encode(meta, ts)
 	ok(t, err)
-	meta2, ts2, err := DecodeTensors(canonical)
+	meta2, ts2, err := Decode(canonical)
 	ok(t, err)
-	again, err := EncodeTensors(meta2, ts2)
+	again, err := Encode(meta2, ts2)
 	ok(t, err)
 	if !bytes.Equal(canonical, again) {
 		t.Fatal("the encoding is not stable")
@@ -199,5 +202,64 @@ func checkAccepted(t *testing.T, b []byte, meta map[string]string, ts []Tensor) 
 	sameNumber := cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
 	if diff := cmp.Diff(ts, ts2, sameNumber) + cmp.Diff(meta, meta2); diff != "" {
 		t.Fatalf("the meaning has changed (-first +second):\n%s", diff)
+	}
+}
+
+func kernel(tb testing.TB) []byte {
+	tb.Helper()
+	b, err := testdata.Kernel("residual-mlp-16")
+	ok(tb, err)
+	return b
+}
+
+func ok(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Check and Decode agree on every file of the dtypes that both know, and Check
+// never reads behind the header.
+func FuzzCheck(f *testing.F) {
+	f.Add(file(one, make([]byte, 8)...))
+	f.Add(file(`{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`, 1, 2, 3, 4))
+	f.Add(append(binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "{}"...))
+	f.Add(kernel(f))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		err := Check(r, uint64(len(b)))
+		_, _, derr := Decode(b)
+		var format *FormatError
+		switch {
+		case err == nil && derr != nil && !(errors.As(derr, &format) && format.Field == "dtype"):
+			t.Fatalf("checked, but not decoded: %v", derr)
+		case err != nil && derr == nil:
+			t.Fatalf("decoded, but not checked: %v", err)
+		case err != nil && !errors.As(err, &format):
+			t.Fatalf("error %v is no FormatError", err)
+		}
+		if err == nil && len(b)-r.Len() != 8+int(binary.LittleEndian.Uint64(b)) {
+			t.Fatalf("%d bytes were read", len(b)-r.Len())
+		}
+	})
+}
+
+func TestCheck(t *testing.T) {
+	half := file(`{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`)
+	ok(t, Check(bytes.NewReader(half), uint64(len(half)+4))) // the numbers themselves are not read
+	if err := Check(bytes.NewReader(half), uint64(len(half))); err == nil {
+		t.Error("a file without its numbers passes")
+	}
+	if err := Check(bytes.NewReader(half[:20]), uint64(len(half)+4)); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a file that ends in its header: %v", err)
+	}
+	claims := binary.LittleEndian.AppendUint64(nil, MaxHeader)
+	if n := testing.AllocsPerRun(1, func() { _ = Check(bytes.NewReader(claims), 1<<40) }); n > 20 {
+		t.Errorf("%v allocations for a header that is not there", n)
+	}
+	var f *FormatError
+	if err := Check(bytes.NewReader(claims), 1<<40); errors.As(err, &f) || err == nil {
+		t.Errorf("a header that is not there: %v", err)
 	}
 }

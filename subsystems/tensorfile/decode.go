@@ -1,10 +1,11 @@
-package workload
+package tensorfile
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -14,22 +15,65 @@ import (
 // entry is what the header says about one tensor.
 type entry struct {
 	name       string
-	width      int // bytes per element: 8 for F64, 4 for F32
+	dtype      string
+	width      int // bytes per element
 	shape      []int
 	begin, end int // byte offsets into the data
 }
 
-// DecodeTensors reads a safetensors file with dtypes F64 and F32 (widened to
+// dtypes are the element types that a header may name, and their size in bytes.
+// Those of less than a byte are not among them.
+var dtypes = []struct {
+	name  string
+	width int
+}{
+	{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1},
+	{"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1}, {"BOOL", 1},
+}
+
+// Check reads the length and the header of a safetensors file of size bytes from
+// r, and nothing behind them. It holds them against every rule of the package doc;
+// what the tensors hold is not looked at. Memory follows the bytes that r
+// really yields, never what the file claims. The error is a *FormatError, or that
+// of r.
+func Check(r io.Reader, size uint64) error {
+	var prefix [prefixLen]byte
+	if size < prefixLen {
+		return refuse("", "size", "%d bytes are too few for a header length", size)
+	}
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return err
+	}
+	n, err := headerLen(prefix[:], size-prefixLen)
+	if err != nil {
+		return err
+	}
+	header, err := io.ReadAll(io.LimitReader(r, int64(n)))
+	if err != nil {
+		return err
+	}
+	if uint64(len(header)) < n {
+		return io.ErrUnexpectedEOF
+	}
+	if err := checkText(header); err != nil {
+		return err
+	}
+	_, entries, err := parseHeader(header)
+	if err != nil {
+		return err
+	}
+	rest := size - prefixLen - n
+	if rest > math.MaxInt {
+		return refuse("", "size", "%d bytes are more than can be addressed", size)
+	}
+	return checkRanges(entries, int(rest))
+}
+
+// Decode reads a whole safetensors file with dtypes F64 and F32 (widened to
 // float64) and returns its metadata, never nil, and its tensors sorted by name.
-// The rules are strict, so that one file has one meaning: the header length lies
-// within the file and within MaxHeader; the header is one valid UTF-8 JSON
-// object that begins with '{' and ends in spaces at most; no key is repeated or
-// unknown; metadata maps strings to strings; the size that dtype and shape ask
-// for is the size of the byte range; the ranges cover the data from its first
-// byte to the last without gap or overlap. Anything else is a *FormatError.
-// NaN and infinities are allowed. Names are only names, never paths. Memory
-// stays within a small multiple of len(b), which is not kept.
-func DecodeTensors(b []byte) (meta map[string]string, ts []Tensor, err error) {
+// A file that breaks a rule of the package doc, or has another dtype, is a
+// *FormatError. Memory stays within a small multiple of len(b), which is not kept.
+func Decode(b []byte) (meta map[string]string, ts []Tensor, err error) {
 	header, data, err := split(b)
 	if err != nil {
 		return nil, nil, err
@@ -44,6 +88,9 @@ func DecodeTensors(b []byte) (meta map[string]string, ts []Tensor, err error) {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 	ts = make([]Tensor, 0, len(entries))
 	for _, e := range entries {
+		if e.dtype != "F64" && e.dtype != "F32" {
+			return nil, nil, refuse(e.name, "dtype", "%q is not F64 or F32", e.dtype)
+		}
 		ts = append(ts, Tensor{Name: e.name, Shape: e.shape, Data: numbers(data[e.begin:e.end], e.width)})
 	}
 	return meta, ts, nil
@@ -53,26 +100,40 @@ func split(b []byte) (header, data []byte, err error) {
 	if len(b) < prefixLen {
 		return nil, nil, refuse("", "size", "%d bytes are too few for a header length", len(b))
 	}
-	n := binary.LittleEndian.Uint64(b)
 	rest := b[prefixLen:]
+	n, err := headerLen(b, uint64(len(rest)))
+	if err != nil {
+		return nil, nil, err
+	}
+	return rest[:n], rest[n:], checkText(rest[:n])
+}
+
+// headerLen is the length of the header that a file's first bytes claim; rest is
+// what follows them.
+func headerLen(prefix []byte, rest uint64) (uint64, error) {
+	n := binary.LittleEndian.Uint64(prefix)
 	switch {
 	case n < 2 || n > MaxHeader:
-		return nil, nil, refuse("", "header", "length %d is not within 2 and %d", n, MaxHeader)
-	case n > uint64(len(rest)):
-		return nil, nil, refuse("", "header", "length %d is larger than the %d bytes that follow", n, len(rest))
+		return 0, refuse("", "header", "length %d is not within 2 and %d", n, MaxHeader)
+	case n > rest:
+		return 0, refuse("", "header", "length %d is larger than the %d bytes that follow", n, rest)
 	}
-	header, data = rest[:n], rest[n:]
+	return n, nil
+}
+
+// checkText refuses a header that is not one JSON object and nothing else.
+func checkText(header []byte) error {
 	switch {
 	case header[0] != '{':
-		return nil, nil, refuse("", "header", "does not begin with '{'")
+		return refuse("", "header", "does not begin with '{'")
 	case !bytes.HasSuffix(bytes.TrimRight(header, " "), []byte("}")):
-		return nil, nil, refuse("", "header", "does not end with '}' and spaces")
+		return refuse("", "header", "does not end with '}' and spaces")
 	case !utf8.Valid(header):
-		return nil, nil, refuse("", "header", "is not UTF-8")
+		return refuse("", "header", "is not UTF-8")
 	case !json.Valid(header):
-		return nil, nil, refuse("", "header", "is not valid JSON")
+		return refuse("", "header", "is not valid JSON")
 	}
-	return header, data, nil
+	return nil
 }
 
 // headerReader walks the tokens of a header that is known to be valid JSON.
@@ -156,7 +217,7 @@ func (r headerReader) entry(name string) (entry, error) {
 	err := r.object(name, "header", func(key string) (err error) {
 		switch key {
 		case "dtype":
-			e.width, err = r.dtype(name)
+			e.dtype, e.width, err = r.dtype(name)
 		case "shape":
 			e.shape, err = r.ints(name, key, MaxRank)
 		case "data_offsets":
@@ -191,17 +252,17 @@ func (e entry) checkSize() error {
 	return nil
 }
 
-func (r headerReader) dtype(name string) (int, error) {
+func (r headerReader) dtype(name string) (string, int, error) {
 	s, _, err := r.string(name, "dtype")
-	switch {
-	case err != nil:
-		return 0, err
-	case s == "F64":
-		return 8, nil
-	case s == "F32":
-		return 4, nil
+	if err != nil {
+		return "", 0, err
 	}
-	return 0, refuse(name, "dtype", "%q is not F64 or F32", s)
+	for _, d := range dtypes {
+		if d.name == s {
+			return s, d.width, nil
+		}
+	}
+	return "", 0, refuse(name, "dtype", "%q is not known", s)
 }
 
 // ints reads an array of at most limit plain decimal integers >= 0.
