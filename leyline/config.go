@@ -54,7 +54,7 @@ type TolariaConfig struct {
 	CollapseBand    float64      `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
 	ProfileEvery    uint32       `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
 	ProfileSteps    uint32       `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
-	Attribution     Attribution  `toml:"attribution" comment:"How the host's gradient is attributed to seeds, for the record: off, uniform or reported."`
+	Attribution     Attribution  `toml:"attribution" comment:"How the gradient of the host is attributed to its seeds, for the figures of an epoch and by state_weighted: off, uniform or reported."`
 	SeedLayers      uint32       `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
 	SeedShareJump   float64      `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
 	SeedConflict    float64      `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`

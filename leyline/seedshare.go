@@ -6,7 +6,8 @@ import "fmt"
 const MaxSeedLayers = 64
 
 // Attribution says how the host's gradient is attributed to the seeds of the
-// network, for the record: it changes no update.
+// network: for the figures of an epoch, and for the weights of state_weighted, where
+// the host takes part through its seeds.
 type Attribution = Enum[attributions]
 
 type attributions struct{}

@@ -10,6 +10,8 @@ const (
 	NameDiverged           EventName = "tolaria.training.diverged"
 	NameCollapsed          EventName = "tolaria.training.collapsed"
 	NameProfilerFailed     EventName = "tolaria.profiler.export_failed"
+	NameCompileEnabled     EventName = "tolaria.compile_enabled"
+	NameSeedHealth         EventName = "seed_health"
 	NameSeedShareJump      EventName = "seed_share_jump"
 	NameSeedConflictHigh   EventName = "seed_conflict_high"
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
@@ -35,8 +37,6 @@ const (
 // The telemetry events of Tolaria that no record carries yet.
 const (
 	NameOptimizerFamily EventName = "optimizer_family"
-	NameCompileEnabled  EventName = "tolaria.compile_enabled"
-	NameSeedHealth      EventName = "seed_health"
 )
 
 func tolariaEvents() []EventInfo {

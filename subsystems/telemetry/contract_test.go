@@ -194,3 +194,27 @@ func TestMetricsKeepTheirPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestCompactFormLeavesOneEventForEachSeed: what is told in the event is no metric.
+func TestCompactFormLeavesOneEventForEachSeed(t *testing.T) {
+	for _, compact := range []bool{false, true} {
+		r := l.Record{Seq: 2, Run: "r1", Input: l.EpochObserved{Run: "r1"}, Events: []l.Event{l.EpochAssessed{Run: "r1", Epoch: 1, Shares: sharesOf(compact)}}}
+		health, gone := 0, 0
+		for _, p := range Packets(r) {
+			for _, e := range p.Events {
+				if e.Name == l.NameSeedHealth {
+					health++
+				}
+			}
+			for _, m := range p.Metrics {
+				switch m.Name {
+				case l.MetricAggWeight, l.MetricAggNorm, l.MetricAggShare, l.MetricAggAlpha, l.MetricAggConflicts, l.MetricAggLayerNorm:
+					gone++
+				}
+			}
+		}
+		if compact && (health != 2 || gone != 0) || !compact && (health != 0 || gone == 0) {
+			t.Errorf("compact %v: %d events of health, %d metrics of what they tell", compact, health, gone)
+		}
+	}
+}

@@ -27,7 +27,10 @@ func combine(t *projections.Turn, r *projections.Run, x leyline.StepObserved, g 
 	case leyline.AggregationWeighted:
 		e.Weights, err = aggregate.Normalised(nil, r.Plan.TaskWeights)
 	case leyline.AggregationStateWeighted:
-		e.Weights, err = aggregate.StateWeights(nil, owners(t.State, r))
+		rows := owners(t.State, r)
+		if e.Weights, err = aggregate.StateWeights(nil, rows); err == nil {
+			aggregate.Attribute(e.Weights, rows, rowParts(r, x, attribute(t, x)))
+		}
 	default:
 		e.Weights = x.Solution.Weights
 	}
@@ -50,6 +53,26 @@ func owners(s *projections.State, r *projections.Run) []aggregate.Owner {
 			out[i] = aggregate.Owner{Stage: seed.Stage, Alpha: seed.Alpha}
 		} else {
 			out[i] = aggregate.Owner{Host: true} // Invariant: a plan names seeds of the run only
+		}
+	}
+	return out
+}
+
+// rowParts spreads the parts of the host's gradient that the seeds of a step have
+// over the rows that they own.
+func rowParts(r *projections.Run, x leyline.StepObserved, attributed []float64) []float64 {
+	out := make([]float64, len(r.Plan.Owners))
+	for i := range x.Seeds {
+		rows := 0
+		for _, id := range r.Plan.Owners {
+			if id == x.Seeds[i].Seed {
+				rows++
+			}
+		}
+		for j, id := range r.Plan.Owners {
+			if id == x.Seeds[i].Seed {
+				out[j] = attributed[i] / float64(rows)
+			}
 		}
 	}
 	return out
