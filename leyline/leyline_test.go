@@ -23,7 +23,7 @@ func enums() map[string]enum {
 		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandStructuralPruning,
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
-		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
+		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectRates, "TimerKind": leyline.TimerRates, "PeerKind": leyline.PeerPolicy,
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,

@@ -15,6 +15,8 @@ import (
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
+	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 )
 
 // The exit codes.
@@ -123,6 +125,9 @@ var classes = []struct {
 	{exitStorage, "storage", target(syscall.EIO), hintDisk},
 	{exitStorage, "read_only", target(syscall.EROFS), "mount it for writing, or use another directory"},
 	{exitFailed, leyline.RefusalDiskLow.String(), refusedFor(leyline.RefusalDiskLow), ""},
+	{exitFailed, "no_weights", as[*solve.UndefinedError], "leave out the step, or combine it by another method"},
+	{exitFailed, "no_convergence", as[*solve.ConvergenceError], "combine the gradients by another method"},
+	{exitFailed, "unproven_weights", as[*aggregate.CertificateError], "the gradients are too nearly dependent for this method; combine them by another"},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitUsage, "missing_directory", target(errNoLogDir), ""},
@@ -193,6 +198,10 @@ func describe(err error) failure {
 	}
 	if r, ok := leyline.AsRefusal(err); ok {
 		doc.Field, doc.Hint = r.Field, r.Hint
+	}
+	var f *fieldError
+	if errors.As(err, &f) {
+		doc.Field, doc.Hint = f.Field, f.Hint
 	}
 	return doc
 }
