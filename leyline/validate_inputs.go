@@ -180,7 +180,7 @@ func (s *Solution) check(c *check) {
 	mayEnum(c, "solution.method", s.Method)
 	notNaN(c, "solution.option", s.Option)
 	bound(c, "solution.weights", len(s.Weights), MaxTasks)
-	bound(c, "solution.evidence", len(s.Evidence), MaxTasks*(MaxTasks+1))
+	bound(c, "solution.evidence", len(s.Evidence), MaxTasks*(MaxTasks+1)+1)
 	text(c, "solution.problem", s.Problem, MaxText)
 }
 

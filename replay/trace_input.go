@@ -97,11 +97,22 @@ func stepFigures(x leyline.StepObserved) []Figure {
 		fig("losses", "%s over %d samples", list(x.Losses), x.Samples),
 		fig("times", "forward and backward %s, the step before %s", measured(x.ForwardNs), measured(x.PreviousNs)),
 	}
+	if s := &x.Solution; s.Method != leyline.AggregationUnspecified {
+		f = append(f, fig("solution", "%s", solutionWords(s)))
+	}
 	for _, s := range x.Seeds {
 		f = append(f, fig(string(s.Seed), "alpha %s, gradient %s against %s of the host, leak %s", short(s.Alpha), short(s.GradNorm),
 			short(s.HostNorm), short(s.Leak)))
 	}
 	return f
+}
+
+// solutionWords says what the plane's solver brought to a step.
+func solutionWords(s *leyline.Solution) string {
+	if s.Problem != "" {
+		return fmt.Sprintf("none by %s: %q", s.Method, s.Problem)
+	}
+	return fmt.Sprintf("by %s (option %s) after %d iterations, %d numbers of evidence", s.Method, short(s.Option), s.Iterations, len(s.Evidence))
 }
 
 // measured renders a duration that the trainer may not have measured.

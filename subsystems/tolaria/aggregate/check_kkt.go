@@ -34,7 +34,7 @@ func simplex(w []float64) bool {
 func shortfall(gw, lengths []float64, level, size float64) float64 {
 	worst := 0.0
 	for i, v := range gw {
-		if v < level {
+		if !(v >= level) { // NaN too
 			worst = max(worst, (level-v)/float64(lengths[i]*size)) // +Inf for a zero gradient: every other level is wrong
 		}
 	}
@@ -158,12 +158,12 @@ func (p *proof) cagrad() float64 {
 	length, reach := math.Sqrt(CombinedNormSq(p.g, v)), detmath.Dot(v, l)
 	over := length - s - float64(radiusTolerance*s) - float64(sumTolerance*reach)
 	if len(p.s.Evidence) > 0 {
-		if over > 0 || !p.zeroInHull(l) {
+		if !(over <= 0) || !p.zeroInHull(l) {
 			return math.Inf(1)
 		}
 		return cone(p.g, mean, p.s.Weights)
 	}
-	if over > 0 || s-length > float64(radiusTolerance*s)+float64(sumTolerance*reach) {
+	if !(over <= 0) || s-length > float64(radiusTolerance*s)+float64(sumTolerance*reach) {
 		return math.Inf(1)
 	}
 	return p.improves(v, l)
