@@ -46,11 +46,12 @@ type SnapshotRef struct {
 // Directive asks the trainer to act. Exactly one of the kinds' fields is set.
 type Directive struct {
 	ID       EffectID
-	Kind     EffectKind // COMMAND, RESTORE, HALT or RATES
+	Kind     EffectKind // COMMAND, RESTORE, HALT, RATES or REBUILD
 	Command  *VerifiedCommand
 	Restore  *RestoreOrder
 	Halt     *HaltOrder
 	Rates    *RateOrder
+	Rebuild  *RebuildOrder
 	Deadline Instant
 }
 

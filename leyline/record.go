@@ -106,7 +106,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
-	"epoch.failed", "lr.set", "lr.acknowledged",
+	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild",
 }
 
 // The kinds of event.
@@ -162,4 +162,5 @@ const (
 	EventEpochFailed
 	EventRateSet
 	EventRateAcked
+	EventOptimizerRebuild
 )

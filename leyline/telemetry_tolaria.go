@@ -13,6 +13,10 @@ const (
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricLearnRateEnabled     MetricName = "tolaria.lr_controller.enabled"
+	MetricOptRebuildMs         MetricName = "tolaria.opt.rebuild_latency_ms"
+	MetricOptRebuilds          MetricName = "tolaria.opt.rebuilds_total"
+	MetricOptRebuildFailures   MetricName = "tolaria.opt.rebuild_failures_total"
+	MetricOptRebuildSkipped    MetricName = "tolaria.opt.rebuild_skipped_total"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
 	MetricEpochsFailed         MetricName = "tolaria.epochs.failed"
@@ -52,6 +56,10 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricStepLatencyMs, UnitMs, "run", "The whole step before the last one as the trainer measured it"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
+		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took, as the trainer measured it").set(setRebuild),
+		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer").set(setRebuild),
+		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed").set(setRebuild),
+		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out").set(setRebuild),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
 		counter(MetricEpochsFailed, "run reason", "Epochs that failed").set(setEpochs),
@@ -81,41 +89,33 @@ func tolariaMetrics() []MetricInfo {
 
 // The metrics of Tolaria that no record carries yet.
 const (
-	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
-	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
-	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
-	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
-	MetricAMPEnabled         MetricName = "tolaria.train.amp_enabled"
-	MetricForeachEnabled     MetricName = "tolaria.train.foreach_enabled"
-	MetricPinMemory          MetricName = "tolaria.train.pin_memory"
-	MetricProfilerEnabled    MetricName = "tolaria.profiler.enabled"
-	MetricProfilerTraces     MetricName = "tolaria.profiler.traces_emitted_total"
-	MetricProfilerFailures   MetricName = "tolaria.profiler.traces_failed_total"
-	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
-	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
-	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
-	MetricMicrobatches       MetricName = "tolaria.grad_agg.microbatches_total"
-	MetricTeacherShare       MetricName = "tolaria.grad_agg.teacher_share"
-	MetricAggWeight          MetricName = "tolaria.grad_agg.seed.weight"
-	MetricAggNorm            MetricName = "tolaria.grad_agg.seed.norm"
-	MetricAggShare           MetricName = "tolaria.grad_agg.seed.share"
-	MetricAggShareDelta      MetricName = "tolaria.grad_agg.seed.share_delta"
-	MetricAggAlpha           MetricName = "tolaria.grad_agg.seed.alpha"
-	MetricAggConflicts       MetricName = "tolaria.grad_agg.seed.conflicts"
-	MetricAggConflictRatio   MetricName = "tolaria.grad_agg.seed.conflict_ratio"
-	MetricAggParams          MetricName = "tolaria.grad_agg.seed.params"
-	MetricAggMaskFraction    MetricName = "tolaria.grad_agg.seed.mask_fraction"
-	MetricAggTeacherShare    MetricName = "tolaria.grad_agg.seed.teacher_share"
-	MetricAggLayerNorm       MetricName = "tolaria.grad_agg.seed.layer_norm"
+	MetricAMPEnabled       MetricName = "tolaria.train.amp_enabled"
+	MetricForeachEnabled   MetricName = "tolaria.train.foreach_enabled"
+	MetricPinMemory        MetricName = "tolaria.train.pin_memory"
+	MetricProfilerEnabled  MetricName = "tolaria.profiler.enabled"
+	MetricProfilerTraces   MetricName = "tolaria.profiler.traces_emitted_total"
+	MetricProfilerFailures MetricName = "tolaria.profiler.traces_failed_total"
+	MetricFastHits         MetricName = "tolaria.rollback.fast_hits_total"
+	MetricFastMisses       MetricName = "tolaria.rollback.fast_misses_total"
+	MetricFastBytes        MetricName = "tolaria.rollback.fast_size_bytes"
+	MetricMicrobatches     MetricName = "tolaria.grad_agg.microbatches_total"
+	MetricTeacherShare     MetricName = "tolaria.grad_agg.teacher_share"
+	MetricAggWeight        MetricName = "tolaria.grad_agg.seed.weight"
+	MetricAggNorm          MetricName = "tolaria.grad_agg.seed.norm"
+	MetricAggShare         MetricName = "tolaria.grad_agg.seed.share"
+	MetricAggShareDelta    MetricName = "tolaria.grad_agg.seed.share_delta"
+	MetricAggAlpha         MetricName = "tolaria.grad_agg.seed.alpha"
+	MetricAggConflicts     MetricName = "tolaria.grad_agg.seed.conflicts"
+	MetricAggConflictRatio MetricName = "tolaria.grad_agg.seed.conflict_ratio"
+	MetricAggParams        MetricName = "tolaria.grad_agg.seed.params"
+	MetricAggMaskFraction  MetricName = "tolaria.grad_agg.seed.mask_fraction"
+	MetricAggTeacherShare  MetricName = "tolaria.grad_agg.seed.teacher_share"
+	MetricAggLayerNorm     MetricName = "tolaria.grad_agg.seed.layer_norm"
 )
 
 func tolariaReserved() []MetricInfo {
 	const seed = "run seed_id stage"
 	table := []MetricInfo{
-		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took"),
-		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer"),
-		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
-		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
 		gauge(MetricAMPEnabled, UnitBool, "run", "Whether the trainer uses automatic mixed precision"),
 		gauge(MetricForeachEnabled, UnitBool, "run", "Whether the optimizer uses its multi-tensor form"),
 		gauge(MetricPinMemory, UnitBool, "run", "Whether the trainer pins its input memory"),

@@ -23,6 +23,7 @@ const (
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
 	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
+	NameRebuildFailed        EventName = "tolaria.opt.rebuild_failed"
 	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
 )
 
@@ -63,6 +64,7 @@ func tolariaEvents() []EventInfo {
 		event(NameEpochHookHigh, "run epoch latency_ms limit", "An answer of an epoch took longer than its budget, whether or not the epoch has failed for that", LevelWarning).set("tolaria.hook_budget_ms"),
 		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
 		event(NameRatesUnset, "run request_id outcome reason latency_ms", "The trainer did not set the learning rates that were ordered", LevelWarning).set("tolaria.order_ms"),
+		event(NameRebuildFailed, "run step request_id reason details latency_ms", "The optimizer was not rebuilt, or lost something", LevelWarning).set(setRebuild),
 
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
 		event(NameCompileEnabled, "run", "The trainer has compiled its step", LevelInfo).reserved(SubsystemTolaria),

@@ -97,6 +97,8 @@ func loopRun(e leyline.Event) (leyline.RunID, bool) {
 		return x.Run, true
 	case leyline.RateAcked:
 		return x.Run, true
+	case leyline.OptimizerRebuild:
+		return x.Run, true
 	}
 	return "", false
 }

@@ -7,7 +7,7 @@ import "github.com/esper-plane/esper/leyline"
 
 // NextTimer returns the earliest deadline in the state; false when there is
 // none. Among equal deadlines the first in the order rollback,
-// silence, rates, command, prefetch, embargo is returned.
+// silence, rates, rebuild, command, prefetch, embargo is returned.
 func (s *State) NextTimer() (leyline.TimerFired, bool) {
 	var best leyline.TimerFired
 	consider := func(t leyline.TimerFired) {
@@ -43,6 +43,9 @@ func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
 		consider(leyline.TimerFired{Timer: leyline.TimerSilence, Run: r.ID, Subject: string(r.ID), Due: r.QuietBy})
 		if id := r.Rates.Order; !id.IsZero() {
 			consider(leyline.TimerFired{Timer: leyline.TimerRates, Run: r.ID, Subject: id.String(), Due: r.Rates.Due})
+		}
+		if id := r.Rebuild.Order; !id.IsZero() {
+			consider(leyline.TimerFired{Timer: leyline.TimerRebuild, Run: r.ID, Subject: id.String(), Due: r.Rebuild.Due})
 		}
 	}
 }

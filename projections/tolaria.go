@@ -40,6 +40,7 @@ type Run struct {
 	Epochs      Epochs
 	Waits       Waits
 	Rates       Rates
+	Rebuild     Rebuild
 }
 
 // Track is what of a run is rewound with its network.
@@ -150,6 +151,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyBreaker(e)
 		r.applyEpoch(e)
 		r.applyRates(id, e)
+		r.applyRebuild(id, e)
 	}
 }
 

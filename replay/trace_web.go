@@ -34,6 +34,7 @@ var (
 	restart      = relation{"started this process", "resumes a run"}
 	shortage     = relation{"found the disk nearly full", "is refused for it"}
 	space        = relation{"found the disk nearly full", "finds room again"}
+	rebuild      = relation{"asked for this rebuild", "closes the order"}
 	rates        = relation{"ordered these learning rates", "closes the order"}
 )
 
@@ -126,6 +127,8 @@ func (w *web) cause(e leyline.Event) (relation, leyline.EffectID) {
 		return giveup, x.Request
 	case leyline.RateAcked:
 		return rates, x.Order
+	case leyline.OptimizerRebuild:
+		return rebuild, x.Order
 	}
 	rel, t := refersTo(e)
 	return rel, w.opened[t]

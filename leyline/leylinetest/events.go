@@ -27,6 +27,7 @@ func planeEvents() []Case[leyline.Event] {
 }
 
 func runEvents() []Case[leyline.Event] {
+	const optimizer = " before.groups? before.parameters? before.digest? after.groups? after.parameters? after.digest? took_ns?"
 	const assessed = " confirms? confirms[0] first_good? limit? "
 	return []Case[leyline.Event]{
 		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
@@ -51,6 +52,13 @@ func runEvents() []Case[leyline.Event] {
 			func(x *leyline.EpochFailed) { x.Reason = leyline.EpochTamiyoTimeout }),
 		event[leyline.RateSet]("", "run step policy factor? rates deadline", nil),
 		event[leyline.RateAcked]("", "run order outcome reason? took_ns?", nil),
+		event[leyline.OptimizerRebuild]("that is asked for", "run step? fence stage reason? detail? order? deadline"+optimizer, nil),
+		event("that is left out", "run step? fence stage reason detail? order? deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildSkipped }),
+		event("that has failed", "run step? fence stage reason detail? order deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildFailed }),
+		event("that is done", "run step? fence stage reason? detail? order deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildDone }),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}

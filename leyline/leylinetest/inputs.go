@@ -13,7 +13,8 @@ const (
 		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?"
 	planned = " tasks tasks[0] seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0] groups? groups[0].name groups[0].rate? groups[0].parameters?"
-	acks     = " acks? acks[0].order acks[0].outcome acks[0].reason? acks[0].took_ns?"
+	acks = " acks? acks[0].order acks[0].kind acks[0].outcome acks[0].reason? acks[0].took_ns?" +
+		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
@@ -33,13 +34,17 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.RunOpened]("", plan, nil),
 		input("of torch", "run resume? workload framework"+strings.ReplaceAll(posture, "?", "")+planned,
 			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
-		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?"+acks, nil),
+		input("that went well", "run incarnation step? outcome digest reason?"+acks, func(x *leyline.RunClosed) { ofRates(x.Acks) }),
 		input("that failed", "run incarnation step? outcome digest? reason?"+acks,
-			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
+			func(x *leyline.RunClosed) {
+				x.Outcome = leyline.OutcomeFailed
+				ofRates(x.Acks)
+			}),
 		input("", "run incarnation step losses gram seed? samples learn_rate? seeds?"+
 			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+acks,
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
+				ofRates(x.Acks)
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),
 		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
@@ -66,6 +71,13 @@ func Inputs() []Case[leyline.Input] {
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
 		input[leyline.CompileFallback]("", "run incarnation step? seed? stage reason", nil),
+	}
+}
+
+// ofRates makes acknowledgements those of orders to set learning rates.
+func ofRates(acks []leyline.OrderAck) {
+	for i := range acks {
+		acks[i].Kind = leyline.EffectRates
 	}
 }
 

@@ -136,4 +136,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventEpochFailed:          {event[leyline.EpochFailed]()},
 	leyline.EventRateSet:              {event[leyline.RateSet]()},
 	leyline.EventRateAcked:            {event[leyline.RateAcked]()},
+	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
 }

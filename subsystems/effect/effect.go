@@ -36,7 +36,7 @@ type Effect struct {
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
 	Reason   leyline.FaultReason    // SIGNAL
-	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES
+	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
 }
 
 // Computation reports whether an effect of this kind touches nothing outside
@@ -50,7 +50,7 @@ func Computation(k leyline.EffectKind) bool {
 // An order about the optimizer rides on the answer to a step of a trainer that is
 // gone by then; the next step of the resumed run decides anew.
 func Idempotent(k leyline.EffectKind) bool {
-	return k != leyline.EffectCommand && k != leyline.EffectRates
+	return k != leyline.EffectCommand && k != leyline.EffectRates && k != leyline.EffectRebuild
 }
 
 // Of returns the effect of one event; false when it has none. s is the state
@@ -81,6 +81,10 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
 	case leyline.RateSet:
 		return ratesOrder(id, x.Run, x.Step, x.Rates, x.Deadline), true
+	case leyline.OptimizerRebuild:
+		if x.Stage == leyline.RebuildRequested {
+			return rebuildOrder(id, x.Run, x.Step, x.Deadline), true
+		}
 	case leyline.RunHalted:
 		return halt(id, x.Run, x.Reason, x.Detail), true
 	}
@@ -140,12 +144,30 @@ func halt(id leyline.EffectID, run leyline.RunID, reason leyline.FaultReason, de
 	}
 }
 
+// orders are the orders about a run's optimizer that were not acknowledged.
+func orders(r *projections.Run) (out []Effect) {
+	if id := r.Rates.Order; !id.IsZero() {
+		out = append(out, ratesOrder(id, r.ID, r.Track.Step, r.Rates.Rates, r.Rates.Due))
+	}
+	if id := r.Rebuild.Order; !id.IsZero() {
+		out = append(out, rebuildOrder(id, r.ID, r.Rebuild.Step, r.Rebuild.Due))
+	}
+	return out
+}
+
 func ratesOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, rates []float64, due leyline.Instant) Effect {
 	return Effect{
 		ID: id, Kind: leyline.EffectRates, Run: run,
 		Order: &leyline.Directive{
 			ID: id, Kind: leyline.EffectRates, Rates: &leyline.RateOrder{Step: at, Rates: rates}, Deadline: due,
 		},
+	}
+}
+
+func rebuildOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, due leyline.Instant) Effect {
+	return Effect{
+		ID: id, Kind: leyline.EffectRebuild, Run: run,
+		Order: &leyline.Directive{ID: id, Kind: leyline.EffectRebuild, Rebuild: &leyline.RebuildOrder{Step: at}, Deadline: due},
 	}
 }
 
@@ -169,8 +191,8 @@ func Outstanding(s *projections.State) []Effect {
 		if r.Rollback.Active() {
 			out = append(out, recovery(s, r))
 		}
-		if id := r.Rates.Order; !id.IsZero() && r.Status == leyline.RunStatusOpen {
-			out = append(out, ratesOrder(id, r.ID, r.Track.Step, r.Rates.Rates, r.Rates.Due))
+		if r.Status == leyline.RunStatusOpen {
+			out = append(out, orders(r)...)
 		}
 	}
 	for i := range s.Kasmina.Runs {

@@ -84,7 +84,7 @@ func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *comp
 // act starts an action. Its record is durable.
 func (l *loop) act(f effect.Effect) {
 	switch f.Kind {
-	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt, leyline.EffectRates:
+	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt, leyline.EffectRates, leyline.EffectRebuild:
 		l.orders[f.Run] = append(l.orders[f.Run], *f.Order)
 	case leyline.EffectSignal:
 		l.later = append(l.later, l.publish(f))

@@ -50,3 +50,28 @@ var ratesStory = []scene{
 		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 4}, Outcome: l.OutcomeSuperseded, Reason: "ordered anew"},
 	}},
 }
+
+// rebuildStory is what is said of rebuilds of the optimizer.
+var rebuildStory = []scene{
+	{"a rebuild is asked for", "r1", l.EpochObserved{Run: "r1", Step: 8, Epoch: 1}, []l.Event{
+		l.OptimizerRebuild{Run: "r1", Step: 8, Fence: l.FenceEpoch, Stage: l.RebuildRequested, Deadline: 9e9},
+	}},
+	{"the next fence comes too soon", "r1", l.EpochObserved{Run: "r1", Step: 16, Epoch: 2}, []l.Event{
+		l.OptimizerRebuild{Run: "r1", Step: 16, Fence: l.FenceEpoch, Stage: l.RebuildSkipped, Reason: l.RebuildTooSoon},
+	}},
+	{"the rebuild is done", "r1", l.StepObserved{Run: "r1", Step: 17}, []l.Event{
+		l.OptimizerRebuild{
+			Run: "r1", Step: 8, Fence: l.FenceEpoch, Stage: l.RebuildDone, Order: l.EffectID{Seq: 1}, TookNs: 2_500_000,
+			Before: l.OptimizerState{Groups: 2, Parameters: 10}, After: l.OptimizerState{Groups: 2, Parameters: 10},
+		},
+	}},
+	{"another loses a group, and the breaker opens", "r1", l.StepObserved{Run: "r1", Step: 33}, []l.Event{
+		l.OptimizerRebuild{
+			Run: "r1", Step: 32, Fence: l.FenceSteps, Stage: l.RebuildFailed, Reason: l.RebuildGroupsLost, Detail: "2 groups before, 1 after",
+			Order: l.EffectID{Seq: 4}, TookNs: 1_500_000,
+		},
+		l.BreakerMoved{
+			Run: "r1", Breaker: l.BreakerOptimizer, Action: l.BreakerTransition, From: l.BreakerClosed, To: l.BreakerOpen, Reason: l.BreakerRebuildFailed, Failures: 3, UntilStep: 50,
+		},
+	}},
+}

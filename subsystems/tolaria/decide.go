@@ -15,6 +15,7 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		open(t, x)
 	case leyline.RunClosed:
 		acknowledged(t, t.State.Tolaria.Run(x.Run), x.Acks)
+		voidRebuild(t, t.State.Tolaria.Run(x.Run), leyline.RebuildClosed)
 		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
 	case leyline.StepObserved:
 		step(t, x)
@@ -32,6 +33,8 @@ func Decide(t *projections.Turn, in leyline.Input) {
 			silent(t, t.State.Tolaria.Run(x.Run))
 		case leyline.TimerRates:
 			unacknowledged(t, t.State.Tolaria.Run(x.Run))
+		case leyline.TimerRebuild:
+			overdueRebuild(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
 		t.Emit(leyline.EmergencyPublished{
@@ -56,6 +59,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 	}
 	lost(t, r, x.Damaged)
 	superseded(t, r, "the run was resumed")
+	voidRebuild(t, r, leyline.RebuildResumed)
 	upto := r.Track.Step
 	if r.Rollback.Active() {
 		upto = r.Rollback.ToStep

@@ -68,6 +68,7 @@ func passed(t *projections.Turn, r *projections.Run, x leyline.EpochObserved) {
 			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
 		})
 	}
+	fence(t, r, leyline.FenceEpoch, x.Step)
 }
 
 func failed(t *projections.Turn, r *projections.Run, f leyline.EpochFailed) {

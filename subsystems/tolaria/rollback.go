@@ -71,6 +71,7 @@ func committed(t *projections.Turn, r *projections.Run, x leyline.RollbackReport
 		return
 	}
 	superseded(t, r, "the network was rolled back")
+	voidRebuild(t, r, leyline.RebuildRolledBack)
 	finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeOK, Digest: x.Digest, CommitNs: x.TookNs})
 	evict(t, r.ID, rollback.After(r, r.Track.Step))
 }
