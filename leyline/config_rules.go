@@ -34,6 +34,7 @@ var rules = map[string]rule{
 	"tolaria.lr_warmup_floor":        between(0, 1),
 	"tolaria.opt_rebuild_steps":      atLeast(1),
 	"tolaria.opt_rebuild_backoff_ms": atLeast(1),
+	"tolaria.emergency_dispatch_ms":  atLeast(1),
 	"tolaria.order_ms":               atLeast(1),
 
 	"tamiyo.window_steps":      atLeast(1),

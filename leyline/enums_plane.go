@@ -156,7 +156,7 @@ type timerKinds struct{}
 func (timerKinds) list() []string { return timerKindNames[:] }
 
 var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence",
-	"rates_deadline", "rebuild_deadline",
+	"rates_deadline", "rebuild_deadline", "broadcast",
 }
 
 // The kinds of timer.
@@ -169,6 +169,7 @@ const (
 	TimerSilence
 	TimerRates
 	TimerRebuild
+	TimerBroadcast // an emergency level that waits to be published
 )
 
 // PeerKind says where an input came from.

@@ -25,16 +25,16 @@ func enums() map[string]enum {
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerRebuild, "PeerKind": leyline.PeerPolicy,
-		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
-		"RiskReason": leyline.RiskCommandTimeout, "FaultReason": leyline.FaultEpochStreak,
+		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
+		"RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectLevel,
+		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputCompileFallback,
-		"EventKind": leyline.EventOptimizerRebuild, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerOptimizer, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerRebuildFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
-		"Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
 	}
 }
 

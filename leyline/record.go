@@ -106,7 +106,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved",
-	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild",
+	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
 }
 
 // The kinds of event.
@@ -163,4 +163,6 @@ const (
 	EventRateSet
 	EventRateAcked
 	EventOptimizerRebuild
+	EventEmergencyDispatched
+	EventEmergencyHeld
 )

@@ -23,6 +23,8 @@ const (
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
 	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
+	NameEmergencyHeld        EventName = "tolaria.emergency.held"
+	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
 	NameRebuildFailed        EventName = "tolaria.opt.rebuild_failed"
 	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
 )
@@ -35,7 +37,6 @@ const (
 	NameSeedShareJump    EventName = "seed_share_jump"
 	NameSeedConflictHigh EventName = "seed_conflict_high"
 	NameProfilerFailed   EventName = "tolaria.profiler.export_failed"
-	NameDispatchTimeout  EventName = "tolaria.emergency.dispatch_timeout"
 )
 
 func tolariaEvents() []EventInfo {
@@ -56,6 +57,8 @@ func tolariaEvents() []EventInfo {
 		event(NameEmergencyEscalated, "run from to reason", "The emergency level has risen; CRITICAL from L3 on", LevelWarning, LevelCritical),
 		event(NameEmergencyCleared, "run from to reason", "The emergency level is lowered", LevelInfo),
 		event(NameEmergencyHalt, "run step reason details", "The plane has halted a run", LevelCritical).set("tolaria.rollback_limit"),
+		event(NameEmergencyHeld, "run level until", "An emergency level waits for its turn to be published", LevelWarning).set("tolaria.emergency_per_min"),
+		event(NameDispatchTimeout, "request_id level outcome reason latency_ms", "The emergency signal was not published in time", LevelCritical).set("tolaria.emergency_dispatch_ms"),
 		event(NameEmergencyDispatch, "request_id level outcome reason latency_ms", "The emergency signal could not be published", LevelCritical),
 
 		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).set("tolaria.epoch_budget_ms"),
@@ -72,6 +75,5 @@ func tolariaEvents() []EventInfo {
 		event(NameSeedShareJump, "run seed_id value limit", "A seed's share of the gradient has changed abruptly", LevelWarning).reserved(SubsystemTolaria),
 		event(NameSeedConflictHigh, "run seed_id value limit", "A seed's gradient conflicts too often", LevelWarning).reserved(SubsystemTolaria),
 		event(NameProfilerFailed, "run epoch reason", "A profile could not be written", LevelWarning).reserved(SubsystemTolaria),
-		event(NameDispatchTimeout, "request_id level reason", "The emergency signal was not published in time", LevelCritical).reserved(SubsystemTolaria),
 	}
 }

@@ -39,6 +39,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case CompileFallback:
 		return x.Run
+	case EmergencyDelivered:
+		return x.Run
+	case EmergencyUndelivered:
+		return x.Run
 	}
 	return ""
 }

@@ -52,7 +52,9 @@ func (r *Run) applyWait(e leyline.Event) {
 		}
 		r.wrong(why)
 	case leyline.CommandSettled:
-		r.Waits.KasminaNs = x.TookNs
+		if x.TookNs > 0 { // one that the plane carries out itself takes no time
+			r.Waits.KasminaNs = x.TookNs
+		}
 		if x.Outcome != leyline.OutcomeOK {
 			r.wrong(leyline.EpochKasminaError)
 		}
@@ -100,5 +102,5 @@ func loopRun(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.OptimizerRebuild:
 		return x.Run, true
 	}
-	return "", false
+	return emergencyRun(e)
 }

@@ -8,7 +8,8 @@ import (
 
 // Tolaria is the projection of training runs.
 type Tolaria struct {
-	Runs []Run // sorted by id
+	Runs   []Run // sorted by id
+	Bucket Bucket
 }
 
 // Run is one training run.
@@ -19,6 +20,8 @@ type Run struct {
 	Incarnation leyline.Incarnation
 	Lineage     leyline.Lineage
 	Emergency   leyline.EmergencyLevel
+	Alarm       leyline.FaultReason // why it last rose or fell
+	Broadcast   Broadcast
 	Track       Track
 	Snapshots   []Snapshot // ascending by step
 	Rollback    Rollback
@@ -135,8 +138,12 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if _, ok := e.(leyline.PlaneBooted); ok { // the trainers of the last process died with it
 		for i := range t.Runs {
 			t.Runs[i].Stalled, t.Runs[i].QuietBy = false, 0
+			t.Runs[i].Broadcast = Broadcast{} // the process sets the signal from the state when it starts
 		}
 		return
+	}
+	if x, ok := e.(leyline.EmergencyDispatched); ok {
+		t.Bucket = Bucket{Tokens: x.Tokens, At: m.At}
 	}
 	run, ok := runOfEvent(e)
 	if !ok {
@@ -152,6 +159,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyEpoch(e)
 		r.applyRates(id, e)
 		r.applyRebuild(id, e)
+		r.applyEmergency(id, e)
 	}
 }
 
@@ -184,10 +192,6 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.RollbackAdvanced:
 		return x.Run, true
 	case leyline.RollbackFinished:
-		return x.Run, true
-	case leyline.EmergencyEscalated:
-		return x.Run, true
-	case leyline.EmergencyCleared:
 		return x.Run, true
 	case leyline.BreakerMoved:
 		return x.Run, true
@@ -224,10 +228,6 @@ func (r *Run) applyLife(e leyline.Event) {
 		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
 	case leyline.RunHalted:
 		r.Status, r.Halt, r.HaltDetail = leyline.RunStatusHalted, x.Reason, x.Detail
-	case leyline.EmergencyEscalated:
-		r.Emergency = x.To
-	case leyline.EmergencyCleared:
-		r.Emergency = x.To
 	}
 }
 

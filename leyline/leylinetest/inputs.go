@@ -60,8 +60,8 @@ func Inputs() []Case[leyline.Input] {
 		input("that failed", "run incarnation rollback phase outcome digest? reason took_ns?",
 			func(x *leyline.RollbackReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.TimerFired]("", "timer run subject due", nil),
-		input[leyline.EmergencyDelivered]("", "effect level took_ns?", nil),
-		input[leyline.EmergencyUndelivered]("", "effect level reason", nil),
+		input[leyline.EmergencyDelivered]("", "run effect level took_ns?", nil),
+		input("", "run effect level outcome reason took_ns?", func(x *leyline.EmergencyUndelivered) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SeedProbed]("", "run incarnation step seed alpha? losses accuracies losses_at_0 accuracy_at_0 samples took_ns?", nil),
 		input[leyline.PolicyAnswered]("with a proposal", "request run"+
 			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend)+" reason? why? took_ns?", nil),

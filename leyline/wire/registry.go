@@ -137,4 +137,6 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventRateSet:              {event[leyline.RateSet]()},
 	leyline.EventRateAcked:            {event[leyline.RateAcked]()},
 	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
+	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
+	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
 }

@@ -11,13 +11,15 @@
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
 // false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes and restore orders are issued again; evicted
-// bytes are swept away at the next start; the signal is set from the state; a
+// bytes are swept away at the next start; the signal is set from the state; orders
+// about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened.
 package effect
 
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
@@ -35,6 +37,7 @@ type Effect struct {
 	Rollback leyline.RollbackID     // STAGE
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
+	Within   time.Duration          // SIGNAL: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
 	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
 }
@@ -66,6 +69,9 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
+		if x.Kind == leyline.CommandEmergency {
+			return Effect{}, false // the plane has carried it out itself
+		}
 		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true
 	case leyline.RollbackStarted:
 		return stage(s, id, x.Run), true
@@ -75,10 +81,10 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		}
 	case leyline.SnapshotEvicted:
 		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, File: x.File}, true
-	case leyline.EmergencyEscalated:
-		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
-	case leyline.EmergencyCleared:
-		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
+	case leyline.EmergencyDispatched:
+		return Effect{
+			ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.Level, Reason: x.Reason, Within: time.Duration(x.WithinNs),
+		}, true
 	case leyline.RateSet:
 		return ratesOrder(id, x.Run, x.Step, x.Rates, x.Deadline), true
 	case leyline.OptimizerRebuild:

@@ -17,6 +17,7 @@ type completion struct {
 	digest  leyline.Digest
 	bytes   uint64
 	choice  policy.Choice
+	level   leyline.EmergencyLevel // published
 }
 
 // post brings a completion to the loop, unless the loop has ended.
@@ -35,6 +36,10 @@ func (l *loop) complete(c *completion) {
 	f := c.effect
 	if f.Kind == leyline.EffectEvict {
 		l.evicted(c)
+		return
+	}
+	if f.Kind == leyline.EffectSignal {
+		l.signalled(c)
 		return
 	}
 	owner := l.running[f.ID]

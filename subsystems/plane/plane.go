@@ -20,6 +20,7 @@ type Plane struct {
 	opts    Options
 	log     hclog.Logger
 	worker  *worker.Worker
+	signal  *publisher
 	door    chan *request
 	done    chan *completion
 	asks    chan chan<- Health
@@ -48,6 +49,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
+	p.signal = newPublisher(o.Signal)
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	if err := p.startWorker(); err != nil {
 		l.saver.abandon()

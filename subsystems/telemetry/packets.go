@@ -54,6 +54,8 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventRateSet:              leyline.SubsystemTolaria,
 	leyline.EventRateAcked:            leyline.SubsystemTolaria,
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
+	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
+	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

@@ -75,3 +75,23 @@ var rebuildStory = []scene{
 		},
 	}},
 }
+
+// emergencyStory is what is said of an emergency level on its way out.
+var emergencyStory = []scene{
+	{"a level rises and is published", "r1", l.EpochObserved{Run: "r1", Step: 8, Epoch: 1}, []l.Event{
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultEpochFailed},
+		l.EmergencyDispatched{Run: "r1", Level: l.EmergencyElevated, Reason: l.FaultEpochFailed, Attempt: 1, WithinNs: 2e9, Tokens: 59},
+	}},
+	{"the signal hangs", "r1", l.EmergencyUndelivered{Run: "r1"}, []l.Event{
+		l.EmergencyPublished{
+			Run: "r1", Effect: l.EffectID{Seq: 1, Index: 1}, Level: l.EmergencyElevated, Outcome: l.OutcomeDeadline, Reason: "timed out after 2s", TookNs: 2e9, Retry: 5e9,
+		},
+	}},
+	{"an operator raises it, and no token is left", "", l.CommandReceived{}, []l.Event{
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyConservative, Reason: l.FaultOperator},
+		l.EmergencyHeld{Run: "r1", Level: l.EmergencyConservative, Until: 9e9},
+	}},
+	{"an operator clears it", "", l.CommandReceived{}, []l.Event{
+		l.EmergencyCleared{Run: "r1", From: l.EmergencyConservative, To: l.EmergencyNotice, Reason: l.FaultOperator},
+	}},
+}

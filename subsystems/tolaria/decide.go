@@ -37,12 +37,12 @@ func Decide(t *projections.Turn, in leyline.Input) {
 			overdueRebuild(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
-		t.Emit(leyline.EmergencyPublished{
-			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
+		published(t, leyline.EmergencyPublished{
+			Run: x.Run, Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
 		})
 	case leyline.EmergencyUndelivered:
-		t.Emit(leyline.EmergencyPublished{
-			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeFailed, Reason: x.Reason,
+		published(t, leyline.EmergencyPublished{
+			Run: x.Run, Effect: x.Effect, Level: x.Level, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs,
 		})
 	}
 }
