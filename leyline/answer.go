@@ -62,11 +62,12 @@ func (r SnapshotRef) Quick() bool { return r.Tier == TierFast && r.Bytes >= Quic
 // Directive asks the trainer to act. Exactly one of the kinds' fields is set.
 type Directive struct {
 	ID       EffectID
-	Kind     EffectKind // COMMAND, RESTORE, HALT or RATES
+	Kind     EffectKind // COMMAND, RESTORE, HALT, RATES or REBUILD
 	Command  *VerifiedCommand
 	Restore  *RestoreOrder
 	Halt     *HaltOrder
 	Rates    *RateOrder
+	Rebuild  *RebuildOrder
 	Deadline Instant
 	WithinNs uint64 // what was left of the time to Deadline when it was handed over; 0: there is no deadline, or it has passed
 }

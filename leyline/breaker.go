@@ -24,13 +24,14 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile", "epochs"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer"}
 
 // The breakers.
 const (
 	BreakerUnspecified BreakerID = iota
 	BreakerCompile               // fed by compile fallbacks, asked by gate G1
 	BreakerEpochs                // fed by failed epochs, asked at the end of each
+	BreakerOptimizer             // fed by failed rebuilds of the optimizer, asked at each fence
 )
 
 // BreakerAction says what moved a breaker.
@@ -59,7 +60,7 @@ type breakerReasons struct{}
 func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
-	"epoch_failed",
+	"epoch_failed", "rebuild_failed",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -71,6 +72,7 @@ const (
 	BreakerStabilised
 	BreakerCooldownElapsed
 	BreakerEpochFailed
+	BreakerRebuildFailed
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

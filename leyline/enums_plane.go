@@ -169,7 +169,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild"}
 
 // The kinds of effect.
 const (
@@ -183,6 +183,7 @@ const (
 	EffectHalt                   // action: tell the trainer to stop
 	EffectPolicy                 // computation: ask the policy what to propose
 	EffectRates                  // action: tell the trainer its learning rates
+	EffectRebuild                // action: tell the trainer to rebuild its optimizer
 )
 
 // TimerKind says what a timer guards.
@@ -193,7 +194,7 @@ type timerKinds struct{}
 func (timerKinds) list() []string { return timerKindNames[:] }
 
 var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence",
-	"rates_deadline",
+	"rates_deadline", "rebuild_deadline", "broadcast",
 }
 
 // The kinds of timer.
@@ -205,6 +206,8 @@ const (
 	TimerPrefetch
 	TimerSilence
 	TimerRates
+	TimerRebuild
+	TimerBroadcast // an emergency level that waits to be published
 )
 
 // PeerKind says where an input came from.

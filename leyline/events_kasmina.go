@@ -11,9 +11,10 @@ type CommandVerified struct {
 	Seed      SeedCommand
 	Sequence  uint64
 	IssuedAt  Instant
-	Deadline  Instant // the trainer's answer is due by then
-	KeepUntil Instant // the nonce cannot be replayed after this
-	Digest    Digest  // of the payload bytes
+	Deadline  Instant          // the trainer's answer is due by then
+	KeepUntil Instant          // the nonce cannot be replayed after this
+	Digest    Digest           // of the payload bytes
+	Emergency EmergencyCommand // set for Kind EMERGENCY, which the plane carries out itself, in this record
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

@@ -130,13 +130,16 @@ type EmergencyCleared struct {
 	Reason FaultReason
 }
 
-// EmergencyPublished says whether the emergency signal reached its file.
+// EmergencyPublished says whether the emergency signal reached its file. CRITICAL
+// unless OK: the level goes back to the queue.
 type EmergencyPublished struct {
+	Run     RunID
 	Effect  EffectID
-	Level   EmergencyLevel
-	Outcome Outcome
+	Level   EmergencyLevel // the highest over all open runs
+	Outcome Outcome        // OK, FAILED or DEADLINE
 	Reason  string
 	TookNs  uint64
+	Retry   Instant // when it is tried again; zero: another level has taken its place, or it was published
 }
 
 // EventKind implements Event.

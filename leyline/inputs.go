@@ -262,6 +262,7 @@ type TimerFired struct {
 
 // EmergencyDelivered says that the emergency signal was published.
 type EmergencyDelivered struct {
+	Run    RunID
 	Effect EffectID
 	Level  EmergencyLevel
 	TookNs uint64
@@ -269,9 +270,12 @@ type EmergencyDelivered struct {
 
 // EmergencyUndelivered says that it could not be published.
 type EmergencyUndelivered struct {
-	Effect EffectID
-	Level  EmergencyLevel
-	Reason string
+	Run     RunID
+	Effect  EffectID
+	Level   EmergencyLevel
+	Outcome Outcome // FAILED or DEADLINE
+	Reason  string
+	TookNs  uint64
 }
 
 // DiskMeasured is the free space on the disk of the data directory. The plane

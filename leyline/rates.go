@@ -45,9 +45,12 @@ type RateOrder struct {
 // the next report, so that it costs no record of its own.
 type OrderAck struct {
 	Order   EffectID
-	Outcome Outcome // OK or FAILED
+	Kind    EffectKind // RATES or REBUILD, as the directive said
+	Outcome Outcome    // OK or FAILED
 	Reason  string
 	TookNs  uint64
+	Before  OptimizerState // of a rebuild
+	After   OptimizerState // of a rebuild
 }
 
 // RateSet decides the learning rates of a step and of those after it.
@@ -130,6 +133,7 @@ func checkAcks(c *check, acks []OrderAck) {
 		a := &acks[i]
 		c.element("acks", i)
 		need(c, "order", !a.Order.IsZero())
+		oneOf(c, "kind", a.Kind, EffectRates, EffectRebuild)
 		oneOf(c, "outcome", a.Outcome, OutcomeOK, OutcomeFailed)
 		if a.Outcome != OutcomeOK {
 			needText(c, "reason", a.Reason)

@@ -18,7 +18,7 @@ var rejectReasonNames = [...]string{
 	// the command is authentic but cannot be carried out
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
-	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect",
+	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level",
 }
 
 // The reasons for rejecting a command.
@@ -56,6 +56,7 @@ const (
 	RejectBlendIncomplete
 	RejectUnmeasured // no contribution was measured since the seed became PROBATIONARY
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
+	RejectLevel      // an emergency level that would not rise, or not fall
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -74,7 +75,7 @@ var riskReasonNames = [...]string{
 	"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
-	"epoch_failed", "command_timeout",
+	"epoch_failed", "command_timeout", "emergency_level",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -101,6 +102,7 @@ const (
 	RiskPolicyStale   // the policy had answered something else than its rules say now
 	RiskEpochFailed
 	RiskCommandTimeout // an accepted command was not answered in time
+	RiskEmergency      // the emergency level is L3 or above
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.
@@ -113,7 +115,7 @@ func (faultReasons) list() []string { return faultReasonNames[:] }
 var faultReasonNames = [...]string{
 	"none", "non_finite", "rollback_deadline", "rollback_failed", "digest_mismatch", "no_snapshot",
 	"rollback_limit", "resumed", "recovered", "diverged", "collapsed",
-	"epoch_failed", "failed_epochs_streak", "phase_overrun",
+	"epoch_failed", "failed_epochs_streak", "phase_overrun", "operator",
 }
 
 // The reasons for a rollback, an escalation or a halt.
@@ -132,6 +134,7 @@ const (
 	FaultEpochFailed   // an epoch failed
 	FaultEpochStreak   // as many in a row as tolaria.emergency_failed_epochs allows
 	FaultPhaseOverrun  // the fast tier took longer over a phase than it may; not the deadline of the rollback
+	FaultOperator      // an EMERGENCY command
 )
 
 // RefusalKind classifies a refused input.

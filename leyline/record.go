@@ -108,7 +108,7 @@ var eventKindNames = [...]string{
 	"emergency.escalated", "emergency.cleared", "emergency.published",
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
-	"epoch.failed", "lr.set", "lr.acknowledged",
+	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
 }
 
 // The kinds of event.
@@ -165,4 +165,7 @@ const (
 	EventEpochFailed
 	EventRateSet
 	EventRateAcked
+	EventOptimizerRebuild
+	EventEmergencyDispatched
+	EventEmergencyHeld
 )

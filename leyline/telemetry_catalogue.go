@@ -118,6 +118,7 @@ const (
 	setGates    = "kasmina.kernel_latency_ms kasmina.latency_mode kasmina.min_train_steps kasmina.max_leak kasmina.fallback_mode " +
 		"kasmina.min_observe_steps kasmina.max_loss_ratio kasmina.min_probes kasmina.min_contribution kasmina.contribution_mode"
 	setEpochs  = "tolaria.epoch_budget_ms tolaria.hook_budget_ms"
+	setRebuild = "tolaria.opt_rebuild tolaria.opt_rebuild_steps tolaria.opt_rebuild_min_steps tolaria.opt_rebuild_backoff_ms"
 	setBreaker = "breaker.failures breaker.successes breaker.open_ms breaker.open_steps"
 	setDisk    = "log.min_free_mib log.free_every_ms"
 	setLanes   = "telemetry.queue_high telemetry.queue_normal telemetry.emergency_per_min"

@@ -40,7 +40,7 @@ var retired = []RetiredName{
 	{"tolaria.mode.conservative", string(MetricTamiyoConservative), "there is one conservative mode, and it is Tamiyo's"},
 	{"tolaria.conservative_mode_entered", string(NameConservativeEntered), "there is one conservative mode, and it is Tamiyo's"},
 	{"tolaria.conservative_mode_cleared", string(NameConservativeExited), "there is one conservative mode, and it is Tamiyo's"},
-	{"tolaria.emergency.bypass_applied_total", string(MetricCapped), "a signal waits in the log until it is published and bypasses nothing"},
+	{"tolaria.emergency.bypass_applied_total", string(NameEmergencyHeld), "a signal over the cap waits in the log until it is published"},
 	{"tolaria.emergency.bypass_dropped_total", string(MetricEmergencyUnsent), "a signal waits in the log until it is published and is never dropped"},
 	{"tolaria.emergency.shared_signal_mode", "", "the signal has one form, the mapped file"},
 	{"tolaria.emergency.last_escalation", string(NameEmergencyEscalated), whyTwice},

@@ -14,6 +14,10 @@ const (
 	MetricThroughput           MetricName = "tolaria.training.samples_per_second"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricLearnRateEnabled     MetricName = "tolaria.lr_controller.enabled"
+	MetricOptRebuildMs         MetricName = "tolaria.opt.rebuild_latency_ms"
+	MetricOptRebuilds          MetricName = "tolaria.opt.rebuilds_total"
+	MetricOptRebuildFailures   MetricName = "tolaria.opt.rebuild_failures_total"
+	MetricOptRebuildSkipped    MetricName = "tolaria.opt.rebuild_skipped_total"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
 	MetricProfilerEnabled      MetricName = "tolaria.profiler.enabled"
@@ -57,6 +61,10 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricThroughput, UnitRate, "run", "Running mean of the samples per second of whole steps").set("tolaria.ewma_alpha"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
+		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took, as the trainer measured it").set(setRebuild),
+		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer").set(setRebuild),
+		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed").set(setRebuild),
+		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out").set(setRebuild),
 		gauge(MetricSeedsGrafted, UnitCount, "run", "Seeds that were grafted into the network in the last step"),
 		counter(MetricEpochs, "run", "Held-out evaluations at the end of an epoch"),
 		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the last step was to be in a profile").set(setProfile),
@@ -89,21 +97,13 @@ func tolariaMetrics() []MetricInfo {
 
 // The metrics of Tolaria that no record carries yet.
 const (
-	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
-	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
-	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
-	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
-	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
-	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
-	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
+	MetricFastHits   MetricName = "tolaria.rollback.fast_hits_total"
+	MetricFastMisses MetricName = "tolaria.rollback.fast_misses_total"
+	MetricFastBytes  MetricName = "tolaria.rollback.fast_size_bytes"
 )
 
 func tolariaReserved() []MetricInfo {
 	table := []MetricInfo{
-		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took"),
-		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer"),
-		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed"),
-		counter(MetricOptRebuildSkipped, "run", "Rebuilds of the optimizer that were due and left out"),
 		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
 		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
 		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),

@@ -31,6 +31,8 @@ const (
 	NameLatencyHigh          EventName = "latency_high"
 	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
 	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
+	NameEmergencyHeld        EventName = "tolaria.emergency.held"
+	NameRebuildFailed        EventName = "tolaria.opt.rebuild_failed"
 	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
 )
 
@@ -63,6 +65,8 @@ func tolariaEvents() []EventInfo {
 		event(NameEmergencyEscalated, "run from to reason", "The emergency level has risen; CRITICAL from L3 on", LevelWarning, LevelCritical),
 		event(NameEmergencyCleared, "run from to reason", "The emergency level is lowered", LevelInfo),
 		event(NameEmergencyHalt, "run step reason details", "The plane has halted a run", LevelCritical).set("tolaria.rollback_limit"),
+		event(NameEmergencyHeld, "run level until", "An emergency level waits for its turn to be published", LevelWarning).set("tolaria.emergency_per_min"),
+		event(NameDispatchTimeout, "request_id level outcome reason latency_ms", "The emergency signal was not published in time", LevelCritical).set("tolaria.emergency_dispatch_ms"),
 		event(NameEmergencyDispatch, "request_id level outcome reason latency_ms", "The emergency signal could not be published", LevelCritical),
 
 		event(NameEpochBudget, "run epoch latency_ms limit", "An epoch has failed because it took too long", LevelWarning).set("tolaria.epoch_budget_ms"),
@@ -71,8 +75,8 @@ func tolariaEvents() []EventInfo {
 		event(NameEpochHookHigh, "run epoch latency_ms limit", "An answer of an epoch took longer than its budget, whether or not the epoch has failed for that", LevelWarning).set("tolaria.hook_budget_ms"),
 		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
 		event(NameRatesUnset, "run request_id outcome reason latency_ms", "The trainer did not set the learning rates that were ordered", LevelWarning).set("tolaria.order_ms"),
+		event(NameRebuildFailed, "run step request_id reason details latency_ms", "The optimizer was not rebuilt, or lost something", LevelWarning).set(setRebuild),
 
 		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
-		event(NameDispatchTimeout, "request_id level reason", "The emergency signal was not published in time", LevelCritical).reserved(SubsystemTolaria),
 	}
 }

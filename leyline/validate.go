@@ -43,6 +43,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case ProfileReported:
 		return x.Run
+	case EmergencyDelivered:
+		return x.Run
+	case EmergencyUndelivered:
+		return x.Run
 	}
 	return ""
 }

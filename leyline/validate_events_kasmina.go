@@ -13,6 +13,9 @@ func (x CommandVerified) Validate() error {
 	if x.Kind == CommandSeed {
 		x.Seed.check(&c)
 	}
+	if x.Kind == CommandEmergency {
+		c.part("emergency", x.Emergency.Validate())
+	}
 	need(&c, "sequence", x.Sequence > 0)
 	need(&c, "issued_at", x.IssuedAt > 0)
 	need(&c, "deadline", x.Deadline > 0)

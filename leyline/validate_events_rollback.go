@@ -120,10 +120,11 @@ func needLevels(c *check, run RunID, from, to EmergencyLevel, why FaultReason) {
 // Validate implements Event.
 func (x EmergencyPublished) Validate() error {
 	var c check
+	needID(&c, "run", x.Run)
 	need(&c, "effect", !x.Effect.IsZero())
 	needEnum(&c, "level", x.Level)
-	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed)
-	if x.Outcome == OutcomeFailed {
+	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed, OutcomeDeadline)
+	if x.Outcome != OutcomeOK {
 		need(&c, "reason", x.Reason != "")
 	}
 	return c.result()

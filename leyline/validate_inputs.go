@@ -305,6 +305,7 @@ func (x TimerFired) Validate() error {
 // Validate implements Input.
 func (x EmergencyDelivered) Validate() error {
 	var c check
+	needID(&c, "run", x.Run)
 	need(&c, "effect", !x.Effect.IsZero())
 	needEnum(&c, "level", x.Level)
 	return c.result()
@@ -313,8 +314,10 @@ func (x EmergencyDelivered) Validate() error {
 // Validate implements Input.
 func (x EmergencyUndelivered) Validate() error {
 	var c check
+	needID(&c, "run", x.Run)
 	need(&c, "effect", !x.Effect.IsZero())
 	needEnum(&c, "level", x.Level)
+	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
 	needText(&c, "reason", x.Reason)
 	return c.result()
 }

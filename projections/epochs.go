@@ -52,7 +52,9 @@ func (r *Run) applyWait(e leyline.Event) {
 		}
 		r.wrong(why)
 	case leyline.CommandSettled:
-		r.Waits.KasminaNs = x.TookNs
+		if x.TookNs > 0 { // one that the plane carries out itself takes no time
+			r.Waits.KasminaNs = x.TookNs
+		}
 		if x.Outcome != leyline.OutcomeOK {
 			r.wrong(leyline.EpochKasminaError)
 		}
@@ -97,6 +99,8 @@ func loopRun(e leyline.Event) (leyline.RunID, bool) {
 		return x.Run, true
 	case leyline.RateAcked:
 		return x.Run, true
+	case leyline.OptimizerRebuild:
+		return x.Run, true
 	}
-	return "", false
+	return emergencyRun(e)
 }

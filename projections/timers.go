@@ -6,8 +6,8 @@ import "github.com/esper-plane/esper/leyline"
 // armed from state alone, after a restart as well.
 
 // NextTimer returns the earliest deadline in the state; false when there is
-// none. Among equal deadlines the first in the order rollback,
-// silence, rates, command, prefetch, embargo is returned.
+// none. Among equal deadlines the first in the order broadcast, rollback,
+// silence, rates, rebuild, command, prefetch, embargo is returned.
 func (s *State) NextTimer() (leyline.TimerFired, bool) {
 	var best leyline.TimerFired
 	consider := func(t leyline.TimerFired) {
@@ -32,6 +32,9 @@ func (s *State) NextTimer() (leyline.TimerFired, bool) {
 func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
 	for i := range t.Runs {
 		r := &t.Runs[i]
+		if r.Broadcast.Queued { // also of a run that was halted
+			consider(leyline.TimerFired{Timer: leyline.TimerBroadcast, Run: r.ID, Subject: string(r.ID), Due: r.Broadcast.Due})
+		}
 		if r.Status != leyline.RunStatusOpen {
 			continue
 		}
@@ -43,6 +46,9 @@ func (t *Tolaria) timers(consider func(leyline.TimerFired)) {
 		consider(leyline.TimerFired{Timer: leyline.TimerSilence, Run: r.ID, Subject: string(r.ID), Due: r.QuietBy})
 		if id := r.Rates.Order; !id.IsZero() {
 			consider(leyline.TimerFired{Timer: leyline.TimerRates, Run: r.ID, Subject: id.String(), Due: r.Rates.Due})
+		}
+		if id := r.Rebuild.Order; !id.IsZero() {
+			consider(leyline.TimerFired{Timer: leyline.TimerRebuild, Run: r.ID, Subject: id.String(), Due: r.Rebuild.Due})
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 type Tolaria struct {
 	Runs      []Run  // sorted by id
 	FastBytes uint64 // of all copies in the fast tier
+	Bucket    Bucket
 }
 
 // Run is one training run.
@@ -21,6 +22,8 @@ type Run struct {
 	Incarnation leyline.Incarnation
 	Lineage     leyline.Lineage
 	Emergency   leyline.EmergencyLevel
+	Alarm       leyline.FaultReason // why it last rose or fell
+	Broadcast   Broadcast
 	Track       Track
 	Snapshots   []Snapshot // ascending by step
 	Rollback    Rollback
@@ -42,6 +45,7 @@ type Run struct {
 	Epochs      Epochs
 	Waits       Waits
 	Rates       Rates
+	Rebuild     Rebuild
 }
 
 // Track is what of a run is rewound with its network.
@@ -163,6 +167,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if _, ok := e.(leyline.PlaneBooted); ok { // the trainers of the last process died with it
 		for i := range t.Runs {
 			t.Runs[i].Stalled, t.Runs[i].QuietBy = false, 0
+			t.Runs[i].Broadcast = Broadcast{} // the process sets the signal from the state when it starts
 		}
 		return
 	}
@@ -171,6 +176,8 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		t.FastBytes = x.FastBytes
 	case leyline.SnapshotEvicted:
 		t.FastBytes = x.FastBytes
+	case leyline.EmergencyDispatched:
+		t.Bucket = Bucket{Tokens: x.Tokens, At: m.At}
 	}
 	run, ok := runOfEvent(e)
 	if !ok {
@@ -185,6 +192,8 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyBreaker(e)
 		r.applyEpoch(e)
 		r.applyRates(id, e)
+		r.applyRebuild(id, e)
+		r.applyEmergency(id, e)
 	}
 }
 
@@ -217,10 +226,6 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 	case leyline.RollbackAdvanced:
 		return x.Run, true
 	case leyline.RollbackFinished:
-		return x.Run, true
-	case leyline.EmergencyEscalated:
-		return x.Run, true
-	case leyline.EmergencyCleared:
 		return x.Run, true
 	case leyline.BreakerMoved:
 		return x.Run, true
@@ -261,10 +266,6 @@ func (r *Run) applyLife(e leyline.Event) {
 		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
 	case leyline.RunHalted:
 		r.Status, r.Halt, r.HaltDetail = leyline.RunStatusHalted, x.Reason, x.Detail
-	case leyline.EmergencyEscalated:
-		r.Emergency = x.To
-	case leyline.EmergencyCleared:
-		r.Emergency = x.To
 	}
 }
 

@@ -34,7 +34,12 @@ func rollbackWords(e leyline.Event) string {
 	case leyline.EmergencyCleared:
 		return fmt.Sprintf("emergency level falls from %s to %s for %s", x.From, x.To, x.Reason)
 	case leyline.EmergencyPublished:
-		return because(fmt.Sprintf("emergency level %s was published: %s", x.Level, x.Outcome), x.Reason)
+		return because(fmt.Sprintf("publishing emergency level %s ended %s in %s%s", x.Level, x.Outcome, took(x.TookNs),
+			when(x.Retry != 0, fmt.Sprintf(", to be tried again from %s", x.Retry), "")), x.Reason)
+	case leyline.EmergencyDispatched:
+		return fmt.Sprintf("emergency level %s is published for %s, within %s (attempt %d)", x.Level, x.Reason, took(x.WithinNs), x.Attempt)
+	case leyline.EmergencyHeld:
+		return fmt.Sprintf("emergency level %s waits to be published until %s", x.Level, x.Until)
 	}
 	return ""
 }
@@ -56,6 +61,10 @@ func startWords(x leyline.RollbackStarted) string {
 func commandWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.CommandVerified:
+		if x.Kind == leyline.CommandEmergency {
+			return because(fmt.Sprintf("command %s of %q is accepted: %s the emergency level to %s", x.Command, x.Issuer, x.Emergency.Action, x.Emergency.Level),
+				x.Emergency.Reason)
+		}
 		return fmt.Sprintf("command %s of %q is accepted: %s of seed %s, to be answered by %s", x.Command, x.Issuer, x.Seed.Operation,
 			x.Seed.Seed, x.Deadline)
 	case leyline.CommandRejected:

@@ -34,6 +34,8 @@ var (
 	restart      = relation{"started this process", "resumes a run"}
 	shortage     = relation{"found the disk nearly full", "is refused for it"}
 	space        = relation{"found the disk nearly full", "finds room again"}
+	again        = relation{"put the level back into the queue", "tries to publish it again"}
+	rebuild      = relation{"asked for this rebuild", "closes the order"}
 	rates        = relation{"ordered these learning rates", "closes the order"}
 )
 
@@ -126,6 +128,8 @@ func (w *web) cause(e leyline.Event) (relation, leyline.EffectID) {
 		return giveup, x.Request
 	case leyline.RateAcked:
 		return rates, x.Order
+	case leyline.OptimizerRebuild:
+		return rebuild, x.Order
 	}
 	rel, t := refersTo(e)
 	return rel, w.opened[t]
@@ -158,6 +162,10 @@ func refersTo(e leyline.Event) (relation, thing) {
 		return caution, thing{what: "caution", run: x.Run}
 	case leyline.EmergencyCleared:
 		return easing, thing{what: "emergency", run: x.Run}
+	case leyline.EmergencyDispatched:
+		if x.Attempt > 1 {
+			return again, thing{what: "broadcast", run: x.Run}
+		}
 	case leyline.RunResumed:
 		return restart, thing{what: "process"}
 	case leyline.DiskRecovered:
@@ -209,6 +217,10 @@ func opens(e leyline.Event) []thing {
 		return []thing{{what: "caution", run: x.Run}}
 	case leyline.EmergencyEscalated:
 		return []thing{{what: "emergency", run: x.Run}}
+	case leyline.EmergencyPublished:
+		if x.Retry != 0 {
+			return []thing{{what: "broadcast", run: x.Run}}
+		}
 	case leyline.PlaneBooted:
 		return []thing{{what: "process"}}
 	case leyline.TrainingAssessed:

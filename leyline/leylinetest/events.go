@@ -1,6 +1,10 @@
 package leylinetest
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"strings"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // Events returns the cases of every kind of event, by subsystem.
 func Events() []Case[leyline.Event] {
@@ -30,6 +34,7 @@ func runEvents() []Case[leyline.Event] {
 	tallied := "tally.steps? tally.host_norm? tally.host_share? tally.seeds?" + within("tally.seeds[0]",
 		"seed steps weight? norm? share? alpha? attributed? conflicts? parameters? layers? layers[0].layer layers[0].norm?")
 	const assessed = " confirms? confirms[0] first_good? limit? chance? anomaly "
+	const optimizer = " before.groups? before.parameters? before.digest? after.groups? after.parameters? after.digest? took_ns?"
 	return []Case[leyline.Event]{
 		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
 		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?"+posture, nil),
@@ -60,6 +65,13 @@ func runEvents() []Case[leyline.Event] {
 			func(x *leyline.EpochFailed) { x.Reason = leyline.EpochTamiyoTimeout }),
 		event[leyline.RateSet]("", "run step policy factor? rates deadline", nil),
 		event[leyline.RateAcked]("", "run order outcome reason? took_ns?", nil),
+		event[leyline.OptimizerRebuild]("that is asked for", "run step? fence stage reason? detail? order? deadline"+optimizer, nil),
+		event("that is left out", "run step? fence stage reason detail? order? deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildSkipped }),
+		event("that has failed", "run step? fence stage reason detail? order deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildFailed }),
+		event("that is done", "run step? fence stage reason? detail? order deadline?"+optimizer,
+			func(x *leyline.OptimizerRebuild) { x.Stage = leyline.RebuildDone }),
 		event[leyline.TrainerStalled]("", "run step? age_ns", nil),
 		event[leyline.TrainerReturned]("", "run step? age_ns", nil),
 	}
@@ -87,8 +99,10 @@ func rollbackEvents() []Case[leyline.Event] {
 			" commit_ns? total_ns? within_sla? quiet_by?", func(x *leyline.RollbackFinished) { x.Outcome = leyline.OutcomeFailed }),
 		event("", "run from to reason", func(x *leyline.EmergencyEscalated) { x.To = leyline.EmergencyElevated }),
 		event("", "run from to reason", func(x *leyline.EmergencyCleared) { x.From = leyline.EmergencyElevated }),
-		event[leyline.EmergencyPublished]("well", "effect level outcome reason? took_ns?", nil),
-		event("in vain", "effect level outcome reason took_ns?", func(x *leyline.EmergencyPublished) { x.Outcome = leyline.OutcomeFailed }),
+		event[leyline.EmergencyDispatched]("", "run level reason attempt within_ns tokens?", nil),
+		event[leyline.EmergencyHeld]("", "run level until", nil),
+		event[leyline.EmergencyPublished]("well", "run effect level outcome reason? took_ns? retry?", nil),
+		event("in vain", "run effect level outcome reason took_ns? retry?", func(x *leyline.EmergencyPublished) { x.Outcome = leyline.OutcomeFailed }),
 	}
 }
 
@@ -118,12 +132,14 @@ const (
 )
 
 func commandEvents() []Case[leyline.Event] {
-	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest"
+	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?"
 	return []Case[leyline.Event]{
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
 		event("to graft", verified+within("seed", grafts), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpStartGrafting }),
 		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
 		event("to pause", verified+within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandPause }),
+		event("to raise the level", strings.ReplaceAll(verified, "emergency.action? emergency.level? emergency.reason?", "emergency.action emergency.level emergency.reason")+
+			within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest",
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
 		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest",

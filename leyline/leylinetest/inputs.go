@@ -15,7 +15,8 @@ const (
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier task_weights? owners? owners[0]?" +
 		" groups? groups[0].name groups[0].rate? groups[0].parameters?"
-	acks     = " acks? acks[0].order acks[0].outcome acks[0].reason? acks[0].took_ns?"
+	acks = " acks? acks[0].order acks[0].kind acks[0].outcome acks[0].reason? acks[0].took_ns?" +
+		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
@@ -35,14 +36,18 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.RunOpened]("", plan, nil),
 		input("of torch", "run resume? workload framework"+strings.ReplaceAll(strings.TrimSuffix(posture, extras), "?", "")+extras+planned,
 			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
-		input[leyline.RunClosed]("that went well", "run incarnation step? outcome digest reason?"+acks, nil),
+		input("that went well", "run incarnation step? outcome digest reason?"+acks, func(x *leyline.RunClosed) { ofRates(x.Acks) }),
 		input("that failed", "run incarnation step? outcome digest? reason?"+acks,
-			func(x *leyline.RunClosed) { x.Outcome = leyline.OutcomeFailed }),
+			func(x *leyline.RunClosed) {
+				x.Outcome = leyline.OutcomeFailed
+				ofRates(x.Acks)
+			}),
 		input("", "run incarnation step losses gram seed? samples microbatches? learn_rate? seeds?"+
 			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm?")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+
 			within(" solution", "method? option? weights? evidence? iterations? problem?")+acks,
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
+				ofRates(x.Acks)
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),
 		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
@@ -58,8 +63,8 @@ func Inputs() []Case[leyline.Input] {
 		input("that failed", "run incarnation rollback phase tier outcome digest? check? bytes? reason took_ns?",
 			func(x *leyline.RollbackReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.TimerFired]("", "timer run subject due", nil),
-		input[leyline.EmergencyDelivered]("", "effect level took_ns?", nil),
-		input[leyline.EmergencyUndelivered]("", "effect level reason", nil),
+		input[leyline.EmergencyDelivered]("", "run effect level took_ns?", nil),
+		input("", "run effect level outcome reason took_ns?", func(x *leyline.EmergencyUndelivered) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SeedProbed]("", "run incarnation step seed alpha? losses accuracies losses_at_0 accuracy_at_0 samples took_ns?", nil),
 		input[leyline.PolicyAnswered]("with a proposal", "request run"+
 			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend)+" reason? why? took_ns?", nil),
@@ -74,6 +79,13 @@ func Inputs() []Case[leyline.Input] {
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
+	}
+}
+
+// ofRates makes acknowledgements those of orders to set learning rates.
+func ofRates(acks []leyline.OrderAck) {
+	for i := range acks {
+		acks[i].Kind = leyline.EffectRates
 	}
 }
 

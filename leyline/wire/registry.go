@@ -139,4 +139,7 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventEpochFailed:          {event[leyline.EpochFailed]()},
 	leyline.EventRateSet:              {event[leyline.RateSet]()},
 	leyline.EventRateAcked:            {event[leyline.RateAcked]()},
+	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
+	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
+	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
 }

@@ -173,7 +173,7 @@ func (n *Net) SetLearningRate(rate float64) error {
 	return nil
 }
 
-// ResetOptimizer sets every velocity to zero, as a rebuilt optimizer would.
+// ResetOptimizer sets every velocity to zero, as a new optimizer has it.
 func (n *Net) ResetOptimizer() {
 	clear(n.trunk.velocity)
 	for _, h := range n.heads {

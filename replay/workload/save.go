@@ -11,6 +11,9 @@ import (
 
 const netFormat = "esper-workload-net/2"
 
+// velocityPrefix begins the names of the tensors that belong to the optimizer.
+const velocityPrefix = "velocity."
+
 // Save returns all training state as a safetensors file: parameters and
 // velocities of trunk, heads and seeds as tensors; step, learning rate,
 // momentum and every seed's slot, blueprint, what it reads, channels, width, mode
@@ -100,17 +103,16 @@ func hexFloat(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }
 
 // tensors returns views of all parameters and velocities.
 func (n *Net) tensors() []tensorfile.Tensor {
-	const velocity = "velocity."
 	ts := append(n.trunk.tensors("trunk.", n.trunk.value),
-		n.trunk.tensors(velocity+"trunk.", n.trunk.velocity)...)
+		n.trunk.tensors(velocityPrefix+"trunk.", n.trunk.velocity)...)
 	for t, task := range n.data.Tasks {
 		h := n.heads[t]
 		ts = append(ts, affineOver(h.value, n.cfg.Hidden, task.Classes).tensors("head."+task.Name)...)
-		ts = append(ts, affineOver(h.velocity, n.cfg.Hidden, task.Classes).tensors(velocity+"head."+task.Name)...)
+		ts = append(ts, affineOver(h.velocity, n.cfg.Hidden, task.Classes).tensors(velocityPrefix+"head."+task.Name)...)
 	}
 	for i, s := range n.seeds {
 		ts = append(ts, s.shape.tensors(seedPrefix(i), s.value)...)
-		ts = append(ts, s.shape.tensors(velocity+seedPrefix(i), s.velocity)...)
+		ts = append(ts, s.shape.tensors(velocityPrefix+seedPrefix(i), s.velocity)...)
 	}
 	return ts
 }

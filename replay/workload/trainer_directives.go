@@ -46,7 +46,9 @@ func (t *trainer) hear(a leyline.Answer) error {
 		case d.Restore != nil:
 			t.restores = append(t.restores, newRestore(d))
 		case d.Rates != nil:
-			t.orders = append(t.orders, order{id: d.ID, rates: d.Rates.Rates})
+			t.orders = append(t.orders, order{id: d.ID, kind: d.Kind, rates: d.Rates.Rates})
+		case d.Rebuild != nil:
+			t.orders = append(t.orders, order{id: d.ID, kind: d.Kind})
 		case d.Command != nil:
 			t.commands = append(t.commands, d.Command)
 		}

@@ -13,6 +13,7 @@ const netGroup = "net"
 // order is an order about the optimizer that was heard and not carried out.
 type order struct {
 	id    leyline.EffectID
+	kind  leyline.EffectKind // RATES or REBUILD
 	rates []float64
 }
 
@@ -21,8 +22,14 @@ type order struct {
 func (t *trainer) optimize() {
 	for _, o := range t.orders {
 		began := time.Now()
-		ack := leyline.OrderAck{Order: o.id, Outcome: leyline.OutcomeOK}
-		if err := t.setRates(o.rates); err != nil {
+		ack := leyline.OrderAck{Order: o.id, Kind: o.kind, Outcome: leyline.OutcomeOK}
+		var err error
+		if o.kind == leyline.EffectRebuild {
+			ack.Before, ack.After, err = t.net.RebuildOptimizer()
+		} else {
+			err = t.setRates(o.rates)
+		}
+		if err != nil {
 			ack.Outcome, ack.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
 		ack.TookNs = uint64(time.Since(began))

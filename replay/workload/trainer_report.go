@@ -92,7 +92,13 @@ func (t *trainer) epoch(ctx context.Context) error {
 		return fmt.Errorf("epoch at step %d: %w", t.step, err)
 	}
 	t.epochAt = time.Now()
-	return t.hear(a)
+	if err := t.hear(a); err != nil {
+		return err
+	}
+	if len(t.restores) == 0 {
+		t.optimize()
+	}
+	return nil
 }
 
 // snapshot writes the net's state and reports it, first in the full tier, then in

@@ -102,6 +102,10 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return fellBack(s, x)
 	case leyline.TimerFired:
 		return dueTimer(s, x)
+	case leyline.EmergencyDelivered:
+		return knownRun(s, x.Run)
+	case leyline.EmergencyUndelivered:
+		return knownRun(s, x.Run)
 	}
 	return nil
 }
@@ -223,6 +227,14 @@ func thisPrefetch(s *projections.State, run leyline.RunID, seed leyline.SeedID, 
 		return nil
 	}
 	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a prefetch that was voided is not answered")
+}
+
+// knownRun admits the outcome of a broadcast for any run, also one that has ended.
+func knownRun(s *projections.State, run leyline.RunID) *leyline.Refusal {
+	if s.Tolaria.Run(run) != nil {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRun, "run", string(run), "is not known", "say whose level was published")
 }
 
 func dueTimer(s *projections.State, x leyline.TimerFired) *leyline.Refusal {

@@ -1,11 +1,13 @@
 // Package decider is the one order in which a record is decided:
 //
-//	guard, plane, Tolaria, Tamiyo, Kasmina
+//	guard, plane, Tolaria, Tamiyo, Kasmina, emergency controller
 //
 // The guard judges the input against the state. If it refuses, the record holds
 // dependency.violated and nothing else. Otherwise each decider emits its
 // events; every event is applied to the state at once, so a later decider sees
 // what an earlier one decided, and feedback to an earlier one is a later input.
+// The emergency controller is Tolaria's; it comes last because whatever raised or
+// lowered a level is published with the record that did.
 //
 // The plane and replay call the same Decide. It is a pure function of state,
 // position, time and input: no clock, no randomness, no I/O.
@@ -35,5 +37,8 @@ func Decide(s *projections.State, m leyline.Meta, in leyline.Input) []leyline.Ev
 	tolaria.Decide(t, in)
 	tamiyo.Decide(t, in)
 	kasmina.Decide(t, in)
+	if halted := tolaria.Control(t); halted != "" {
+		kasmina.Closed(t, halted)
+	}
 	return t.Events()
 }

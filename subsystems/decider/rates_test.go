@@ -25,7 +25,7 @@ func (w *world) openGroups() {
 func (w *world) obeyed() leyline.StepObserved {
 	x := w.report()
 	if id := w.run().Rates.Order; !id.IsZero() {
-		x.Acks = []leyline.OrderAck{{Order: id, Outcome: leyline.OutcomeOK, TookNs: 1000}}
+		x.Acks = []leyline.OrderAck{{Order: id, Kind: leyline.EffectRates, Outcome: leyline.OutcomeOK, TookNs: 1000}}
 	}
 	return x
 }
@@ -109,7 +109,7 @@ func TestOrderThatIsNotCarriedOut(t *testing.T) {
 	w.must(w.report())
 	id := w.run().Rates.Order
 	x := w.report()
-	x.Acks = []leyline.OrderAck{{Order: id, Outcome: leyline.OutcomeFailed, Reason: "no such group"}}
+	x.Acks = []leyline.OrderAck{{Order: id, Kind: leyline.EffectRates, Outcome: leyline.OutcomeFailed, Reason: "no such group"}}
 	ev := w.must(x)
 	if a := one[leyline.RateAcked](w, ev); a.Outcome != leyline.OutcomeFailed || a.Reason != "no such group" {
 		t.Errorf("closed as %+v", a)
@@ -119,7 +119,7 @@ func TestOrderThatIsNotCarriedOut(t *testing.T) {
 		t.Errorf("closed as %+v", a)
 	}
 	x = w.report()
-	x.Acks = []leyline.OrderAck{{Order: id, Outcome: leyline.OutcomeOK}}
+	x.Acks = []leyline.OrderAck{{Order: id, Kind: leyline.EffectRates, Outcome: leyline.OutcomeOK}}
 	ev = w.must(x)
 	acked := leyline.RateAcked{Run: "run-1", Order: id, Outcome: leyline.OutcomeSuperseded, Reason: "was closed before the trainer answered ok"}
 	if d := cmp.Diff(acked, one[leyline.RateAcked](w, ev)); d != "" {

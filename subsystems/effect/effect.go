@@ -11,13 +11,15 @@
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
 // false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes and restore orders are issued again; evicted
-// bytes are swept away at the next start; the signal is set from the state; a
+// bytes are swept away at the next start; the signal is set from the state; orders
+// about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened.
 package effect
 
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
@@ -37,8 +39,9 @@ type Effect struct {
 	Rollback leyline.RollbackID     // STAGE
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
+	Within   time.Duration          // SIGNAL: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
-	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES
+	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
 }
 
 // Computation reports whether an effect of this kind touches nothing outside
@@ -52,7 +55,7 @@ func Computation(k leyline.EffectKind) bool {
 // An order about the optimizer rides on the answer to a step of a trainer that is
 // gone by then; the next step of the resumed run decides anew.
 func Idempotent(k leyline.EffectKind) bool {
-	return k != leyline.EffectCommand && k != leyline.EffectRates
+	return k != leyline.EffectCommand && k != leyline.EffectRates && k != leyline.EffectRebuild
 }
 
 // Of returns the effect of one event; false when it has none. s is the state
@@ -68,6 +71,9 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
+		if x.Kind == leyline.CommandEmergency {
+			return Effect{}, false // the plane has carried it out itself
+		}
 		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true
 	case leyline.RollbackStarted:
 		return stage(s, id, x.Run), true
@@ -80,12 +86,16 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, Tier: x.Tier, File: x.File}, true
 	case leyline.SnapshotRefused:
 		return Effect{ID: id, Kind: leyline.EffectEvict, Run: x.Run, Tier: x.Tier, File: x.File}, true
-	case leyline.EmergencyEscalated:
-		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
-	case leyline.EmergencyCleared:
-		return Effect{ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.To, Reason: x.Reason}, true
+	case leyline.EmergencyDispatched:
+		return Effect{
+			ID: id, Kind: leyline.EffectSignal, Run: x.Run, Level: x.Level, Reason: x.Reason, Within: time.Duration(x.WithinNs),
+		}, true
 	case leyline.RateSet:
 		return ratesOrder(id, x.Run, x.Step, x.Rates, x.Deadline), true
+	case leyline.OptimizerRebuild:
+		if x.Stage == leyline.RebuildRequested {
+			return rebuildOrder(id, x.Run, x.Step, x.Deadline), true
+		}
 	case leyline.RunHalted:
 		return halt(id, x.Run, x.Reason, x.Detail), true
 	}
@@ -148,12 +158,30 @@ func halt(id leyline.EffectID, run leyline.RunID, reason leyline.FaultReason, de
 	}
 }
 
+// orders are the orders about a run's optimizer that were not acknowledged.
+func orders(r *projections.Run) (out []Effect) {
+	if id := r.Rates.Order; !id.IsZero() {
+		out = append(out, ratesOrder(id, r.ID, r.Track.Step, r.Rates.Rates, r.Rates.Due))
+	}
+	if id := r.Rebuild.Order; !id.IsZero() {
+		out = append(out, rebuildOrder(id, r.ID, r.Rebuild.Step, r.Rebuild.Due))
+	}
+	return out
+}
+
 func ratesOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, rates []float64, due leyline.Instant) Effect {
 	return Effect{
 		ID: id, Kind: leyline.EffectRates, Run: run,
 		Order: &leyline.Directive{
 			ID: id, Kind: leyline.EffectRates, Rates: &leyline.RateOrder{Step: at, Rates: rates}, Deadline: due,
 		},
+	}
+}
+
+func rebuildOrder(id leyline.EffectID, run leyline.RunID, at leyline.Step, due leyline.Instant) Effect {
+	return Effect{
+		ID: id, Kind: leyline.EffectRebuild, Run: run,
+		Order: &leyline.Directive{ID: id, Kind: leyline.EffectRebuild, Rebuild: &leyline.RebuildOrder{Step: at}, Deadline: due},
 	}
 }
 
@@ -188,8 +216,8 @@ func Outstanding(s *projections.State) []Effect {
 		if r.Rollback.Active() {
 			out = append(out, recovery(s, r))
 		}
-		if id := r.Rates.Order; !id.IsZero() && r.Status == leyline.RunStatusOpen {
-			out = append(out, ratesOrder(id, r.ID, r.Track.Step, r.Rates.Rates, r.Rates.Due))
+		if r.Status == leyline.RunStatusOpen {
+			out = append(out, orders(r)...)
 		}
 	}
 	for i := range s.Kasmina.Runs {

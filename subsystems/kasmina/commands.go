@@ -56,11 +56,16 @@ func (d *dispatch) accept() {
 	d.Emit(leyline.CommandVerified{
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: c.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
+		Emergency: c.Emergency,
 	})
 }
 
 func (d *dispatch) run() {
 	c := &d.v.Command
+	if c.Kind == leyline.CommandEmergency {
+		d.emergency()
+		return
+	}
 	if c.Kind != leyline.CommandSeed {
 		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s commands are not supported by this version", c.Kind))
 		return

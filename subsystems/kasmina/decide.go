@@ -11,7 +11,7 @@ import (
 func Decide(t *projections.Turn, in leyline.Input) {
 	decide(t, in)
 	if run := t.State.Tolaria.Run(leyline.RunOf(in)); run != nil && run.Status != leyline.RunStatusOpen {
-		closed(t, run.ID)
+		Closed(t, run.ID)
 	}
 }
 
@@ -55,8 +55,8 @@ func finishedNow(t *projections.Turn) bool {
 	return false
 }
 
-// closed voids what a run that has ended or was halted still waited for.
-func closed(t *projections.Turn, run leyline.RunID) {
+// Closed voids what a run that has ended or was halted still waited for.
+func Closed(t *projections.Turn, run leyline.RunID) {
 	void(t, run)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {

@@ -17,7 +17,8 @@ type completion struct {
 	outcome worker.Outcome
 	sums    snapstore.Sums
 	choice  policy.Choice
-	copy    leyline.SnapshotRef // of an audit, which is no effect
+	copy    leyline.SnapshotRef    // of an audit, which is no effect
+	level   leyline.EmergencyLevel // published
 }
 
 // post brings a completion to the loop, unless the loop has ended.
@@ -40,6 +41,10 @@ func (l *loop) complete(c *completion) {
 		return
 	case leyline.EffectEvict:
 		l.evicted(c)
+		return
+	}
+	if f.Kind == leyline.EffectSignal {
+		l.signalled(c)
 		return
 	}
 	owner := l.running[f.ID]

@@ -16,9 +16,9 @@
 // emergency signal, a deletion) start at release. Every completion comes back
 // through the door as an input.
 //
-// The shared worker runs computations and deletions, at most plane.workers at a
-// time. Staging a rollback is urgent and has a place of its own where there are two
-// or more; kernels, snapshots and the policy come after it, deletions last. No class
+// The shared worker runs computations, deletions and the publishing of emergency
+// levels, at most plane.workers at a time. Staging a rollback and publishing a level
+// are urgent and have a place of their own where there are two or more; kernels, snapshots and the policy come after it, deletions last. No class
 // waits for more than sixteen starts of higher ones in places that it could have had.
 //
 // A proposal is signed by the loop at once and becomes the next record of the
@@ -31,6 +31,13 @@
 // next process reads them out of the state, issues idempotent ones again and
 // records the others as unknown (effect.recovered). A rollback's clock stands
 // still until its run is resumed, because the trainer died as well.
+//
+// # Emergency levels
+//
+// What a record decides is published once, within tolaria.emergency_dispatch_ms, and
+// the outcome is an input. A write that hangs is given up and holds nothing back: the
+// loop goes on, the level is tried again, and a write that comes back late writes the
+// newest level. The plane does not end while a level is on its way.
 //
 // # Lockstep
 //

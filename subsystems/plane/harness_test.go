@@ -75,10 +75,17 @@ type memSignal struct {
 	mu     sync.Mutex
 	level  leyline.EmergencyLevel
 	reason string
-	broken error // what Set says
+	broken error         // what Set says
+	hang   chan struct{} // Set does not return before it is closed; nil: it does
 }
 
 func (s *memSignal) Set(l leyline.EmergencyLevel, reason string) error {
+	s.mu.Lock()
+	hang := s.hang
+	s.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
@@ -182,7 +189,8 @@ func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	var in []leyline.Input
 	if s.Plane.Key(b.tamiyo.KeyID()) == nil {
 		body, err := wire.EncodeKey(leyline.Key{
-			ID: b.tamiyo.KeyID(), Public: b.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+			ID: b.tamiyo.KeyID(), Public: b.tamiyo.Public(), Issuer: "tamiyo",
+			Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandEmergency},
 		})
 		if err != nil {
 			return nil, err

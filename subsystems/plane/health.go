@@ -59,6 +59,9 @@ func (l *loop) signal() error {
 	if l.unsaid != nil {
 		return fmt.Errorf("%s was not published: %w", l.published, l.unsaid)
 	}
+	if l.signals > 0 {
+		return nil // it is being written
+	}
 	level, _, err := l.plane.opts.Signal.Get()
 	if err == nil && l.published.Validate() == nil && level != l.published {
 		err = fmt.Errorf("it says %s, and %s was published: someone else has written to it", level, l.published)

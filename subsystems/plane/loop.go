@@ -37,7 +37,7 @@ type loop struct {
 	polls     []*request
 	orders    map[leyline.RunID][]leyline.Directive // released directives
 	saver     *saver
-	later     []leyline.Input        // completions of actions that are done at once
+	signals   int                    // broadcasts under way
 	published leyline.EmergencyLevel // that the signal was last told; unset: nothing yet
 	unsaid    error                  // why it could not be published; nil: it was
 	lost      []leyline.SnapshotLost // how registry and directories disagreed at the start
@@ -60,7 +60,7 @@ func (p *Plane) run(l *loop) {
 	for {
 		l.settle()
 		l.send()
-		if l.stopping && len(l.flying) == 0 && len(l.pending) == 0 {
+		if l.stopping && len(l.flying) == 0 && len(l.pending) == 0 && l.signals == 0 {
 			l.saver.finish(l)
 			l.clearFast()
 			p.end(leyline.ErrStopping)
@@ -230,10 +230,6 @@ func (l *loop) release() {
 		}
 		l.probe(PointReleased, d.record)
 	}
-	for _, in := range l.later {
-		l.stamp(in, nil)
-	}
-	l.later = nil
 	l.saver.maybe(l)
 }
 

@@ -135,3 +135,37 @@ func TestEpochsAreMeasured(t *testing.T) {
 		t.Errorf("%d epochs, failed %+v", len(epochs), only[leyline.EpochFailed](rs))
 	}
 }
+
+// TestRebuildsOfARealRun makes a real optimizer anew at each fence: nothing is
+// lost, and the run ends with the weights of one that was left alone.
+func TestRebuildsOfARealRun(t *testing.T) {
+	final := func(change func(*leyline.TolariaConfig)) ([]leyline.Record, leyline.Digest) {
+		b := newBench(t)
+		change(&b.config.Tolaria)
+		rs, s := b.run(40, false)
+		return rs, s.Tolaria.Run("run-1").Final
+	}
+	_, alone := final(func(*leyline.TolariaConfig) {})
+	for name, change := range map[string]func(*leyline.TolariaConfig){
+		"every step": func(c *leyline.TolariaConfig) { c.Rebuild, c.RebuildSteps, c.RebuildMin = leyline.FenceSteps, 1, 2 },
+		"each epoch": func(c *leyline.TolariaConfig) { c.Rebuild = leyline.FenceEpoch },
+	} {
+		rs, digest := final(change)
+		if digest != alone {
+			t.Errorf("%s: the run ended with other weights", name)
+		}
+		n := map[leyline.RebuildStage]int{}
+		for _, x := range only[leyline.OptimizerRebuild](rs) {
+			n[x.Stage]++
+			if x.Stage == leyline.RebuildDone && (x.TookNs == 0 || x.Before != x.After || x.After.Parameters == 0) {
+				t.Errorf("%s: %+v", name, x)
+			}
+		}
+		if n[leyline.RebuildDone] == 0 || n[leyline.RebuildFailed] != 0 || n[leyline.RebuildDone]+n[leyline.RebuildVoid] != n[leyline.RebuildRequested] {
+			t.Errorf("%s: %v", name, n)
+		}
+		if name == "every step" && (n[leyline.RebuildSkipped] != 20 || n[leyline.RebuildRequested] != 20) {
+			t.Errorf("%s: %v, want every other one skipped", name, n)
+		}
+	}
+}

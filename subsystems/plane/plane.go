@@ -22,6 +22,7 @@ type Plane struct {
 	opts    Options
 	log     hclog.Logger
 	worker  *worker.Worker
+	signal  *publisher
 	door    chan *request
 	done    chan *completion
 	asks    chan chan<- Health
@@ -53,6 +54,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	p.lost = l.lost
+	p.signal = newPublisher(o.Signal)
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	l.announce()
 	if err := p.startWorker(); err != nil {

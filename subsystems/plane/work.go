@@ -78,28 +78,14 @@ func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *comp
 // act starts an action. Its record is durable.
 func (l *loop) act(f effect.Effect) {
 	switch f.Kind {
-	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt, leyline.EffectRates:
+	case leyline.EffectCommand, leyline.EffectRestore, leyline.EffectHalt, leyline.EffectRates, leyline.EffectRebuild:
 		l.orders[f.Run] = append(l.orders[f.Run], *f.Order)
 	case leyline.EffectSignal:
-		l.later = append(l.later, l.publish(f))
+		l.broadcast(f)
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
 			Name: "evict " + f.ID.String(), Priority: worker.Background, Timeout: 10 * time.Second,
 			Run: func(context.Context) error { return l.plane.remove(f) },
 		}, &completion{effect: f})
 	}
-}
-
-// publish sets the emergency signal: a write to memory, done here and now so
-// that two levels of one record cannot overtake each other. Other runs may be at
-// a higher level; the highest is what is published.
-func (l *loop) publish(f effect.Effect) leyline.Input {
-	began := time.Now()
-	level := max(f.Level, highestBut(l.state, f.Run))
-	l.unsaid = l.plane.opts.Signal.Set(level, f.Reason.String())
-	l.published = level
-	if err := l.unsaid; err != nil {
-		return leyline.EmergencyUndelivered{Effect: f.ID, Level: level, Reason: clip(err)}
-	}
-	return leyline.EmergencyDelivered{Effect: f.ID, Level: level, TookNs: uint64(time.Since(began))}
 }

@@ -54,6 +54,9 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 		enter(t, p, x.Step, leyline.RiskRollback)
 		return
 	}
+	if run.Emergency >= leyline.EmergencyConservative {
+		enter(t, p, x.Step, leyline.RiskEmergency)
+	}
 	c := &t.Config().Tamiyo
 	due := x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps)
 	if !due || run.Track.Suspect > 0 {
@@ -138,7 +141,7 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 	switch {
 	case v.Spike:
 		enter(t, p, step, leyline.RiskLossSpike)
-	case p.Caution.Conservative && healthy >= c.HealthyWindows:
+	case p.Caution.Conservative && healthy >= c.HealthyWindows && run.Emergency < leyline.EmergencyConservative:
 		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
 	}
 	switch {

@@ -79,6 +79,7 @@ const (
 	keyTorn        = "torn_bytes"
 	keyTotal       = "total_bytes"
 	keyTotalSteps  = "total_steps"
+	keyUntil       = "until"
 	keyValue       = "value"
 	keyVersion     = "version"
 	keyWithinSLA   = "within_sla"

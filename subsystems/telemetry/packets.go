@@ -54,6 +54,9 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventEpochFailed:          leyline.SubsystemTolaria,
 	leyline.EventRateSet:              leyline.SubsystemTolaria,
 	leyline.EventRateAcked:            leyline.SubsystemTolaria,
+	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
+	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
+	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -163,6 +166,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.emergency(e)
 		b.epochs(e)
 		b.rates(e)
+		b.rebuild(e)
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
 	case leyline.SubsystemKasmina:

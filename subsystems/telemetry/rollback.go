@@ -58,6 +58,9 @@ func (b *builder) emergency(e leyline.Event) {
 		b.emergencyMoved(x.Run, x.From, x.To, x.Reason, leyline.NameEmergencyEscalated, level)
 	case leyline.EmergencyCleared:
 		b.emergencyMoved(x.Run, x.From, x.To, x.Reason, leyline.NameEmergencyCleared, leyline.LevelInfo)
+	case leyline.EmergencyHeld:
+		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameEmergencyHeld, leyline.LevelWarning,
+			text(keyRun, x.Run), name(keyLevel, x.Level), name(keyUntil, x.Until))
 	case leyline.EmergencyPublished:
 		b.emergencyPublished(x)
 	}
@@ -72,7 +75,7 @@ func (b *builder) emergencyMoved(id leyline.RunID, from, to leyline.EmergencyLev
 }
 
 func (b *builder) emergencyPublished(x leyline.EmergencyPublished) {
-	s := b.at(leyline.SubsystemTolaria, "")
+	s := b.at(leyline.SubsystemTolaria, x.Run)
 	level := name(keyLevel, x.Level)
 	if x.Outcome == leyline.OutcomeOK {
 		s.count(leyline.MetricEmergencyBroadcasts, level)
@@ -80,7 +83,11 @@ func (b *builder) emergencyPublished(x leyline.EmergencyPublished) {
 		return
 	}
 	s.count(leyline.MetricEmergencyUnsent, level)
-	s.event(leyline.NameEmergencyDispatch, leyline.LevelCritical,
+	what := leyline.NameEmergencyDispatch
+	if x.Outcome == leyline.OutcomeDeadline {
+		what = leyline.NameDispatchTimeout
+	}
+	s.event(what, leyline.LevelCritical,
 		name(keyRequest, x.Effect), level, name(keyOutcome, x.Outcome),
 		text(keyReason, x.Reason), took(x.TookNs))
 }

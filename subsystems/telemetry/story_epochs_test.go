@@ -50,3 +50,48 @@ var ratesStory = []scene{
 		l.RateAcked{Run: "r1", Order: l.EffectID{Seq: 4}, Outcome: l.OutcomeSuperseded, Reason: "ordered anew"},
 	}},
 }
+
+// rebuildStory is what is said of rebuilds of the optimizer.
+var rebuildStory = []scene{
+	{"a rebuild is asked for", "r1", l.EpochObserved{Run: "r1", Step: 8, Epoch: 1}, []l.Event{
+		l.OptimizerRebuild{Run: "r1", Step: 8, Fence: l.FenceEpoch, Stage: l.RebuildRequested, Deadline: 9e9},
+	}},
+	{"the next fence comes too soon", "r1", l.EpochObserved{Run: "r1", Step: 16, Epoch: 2}, []l.Event{
+		l.OptimizerRebuild{Run: "r1", Step: 16, Fence: l.FenceEpoch, Stage: l.RebuildSkipped, Reason: l.RebuildTooSoon},
+	}},
+	{"the rebuild is done", "r1", l.StepObserved{Run: "r1", Step: 17}, []l.Event{
+		l.OptimizerRebuild{
+			Run: "r1", Step: 8, Fence: l.FenceEpoch, Stage: l.RebuildDone, Order: l.EffectID{Seq: 1}, TookNs: 2_500_000,
+			Before: l.OptimizerState{Groups: 2, Parameters: 10}, After: l.OptimizerState{Groups: 2, Parameters: 10},
+		},
+	}},
+	{"another loses a group, and the breaker opens", "r1", l.StepObserved{Run: "r1", Step: 33}, []l.Event{
+		l.OptimizerRebuild{
+			Run: "r1", Step: 32, Fence: l.FenceSteps, Stage: l.RebuildFailed, Reason: l.RebuildGroupsLost, Detail: "2 groups before, 1 after",
+			Order: l.EffectID{Seq: 4}, TookNs: 1_500_000,
+		},
+		l.BreakerMoved{
+			Run: "r1", Breaker: l.BreakerOptimizer, Action: l.BreakerTransition, From: l.BreakerClosed, To: l.BreakerOpen, Reason: l.BreakerRebuildFailed, Failures: 3, UntilStep: 50,
+		},
+	}},
+}
+
+// emergencyStory is what is said of an emergency level on its way out.
+var emergencyStory = []scene{
+	{"a level rises and is published", "r1", l.EpochObserved{Run: "r1", Step: 8, Epoch: 1}, []l.Event{
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultEpochFailed},
+		l.EmergencyDispatched{Run: "r1", Level: l.EmergencyElevated, Reason: l.FaultEpochFailed, Attempt: 1, WithinNs: 2e9, Tokens: 59},
+	}},
+	{"the signal hangs", "r1", l.EmergencyUndelivered{Run: "r1"}, []l.Event{
+		l.EmergencyPublished{
+			Run: "r1", Effect: l.EffectID{Seq: 1, Index: 1}, Level: l.EmergencyElevated, Outcome: l.OutcomeDeadline, Reason: "timed out after 2s", TookNs: 2e9, Retry: 5e9,
+		},
+	}},
+	{"an operator raises it, and no token is left", "", l.CommandReceived{}, []l.Event{
+		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyConservative, Reason: l.FaultOperator},
+		l.EmergencyHeld{Run: "r1", Level: l.EmergencyConservative, Until: 9e9},
+	}},
+	{"an operator clears it", "", l.CommandReceived{}, []l.Event{
+		l.EmergencyCleared{Run: "r1", From: l.EmergencyConservative, To: l.EmergencyNotice, Reason: l.FaultOperator},
+	}},
+}

@@ -31,7 +31,7 @@ func (s story) records() []l.Record {
 
 var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
-	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory},
+	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
 	{"compile", compileStory},
 }
 
@@ -149,8 +149,8 @@ var rollbackStory = []scene{
 		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultNonFinite},
 		l.RollbackStarted{Run: "r1", Rollback: "rb-4", Cause: l.FaultNonFinite, FaultStep: 61, Snapshot: "snap-50", ToStep: 50, Tier: l.TierFull},
 	}},
-	{"the signal is out", "", l.EmergencyDelivered{}, []l.Event{
-		l.EmergencyPublished{Effect: l.EffectID{Seq: 4, Index: 1}, Level: l.EmergencyElevated, Outcome: l.OutcomeOK, TookNs: 80_000},
+	{"the signal is out", "r1", l.EmergencyDelivered{Run: "r1"}, []l.Event{
+		l.EmergencyPublished{Run: "r1", Effect: l.EffectID{Seq: 4, Index: 1}, Level: l.EmergencyElevated, Outcome: l.OutcomeOK, TookNs: 80_000},
 	}},
 	{"the bytes are staged", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
 		l.RollbackAdvanced{Run: "r1", Rollback: "rb-4", Phase: l.PhaseCommit, TookNs: 5_000_000},
@@ -173,7 +173,7 @@ var rollbackStory = []scene{
 		l.EmergencyEscalated{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyHalt, Reason: l.FaultRollbackDeadline},
 		l.RunHalted{Run: "r1", Step: 61, Reason: l.FaultRollbackDeadline, Detail: "commit took too long"},
 	}},
-	{"the signal could not be published", "", l.EmergencyUndelivered{}, []l.Event{
-		l.EmergencyPublished{Effect: l.EffectID{Seq: 10, Index: 1}, Level: l.EmergencyHalt, Outcome: l.OutcomeFailed, Reason: "no such file"},
+	{"the signal could not be published", "r1", l.EmergencyUndelivered{Run: "r1"}, []l.Event{
+		l.EmergencyPublished{Run: "r1", Effect: l.EffectID{Seq: 10, Index: 1}, Level: l.EmergencyHalt, Outcome: l.OutcomeFailed, Reason: "no such file"},
 	}},
 }

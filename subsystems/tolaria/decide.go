@@ -13,6 +13,7 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		open(t, x)
 	case leyline.RunClosed:
 		acknowledged(t, t.State.Tolaria.Run(x.Run), x.Acks)
+		voidRebuild(t, t.State.Tolaria.Run(x.Run), leyline.RebuildClosed)
 		t.Emit(leyline.RunEnded{Run: x.Run, Step: x.Step, Outcome: x.Outcome, Digest: x.Digest})
 		leaveMemory(t, x.Run)
 	case leyline.StepObserved:
@@ -37,14 +38,16 @@ func Decide(t *projections.Turn, in leyline.Input) {
 			silent(t, t.State.Tolaria.Run(x.Run))
 		case leyline.TimerRates:
 			unacknowledged(t, t.State.Tolaria.Run(x.Run))
+		case leyline.TimerRebuild:
+			overdueRebuild(t, t.State.Tolaria.Run(x.Run))
 		}
 	case leyline.EmergencyDelivered:
-		t.Emit(leyline.EmergencyPublished{
-			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
+		published(t, leyline.EmergencyPublished{
+			Run: x.Run, Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeOK, TookNs: x.TookNs,
 		})
 	case leyline.EmergencyUndelivered:
-		t.Emit(leyline.EmergencyPublished{
-			Effect: x.Effect, Level: x.Level, Outcome: leyline.OutcomeFailed, Reason: x.Reason,
+		published(t, leyline.EmergencyPublished{
+			Run: x.Run, Effect: x.Effect, Level: x.Level, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs,
 		})
 	}
 }
@@ -61,6 +64,7 @@ func open(t *projections.Turn, x leyline.RunOpened) {
 	}
 	lost(t, r, x.Damaged)
 	superseded(t, r, "the run was resumed")
+	voidRebuild(t, r, leyline.RebuildResumed)
 	upto := r.Track.Step
 	if r.Rollback.Active() {
 		upto = r.Rollback.ToStep

@@ -16,6 +16,34 @@
 // tolaria.diverge_steps of them in a row training has diverged: a rollback to
 // before the first of them.
 //
+// # An epoch
+//
+// An epoch is judged when its evaluation comes in. It has failed when its breaker
+// lets none pass, when it took longer than tolaria.epoch_budget_ms, when a policy or
+// a command was late or failed in it, or when its slowest answer took longer than
+// tolaria.hook_budget_ms, and the first of these is the reason. The answers are
+// measured by the trainer, who waits for them. Times decide here, also in a lockstep
+// run, so the budgets are off until they are set. A failed epoch makes the run
+// conservative, raises the emergency level and counts against the breaker of epochs;
+// one that the breaker refused does not count. It never rolls the network back, since
+// nothing is wrong with it. tolaria.emergency_failed_epochs in a row halt the run.
+//
+// # Orders about the optimizer
+//
+// A learning rate policy (package lr) orders the rates of every parameter group with
+// the answer to the step that is the first to use them, whenever they change. At a
+// fence the trainer is told to make its optimizer anew from its own state. Its word on
+// either comes with its next report. Rates that were not set are ordered again; a
+// rebuild that lost groups, parameters or state has failed, and failures back off
+// through a breaker. A rollback, a resume or the end of the run voids what is open.
+//
+// # Emergency levels
+//
+// A fault or a failed epoch raises the level, a good epoch lowers it again, an
+// operator may do both: what an operator raised, and L4, only an operator clears. The
+// controller (Control) comes last in every record and publishes the level that it
+// ends with.
+//
 // # Silence
 //
 // A trainer that reports no step for longer than tolaria.stall_ms (in a lockstep

@@ -11,8 +11,8 @@ import (
 
 // epoch judges an epoch at its end. One that failed raises the emergency level
 // and counts against its breaker, unless it is the breaker that refused it; one
-// that did not, in a run whose loss is trusted, lowers the level again. A failed
-// epoch says nothing about the network, so it never rolls it back.
+// that did not, in a run whose loss is trusted, lowers the level again, unless an
+// operator raised it. A failed epoch says nothing about the network, so it never rolls it back.
 func epoch(t *projections.Turn, x leyline.EpochObserved) {
 	c, r := &t.Config().Tolaria, t.State.Tolaria.Run(x.Run)
 	e := leyline.EpochAssessed{
@@ -63,11 +63,12 @@ func passed(t *projections.Turn, r *projections.Run, x leyline.EpochObserved) {
 		t.Emit(moved)
 	}
 	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)
-	if calm && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
+	if calm && r.Alarm != leyline.FaultOperator && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
 		t.Emit(leyline.EmergencyCleared{
 			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
 		})
 	}
+	fence(t, r, leyline.FenceEpoch, x.Step)
 }
 
 func failed(t *projections.Turn, r *projections.Run, f leyline.EpochFailed) {

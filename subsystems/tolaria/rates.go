@@ -56,6 +56,10 @@ func superseded(t *projections.Turn, r *projections.Run, why string) {
 // was closed already is recorded and changes nothing.
 func acknowledged(t *projections.Turn, r *projections.Run, acks []leyline.OrderAck) {
 	for _, a := range acks {
+		if a.Kind == leyline.EffectRebuild {
+			rebuilt(t, r, a)
+			continue
+		}
 		e := leyline.RateAcked{Run: r.ID, Order: a.Order, Outcome: a.Outcome, Reason: a.Reason, TookNs: a.TookNs}
 		if a.Order != r.Rates.Order {
 			e.Outcome, e.Reason = leyline.OutcomeSuperseded, "was closed before the trainer answered "+a.Outcome.String()

@@ -78,6 +78,7 @@ func committed(t *projections.Turn, r *projections.Run, x leyline.RollbackReport
 	switch {
 	case why == leyline.FaultNone:
 		superseded(t, r, "the network was rolled back")
+		voidRebuild(t, r, leyline.RebuildRolledBack)
 		finish(t, r, leyline.RollbackFinished{Outcome: leyline.OutcomeOK, Digest: x.Digest, Check: x.Check, CommitNs: x.TookNs})
 		evict(t, r, rollback.After(r, r.Track.Step), leyline.EvictAbandoned)
 	case leaveFast(t, r, why, x.TookNs):

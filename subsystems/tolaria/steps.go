@@ -36,6 +36,9 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	t.Emit(combined)
 	t.Emit(a)
 	rates(t, r, x.Step)
+	if a.Health == leyline.HealthHealthy {
+		fence(t, r, leyline.FenceSteps, x.Step)
+	}
 }
 
 // fault is a step whose numbers are not finite: no weights, a rollback.

@@ -68,6 +68,11 @@ func (v *Verdict) decode(env leyline.Envelope) bool {
 	if err := c.Metadata.Validate(); err != nil {
 		return v.reject(leyline.RejectMalformed, "%v", err)
 	}
+	if c.Kind == leyline.CommandEmergency {
+		if err := c.Emergency.Validate(); err != nil {
+			return v.reject(leyline.RejectMalformed, "%v", err)
+		}
+	}
 	v.Command = c
 	return true
 }

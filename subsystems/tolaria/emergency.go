@@ -1,0 +1,93 @@
+package tolaria
+
+import (
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// Control is the emergency controller. It comes last in a record: it carries out
+// a verified EMERGENCY command and publishes whatever level the record has
+// decided, once, whoever decided it.
+//
+// A broadcast takes a token; without one it waits in the queue, and with
+// tolaria.emergency_per_min the tokens come back. L4 never waits. A broadcast that
+// did not reach the signal goes back to the queue and is tried again, later each
+// time. A level that does not change is not published again.
+//
+// It returns the run that a command has halted, empty when there is none.
+func Control(t *projections.Turn) (halted leyline.RunID) {
+	for _, e := range t.Events() {
+		if x, ok := e.(leyline.CommandVerified); ok && x.Kind == leyline.CommandEmergency {
+			obey(t, x)
+			if t.State.Tolaria.Run(x.Run).Status == leyline.RunStatusHalted && x.Emergency.Action == leyline.EmergencyRaise {
+				halted = x.Run
+			}
+		}
+	}
+	for i := range t.State.Tolaria.Runs {
+		if r := &t.State.Tolaria.Runs[i]; r.Broadcast.Queued && r.Broadcast.Due <= t.Meta.At {
+			broadcast(t, r)
+		}
+	}
+	return halted
+}
+
+// obey carries out a command that Kasmina has verified.
+func obey(t *projections.Turn, x leyline.CommandVerified) {
+	r, c := t.State.Tolaria.Run(x.Run), x.Emergency
+	switch {
+	case c.Action == leyline.EmergencyClear:
+		t.Emit(leyline.EmergencyCleared{Run: r.ID, From: r.Emergency, To: c.Level, Reason: leyline.FaultOperator})
+	case c.Level == leyline.EmergencyHalt:
+		halt(t, r, leyline.FaultOperator, c.Reason)
+	default:
+		escalate(t, r, c.Level, leyline.FaultOperator)
+	}
+}
+
+func broadcast(t *projections.Turn, r *projections.Run) {
+	c, b := &t.Config().Tolaria, r.Broadcast
+	left, wait := take(t.State.Tolaria.Bucket, c.EmergencyPerMin, t.Meta.At)
+	if wait > 0 && b.Level < leyline.EmergencyHalt {
+		t.Emit(leyline.EmergencyHeld{Run: r.ID, Level: b.Level, Until: t.Meta.At.Add(wait)})
+		return
+	}
+	t.Emit(leyline.EmergencyDispatched{
+		Run: r.ID, Level: b.Level, Reason: b.Reason, Attempt: b.Attempt + 1, WithinNs: uint64(c.EmergencyDispatch.Duration()), Tokens: left,
+	})
+}
+
+// take takes a token from a bucket of perMin that fills within a minute: how many
+// are left, or how long until there is one. Without a cap there always is.
+func take(b projections.Bucket, perMin uint32, at leyline.Instant) (left float64, wait time.Duration) {
+	full := float64(perMin)
+	if perMin == 0 {
+		return 0, 0
+	}
+	each := float64(time.Minute) / full // nanoseconds for one token
+	tokens := full
+	if b.At != 0 {
+		tokens = min(full, b.Tokens+float64(float64(at.Sub(b.At))/each))
+	}
+	if tokens >= 1 {
+		return tokens - 1, 0
+	}
+	return 0, max(time.Duration(float64((1-tokens)*each)), time.Millisecond)
+}
+
+// latest is the longest pause between two attempts to publish a level.
+const latest = time.Minute
+
+// published records what came of a broadcast, and when it is tried again.
+func published(t *projections.Turn, e leyline.EmergencyPublished) {
+	if b := t.State.Tolaria.Run(e.Run).Broadcast; e.Outcome != leyline.OutcomeOK && e.Effect == b.Effect {
+		pause := t.Config().Tolaria.EmergencyDispatch.Duration()
+		for range min(b.Attempt-1, 16) {
+			pause = min(2*pause, latest)
+		}
+		e.Retry = t.Meta.At.Add(min(pause, latest))
+	}
+	t.Emit(e)
+}
