@@ -38,7 +38,10 @@ type Options struct {
 	Fast      snapstore.Store // the fast tier; nil: there is none
 	Kernels   fs.FS           // kernel files by name
 	Levers    Levers          // what some faults need
-	Observe   func(Progress)  // called after every healthy step; may be nil
+	// Still is called with the weights when training stands still for a rollback, and
+	// again when that is over, whatever came of it; may be nil. It costs a digest.
+	Still   func(over bool, weights leyline.Digest)
+	Observe func(Progress) // called after every healthy step; may be nil
 }
 
 // Progress is what a trainer knows after a step.
