@@ -23,6 +23,9 @@ const (
 	MetricRollbackTotalMs      MetricName = "tolaria.rollback.total_ms"
 	MetricRollbackFailures     MetricName = "tolaria.rollback.failures_total"
 	MetricRollbackDeadline     MetricName = "tolaria.rollback.deadline_exceeded_total"
+	MetricFastHits             MetricName = "tolaria.rollback.fast_hits_total"
+	MetricFastMisses           MetricName = "tolaria.rollback.fast_misses_total"
+	MetricFastBytes            MetricName = "tolaria.rollback.fast_size_bytes"
 	MetricEmergencyLevel       MetricName = "tolaria.emergency.level"
 	MetricEmergencyHalt        MetricName = "tolaria.emergency.halt"
 	MetricEmergencyHalts       MetricName = "tolaria.emergency.halts_total"
@@ -53,11 +56,14 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricConflictRatio, UnitRatio, "run", "Conflicting pairs of tasks over all pairs in the last step").set(setConflict),
 		gauge(MetricWeightsMean, UnitRatio, "run", "Mean of the weights that the last step's task gradients were given"),
 		gauge(MetricPCGradApplied, UnitBool, "run", "Whether PCGrad changed the last step's gradients"),
-		counter(MetricSnapshotsTotal, "run tier", "Snapshots that were verified and registered"),
+		counter(MetricSnapshotsTotal, "run tier", "Copies of snapshots that were verified and registered"),
 		gauge(MetricRollbackRestoreMs, UnitMs, "run", "How long the trainer took to restore the last snapshot"),
 		gauge(MetricRollbackTotalMs, UnitMs, "run", "How long the last rollback took from its decision to its end").set(setRollback),
 		counter(MetricRollbackFailures, "run reason", "Rollbacks that did not succeed"),
 		counter(MetricRollbackDeadline, "run", "Rollbacks that passed their deadline").set(setRollback),
+		counter(MetricFastHits, "run", "Rollbacks that the fast tier served"),
+		counter(MetricFastMisses, "run", "Rollbacks that ended otherwise than served by the fast tier"),
+		gauge(MetricFastBytes, UnitBytes, "", "Bytes of snapshots in the fast tier, over all runs").set("tolaria.fast_bytes_mib tolaria.fast_percent"),
 		gauge(MetricEmergencyLevel, UnitState, "run", "Emergency level").codes(emergencyLevels{}),
 		gauge(MetricEmergencyHalt, UnitBool, "run", "Whether the plane has halted the run"),
 		counter(MetricEmergencyHalts, "run", "Times the plane has halted the run"),
@@ -87,9 +93,6 @@ const (
 	MetricProfilerEnabled    MetricName = "tolaria.profiler.enabled"
 	MetricProfilerTraces     MetricName = "tolaria.profiler.traces_emitted_total"
 	MetricProfilerFailures   MetricName = "tolaria.profiler.traces_failed_total"
-	MetricFastHits           MetricName = "tolaria.rollback.fast_hits_total"
-	MetricFastMisses         MetricName = "tolaria.rollback.fast_misses_total"
-	MetricFastBytes          MetricName = "tolaria.rollback.fast_size_bytes"
 	MetricMicrobatches       MetricName = "tolaria.grad_agg.microbatches_total"
 	MetricTeacherShare       MetricName = "tolaria.grad_agg.teacher_share"
 	MetricAggWeight          MetricName = "tolaria.grad_agg.seed.weight"
@@ -122,9 +125,6 @@ func tolariaReserved() []MetricInfo {
 		gauge(MetricProfilerEnabled, UnitBool, "run", "Whether the trainer records a profile"),
 		counter(MetricProfilerTraces, "run", "Profiles that were written"),
 		counter(MetricProfilerFailures, "run", "Profiles that could not be written"),
-		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
-		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
-		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),
 		counter(MetricMicrobatches, "run", "Microbatches whose gradients were aggregated"),
 		gauge(MetricTeacherShare, UnitRatio, "run", "Share of the teacher in the aggregated gradient"),
 		gauge(MetricAggWeight, UnitRatio, seed, "Mean weight of a seed's gradient over the epoch"),
