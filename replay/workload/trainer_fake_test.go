@@ -46,6 +46,7 @@ type fakePlane struct {
 	open   leyline.RollbackID
 	asked  map[leyline.CommandID]bool
 
+	room      *uint64          // of the fast tier; nil: there is none
 	probes    []leyline.SeedID // named by every answer to a step
 	mute      bool             // answers carry no weights
 	forgetful bool             // every answer carries every directive of this life again
@@ -112,6 +113,9 @@ func (p *fakePlane) answer(in leyline.Input, after leyline.Seq) leyline.Answer {
 	}
 	a.Incarnation, a.Lineage, a.Step = p.now.incarnation, p.now.lineage, p.now.step
 	a.Seeds, a.Cursor = []leyline.SeedView{p.now.seed}, p.seq
+	if p.room != nil {
+		a.FastRoom = *p.room
+	}
 	for _, d := range p.orders {
 		if p.forgetful || d.ID.Seq > after {
 			a.Directives = append(a.Directives, d)
