@@ -1,6 +1,9 @@
 package leyline
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // EvictReason is why a copy of a snapshot is given up.
 type EvictReason = Enum[evictReasons]
@@ -33,3 +36,16 @@ type Checksum uint32
 
 // String is eight hex digits.
 func (c Checksum) String() string { return fmt.Sprintf("%08x", uint32(c)) }
+
+// MarshalText is the inverse of UnmarshalText.
+func (c Checksum) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText parses eight hex digits.
+func (c *Checksum) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseUint(string(b), 16, 32)
+	if err != nil || len(b) != 8 {
+		return fmt.Errorf("cannot parse checksum %q: want eight hex digits", b)
+	}
+	*c = Checksum(n)
+	return nil
+}

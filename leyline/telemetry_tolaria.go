@@ -35,6 +35,9 @@ const (
 	MetricRollbackTotalMs      MetricName = "tolaria.rollback.total_ms"
 	MetricRollbackFailures     MetricName = "tolaria.rollback.failures_total"
 	MetricRollbackDeadline     MetricName = "tolaria.rollback.deadline_exceeded_total"
+	MetricFastHits             MetricName = "tolaria.rollback.fast_hits_total"
+	MetricFastMisses           MetricName = "tolaria.rollback.fast_misses_total"
+	MetricFastBytes            MetricName = "tolaria.rollback.fast_size_bytes"
 	MetricEmergencyLevel       MetricName = "tolaria.emergency.level"
 	MetricEmergencyHalt        MetricName = "tolaria.emergency.halt"
 	MetricEmergencyHalts       MetricName = "tolaria.emergency.halts_total"
@@ -77,11 +80,14 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricConflictRatio, UnitRatio, "run", "Conflicting pairs of tasks over all pairs in the last step").set(setConflict),
 		gauge(MetricWeightsMean, UnitRatio, "run", "Mean of the weights that the last step's task gradients were given"),
 		gauge(MetricPCGradApplied, UnitBool, "run", "Whether PCGrad changed the last step's gradients"),
-		counter(MetricSnapshotsTotal, "run tier", "Snapshots that were verified and registered"),
+		counter(MetricSnapshotsTotal, "run tier", "Copies of snapshots that were verified and registered"),
 		gauge(MetricRollbackRestoreMs, UnitMs, "run", "How long the trainer took to restore the last snapshot"),
 		gauge(MetricRollbackTotalMs, UnitMs, "run", "How long the last rollback took from its decision to its end").set(setRollback),
 		counter(MetricRollbackFailures, "run reason", "Rollbacks that did not succeed"),
 		counter(MetricRollbackDeadline, "run", "Rollbacks that passed their deadline").set(setRollback),
+		counter(MetricFastHits, "run", "Rollbacks that the fast tier served"),
+		counter(MetricFastMisses, "run", "Rollbacks that ended otherwise than served by the fast tier"),
+		gauge(MetricFastBytes, UnitBytes, "", "Bytes of snapshots in the fast tier, over all runs").set("tolaria.fast_bytes_mib tolaria.fast_percent"),
 		gauge(MetricEmergencyLevel, UnitState, "run", "Emergency level").codes(emergencyLevels{}),
 		gauge(MetricEmergencyHalt, UnitBool, "run", "Whether the plane has halted the run"),
 		counter(MetricEmergencyHalts, "run", "Times the plane has halted the run"),
@@ -93,23 +99,4 @@ func tolariaMetrics() []MetricInfo {
 		counter(MetricKasminaTimeouts, "run", "Accepted commands that were not carried out in time").set("kasmina.command_deadline_ms"),
 		gauge(MetricKasminaLastMs, UnitMs, "run", "How long the last command took to be carried out as the trainer measured it").set("kasmina.command_deadline_ms"),
 	}
-}
-
-// The metrics of Tolaria that no record carries yet.
-const (
-	MetricFastHits   MetricName = "tolaria.rollback.fast_hits_total"
-	MetricFastMisses MetricName = "tolaria.rollback.fast_misses_total"
-	MetricFastBytes  MetricName = "tolaria.rollback.fast_size_bytes"
-)
-
-func tolariaReserved() []MetricInfo {
-	table := []MetricInfo{
-		counter(MetricFastHits, "run", "Rollbacks that were served from the fast tier"),
-		counter(MetricFastMisses, "run", "Rollbacks that asked the fast tier in vain"),
-		gauge(MetricFastBytes, UnitBytes, "run", "Bytes of snapshots in the fast tier"),
-	}
-	for i := range table {
-		table[i] = table[i].reserved(SubsystemTolaria)
-	}
-	return table
 }

@@ -17,6 +17,8 @@ const (
 	NameTrainerStalled     EventName = "tolaria.trainer.stalled"
 	NameTrainerReturned    EventName = "tolaria.trainer.returned"
 	NameSnapshotRefused    EventName = "tolaria.rollback.snapshot_refused"
+	NameSnapshotLost       EventName = "tolaria.rollback.snapshot_lost"
+	NameFastGivenUp        EventName = "tolaria.rollback.fast_given_up"
 	NameRollbackStarted    EventName = "tolaria.rollback.started"
 	NameRollbackRestored   EventName = "tolaria.rollback.restored"
 	NameRollbackFailed     EventName = "tolaria.rollback.restore_failed"
@@ -42,7 +44,7 @@ const (
 )
 
 func tolariaEvents() []EventInfo {
-	const rollback = "run rollback_id outcome reason snapshot_id step incarnation within_sla latency_ms"
+	const rollback = "run rollback_id outcome reason snapshot_id step tier phase incarnation within_sla latency_ms"
 	return []EventInfo{
 		event(NameRunStarted, "run incarnation workload framework parameters steps tasks seeds blueprints drills", "A run has begun", LevelInfo),
 		event(NameRunResumed, "run incarnation lineage snapshot_id step lost_step rollback_id", "A run goes on from its last snapshot after a stop", LevelWarning),
@@ -58,7 +60,9 @@ func tolariaEvents() []EventInfo {
 		event(NameSeedConflictHigh, "run seed_id value limit", "The gradient of a seed points against that of its host too often", LevelWarning).set("tolaria.seed_conflict"),
 		event(NameTrainerStalled, "run step age_ms", "The trainer is silent for longer than its steps take", LevelWarning).set(setStall),
 		event(NameTrainerReturned, "run step age_ms", "The trainer reports again after a silence", LevelInfo).set(setStall),
-		event(NameSnapshotRefused, "run step snapshot_id reason", "The bytes of a snapshot are not what the trainer said", LevelCritical),
+		event(NameSnapshotRefused, "run step snapshot_id tier reason", "A copy of a snapshot is not taken: its bytes are not what the trainer said, its state is in doubt, or there is no room; CRITICAL in the full tier", LevelWarning, LevelCritical),
+		event(NameSnapshotLost, "run snapshot_id tier file reason details", "Registry and directory of snapshots disagreed: a copy is lost, which is CRITICAL in the full tier, or a file was nobody's", LevelWarning, LevelCritical),
+		event(NameFastGivenUp, "run rollback_id phase reason", "A rollback goes on from the full tier because the fast one failed or was too slow", LevelWarning).set(setRollback),
 		event(NameRollbackStarted, "run rollback_id reason fault_step snapshot_id step tier", "A rollback has begun", LevelCritical),
 		event(NameRollbackRestored, rollback, "A rollback has restored an earlier state", LevelWarning).set(setRollback),
 		event(NameRollbackFailed, rollback, "A rollback has not succeeded", LevelCritical).set(setRollback),

@@ -56,6 +56,8 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", epoch %d", x.Epoch)
 	case leyline.SnapshotTaken:
 		s += fmt.Sprintf(", snapshot %s", x.Snapshot)
+	case leyline.SnapshotLost:
+		s += fmt.Sprintf(", %s of the %s tier", x.File, x.Tier)
 	case leyline.RollbackReported:
 		s += fmt.Sprintf(", %s of %s: %s", x.Phase, x.Rollback, x.Outcome)
 	case leyline.CommandAcked:

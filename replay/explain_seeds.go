@@ -16,19 +16,23 @@ func took(ns uint64) string { return fmt.Sprintf("%v", time.Duration(ns)) }
 func rollbackWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
-		return fmt.Sprintf("snapshot %s of step %d is registered: %d bytes, %s", x.Snapshot, x.Step, x.Bytes, x.Digest.Short())
+		return fmt.Sprintf("snapshot %s of step %d is registered in the %s tier%s: %d bytes, %s", x.Snapshot, x.Step, x.Tier,
+			when(x.Further, " too", ""), x.Bytes, x.Digest.Short())
 	case leyline.SnapshotRefused:
-		return because(fmt.Sprintf("snapshot %s of step %d is refused", x.Snapshot, x.Step), x.Reason)
+		return because(fmt.Sprintf("snapshot %s of step %d is refused in the %s tier", x.Snapshot, x.Step, x.Tier), x.Reason)
 	case leyline.SnapshotEvicted:
-		return fmt.Sprintf("snapshot %s is given up", x.Snapshot)
+		return evictedWords(x)
 	case leyline.RollbackStarted:
 		return startWords(x)
 	case leyline.RollbackAdvanced:
+		if x.Left != leyline.PhaseUnspecified {
+			return fmt.Sprintf("rollback %s gives up the fast tier in %s for %s and enters %s from the full one", x.Rollback, x.Left, x.Reason, x.Phase)
+		}
 		return fmt.Sprintf("rollback %s enters %s; the phase before took %s", x.Rollback, x.Phase, took(x.TookNs))
 	case leyline.RollbackFinished:
-		return fmt.Sprintf("rollback %s ends %s%s after %s, %s its deadline; incarnation %d, step %d", x.Rollback, x.Outcome,
+		return fmt.Sprintf("rollback %s ends %s%s after %s, %s the service level of the %s tier%s; incarnation %d, step %d", x.Rollback, x.Outcome,
 			when(x.Reason != leyline.FaultNone, " for "+x.Reason.String(), ""), took(x.TotalNs), when(x.WithinSLA, "within", "not within"),
-			x.Incarnation, x.Step)
+			x.Tier, when(x.Overran != leyline.PhaseUnspecified, ", overrun in "+x.Overran.String(), ""), x.Incarnation, x.Step)
 	case leyline.EmergencyEscalated:
 		return fmt.Sprintf("emergency level rises from %s to %s for %s", x.From, x.To, x.Reason)
 	case leyline.EmergencyCleared:
@@ -42,6 +46,15 @@ func rollbackWords(e leyline.Event) string {
 		return fmt.Sprintf("emergency level %s waits to be published until %s", x.Level, x.Until)
 	}
 	return ""
+}
+
+// evictedWords says what was given up and why.
+func evictedWords(x leyline.SnapshotEvicted) string {
+	if x.Why == leyline.EvictOrphaned {
+		return because(fmt.Sprintf("file %s of the %s tier is deleted", x.File, x.Tier), x.Detail)
+	}
+	return because(fmt.Sprintf("the copy of snapshot %s in the %s tier is given up (%s)%s", x.Snapshot, x.Tier, x.Why,
+		when(x.Gone, ", its last", "")), x.Detail)
 }
 
 // startWords says how a rollback begins. A fault that took more than one step to

@@ -88,6 +88,8 @@ func trainerFigures(r leyline.Record) []Figure {
 			fig("snapshot", "step %d, %s, %d bytes, written in %s", x.Step, x.Tier, x.Bytes, took(x.WriteNs)),
 			fig("digest", "%s reported, %s measured in %s", x.Digest.Short(), x.Measured.Short(), took(x.VerifyNs)),
 		}, x.Problem)
+	case leyline.SnapshotLost:
+		return problem([]Figure{fig("copy", "%s in the %s tier, %d bytes found", x.File, x.Tier, x.Bytes)}, x.Problem)
 	}
 	return nil
 }

@@ -40,7 +40,10 @@ type Options struct {
 	Kernels    fs.FS           // kernel files by name
 	SeedLayers bool            // report the norms of each seed's gradient by layer
 	Levers     Levers          // what some faults need
-	Observe    func(Progress)  // called after every healthy step; may be nil
+	// Still is called with the weights when training stands still for a rollback, and
+	// again when that is over, whatever came of it; may be nil. It costs a digest.
+	Still   func(over bool, weights leyline.Digest)
+	Observe func(Progress) // called after every healthy step; may be nil
 }
 
 // Progress is what a trainer knows after a step.

@@ -46,6 +46,7 @@ type fakePlane struct {
 	open   leyline.RollbackID
 	asked  map[leyline.CommandID]bool
 
+	room      *uint64          // of the fast tier; nil: there is none
 	probes    []leyline.SeedID // named by every answer to a step
 	mute      bool             // answers carry no weights
 	windows   leyline.Step     // profile windows of 3 steps begin at every so many; 0: none
@@ -115,6 +116,9 @@ func (p *fakePlane) answer(in leyline.Input, after leyline.Seq) leyline.Answer {
 	a.Seeds, a.Cursor = []leyline.SeedView{p.now.seed}, p.seq
 	if p.windows > 0 && p.now.step%p.windows < 3 {
 		a.Profile = p.now.step - p.now.step%p.windows + 1
+	}
+	if p.room != nil {
+		a.FastRoom = *p.room
 	}
 	for _, d := range p.orders {
 		if p.forgetful || d.ID.Seq > after {

@@ -52,6 +52,8 @@ func (t *trainer) read(ctx context.Context, ref leyline.SnapshotRef) ([]byte, sn
 // recover follows the plane's orders until the net is restored or the run is
 // halted. began is when the step started that was answered with the rollback.
 func (t *trainer) recover(ctx context.Context, began time.Time) error {
+	t.still(false)
+	defer t.still(true)
 	for {
 		for len(t.restores) > 0 {
 			o := t.restores[0]
@@ -67,6 +69,12 @@ func (t *trainer) recover(ctx context.Context, began time.Time) error {
 		if err := t.hear(a); err != nil {
 			return err
 		}
+	}
+}
+
+func (t *trainer) still(over bool) {
+	if t.opts.Still != nil {
+		t.opts.Still(over, t.net.Digest())
 	}
 }
 

@@ -4,13 +4,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // broken returns a trainer that is about to report a faulty step 12, with a
@@ -155,6 +159,121 @@ func rollbackOnce(p *fakePlane, when func(in leyline.Input) bool) func(leyline.I
 		}
 		if len(p.bad) == 0 && when(in) {
 			p.rollback(p.now.step)
+		}
+	}
+}
+
+// lagging is a store whose reads take as long as the test says.
+type lagging struct {
+	snapstore.Store
+	takes time.Duration
+}
+
+func (s lagging) Open(ctx context.Context, run leyline.RunID, file string) (io.ReadCloser, uint64, error) {
+	f, size, err := s.Store.Open(ctx, run, file)
+	time.Sleep(s.takes)
+	return f, size, err
+}
+
+// TestLateRestoreTouchesNothing restores from a store that is slower than the
+// deadline: the report says so and the net is bit for bit what it was. The order
+// that follows, from the other tier, is followed.
+func TestLateRestoreTouchesNothing(t *testing.T) {
+	p := newFake(t)
+	var reports int
+	p.refuse = func(in leyline.Input) error {
+		x, ok := in.(leyline.RollbackReported)
+		if !ok {
+			return nil
+		}
+		if reports++; x.Outcome != leyline.OutcomeDeadline {
+			return nil
+		}
+		s := p.newest(12)
+		p.order(leyline.Directive{Kind: leyline.EffectRestore, Restore: &leyline.RestoreOrder{
+			Rollback: p.open, From: s.ref(), Cause: leyline.FaultNonFinite, Fault: 12, Reached: 12,
+		}})
+		return &leyline.Refusal{Kind: leyline.RefusalUnknownRollback, Field: "tier"}
+	}
+	o := p.options(20, Fault{FaultNaN, 12})
+	o.Fast = lagging{o.Snapshots, 30 * time.Millisecond}
+	var weights []leyline.Digest
+	o.Still = func(_ bool, w leyline.Digest) { weights = append(weights, w) }
+	p.script = func(in leyline.Input) {
+		if _, ok := in.(leyline.StepObserved); ok && p.open != "" && reports == 0 {
+			d := &p.orders[len(p.orders)-1] // the order to restore, from the fast tier and with a deadline
+			d.Restore.From.Tier, d.Deadline, d.WithinNs = leyline.TierFast, 1, uint64(time.Millisecond)
+		}
+	}
+	tr, err := newTrainer(p, o)
+	ok(t, err)
+	ok(t, tr.open(t.Context()))
+	for s := range leyline.Step(11) {
+		ok(t, tr.once(t.Context(), s+1))
+	}
+	before := tr.net.Digest()
+	if done, err := tr.restore(t.Context(), time.Now(), restoreOrder{&leyline.RestoreOrder{Rollback: "rb", From: func() leyline.SnapshotRef {
+		r := p.newest(12).ref()
+		r.Tier = leyline.TierFast
+		return r
+	}()}, time.Now().Add(time.Millisecond)}); done || err != nil {
+		t.Errorf("a late restore: %v, %v", done, err)
+	}
+	if tr.net.Digest() != before {
+		t.Error("the net was changed by a restore that came late")
+	}
+	reports, p.orders = 0, nil
+	for range 9 {
+		ok(t, tr.once(t.Context(), tr.step+1))
+	}
+	if r := tr.result.Recoveries; len(r) != 1 || r[0].Tier != leyline.TierFull || reports != 2 {
+		t.Errorf("recovered %+v after %d reports", r, reports)
+	}
+	if len(weights) != 2 {
+		t.Errorf("training stood still %d times", len(weights)/2)
+	}
+}
+
+// Both tiers are written while the fast one has room; a copy that cannot be written
+// there is told and does not stop training.
+func TestSnapshotsInBothTiers(t *testing.T) {
+	p := newFake(t)
+	o := p.options(12)
+	fast := snapstore.NewDir(t.TempDir(), false)
+	o.Fast = fast
+	room := uint64(1 << 30)
+	p.room = &room
+	p.script = func(in leyline.Input) {
+		if x, is := in.(leyline.StepObserved); is && x.Step == 9 {
+			ok(t, os.Mkdir(filepath.Join(fast.Path(), "run-1", "snap-1-10.safetensors"), 0o700))
+		}
+	}
+	train(t, p, o)
+	type copied struct {
+		step leyline.Step
+		tier leyline.Tier
+		ok   bool
+	}
+	var got []copied
+	for _, x := range seen[leyline.SnapshotTaken](p) {
+		got = append(got, copied{x.Step, x.Tier, x.Unwritten == ""})
+	}
+	want := []copied{
+		{0, leyline.TierFull, true}, {0, leyline.TierFast, true}, {5, leyline.TierFull, true}, {5, leyline.TierFast, true},
+		{10, leyline.TierFull, true}, {10, leyline.TierFast, false},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(copied{})); diff != "" {
+		t.Errorf("copies (-want +got):\n%s", diff)
+	}
+	room = 10
+	q := newFake(t)
+	q.room = &room
+	o = q.options(6)
+	o.Fast = fast
+	train(t, q, o)
+	for _, x := range seen[leyline.SnapshotTaken](q) {
+		if x.Tier == leyline.TierFast {
+			t.Errorf("a copy of %d bytes where there is room for %d", x.Bytes, room)
 		}
 	}
 }

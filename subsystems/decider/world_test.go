@@ -248,7 +248,7 @@ func (w *world) probe(id leyline.SeedID, gain float64) leyline.SeedProbed {
 func (w *world) snapshot(id string) leyline.SnapshotTaken {
 	return leyline.SnapshotTaken{
 		Run: "run-1", Incarnation: w.inc, Step: w.run().Track.Step, Snapshot: leyline.SnapshotID(id), Tier: leyline.TierFull,
-		File: id + ".safetensors", Bytes: 10, Digest: digest(id), Measured: digest(id),
+		File: id + ".safetensors", Bytes: 10, Digest: digest(id), Measured: digest(id), Check: 7,
 	}
 }
 

@@ -147,6 +147,7 @@ type bench struct {
 	origin    eventlog.Origin
 	config    leyline.ExecutionConfig
 	snapshots string
+	fast      string // directory of the fast tier; empty: there is none
 	kernels   fs.FS
 	boots     int
 	probe     func(plane.Point, leyline.Record)
@@ -164,7 +165,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	admin := testKey(1)
 	return &bench{
-		t: t, admin: admin, tamiyo: testKey(2), config: quick(), snapshots: t.TempDir(),
+		t: t, admin: admin, tamiyo: testKey(2), config: quick(), snapshots: t.TempDir(), fast: t.TempDir(),
 		origin:  eventlog.Origin{Name: "esper-test", LogKey: testKey(3).Public(), AdminKey: admin.Public()},
 		kernels: testdata.Kernels(), signal: &memSignal{}, logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard}),
 	}
@@ -177,12 +178,16 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	b.boots++
 	var boot [8]byte
 	binary.BigEndian.PutUint64(boot[:], uint64(b.boots))
-	return plane.Start(ctx, plane.Options{
+	o := plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
 		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free,
-	})
+	}
+	if b.fast != "" {
+		o.Fast, o.FastFree = snapstore.NewDir(b.fast, false), 1<<30
+	}
+	return plane.Start(ctx, o)
 }
 
 func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
@@ -232,10 +237,14 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 			return workload.Result{}, err
 		}
 	}
-	return workload.Train(ctx, p, workload.Options{
+	o := workload.Options{
 		Run: "run-1", Workload: spec, Seed: 7, Steps: steps, Faults: faults, Resume: resume,
 		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: b.kernels,
-	})
+	}
+	if b.fast != "" {
+		o.Fast = snapstore.NewDir(b.fast, false)
+	}
+	return workload.Train(ctx, p, o)
 }
 
 // records decodes every transition of a log.

@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
@@ -73,7 +74,11 @@ func missing(s *projections.State, t leyline.Tier, files []snapstore.Entry) []le
 // reconcile records every disagreement, which repairs it, and has the bytes of what
 // a run could still return to read in the background.
 func (p *Plane) reconcile(ctx context.Context) error {
-	for _, x := range p.lost {
+	var lost []leyline.SnapshotLost
+	if err := p.View(ctx, func(s *projections.State) { lost = stillSo(s, p.lost) }); err != nil {
+		return err
+	}
+	for _, x := range lost {
 		p.log.Warn("registry and directory disagree", "run", x.Run, "tier", x.Tier.String(), "snapshot", x.Snapshot, "file", x.File, "problem", x.Problem)
 		if x.Validate() == nil { // else it is not a name that anything of esper gave a file, and the log has no place for it
 			if _, err := p.submit(ctx, x); err != nil {
@@ -94,6 +99,23 @@ func (p *Plane) reconcile(ctx context.Context) error {
 		p.audit(c)
 	}
 	return nil
+}
+
+// stillSo leaves out the copies that the start itself has given up: those that a
+// smaller budget of the fast tier has no room for, for example because there is no
+// such tier any more.
+func stillSo(s *projections.State, lost []leyline.SnapshotLost) []leyline.SnapshotLost {
+	return slices.DeleteFunc(lost, func(x leyline.SnapshotLost) bool { return x.Snapshot != "" && !registered(s, x) })
+}
+
+// registered reports whether the copy that was lost is in the registry.
+func registered(s *projections.State, x leyline.SnapshotLost) bool {
+	r := s.Tolaria.Run(x.Run)
+	if r == nil {
+		return false
+	}
+	snap := r.Snapshot(x.Snapshot)
+	return snap != nil && snap.Copy(x.Tier) != nil
 }
 
 // copyOf is a copy of a run's snapshot.
@@ -151,10 +173,8 @@ func (l *loop) audited(c *completion) {
 	default:
 		return
 	}
-	if r := l.state.Tolaria.Run(x.Run); r != nil {
-		if s := r.Snapshot(x.Snapshot); s != nil && s.Copy(x.Tier) != nil {
-			l.stamp(x, nil)
-		}
+	if registered(l.state, x) {
+		l.stamp(x, nil)
 	}
 }
 

@@ -75,6 +75,8 @@ const (
 	keyTemperature = "temperature"
 	keyThreshold   = "threshold_bytes"
 	keyTier        = "tier"
+	keyPhase       = "phase"
+	keyFile        = "file"
 	keyTo          = "to"
 	keyTorn        = "torn_bytes"
 	keyTotal       = "total_bytes"

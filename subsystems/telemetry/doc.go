@@ -40,11 +40,12 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Eight kinds of event say nothing here, because other events or the audit say
+// Six kinds of event say nothing here, because other events or the audit say
 // it: config.adopted, key.enrolled, blueprint.admitted, action.none,
-// policy.asked (the answer's latency is reported, and its absence),
-// snapshot.evicted, rollback.advanced and emergency.dispatched (what came of it
-// is). An effect that was issued again after a
+// policy.asked (the answer's latency is reported, and its absence) and
+// emergency.dispatched (what came of it is). Of
+// snapshot.evicted only losses and what the fast tier holds are told, of
+// rollback.advanced only that the fast tier was given up. An effect that was issued again after a
 // restart is not reported either, only one whose fate is unknown. Settled
 // commands have an event when they failed, and isolation one when a leak was
 // larger than ever before in the seed's stage. On a step whose loss is over its limit, as on one

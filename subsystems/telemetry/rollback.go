@@ -5,12 +5,44 @@ import "github.com/esper-plane/esper/leyline"
 func (b *builder) snapshots(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
-		b.at(leyline.SubsystemTolaria, x.Run).count(leyline.MetricSnapshotsTotal,
-			text(keyRun, x.Run), name(keyTier, x.Tier))
+		s := b.at(leyline.SubsystemTolaria, x.Run)
+		s.count(leyline.MetricSnapshotsTotal, text(keyRun, x.Run), name(keyTier, x.Tier))
+		s.fastBytes(x.Tier, x.FastBytes)
 	case leyline.SnapshotRefused:
-		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameSnapshotRefused, leyline.LevelCritical,
-			text(keyRun, x.Run), whole(keyStep, x.Step), text(keySnapshot, x.Snapshot), text(keyReason, x.Reason))
+		b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameSnapshotRefused, lossOf(x.Tier),
+			text(keyRun, x.Run), whole(keyStep, x.Step), text(keySnapshot, x.Snapshot), name(keyTier, x.Tier), text(keyReason, x.Reason))
+	case leyline.SnapshotEvicted:
+		b.evicted(x)
 	}
+}
+
+// lossOf is how bad the loss of a copy is. Without one in the full tier there is
+// less to fall back to.
+func lossOf(t leyline.Tier) leyline.Level {
+	return either(t == leyline.TierFast, leyline.LevelWarning, leyline.LevelCritical)
+}
+
+// fastBytes reports what the fast tier holds when that has changed.
+func (s *section) fastBytes(t leyline.Tier, held uint64) {
+	if t == leyline.TierFast {
+		s.metric(leyline.MetricFastBytes, float64(held))
+	}
+}
+
+// evicted reports what was given up for a reason that nobody had planned.
+func (b *builder) evicted(x leyline.SnapshotEvicted) {
+	s := b.at(leyline.SubsystemTolaria, x.Run)
+	s.fastBytes(x.Tier, x.FastBytes)
+	level := lossOf(x.Tier)
+	switch x.Why {
+	case leyline.EvictOrphaned:
+		level = leyline.LevelWarning
+	case leyline.EvictLost:
+	default:
+		return
+	}
+	s.event(leyline.NameSnapshotLost, level, text(keyRun, x.Run), text(keySnapshot, x.Snapshot), name(keyTier, x.Tier),
+		text(keyFile, x.File), name(keyReason, x.Why), text(keyDetails, x.Detail))
 }
 
 func (b *builder) rollback(e leyline.Event) {
@@ -20,6 +52,11 @@ func (b *builder) rollback(e leyline.Event) {
 			text(keyRun, x.Run), text(keyRollback, x.Rollback), name(keyReason, x.Cause),
 			whole(keyFaultStep, x.FaultStep), text(keySnapshot, x.Snapshot), whole(keyStep, x.ToStep),
 			name(keyTier, x.Tier))
+	case leyline.RollbackAdvanced:
+		if x.Left != leyline.PhaseUnspecified {
+			b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameFastGivenUp, leyline.LevelWarning,
+				text(keyRun, x.Run), text(keyRollback, x.Rollback), name(keyPhase, x.Left), name(keyReason, x.Reason))
+		}
 	case leyline.RollbackFinished:
 		b.rollbackFinished(x)
 	}
@@ -34,12 +71,18 @@ func (b *builder) rollbackFinished(x leyline.RollbackFinished) {
 	ok := x.Outcome == leyline.OutcomeOK
 	s.duration(leyline.MetricRollbackRestoreMs, x.CommitNs, run)
 	s.duration(leyline.MetricRollbackTotalMs, x.TotalNs, run)
+	if ok && x.Tier == leyline.TierFast {
+		s.count(leyline.MetricFastHits, run)
+	} else {
+		s.count(leyline.MetricFastMisses, run)
+	}
 	if x.Outcome == leyline.OutcomeDeadline || ok && !x.WithinSLA {
 		s.count(leyline.MetricRollbackDeadline, run)
 	}
 	attrs := []leyline.Attr{
 		run, text(keyRollback, x.Rollback), name(keyOutcome, x.Outcome), name(keyReason, x.Reason),
-		text(keySnapshot, x.Snapshot), whole(keyStep, x.Step), whole(keyIncarnation, x.Incarnation),
+		text(keySnapshot, x.Snapshot), whole(keyStep, x.Step), name(keyTier, x.Tier), name(keyPhase, x.Overran),
+		whole(keyIncarnation, x.Incarnation),
 		boolean(keyWithinSLA, x.WithinSLA), took(x.TotalNs),
 	}
 	if ok {

@@ -139,10 +139,23 @@ func sharesOf(compact bool) l.Shares {
 var rollbackStory = []scene{
 	{"a snapshot is registered and an old one given up", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
 		l.SnapshotRegistered{Run: "r1", Step: 50, Snapshot: "snap-50", Tier: l.TierFull, Bytes: 4096},
-		l.SnapshotEvicted{Run: "r1", Snapshot: "snap-0"},
+		l.SnapshotEvicted{Run: "r1", Snapshot: "snap-0", Tier: l.TierFull, Why: l.EvictSurplus, Gone: true},
+	}},
+	{"its copy in shared memory takes the place of an older one", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
+		l.SnapshotEvicted{Run: "r1", Snapshot: "snap-40", Tier: l.TierFast, Why: l.EvictNoRoom},
+		l.SnapshotRegistered{Run: "r1", Step: 50, Snapshot: "snap-50", Tier: l.TierFast, Bytes: 4096, Further: true, FastBytes: 8192},
+	}},
+	{"another does not fit there", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
+		l.SnapshotRefused{Run: "r1", Step: 55, Snapshot: "snap-55", Tier: l.TierFast, Reason: "its 9 bytes do not fit"},
+	}},
+	{"a copy on disk is gone", "r1", l.SnapshotLost{Run: "r1"}, []l.Event{
+		l.SnapshotEvicted{Run: "r1", Snapshot: "snap-30", Tier: l.TierFull, File: "snap-30", Why: l.EvictLost, Detail: "the file is missing", FastBytes: 8192},
+	}},
+	{"a file in shared memory is nobody's", "r1", l.SnapshotLost{Run: "r1"}, []l.Event{
+		l.SnapshotEvicted{Run: "r1", Tier: l.TierFast, File: "stray", Why: l.EvictOrphaned, Detail: "no registered snapshot names it", FastBytes: 8192},
 	}},
 	{"a snapshot whose bytes are not what they were", "r1", l.SnapshotTaken{Run: "r1"}, []l.Event{
-		l.SnapshotRefused{Run: "r1", Step: 60, Snapshot: "snap-60", Reason: "digest mismatch"},
+		l.SnapshotRefused{Run: "r1", Step: 60, Snapshot: "snap-60", Tier: l.TierFull, Reason: "digest mismatch"},
 	}},
 	{"a step goes wrong and a rollback begins", "r1", l.StepObserved{Run: "r1", Step: 61}, []l.Event{
 		l.TrainingAssessed{Run: "r1", Step: 61, Health: l.HealthNonFinite, Loss: nan, LossEWMA: l.Moments{Mean: 1.2, N: 60}},
@@ -161,6 +174,12 @@ var rollbackStory = []scene{
 			CommitNs: 12_000_000, TotalNs: 20_000_000, WithinSLA: true,
 		},
 		l.EmergencyCleared{Run: "r1", From: l.EmergencyElevated, To: l.EmergencyNotice, Reason: l.FaultRecovered},
+	}},
+	{"the fast tier is too slow", "r1", l.TimerFired{Run: "r1"}, []l.Event{
+		l.RollbackAdvanced{Run: "r1", Rollback: "rb-7", Phase: l.PhasePrepare, Tier: l.TierFull, Left: l.PhasePrepare, Reason: l.FaultPhaseOverrun},
+	}},
+	{"a rollback is served by the fast tier", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
+		l.RollbackFinished{Run: "r1", Rollback: "rb-7", Outcome: l.OutcomeOK, Snapshot: "snap-50", Step: 50, Tier: l.TierFast, Incarnation: 2, TotalNs: 40e6, WithinSLA: true},
 	}},
 	{"another rollback is restored, but late", "r1", l.RollbackReported{Run: "r1"}, []l.Event{
 		l.RollbackFinished{Run: "r1", Rollback: "rb-8", Outcome: l.OutcomeOK, Snapshot: "snap-50", Step: 50, Incarnation: 3, TotalNs: 13e9},

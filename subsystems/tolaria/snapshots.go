@@ -76,8 +76,7 @@ func disagree(t *projections.Turn, x leyline.SnapshotLost) {
 
 // trim makes the fast tier fit a budget that has become smaller.
 func trim(t *projections.Turn) {
-	victims, _ := rollback.MakeRoom(t.State, 0)
-	giveUp(t, victims, leyline.EvictNoRoom)
+	giveUp(t, rollback.Over(t.State), leyline.EvictNoRoom)
 }
 
 // leaveMemory gives up the fast copies of a run that cannot need them any more.

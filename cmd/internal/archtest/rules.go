@@ -93,7 +93,7 @@ var Table = []Rule{
 	{Package: "replay", Own: replayImports},
 	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server"), Third: []string{gonum}},
+	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "testdata"), Third: []string{gonum}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
 	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{

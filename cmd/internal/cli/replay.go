@@ -22,6 +22,7 @@ type replayFlags struct {
 	mode     string
 	from, to uint64
 	explain  string
+	sla      bool
 }
 
 func newReplay(a *app) *cobra.Command {
@@ -34,6 +35,7 @@ func newReplay(a *app) *cobra.Command {
 			"  redecide  decide every recorded input again and compare bit for bit (default)\n" +
 			"  whatif    keep history as it was and count what would have been decided otherwise\n\n" +
 			"With --config or --set the recorded configuration with these changes decides\ninstead; the first difference is then where history would have parted.\n\n" +
+			"With --sla the records alone tell how every rollback went: tier, phases, and what was spent\non detecting, deciding, restoring and the first good step, against 500 ms and 12 s.\nA level that was missed exits with 3.\n\n" +
 			explainHelp,
 		Example: "  esper replay data/demo\n  esper replay --set tamiyo.train_steps=40 data/demo\n  esper replay --explain 142 data/demo\n" +
 			"  esper replay --explain rollback incident.esper",
@@ -44,6 +46,7 @@ func newReplay(a *app) *cobra.Command {
 	c.Flags().Uint64Var(&f.from, "from", 0, "first record to check; earlier ones are folded")
 	c.Flags().Uint64Var(&f.to, "to", 0, "last record to read")
 	c.Flags().StringVar(&f.explain, "explain", "", "say why one record was decided as it was: its number, rollback or last-critical")
+	c.Flags().BoolVar(&f.sla, "sla", false, "tell how long every rollback took and whether it was within its service level")
 	f.flags(c.Flags())
 	c.AddCommand(newBundle(a))
 	return c
@@ -129,6 +132,9 @@ func (a *app) replay(ctx context.Context, path string, f replayFlags) error {
 	if f.explain != "" {
 		return a.explain(ctx, path, f.explain, o)
 	}
+	if f.sla {
+		return a.sla(ctx, path, f, o)
+	}
 	opts := replay.Options{Mode: mode, From: leyline.Seq(f.from), To: leyline.Seq(f.to), Start: o.start, Solver: solve.For}
 	if f.given() {
 		if opts.Config, err = f.other(o); err != nil {
@@ -156,6 +162,8 @@ func (f *replayFlags) check() (replay.Mode, error) {
 		return mode, usageError{err}
 	case f.to != 0 && f.from > f.to:
 		return mode, usagef("--from %d is after --to %d", f.from, f.to)
+	case f.sla:
+		return mode, f.checkSLA()
 	case f.explain != "":
 		return mode, f.checkExplain(mode)
 	case f.given() && mode == replay.Fold:

@@ -118,7 +118,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"nan@120", "R1: rb-", "first good step", "12000 ms: met", "nonce_replayed", "tamiyo.blend_steps", "FOSSILIZED",
+		"nan@120", "R1: rb-", "first good step", "ms (fast tier): met", "nonce_replayed", "tamiyo.blend_steps", "FOSSILIZED",
 		"tolaria.rollback.started", "esper replay --explain ", "prefers-color-scheme: dark", "no-seeds", "step 120 is non_finite",
 	} {
 		if !bytes.Contains(text, []byte(want)) {

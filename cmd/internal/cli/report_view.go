@@ -78,7 +78,7 @@ func newReportView(d *summaryDoc) *reportView {
 		v.Lives = append(v.Lives, lifeView{l, strings.ReplaceAll(l.standing(), "  ", ", "), charts(nil)(probeChart(l))})
 	}
 	for i := v.Hidden.Falls; i < len(d.Rollbacks); i++ {
-		v.Falls = append(v.Falls, d.Rollbacks[i].view(i+1))
+		v.Falls = append(v.Falls, (*fall)(&d.Rollbacks[i]).view(i+1))
 	}
 	return v
 }
@@ -101,11 +101,11 @@ func taskNames(tasks []workload.TaskResult) []string {
 	return out
 }
 
-func (b *rollbackStory) view(number int) fallView {
+func (b *fall) view(number int) fallView {
 	v := fallView{Number: number, Head: b.head(), Parts: b.parts(), SLA: b.sla(), Bytes: b.digests()}
 	for i, a := range b.Attempts {
 		if len(b.Attempts) > 1 {
-			v.Tries = append(v.Tries, fmt.Sprintf("attempt %d: %s", i+1, a.words()))
+			v.Tries = append(v.Tries, fmt.Sprintf("attempt %d: %s", i+1, attemptWords(&a)))
 		}
 	}
 	return v

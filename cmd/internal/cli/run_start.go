@@ -22,9 +22,19 @@ import (
 
 // startPlane starts the plane and the run's place in it.
 func (j *job) startPlane(ctx context.Context, log hclog.Logger) error {
+	o, err := j.planeOptions(log)
+	if err != nil {
+		return err
+	}
+	j.plane, err = plane.Start(ctx, o)
+	return err
+}
+
+// planeOptions is what a plane of the open data directory is started with.
+func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 	var boot [8]byte
 	if _, err := rand.Read(boot[:]); err != nil {
-		return err
+		return plane.Options{}, err
 	}
 	o, r := j.dir.Origin(), j.dir.Recovery()
 	previous := ""
@@ -33,20 +43,19 @@ func (j *job) startPlane(ctx context.Context, log hclog.Logger) error {
 	}
 	fast, free, err := j.dir.Fast(j.config.Plane.FastDir)
 	if err != nil {
-		return err
+		return plane.Options{}, err
 	}
 	if fast != nil {
 		j.fast = fast
 	}
-	j.plane, err = plane.Start(ctx, plane.Options{
+	return plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policy: workload.LatePolicy(j.faults),
 		Admit:  j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
-	})
-	return err
+	}, nil
 }
 
 // installKernels puts the shipped kernels that the workload needs into the store,

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/esper-plane/esper/replay/sla"
 	"github.com/esper-plane/esper/replay/workload"
 )
 
 // lastSummary is the summary at the end of the JSON lines of a run.
 func lastSummary(t *testing.T, out string) (s struct {
 	Tasks     []workload.TaskResult
-	Rollbacks []rollbackStory
+	Rollbacks []sla.Rollback
 }) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(out), "\n")

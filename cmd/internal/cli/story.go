@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay"
+	"github.com/esper-plane/esper/replay/sla"
 )
 
 // story is what a log tells of one run: a pure fold over records, so that the
@@ -18,7 +19,7 @@ type story struct {
 	last      leyline.Step
 	plan      leyline.RunOpened
 	Timeline  []beat
-	Rollbacks []rollbackStory
+	falls     sla.Collector
 	Seeds     []seedLife
 	Commands  commandStory
 	Telemetry telemetryStory
@@ -41,9 +42,8 @@ type story struct {
 
 // savedSnapshot is a registered snapshot and the record that registered it.
 type savedSnapshot struct {
-	seq    leyline.Seq
-	step   leyline.Step
-	digest leyline.Digest
+	seq  leyline.Seq
+	step leyline.Step
 }
 
 // beat is one thing on a run's timeline.
@@ -55,7 +55,7 @@ type beat struct {
 }
 
 func newStory(run leyline.RunID) *story {
-	return &story{run: run, saved: map[leyline.SnapshotID]savedSnapshot{}}
+	return &story{run: run, falls: sla.Collector{Run: run}, saved: map[leyline.SnapshotID]savedSnapshot{}}
 }
 
 // add folds one record and returns the beats it added.
@@ -186,19 +186,25 @@ func (s *story) snapshots(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
 		if x.Run == s.run {
-			s.Snapshots++
-			s.saved[x.Snapshot] = savedSnapshot{r.Seq, x.Step, x.Digest}
-			s.Kept = append(s.Kept, x.Step)
-			slices.Sort(s.Kept)
+			s.registered(r, x)
 		}
 	case leyline.SnapshotEvicted:
-		if i := slices.Index(s.Kept, s.saved[x.Snapshot].step); x.Run == s.run && i >= 0 {
+		if i := slices.Index(s.Kept, s.saved[x.Snapshot].step); x.Run == s.run && x.Gone && i >= 0 {
 			s.Kept = slices.Delete(s.Kept, i, i+1)
 			delete(s.saved, x.Snapshot)
 		}
 	}
 }
 
-func ms(ns uint64) float64 { return float64(ns) / 1e6 }
+// registered counts snapshots, not their copies.
+func (s *story) registered(r leyline.Record, x leyline.SnapshotRegistered) {
+	if x.Further {
+		return
+	}
+	s.Snapshots++
+	s.saved[x.Snapshot] = savedSnapshot{r.Seq, x.Step}
+	s.Kept = append(s.Kept, x.Step)
+	slices.Sort(s.Kept)
+}
 
-func msBetween(from, to leyline.Instant) float64 { return float64(to.Sub(from)) / 1e6 }
+func ms(ns uint64) float64 { return float64(ns) / 1e6 }

@@ -57,8 +57,8 @@ func (s *tale) moves(step leyline.Step, stages ...leyline.Stage) {
 
 func (s *tale) printed() string {
 	var b bytes.Buffer
-	for i := range s.Rollbacks {
-		s.Rollbacks[i].print(&b)
+	for i := range s.falls.Rollbacks {
+		(*fall)(&s.falls.Rollbacks[i]).print(&b)
 	}
 	return strings.ReplaceAll(b.String(), "\t", " ")
 }

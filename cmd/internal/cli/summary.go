@@ -7,6 +7,7 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/replay/sla"
 	"github.com/esper-plane/esper/replay/workload"
 )
 
@@ -30,7 +31,7 @@ type summaryDoc struct {
 	Seeds      []seedLife            `json:"seeds"`
 	Timeline   []beat                `json:"timeline"`
 	Commands   commandStory          `json:"commands"`
-	Rollbacks  []rollbackStory       `json:"rollbacks"`
+	Rollbacks  []sla.Rollback        `json:"rollbacks"`
 	Snapshots  int                   `json:"snapshots"`
 	Kept       []leyline.Step        `json:"snapshots_kept"`
 	Telemetry  telemetryStory        `json:"telemetry_packets"`
@@ -112,7 +113,7 @@ func (j *job) document(s *story, res workload.Result) summaryDoc {
 		Run: j.run, Workload: s.plan.Workload, Seed: s.plan.Seed, Resumed: res.Resumed, Missed: res.Missed, Halted: s.halted, haltedAt: s.haltedAt, Steps: max(res.Steps, s.last), Digest: res.Digest,
 		Tasks: res.Tasks, Grown: res.Seeds,
 		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method,
-		Seeds: s.Seeds, Timeline: s.Timeline, Commands: s.Commands, Rollbacks: s.Rollbacks,
+		Seeds: s.Seeds, Timeline: s.Timeline, Commands: s.Commands, Rollbacks: s.falls.Rollbacks,
 		Snapshots: s.Snapshots, Kept: s.Kept, Telemetry: s.Telemetry, Sink: j.sink.report(), Config: changedSettings(j.config),
 		Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Seconds: res.Elapsed.Seconds(), observed: s.Series,
 		Cost: costDoc{

@@ -24,7 +24,7 @@ func (d *summaryDoc) next(dir string) []nextStep {
 		out = append(out, nextStep{fmt.Sprintf("esper replay --explain %d %s", seq, dir), what})
 	}
 	if n := len(d.Rollbacks); n > 0 {
-		out = append(out, nextStep{d.Rollbacks[n-1].bundle(dir, d.Last), "the incident as one file"})
+		out = append(out, nextStep{(*fall)(&d.Rollbacks[n-1]).bundle(dir, d.Last), "the incident as one file"})
 	}
 	if d.Comparison != nil && len(d.Comparison.Runs) > 1 {
 		r := d.Comparison.Runs[len(d.Comparison.Runs)-1]
@@ -34,8 +34,8 @@ func (d *summaryDoc) next(dir string) []nextStep {
 }
 
 // bundle is the command that cuts this very rollback out of the log.
-func (b *rollbackStory) bundle(dir string, last leyline.Seq) string {
-	from, to := b.records.started, max(b.records.started, b.records.finished, b.records.good)
+func (b *fall) bundle(dir string, last leyline.Seq) string {
+	from, to := b.Records.Started, max(b.Records.Started, b.Records.Finished, b.Records.Good)
 	return fmt.Sprintf("esper replay bundle --from %d --to %d -o %s.esper %s", max(from, margin+2)-margin, min(to+margin, last), b.ID, dir)
 }
 
@@ -46,7 +46,7 @@ func (d *summaryDoc) telling() (leyline.Seq, string) {
 		return d.haltedAt, "why it was halted"
 	}
 	if n := len(d.Rollbacks); n > 0 {
-		return d.Rollbacks[n-1].records.started, "why it was rolled back"
+		return d.Rollbacks[n-1].Records.Started, "why it was rolled back"
 	}
 	var seq leyline.Seq
 	what := ""

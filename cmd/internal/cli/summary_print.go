@@ -24,7 +24,7 @@ func (d summaryDoc) print(out io.Writer) error {
 	d.seeds(w)
 	d.timeline(w)
 	for i := range d.Rollbacks {
-		d.Rollbacks[i].print(w)
+		(*fall)(&d.Rollbacks[i]).print(w)
 	}
 	d.commands(w)
 	d.telemetry(w)

@@ -5,7 +5,11 @@ import (
 	"io"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay/sla"
 )
+
+// fall is a rollback as people read of it.
+type fall sla.Rollback
 
 // part is one line of a rollback: how long, and from what to what.
 type part struct {
@@ -15,7 +19,7 @@ type part struct {
 }
 
 // head says what a rollback was for and how it ended.
-func (b *rollbackStory) head() string {
+func (b *fall) head() string {
 	end := b.Outcome.String()
 	switch {
 	case b.Resumed:
@@ -26,33 +30,27 @@ func (b *rollbackStory) head() string {
 	return fmt.Sprintf("%s: %s at step %d, back to step %d: %s", b.ID, b.Cause, b.FaultStep, b.ToStep, end)
 }
 
-// The parts of a rollback in which a process can die.
-const (
-	partDecide  = "decide"
-	partRestore = "restore"
-)
-
 // parts are detect, decide, restore and the first good step. A process that died
 // within a rollback leaves a part unfinished; the resume stands in its place.
-func (b *rollbackStory) parts() []part {
-	r := &b.records
-	out := []part{{"detect", b.DetectMs, fmt.Sprintf("step %d is reported to the decision in record %d", b.FaultStep, r.started)}}
+func (b *fall) parts() []part {
+	r := &b.Records
+	out := []part{{"detect", b.DetectMs, fmt.Sprintf("step %d is reported to the decision in record %d", b.FaultStep, r.Started)}}
 	if b.DecideMs != nil || !b.Resumed {
-		out = append(out, part{partDecide, b.DecideMs, "a snapshot is chosen, read and its bytes verified" + inRecord(r.decided)})
+		out = append(out, part{sla.PartDecide, b.DecideMs, "a snapshot is chosen, read and its bytes verified" + inRecord(r.Decided)})
 	}
 	if b.Resumed {
-		out = append(out, part{"resume", b.ResumeMs, fmt.Sprintf("the run is resumed from step %d%s", b.ToStep, inRecord(r.finished))})
+		out = append(out, part{"resume", b.ResumeMs, fmt.Sprintf("the run is resumed from step %d%s", b.ToStep, inRecord(r.Finished))})
 	} else {
-		out = append(out, part{partRestore, b.RestoreMs, "the trainer has restored it and says so" + inRecord(r.finished)})
+		out = append(out, part{sla.PartRestore, b.RestoreMs, "the trainer has restored it and says so" + inRecord(r.Finished)})
 	}
 	for i := range out {
-		if b.Died == partDecide && i == 1 || b.Died == partRestore && i == 2 {
+		if b.Died == sla.PartDecide && i == 1 || b.Died == sla.PartRestore && i == 2 {
 			out[i].What += "; the process died here, the time without one is counted"
 		}
 	}
 	good := "there was none before the end"
 	if b.GoodMs != nil {
-		good = fmt.Sprintf("step %d is healthy%s", b.GoodStep, inRecord(r.good))
+		good = fmt.Sprintf("step %d is healthy%s", b.GoodStep, inRecord(r.Good))
 	}
 	return append(out, part{"first good step", b.GoodMs, good})
 }
@@ -65,7 +63,7 @@ func inRecord(seq leyline.Seq) string {
 }
 
 // sla holds the time spent against the budget.
-func (b *rollbackStory) sla() string {
+func (b *fall) sla() string {
 	switch {
 	case b.BudgetMs == nil:
 		return "not judged: its clock stood still"
@@ -79,25 +77,43 @@ func (b *rollbackStory) sla() string {
 	if b.Resumed {
 		within = "MISSED: the process died within it"
 	}
-	return fmt.Sprintf("%.2f ms of %.0f ms: %s", *b.SpentMs, *b.BudgetMs, within)
+	if b.Overran != leyline.PhaseUnspecified {
+		within += fmt.Sprintf(", in phase %s", b.Overran)
+	}
+	return fmt.Sprintf("%.2f ms of %.0f ms%s: %s", *b.SpentMs, *b.BudgetMs, b.tiers(), within)
+}
+
+// tiers says which tier the time was spent on.
+func (b *fall) tiers() string {
+	switch {
+	case b.LeftFast != leyline.PhaseUnspecified:
+		return fmt.Sprintf(" (full tier, after the fast one was given up in phase %s: %s)", b.LeftFast, b.LeftWhy)
+	case b.Tier != leyline.TierUnspecified:
+		return fmt.Sprintf(" (%s tier)", b.Tier)
+	}
+	return ""
 }
 
 // digests compares what was restored with what was saved.
-func (b *rollbackStory) digests() string {
+func (b *fall) digests() string {
 	switch {
-	case b.Restored.IsZero():
+	case b.Restored.IsZero() && b.RestoredCheck == 0:
 		return ""
+	case b.Restored.IsZero() && b.RestoredCheck == b.SavedCheck:
+		return fmt.Sprintf("checksum restored %s equals checksum saved %s", b.RestoredCheck, b.SavedCheck)
+	case b.Restored.IsZero():
+		return fmt.Sprintf("checksum restored %s DIFFERS from checksum saved %s", b.RestoredCheck, b.SavedCheck)
 	case b.Restored == b.Saved:
 		return fmt.Sprintf("digest restored %s equals digest saved %s", b.Restored.Short(), b.Saved.Short())
 	}
 	return fmt.Sprintf("digest restored %s DIFFERS from digest saved %s", b.Restored.Short(), b.Saved.Short())
 }
 
-func (b *rollbackStory) print(w io.Writer) {
+func (b *fall) print(w io.Writer) {
 	fmt.Fprintf(w, "\nrollback  %s\n", b.head())
 	for i, a := range b.Attempts {
 		if len(b.Attempts) > 1 {
-			fmt.Fprintf(w, "  attempt %d\t%s\n", i+1, a.words())
+			fmt.Fprintf(w, "  attempt %d\t%s\n", i+1, attemptWords(&a))
 		}
 	}
 	for _, p := range b.parts() {
@@ -109,7 +125,7 @@ func (b *rollbackStory) print(w io.Writer) {
 	}
 }
 
-func (a *attempt) words() string {
+func attemptWords(a *sla.Attempt) string {
 	s := fmt.Sprintf("%s to step %d, record %d: %s", a.ID, a.ToStep, a.Seq, a.Outcome)
 	if a.Reason != leyline.FaultNone {
 		s += " (" + a.Reason.String() + ")"

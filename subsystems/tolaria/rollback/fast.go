@@ -37,20 +37,35 @@ func MakeRoom(s *projections.State, bytes uint64) ([]FastCopy, bool) {
 	if bytes > Room(s) {
 		return nil, false
 	}
+	return giveUp(s, bytes), true
+}
+
+// Over returns the copies to give up because the budget has become smaller than what
+// is held: the needed ones last, but those too.
+func Over(s *projections.State) []FastCopy { return giveUp(s, 0) }
+
+// giveUp lists copies until what is left leaves room for bytes more.
+func giveUp(s *projections.State, bytes uint64) []FastCopy {
 	held, budget := s.Tolaria.FastBytes, s.Plane.FastBudget()
 	all := fastCopies(s)
-	slices.SortStableFunc(all, func(a, b FastCopy) int { return cmp.Compare(a.used, b.used) })
+	slices.SortStableFunc(all, func(a, b FastCopy) int {
+		if a.needed != b.needed {
+			if b.needed {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.used, b.used)
+	})
 	var out []FastCopy
 	for _, c := range all {
 		if held+bytes <= budget {
 			break
 		}
-		if !c.needed {
-			out = append(out, c)
-			held -= c.Bytes
-		}
+		out = append(out, c)
+		held -= c.Bytes
 	}
-	return out, true
+	return out
 }
 
 // fastCopies lists the fast tier in the order of runs and steps.
