@@ -93,7 +93,7 @@ func everyEvent() []leyline.Event {
 		leyline.RollbackStarted{}, leyline.RollbackAdvanced{}, leyline.RollbackFinished{}, leyline.EmergencyEscalated{},
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
-		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
+		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
 		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{},
 	}
 }
