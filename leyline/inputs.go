@@ -95,8 +95,9 @@ type RunOpened struct {
 	TaskWeights []float64
 	// Owners are per task, for the method state_weighted: the seed whose parameters the
 	// task's gradient covers; empty for the host. An empty list: nobody has said.
-	Owners []SeedID
-	Groups []ParamGroup // of the optimizer; a learning rate policy needs the rate of every one
+	Owners    []SeedID
+	Optimizer string       // family of the optimizer: "sgd", "adamw", ...; empty: not told
+	Groups    []ParamGroup // of the optimizer; a learning rate policy needs the rate of every one
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.

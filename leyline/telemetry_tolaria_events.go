@@ -5,6 +5,7 @@ const (
 	NameRunStarted         EventName = "tolaria.run.started"
 	NameRunResumed         EventName = "tolaria.run.resumed"
 	NameRunEnded           EventName = "tolaria.run.ended"
+	NameOptimizerFamily    EventName = "optimizer_family"
 	NameNonFinite          EventName = "tolaria.training.non_finite"
 	NameLossSuspect        EventName = "tolaria.training.loss_suspect"
 	NameDiverged           EventName = "tolaria.training.diverged"
@@ -38,17 +39,13 @@ const (
 	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
 )
 
-// The telemetry events of Tolaria that no record carries yet.
-const (
-	NameOptimizerFamily EventName = "optimizer_family"
-)
-
 func tolariaEvents() []EventInfo {
 	const rollback = "run rollback_id outcome reason snapshot_id step tier phase incarnation within_sla latency_ms"
 	return []EventInfo{
 		event(NameRunStarted, "run incarnation workload framework parameters steps tasks seeds blueprints drills", "A run has begun", LevelInfo),
 		event(NameRunResumed, "run incarnation lineage snapshot_id step lost_step rollback_id", "A run goes on from its last snapshot after a stop", LevelWarning),
 		event(NameRunEnded, "run step outcome digest", "The trainer has closed a run", LevelInfo),
+		event(NameOptimizerFamily, "run family", "The kind of optimizer that a run is opened with", LevelInfo),
 		event(NameNonFinite, "run step value", "A loss or a gradient is not a finite number", LevelCritical),
 		event(NameLossSuspect, "run step reason value limit suspect_steps mode", "The loss is over its limit, or back at that of guessing; INFO while the rule only watches", LevelInfo, LevelWarning).set(setDiverge + " " + setCollapse),
 		event(NameDiverged, "run step value limit suspect_steps", "The loss has been over its limit for too long", LevelCritical).set(setDiverge + " tolaria.diverge_steps"),
@@ -80,7 +77,5 @@ func tolariaEvents() []EventInfo {
 		event(NameTolariaBreakerOpened, "run component failures", "A breaker of the training loop has opened, or stays open for longer", LevelWarning).set(setBreaker),
 		event(NameRatesUnset, "run request_id outcome reason latency_ms", "The trainer did not set the learning rates that were ordered", LevelWarning).set("tolaria.order_ms"),
 		event(NameRebuildFailed, "run step request_id reason details latency_ms", "The optimizer was not rebuilt, or lost something", LevelWarning).set(setRebuild),
-
-		event(NameOptimizerFamily, "run family", "The kind of optimizer has changed", LevelInfo).reserved(SubsystemTolaria),
 	}
 }

@@ -81,6 +81,7 @@ func (x RunOpened) Validate() error {
 	}
 	c.leave()
 	x.attribution(&c)
+	text(&c, "optimizer", x.Optimizer, MaxIDLen)
 	checkGroups(&c, x.Groups)
 	return c.result()
 }

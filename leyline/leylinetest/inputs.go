@@ -14,7 +14,7 @@ const (
 	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier task_weights? owners? owners[0]?" +
-		" groups? groups[0].name groups[0].rate? groups[0].parameters?"
+		" optimizer? groups? groups[0].name groups[0].rate? groups[0].parameters?"
 	acks = " acks? acks[0].order acks[0].kind acks[0].outcome acks[0].reason? acks[0].took_ns?" +
 		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned

@@ -163,6 +163,7 @@ func (t *trainer) plan() leyline.RunOpened {
 	in := leyline.RunOpened{
 		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
 		Posture:    Posture(),
+		Optimizer:  "sgd",
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
 		Groups: []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},

@@ -104,7 +104,7 @@ var trainingStory = []scene{
 		l.GradientsCombined{Run: "r1", Step: 7, Method: l.AggregationSum, Weights: []float64{1, 1}},
 	}},
 	{"a run of a framework that declares everything", "r1", l.RunOpened{Run: "r1"}, []l.Event{
-		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{Run: "r1", Workload: "w", Framework: "torch", Posture: l.Posture{
+		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{Run: "r1", Workload: "w", Framework: "torch", Optimizer: "adamw", Posture: l.Posture{
 			Version: "2.9", Device: "cuda:0", Compile: l.SwitchOn, CompileMode: "default", TF32: l.SwitchOff, AMP: l.SwitchOn, Foreach: l.SwitchOn, PinMemory: l.SwitchOff,
 		}}},
 	}},

@@ -75,6 +75,9 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
 	s.metric(leyline.MetricRunIncarnation, float64(x.Incarnation), run)
 	s.posture(x.Plan.Posture, run)
+	if x.Plan.Optimizer != "" {
+		s.event(leyline.NameOptimizerFamily, leyline.LevelInfo, run, text("family", x.Plan.Optimizer))
+	}
 	s.event(leyline.NameRunStarted, leyline.LevelInfo,
 		run, whole(keyIncarnation, x.Incarnation), text("workload", x.Plan.Workload),
 		text("framework", x.Plan.Framework), whole("parameters", x.Plan.Parameters),
