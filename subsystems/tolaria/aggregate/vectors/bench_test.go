@@ -42,7 +42,7 @@ type pass func() error
 func ofCopy(b *testing.B, k, n, size int, f pass) {
 	b.Helper()
 	src, dst := bytes.Repeat([]byte{1}, n*size), bytes.Repeat([]byte{2}, n*size) // touched: real pages
-	copies := max(1, (2*k+1)/2) // as many bytes
+	copies := max(1, (2*k+1)/2)                                                  // as many bytes
 	var mine, theirs []float64
 	for b.Loop() {
 		began := time.Now()
