@@ -22,8 +22,8 @@ const (
 
 // Bounds on what a manifest lists.
 const (
-	MaxTensors = 65536 // of a gradient
-	MaxRank    = 16    // dimensions of a tensor
+	MaxTensors    = 65536 // of a gradient
+	MaxTensorRank = 16    // dimensions of a tensor
 )
 
 // Tensor describes one tensor of a gradient; a list of them is the gradient's

@@ -43,8 +43,8 @@ func tensor(tensors []leyline.Tensor, i int) *leyline.Refusal {
 		return tensorBad(i, t.Name, "has no dtype", "write float16, bfloat16, float32 or float64")
 	case t.Device == "" || len(t.Device) > leyline.MaxText:
 		return tensorBad(i, t.Name, "has no device of 1 to 1024 bytes", "write the device as the framework does")
-	case len(t.Shape) > leyline.MaxRank:
-		return tensorBad(i, t.Name, fmt.Sprintf("has %d dimensions, at most %d are allowed", len(t.Shape), leyline.MaxRank), "flatten it")
+	case len(t.Shape) > leyline.MaxTensorRank:
+		return tensorBad(i, t.Name, fmt.Sprintf("has %d dimensions, at most %d are allowed", len(t.Shape), leyline.MaxTensorRank), "flatten it")
 	case t.DType != first.DType:
 		return tensorBad(i, t.Name, fmt.Sprintf("is %s, %s is %s", t.DType, short(first.Name), first.DType), "combine gradients of one dtype; nothing is converted")
 	case t.Device != first.Device:

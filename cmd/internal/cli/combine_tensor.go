@@ -102,8 +102,8 @@ func (t *tensorReader) read(field string, depth int) error {
 // list reads the elements of a list whose beginning was read, and compares their
 // number with that of the lists before it at the same depth.
 func (t *tensorReader) list(field string, depth int) error {
-	if depth == leyline.MaxRank {
-		return wrong(field, "flatten it", "has more than %d dimensions", leyline.MaxRank)
+	if depth == leyline.MaxTensorRank {
+		return wrong(field, "flatten it", "has more than %d dimensions", leyline.MaxTensorRank)
 	}
 	first := depth == len(t.shape)
 	if first {
@@ -162,32 +162,41 @@ func (in *combineInput) readManifest(d *combineDocument) error {
 			return err
 		}
 	}
+	for i, tensors := range lists {
+		r := in.tensors(tensors, lists[0])
+		if r == nil {
+			continue
+		}
+		field, reason := r.Field, r.Reason
+		if len(lists) > 1 {
+			field += fmt.Sprintf(" of task %d", i)
+		}
+		if r.Identifier != "" {
+			reason = fmt.Sprintf("%q %s", r.Identifier, reason)
+		}
+		return wrong(field, r.Hint, "%s", reason)
+	}
+	return nil
+}
+
+// tensors checks the manifest of one gradient, also against that of the first.
+func (in *combineInput) tensors(list, first []leyline.Tensor) *leyline.Refusal {
+	if r := guard.Manifest(list, uint64(in.shape[0])); r != nil {
+		return r
+	}
+	if r := guard.SameManifest(list, first); r != nil {
+		return r
+	}
 	want := leyline.DTypeFloat64
 	if in.grads32 != nil {
 		want = leyline.DTypeFloat32
 	}
-	for i, tensors := range lists {
-		r := guard.Manifest(tensors, uint64(in.shape[0]))
-		if r == nil && i > 0 {
-			r = guard.SameManifest(tensors, lists[0])
-		}
-		if r == nil && tensors[0].DType != want {
-			r = leyline.Invalid("manifest[0]", fmt.Sprintf("is %s, and the gradients are read as %s", tensors[0].DType, want))
-			r.Hint = "say the dtype of the tensors in dtype; nothing is converted"
-		}
-		if r != nil {
-			field := r.Field
-			if len(lists) > 1 {
-				field += fmt.Sprintf(" of task %d", i)
-			}
-			reason := r.Reason
-			if r.Identifier != "" {
-				reason = fmt.Sprintf("%q %s", r.Identifier, reason)
-			}
-			return wrong(field, r.Hint, "%s", reason)
-		}
+	if list[0].DType == want {
+		return nil
 	}
-	return nil
+	r := leyline.Invalid("manifest[0]", fmt.Sprintf("is %s, and the gradients are read as %s", list[0].DType, want))
+	r.Hint = "say the dtype of the tensors in dtype; nothing is converted"
+	return r
 }
 
 // manifests reads one list of tensors, or one per task.

@@ -127,7 +127,7 @@ var classes = []struct {
 	{exitStorage, "storage", target(syscall.EIO), hintDisk},
 	{exitStorage, "read_only", target(syscall.EROFS), "mount it for writing, or use another directory"},
 	{exitFailed, leyline.RefusalDiskLow.String(), refusedFor(leyline.RefusalDiskLow), ""},
-	{exitFailed, "no_weights", as[*solve.UndefinedError], "leave out the step, or combine it by another method"},
+	{exitFailed, leyline.RefusalWeights.String(), as[*solve.UndefinedError], "leave out the step, or combine it by another method"},
 	{exitFailed, "no_convergence", as[*solve.ConvergenceError], "combine the gradients by another method"},
 	{exitFailed, "unproven_weights", as[*aggregate.CertificateError], "the gradients are too nearly dependent for this method; combine them by another"},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},

@@ -32,9 +32,9 @@ func Orders(k int, rng *detmath.PCG) [][]int {
 	if k < 0 {
 		panic("aggregate: negative number of tasks")
 	}
-	orders := make([][]int, k)
+	orders, memory := make([][]int, k), make([]int, k*max(k-1, 0))
 	for i := range orders {
-		o := make([]int, 0, max(k-1, 0))
+		o := memory[i*(k-1) : i*(k-1) : (i+1)*(k-1)]
 		for j := range k {
 			if j != i {
 				o = append(o, j)

@@ -190,20 +190,30 @@ func randomGradients(k int, rng *detmath.PCG) [][]float64 {
 	return grads
 }
 
-func BenchmarkPCGrad(b *testing.B) {
-	for _, k := range []int{4, 16, 64} {
-		b.Run(fmt.Sprintf("k=%d", k), func(b *testing.B) {
-			rng := detmath.NewPCG(1, uint64(k))
-			g, err := FromVectors(randomGradients(k, rng))
-			if err != nil {
-				b.Fatal(err)
-			}
-			orders, dst := Orders(k, rng), make([]float64, k)
-			for b.Loop() {
-				if _, err := PCGrad(dst, g, orders, false); err != nil {
-					b.Fatal(err)
+// BenchmarkGramPath is what the decider pays for the weights of a step: orders are
+// drawn and the matrix is validated as there.
+func BenchmarkGramPath(b *testing.B) {
+	for _, k := range []int{2, 4, 8, 16, 64} {
+		rng := detmath.NewPCG(1, uint64(k))
+		g, err := FromVectors(randomGradients(k, rng))
+		if err != nil {
+			b.Fatal(err)
+		}
+		dst, ones := make([]float64, k), SumWeights(nil, k)
+		for name, weights := range map[string]func() error{
+			"mean":     func() error { MeanWeights(dst, k); return g.Validate() },
+			"weighted": func() error { _, err := Normalised(dst, ones); return err },
+			"pcgrad":   func() error { _, err := PCGrad(dst, g, Orders(k, rng), false); return err },
+			"gradvac":  func() error { _, _, err := GradVac(dst, nil, g, Orders(k, rng), 0.5); return err },
+		} {
+			b.Run(fmt.Sprintf("method=%s/k=%d", name, k), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := weights(); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

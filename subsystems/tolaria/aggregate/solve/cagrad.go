@@ -92,20 +92,25 @@ func (r *radius) search() (m float64, w []float64, err error) {
 		} else {
 			hi = m
 		}
-		switch {
-		case ok && better > lo && better < hi:
-			m = better
-		case math.IsInf(hi, 1):
-			m = float64(16 * m)
-		case lo == 0:
-			m = hi / 16
-		default:
-			m = float64(math.Sqrt(lo) * math.Sqrt(hi))
-		}
+		m = between(lo, hi, m, better)
 		if ok && !math.IsInf(hi, 1) && hi-lo <= float64(1e-15*hi) {
 			return better, exact, nil // the certificate judges it
 		}
 	}
+}
+
+// between returns the next multiplier to try: the better one if it lies between the
+// bounds, and else one that narrows them.
+func between(lo, hi, m, better float64) float64 {
+	switch {
+	case better > lo && better < hi:
+		return better
+	case math.IsInf(hi, 1):
+		return float64(16 * m)
+	case lo == 0:
+		return hi / 16
+	}
+	return float64(math.Sqrt(lo) * math.Sqrt(hi))
 }
 
 // nearest returns the weights of the point of the hull nearest to -g0/m.

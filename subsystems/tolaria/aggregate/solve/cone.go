@@ -92,28 +92,17 @@ func (p *problem) free(c *cone, n *int, limit int) error {
 			c.set = slices.DeleteFunc(c.set, func(i int) bool { return i == joined })
 			return nil
 		}
-		out, part := -1, 1.0
-		for at, i := range c.set {
-			if b[at] <= 0 {
-				if t := reach(c.z[i], b[at]); out < 0 || t < part {
-					out, part = at, t
-				}
-			}
-		}
-		if out >= 0 && c.set[out] == joined && c.z[joined] == 0 { // rounding: it does not help
-			c.tried[joined] = true
-			c.set = slices.Delete(c.set, out, out+1)
-			return nil
-		}
-		for at, i := range c.set {
-			c.z[i] = max(0, c.z[i]+float64(part*(b[at]-c.z[i])))
-		}
+		out, part := approach(c.z, b, c.set)
 		if out < 0 {
 			clear(c.tried)
 			return nil
 		}
-		c.z[c.set[out]] = 0
-		c.set = slices.Delete(c.set, out, out+1)
+		i := c.set[out]
+		c.z[i], c.set = 0, slices.Delete(c.set, out, out+1)
+		if i == joined && part == 0 { // rounding: it does not help
+			c.tried[i] = true
+			return nil
+		}
 	}
 }
 

@@ -76,17 +76,7 @@ func (p *problem) settle(h *hull, n *int, limit int) error {
 			h.set = slices.DeleteFunc(h.set, func(i int) bool { return i == joined })
 			return nil
 		}
-		out, part := -1, 1.0
-		for at, i := range h.set {
-			if a[at] <= 0 {
-				if t := reach(h.w[i], a[at]); out < 0 || t < part {
-					out, part = at, t
-				}
-			}
-		}
-		for at, i := range h.set {
-			h.w[i] = max(0, h.w[i]+float64(part*(a[at]-h.w[i])))
-		}
+		out, part := approach(h.w, a, h.set)
 		if out < 0 {
 			clear(h.rank)
 			return nil
@@ -100,13 +90,27 @@ func (p *problem) settle(h *hull, n *int, limit int) error {
 	}
 }
 
-// reach is the part of the way from x, which is 0 or more, to y, which is 0 or
-// less, at which zero is met.
-func reach(x, y float64) float64 {
-	if x == 0 {
-		return 0
+// approach moves x, which is 0 or more, towards a point over a set as far as it
+// stays so. It returns the place in the set of what met zero first, -1 for none,
+// and the part of the way.
+func approach(x, point []float64, set []int) (out int, part float64) {
+	out, part = -1, 1
+	for at, i := range set {
+		if point[at] > 0 {
+			continue
+		}
+		t := 0.0
+		if x[i] > 0 {
+			t = x[i] / (x[i] - point[at])
+		}
+		if out < 0 || t < part {
+			out, part = at, t
+		}
 	}
-	return x / (x - y)
+	for at, i := range set {
+		x[i] = max(0, x[i]+float64(part*(point[at]-x[i])))
+	}
+	return out, part
 }
 
 // affine returns the weights, with sum 1, of the point nearest to zero in the

@@ -20,18 +20,9 @@ const bargain = 1e-10
 // from anywhere, r being the Newton decrement, and full ones as soon as r < 1/4.
 func (p *problem) nash(s *leyline.Solution) error {
 	k, lengths := p.g.K, aggregate.Lengths(p.g)
-	for i, l := range lengths {
-		if l == 0 {
-			return p.undefined("gradient %d is zero, so no bargain improves its task", i)
-		}
-	}
 	c := aggregate.Cosines(p.g)
-	w, err := p.minNorm(c)
-	if err != nil {
+	if err := p.bargains(c, lengths); err != nil {
 		return err
-	}
-	if q := aggregate.CombinedNormSq(c, w); q <= bargain {
-		return p.undefined("no bargain improves every task: the shortest mean of the unit gradients has the squared length %v, at most %v", q, float64(bargain))
 	}
 	a := aggregate.MeanWeights(nil, k)
 	stretch(a, c)
@@ -58,6 +49,23 @@ func (p *problem) nash(s *leyline.Solution) error {
 	factor := math.Sqrt(p.scale) * (aggregate.NashLength(k, p.option.MaxNorm) / math.Sqrt(float64(k)))
 	for i := range a {
 		s.Weights[i] = float64(a[i]*factor) / lengths[i]
+	}
+	return nil
+}
+
+// bargains refuses gradients of which no combination improves every task.
+func (p *problem) bargains(cosines aggregate.Gram, lengths []float64) error {
+	for i, l := range lengths {
+		if l == 0 {
+			return p.undefined("gradient %d is zero, so no bargain improves its task", i)
+		}
+	}
+	w, err := p.minNorm(cosines)
+	if err != nil {
+		return err
+	}
+	if q := aggregate.CombinedNormSq(cosines, w); q <= bargain {
+		return p.undefined("no bargain improves every task: the shortest mean of the unit gradients has the squared length %v, at most %v", q, float64(bargain))
 	}
 	return nil
 }

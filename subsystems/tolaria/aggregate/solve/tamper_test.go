@@ -94,6 +94,84 @@ func TestSolutionsOfOtherProblemsAreNotProven(t *testing.T) {
 	}
 }
 
+// Each of the conditions of a projection is demanded by itself: that no gradient is
+// opposed, and that nothing is added which is not needed for that.
+func TestEachConditionOfAProjectionIsDemanded(t *testing.T) {
+	g := gram(t, base)
+	for _, m := range []leyline.Aggregation{leyline.AggregationDualProj, leyline.AggregationUPGrad} {
+		good, _, err := solve.Weights(m, defaults(), g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, change := range map[string]func(v float64, u float64) float64{
+			"not projected": func(_, u float64) float64 { return u },
+			"too far":       func(v, _ float64) float64 { return 2 * v },
+			"below":         func(v, u float64) float64 { return v - u },
+		} {
+			s := good
+			s.Weights, s.Evidence = slices.Clone(good.Weights), slices.Clone(good.Evidence)
+			for at := range s.Evidence { // of upgrad: row i is the projection of gradient i
+				u := 0.0
+				if at%3 == 0 {
+					u = 0.5
+				}
+				s.Evidence[at] = change(s.Evidence[at], u)
+			}
+			if m == leyline.AggregationUPGrad {
+				s.Weights = aggregate.AddRows(s.Evidence, 2)
+			} else {
+				for i := range s.Weights {
+					s.Weights[i] = change(s.Weights[i], 0.5)
+				}
+			}
+			var bad *aggregate.CertificateError
+			if _, err := aggregate.Check(m, defaults(), g, &s); !errors.As(err, &bad) || bad.Reason != "" {
+				t.Errorf("%s, %s: %v", m, name, err)
+			}
+		}
+	}
+}
+
+// An update of CAGrad beyond its radius, or short of it, is not proven even where
+// the worst task would like it.
+func TestCAGradKeepsItsRadius(t *testing.T) {
+	o := defaults()
+	o.C = 0.4
+	g := gram(t, base)
+	good, _, err := solve.Weights(leyline.AggregationCAGrad, o, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []float64{0.5, 0.999, 1.001, 1.5} {
+		s := good
+		s.Weights = slices.Clone(good.Weights)
+		for i := range s.Weights {
+			s.Weights[i] = 0.5 + f*(s.Weights[i]-0.5)
+		}
+		if _, err := aggregate.Check(leyline.AggregationCAGrad, o, g, &s); err == nil {
+			t.Errorf("%v of the radius is proven", f)
+		}
+	}
+}
+
+// A short gradient is no dependent one, although the Gram matrix alone cannot tell.
+func TestShortGradientIsNotPassedOffAsDependent(t *testing.T) {
+	g := aggregate.Gram{K: 2, V: []float64{1, 0, 0, 0x1p-46}}
+	evidence := []float64{aggregate.EvidenceGram, 0x1p-46, 1, 0, 1, 1, 0}
+	w, sum := aggregate.Spectrum{Values: evidence[1:3], Vectors: evidence[3:]}.Equalised(aggregate.Lengths(g), false)
+	for i := range w {
+		w[i] /= sum
+	}
+	s := leyline.Solution{Method: leyline.AggregationIMTLG, Weights: w, Evidence: evidence}
+	if _, err := aggregate.Check(leyline.AggregationIMTLG, defaults(), g, &s); err == nil {
+		t.Errorf("weights %v are proven", w)
+	}
+	good, _, err := solve.Weights(leyline.AggregationIMTLG, defaults(), g)
+	if err != nil || !relative(good.Weights, []float64{1 / (1 + 0x1p23), 0x1p23 / (1 + 0x1p23)}, 1e-9) {
+		t.Errorf("weights %v (%v)", good.Weights, err)
+	}
+}
+
 // Where zero is in the hull, cagrad's proof needs the zero.
 func TestCAGradWithinReachOfNothing(t *testing.T) {
 	o := defaults()
