@@ -26,7 +26,7 @@ func enums() map[string]enum {
 		"Aggregation": leyline.AggregationPCGrad, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Health": leyline.HealthDiverged, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectPolicy, "TimerKind": leyline.TimerSilence, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectSuspect,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOutdated,
 		"RiskReason": leyline.RiskPolicyStale, "FaultReason": leyline.FaultPhaseOverrun,
 		"RefusalKind": leyline.RefusalLogits, "InputKind": leyline.InputSnapshotLost,
 		"EventKind": leyline.EventBreakerMoved, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
