@@ -56,6 +56,7 @@ type RollbackStarted struct {
 	Seen      Instant // when that step was reported
 	Since     Instant // when the fault was decided; the budgets run from there over every attempt
 	Deadline  Instant // of the whole rollback; zero while its clock stands still
+	LevelBy   Instant // end of the service level of the tier; zero as Deadline
 	PhaseBy   Instant // when the phase is given up: of the fast tier, for the full one; zero as Deadline
 }
 

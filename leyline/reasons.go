@@ -18,7 +18,7 @@ var rejectReasonNames = [...]string{
 	// the command is authentic but cannot be carried out
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
-	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level",
+	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
 }
 
 // The reasons for rejecting a command.
@@ -57,6 +57,7 @@ const (
 	RejectUnmeasured // no contribution was measured since the seed became PROBATIONARY
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 	RejectLevel      // an emergency level that would not rise, or not fall
+	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
 )
 
 // Authentic reports whether a rejection came after the command had proven who

@@ -35,6 +35,7 @@ type Run struct {
 	Steps       uint64 // healthy steps over all incarnations
 	Conflicted  uint64 // steps with at least one conflict, suspect ones included
 	Rollbacks   uint64
+	RewoundAt   leyline.Instant // when the last rollback succeeded, or a resume completed it
 	Outcome     leyline.Outcome // once ended
 	Final       leyline.Digest
 	Halt        leyline.FaultReason // once halted
@@ -186,7 +187,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if r := t.Run(run); r != nil {
 		r.applyTraining(m, e)
 		r.applySilence(m, e)
-		r.applyLife(e)
+		r.applyLife(m, e)
 		r.applySnapshot(m, e)
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
@@ -252,7 +253,7 @@ func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	}
 }
 
-func (r *Run) applyLife(e leyline.Event) {
+func (r *Run) applyLife(m leyline.Meta, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunResumed:
 		r.rewind(x.Snapshot)
@@ -260,7 +261,7 @@ func (r *Run) applyLife(e leyline.Event) {
 		r.Plan.Posture = x.Posture
 		r.Rollback = Rollback{}
 		if x.Rollback != "" {
-			r.AwaitGood = x.Rollback
+			r.AwaitGood, r.RewoundAt = x.Rollback, m.At
 		}
 	case leyline.RunEnded:
 		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
@@ -328,7 +329,7 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 		r.Rollback = Rollback{}
 		if x.Outcome == leyline.OutcomeOK {
 			r.rewind(x.Snapshot)
-			r.Incarnation, r.Lineage, r.AwaitGood = x.Incarnation, x.Lineage, x.Rollback
+			r.Incarnation, r.Lineage, r.AwaitGood, r.RewoundAt = x.Incarnation, x.Lineage, x.Rollback, m.At
 		}
 	}
 }

@@ -90,7 +90,7 @@ func rollbackEvents() []Case[leyline.Event] {
 		event[leyline.SnapshotRefused]("", "run step? snapshot tier file bytes? reason", nil),
 		event("that was registered", "run snapshot tier file why detail? gone? fast_bytes?", func(x *leyline.SnapshotEvicted) { x.Why = leyline.EvictLost }),
 		event("that nobody registered", "run snapshot? tier file why detail? gone? fast_bytes?", func(x *leyline.SnapshotEvicted) { x.Why = leyline.EvictOrphaned }),
-		event("", "run rollback cause fault_step reached snapshot to_step? tier seen since deadline? phase_by?",
+		event("", "run rollback cause fault_step reached snapshot to_step? tier seen since deadline? level_by? phase_by?",
 			func(x *leyline.RollbackStarted) { x.ToStep = x.FaultStep - 1 }),
 		event[leyline.RollbackAdvanced]("", "run rollback phase tier took_ns? phase_by? left? reason", nil),
 		event[leyline.RollbackFinished]("well", "run rollback outcome reason? snapshot step? tier overran? incarnation lineage digest? check?"+

@@ -12,8 +12,7 @@ type Collector struct {
 	Run       leyline.RunID // only this run; empty: all
 	Rollbacks []Rollback
 
-	fastMs float64 // budget of the fast tier in force
-	saved  map[copyOf]leyline.SnapshotRegistered
+	saved map[copyOf]leyline.SnapshotRegistered
 }
 
 type copyOf struct {
@@ -24,9 +23,6 @@ type copyOf struct {
 // Begin takes over what was known before the first record: of a log that begins in
 // the middle, as a bundle does.
 func (c *Collector) Begin(s *projections.State) {
-	if s.Plane.Configured {
-		c.fastMs = float64(s.Plane.Config.Tolaria.RollbackFast)
-	}
 	for i := range s.Tolaria.Runs {
 		r := &s.Tolaria.Runs[i]
 		for j := range r.Snapshots {
@@ -46,8 +42,6 @@ func (c *Collector) Add(r leyline.Record) {
 // Event folds one event of a record. Events of a record come in their order.
 func (c *Collector) Event(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
-	case leyline.ConfigAdopted:
-		c.fastMs = float64(x.Config.Tolaria.RollbackFast)
 	case leyline.SnapshotRegistered:
 		c.register(x)
 	case leyline.SnapshotEvicted:
@@ -103,19 +97,8 @@ func (c *Collector) started(r leyline.Record, x leyline.RollbackStarted) {
 	b.ID, b.ToStep, b.Outcome, b.Reason, b.Tier = x.Rollback, x.ToStep, leyline.OutcomeUnspecified, leyline.FaultNone, x.Tier
 	b.Saved, b.SavedCheck, b.Bytes = saved.Digest, saved.Check, saved.Bytes
 	b.Attempts = append(b.Attempts, Attempt{Seq: r.Seq, ID: x.Rollback, ToStep: x.ToStep, Tier: x.Tier})
-	c.budget(b, x.Since, x.Deadline)
-}
-
-// budget sets the service level of the tier. A clock may stand still after a
-// restart; then there is none.
-func (c *Collector) budget(b *Rollback, since, deadline leyline.Instant) {
-	if deadline == 0 {
-		return
-	}
-	b.BudgetMs, b.fullMs = between(since, deadline), between(since, deadline)
-	if b.Tier == leyline.TierFast && c.fastMs > 0 {
-		ms := c.fastMs
-		b.BudgetMs = &ms
+	if x.Deadline != 0 { // its clock may stand still after a restart
+		b.BudgetMs, b.fullMs = between(x.Since, x.LevelBy), between(x.Since, x.Deadline)
 	}
 }
 

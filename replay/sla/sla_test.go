@@ -51,16 +51,16 @@ func (l *log) report() sla.Report {
 
 func begun(t *testing.T) *log {
 	l := &log{t: t}
-	c := leyline.DefaultConfig()
-	l.tell(0, leyline.ConfigAdopted{Digest: leyline.Digest{1}, Key: "k", Config: c})
+	l.tell(0)
 	l.tell(1, leyline.SnapshotRegistered{Run: "r", Incarnation: 1, Step: 10, Snapshot: "s", Tier: leyline.TierFull, File: "s", Bytes: 8, Digest: leyline.Digest{2}, Check: 7})
 	return l
 }
 
 func (l *log) fall(ms int, id leyline.RollbackID, tier leyline.Tier, fault leyline.Step) {
+	level := map[leyline.Tier]int{leyline.TierFast: 500, leyline.TierFull: 12_000}[tier]
 	l.tell(ms, leyline.RollbackStarted{
 		Run: "r", Rollback: id, Cause: leyline.FaultNonFinite, FaultStep: fault, Reached: fault, Snapshot: "s", ToStep: 10, Tier: tier,
-		Seen: l.at(ms - 2), Since: l.at(ms), Deadline: l.at(ms + 12_000), PhaseBy: l.at(ms + 150),
+		Seen: l.at(ms - 2), Since: l.at(ms), Deadline: l.at(ms + 12_000), LevelBy: l.at(ms + level), PhaseBy: l.at(ms + 150),
 	})
 }
 

@@ -105,6 +105,8 @@ func (d *dispatch) possible() (leyline.RejectReason, string) {
 		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
 	case run.Rollback.Active():
 		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
+	case c.IssuedAt < run.RewoundAt:
+		return leyline.RejectOutdated, fmt.Sprintf("it was issued %s before the run was rolled back", run.RewoundAt.Sub(c.IssuedAt))
 	}
 	if op := c.Seed.Operation; run.Track.Suspect > 0 && op != leyline.OpCull && op != leyline.OpCancel {
 		return leyline.RejectSuspect, fmt.Sprintf("the loss is anomalous since step %d", run.Track.SuspectFrom)

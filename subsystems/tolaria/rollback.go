@@ -35,6 +35,7 @@ func begin(t *projections.Turn, r *projections.Run, f fall) {
 	if !f.still {
 		behind := r.Snapshot(plan.Snapshot).Copy(leyline.TierFull) != nil
 		e.Deadline = f.since.Add(c.RollbackFull.Duration())
+		e.LevelBy = f.since.Add(rollback.Budget(plan.Tier, c))
 		e.PhaseBy = f.since.Add(rollback.By(plan.Tier, behind, leyline.PhasePrepare, c))
 	}
 	t.Emit(e)

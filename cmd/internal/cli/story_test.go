@@ -76,7 +76,7 @@ func TestRollbackInFourParts(t *testing.T) {
 	since := s.at().Add(1_000_000) // of the record that is told next
 	start := leyline.RollbackStarted{
 		Run: "run-1", Rollback: "rb-6", Cause: leyline.FaultDiverged, FaultStep: 119, Snapshot: "new", ToStep: 100,
-		Seen: seen, Since: since, Deadline: since.Add(12_000_000),
+		Seen: seen, Since: since, Deadline: since.Add(12_000_000), LevelBy: since.Add(12_000_000),
 	}
 	s.step(120, 9, leyline.HealthDiverged, start)
 	s.tell()
@@ -115,7 +115,7 @@ func TestRollbackCutOff(t *testing.T) {
 	s.snapshot("new", 100, 2)
 	s.step(120, math.NaN(), leyline.HealthNonFinite, leyline.RollbackStarted{
 		Run: "run-1", Rollback: "rb-3", Cause: leyline.FaultNonFinite, FaultStep: 120, Snapshot: "new", ToStep: 100,
-		Seen: 3_000_000, Since: 3_000_000, Deadline: 503_000_000,
+		Seen: 3_000_000, Since: 3_000_000, Deadline: 503_000_000, LevelBy: 503_000_000,
 	})
 	s.seq += 39
 	s.tell(leyline.PlaneBooted{Boots: 2})
