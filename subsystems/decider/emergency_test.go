@@ -197,6 +197,30 @@ func TestOperatorRaisesAndClears(t *testing.T) {
 	}
 }
 
+// TestFaultDoesNotTakeOverWhatAnOperatorRaised: a fault above it is not the end of
+// it, and a command that clears it is.
+func TestFaultDoesNotTakeOverWhatAnOperatorRaised(t *testing.T) {
+	w := newWorld(t, budgets, func(c *leyline.ExecutionConfig) { c.Breaker.Failures = 1 })
+	w.open()
+	o := w.operator()
+	o.orders(leyline.EmergencyRaise, leyline.EmergencyElevated)
+	w.failing()
+	w.failing() // refused by the breaker: L3
+	if w.run().Emergency != leyline.EmergencyConservative {
+		t.Fatalf("the level is %s", w.run().Emergency)
+	}
+	w.at = w.at.Add(time.Hour)
+	w.must(w.report())
+	if e, cleared := first[leyline.EmergencyCleared](w.must(w.evaluated())); cleared {
+		t.Errorf("an epoch cleared %+v", e)
+	}
+	o.orders(leyline.EmergencyClear, leyline.EmergencyElevated)
+	w.must(w.report())
+	if e := one[leyline.EmergencyCleared](w, w.must(w.evaluated())); e.To != leyline.EmergencyNotice || e.Reason != leyline.FaultRecovered {
+		t.Errorf("cleared as %+v", e)
+	}
+}
+
 // TestOperatorHaltsAndClears: L4 by command stops the run and voids what it waited
 // for; clearing lowers the level and opens nothing.
 func TestOperatorHaltsAndClears(t *testing.T) {
