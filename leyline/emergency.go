@@ -79,3 +79,23 @@ func (x EmergencyHeld) Validate() error {
 	need(&c, "until", x.Until > 0)
 	return c.result()
 }
+
+// Validate implements Input.
+func (x EmergencyDelivered) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "effect", !x.Effect.IsZero())
+	needEnum(&c, "level", x.Level)
+	return c.result()
+}
+
+// Validate implements Input.
+func (x EmergencyUndelivered) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "effect", !x.Effect.IsZero())
+	needEnum(&c, "level", x.Level)
+	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
+	needText(&c, "reason", x.Reason)
+	return c.result()
+}

@@ -303,26 +303,6 @@ func (x TimerFired) Validate() error {
 	return c.result()
 }
 
-// Validate implements Input.
-func (x EmergencyDelivered) Validate() error {
-	var c check
-	needID(&c, "run", x.Run)
-	need(&c, "effect", !x.Effect.IsZero())
-	needEnum(&c, "level", x.Level)
-	return c.result()
-}
-
-// Validate implements Input.
-func (x EmergencyUndelivered) Validate() error {
-	var c check
-	needID(&c, "run", x.Run)
-	need(&c, "effect", !x.Effect.IsZero())
-	needEnum(&c, "level", x.Level)
-	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
-	needText(&c, "reason", x.Reason)
-	return c.result()
-}
-
 // Validate implements Input. A disk without a size was not measured.
 func (x DiskMeasured) Validate() error {
 	var c check

@@ -26,8 +26,10 @@ func (r *Run) applyEmergency(id leyline.EffectID, e leyline.Event) {
 	b := &r.Broadcast
 	switch x := e.(type) {
 	case leyline.EmergencyEscalated:
+		r.Raised = r.Raised || x.Reason == leyline.FaultOperator
 		r.queue(x.To, x.Reason)
 	case leyline.EmergencyCleared:
+		r.Raised = false
 		r.queue(x.To, x.Reason)
 	case leyline.EmergencyHeld:
 		b.Due = x.Until
@@ -46,7 +48,7 @@ func (r *Run) applyEmergency(id leyline.EffectID, e leyline.Event) {
 
 // queue takes over a level that was decided.
 func (r *Run) queue(level leyline.EmergencyLevel, why leyline.FaultReason) {
-	r.Emergency, r.Alarm = level, why
+	r.Emergency = level
 	r.Broadcast = Broadcast{Queued: true, Level: level, Reason: why, Effect: r.Broadcast.Effect}
 }
 

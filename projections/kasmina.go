@@ -209,9 +209,6 @@ func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
 		k.recovered(x)
 	case leyline.CommandVerified:
 		k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
-		if x.Kind == leyline.CommandEmergency {
-			return // nobody has to answer it
-		}
 		k.Pending = append(k.Pending, PendingCommand{
 			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline,
 		})

@@ -22,7 +22,7 @@ type Run struct {
 	Incarnation leyline.Incarnation
 	Lineage     leyline.Lineage
 	Emergency   leyline.EmergencyLevel
-	Alarm       leyline.FaultReason // why it last rose or fell
+	Raised      bool // by an operator, and not cleared since: nothing else lowers it
 	Broadcast   Broadcast
 	Track       Track
 	Snapshots   []Snapshot // ascending by step

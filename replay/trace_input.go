@@ -64,6 +64,9 @@ func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
 	if err != nil {
 		return append(f, fig("command", "cannot be read: %v", err))
 	}
+	if c.Kind == leyline.CommandEmergency {
+		f = append(f, fig("level", "%s to %s", c.Emergency.Action, c.Emergency.Level))
+	}
 	return append(f,
 		fig("command", "%s of %q: %s %s of seed %s", c.ID, c.Issuer, c.Kind, c.Seed.Operation, c.Seed.Seed),
 		fig("age", "%s, sequence %d", at.Sub(c.IssuedAt), c.Sequence))
@@ -74,7 +77,10 @@ func trainerFigures(r leyline.Record) []Figure {
 	case leyline.StepObserved:
 		return stepFigures(x)
 	case leyline.EpochObserved:
-		return []Figure{fig("losses", "%s", list(x.Losses)), fig("accuracies", "%s over %d samples", list(x.Accuracies), x.Samples)}
+		return []Figure{
+			fig("losses", "%s", list(x.Losses)), fig("accuracies", "%s over %d samples", list(x.Accuracies), x.Samples),
+			fig("times", "the epoch %s, the last answer %s", measured(x.TookNs), measured(x.HookNs)),
+		}
 	case leyline.SeedProbed:
 		return []Figure{
 			fig("with it", "losses %s, accuracies %s", list(x.Losses), list(x.Accuracies)),
@@ -105,6 +111,9 @@ func stepFigures(x leyline.StepObserved) []Figure {
 	for _, s := range x.Seeds {
 		f = append(f, fig(string(s.Seed), "alpha %s, gradient %s against %s of the host, leak %s", short(s.Alpha), short(s.GradNorm),
 			short(s.HostNorm), short(s.Leak)))
+	}
+	for _, a := range x.Acks {
+		f = append(f, fig("order "+a.Order.String(), "%s, %s in %s", a.Kind, a.Outcome, took(a.TookNs)))
 	}
 	return f
 }
@@ -143,7 +152,7 @@ func workFigures(r leyline.Record) []Figure {
 	case leyline.EmergencyDelivered:
 		return []Figure{fig("level", "%s", x.Level), fig("took", "%s", took(x.TookNs))}
 	case leyline.EmergencyUndelivered:
-		return problem([]Figure{fig("level", "%s", x.Level)}, x.Reason)
+		return problem([]Figure{fig("level", "%s: %s", x.Level, x.Outcome), fig("took", "%s", took(x.TookNs))}, x.Reason)
 	}
 	return nil
 }

@@ -137,9 +137,10 @@ func TestCapHoldsLevelsBack(t *testing.T) {
 	}
 	ev := o.orders(leyline.EmergencyClear, leyline.EmergencyElevated)
 	held := one[leyline.EmergencyHeld](w, ev)
-	if len(dispatched(ev)) != 0 || held.Level != leyline.EmergencyElevated || held.Until <= w.at || held.Until > w.at.Add(30*time.Second) {
+	if len(dispatched(ev)) != 0 || held.Level != leyline.EmergencyElevated || held.Until < w.at.Add(29*time.Second) || held.Until > w.at.Add(30*time.Second) {
 		t.Errorf("held as %+v at %s", held, w.at)
 	}
+	w.at = w.at.Add(16 * time.Second) // half a token is none
 	one[leyline.EmergencyHeld](w, o.orders(leyline.EmergencyClear, leyline.EmergencyNotice))
 	due, _ := w.s.NextTimer()
 	if due.Timer != leyline.TimerBroadcast {
@@ -174,8 +175,10 @@ func TestOperatorRaisesAndClears(t *testing.T) {
 		t.Errorf("an epoch cleared what an operator raised: %+v", e)
 	}
 	w.steps(8)
-	if !w.s.Tamiyo.Run("run-1").Caution.Conservative {
-		t.Error("conservative mode was left at L3")
+	for _, r := range w.log {
+		if e, left := first[leyline.ConservativeLeft](r.Events); left {
+			t.Errorf("conservative mode was left at L3: %+v", e)
+		}
 	}
 	ev = o.orders(leyline.EmergencyClear, leyline.EmergencyNotice)
 	if e := one[leyline.EmergencyCleared](w, ev); e.From != leyline.EmergencyConservative || e.Reason != leyline.FaultOperator {
@@ -194,6 +197,30 @@ func TestOperatorRaisesAndClears(t *testing.T) {
 		if e := one[leyline.CommandRejected](w, o.orders(x.action, x.level)); e.Reason != x.want {
 			t.Errorf("%s to %s is rejected for %s, want %s", x.action, x.level, e.Reason, x.want)
 		}
+	}
+}
+
+// TestFaultDoesNotTakeOverWhatAnOperatorRaised: a fault above it is not the end of
+// it, and a command that clears it is.
+func TestFaultDoesNotTakeOverWhatAnOperatorRaised(t *testing.T) {
+	w := newWorld(t, budgets, func(c *leyline.ExecutionConfig) { c.Breaker.Failures = 1 })
+	w.open()
+	o := w.operator()
+	o.orders(leyline.EmergencyRaise, leyline.EmergencyElevated)
+	w.failing()
+	w.failing() // refused by the breaker: L3
+	if w.run().Emergency != leyline.EmergencyConservative {
+		t.Fatalf("the level is %s", w.run().Emergency)
+	}
+	w.at = w.at.Add(time.Hour)
+	w.must(w.report())
+	if e, cleared := first[leyline.EmergencyCleared](w.must(w.evaluated())); cleared {
+		t.Errorf("an epoch cleared %+v", e)
+	}
+	o.orders(leyline.EmergencyClear, leyline.EmergencyElevated)
+	w.must(w.report())
+	if e := one[leyline.EmergencyCleared](w, w.must(w.evaluated())); e.To != leyline.EmergencyNotice || e.Reason != leyline.FaultRecovered {
+		t.Errorf("cleared as %+v", e)
 	}
 }
 

@@ -103,6 +103,25 @@ func TestRatesRewindWithTheNetwork(t *testing.T) {
 	}
 }
 
+// TestRatesAreOrderedAnewAfterARollback also when they are those ordered last and
+// were acknowledged: what a restored trainer uses is not known.
+func TestRatesAreOrderedAnewAfterARollback(t *testing.T) {
+	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Tolaria.LRPolicy = leyline.LRConstant })
+	w.openGroups()
+	for w.run().Track.Step < 5 {
+		w.must(w.obeyed())
+		w.serve()
+	}
+	w.must(w.snapshot("s-1-5"))
+	if set, again := first[leyline.RateSet](w.must(w.obeyed())); again {
+		t.Fatalf("a constant rate was ordered again: %+v", set)
+	}
+	w.fault()
+	w.must(w.rollback(leyline.PhasePrepare, digest("s-1-5")))
+	w.inc = one[leyline.RollbackFinished](w, w.must(w.rollback(leyline.PhaseCommit, digest("s-1-5")))).Incarnation
+	one[leyline.RateSet](w, w.must(w.report()))
+}
+
 func TestOrderThatIsNotCarriedOut(t *testing.T) {
 	w := newWorld(t, cosine)
 	w.openGroups()

@@ -44,8 +44,9 @@
 // The answer to a lockstep run waits until the computations that its record
 // caused are recorded too. Then no decision depends on how fast a worker was,
 // and a run is reproducible. What remains of time are deadlines (of a rollback, a
-// kernel, the policy, a command): one that is missed decides something, and is in
-// the log. Other runs get such results with a later answer.
+// kernel, the policy, a command, an order about the optimizer, a broadcast), the cap
+// of broadcasts, and the budgets of epochs and answers where they are set: one that
+// is broken decides something, and is in the log. Other runs get such results with a later answer.
 //
 // # Before the first record
 //

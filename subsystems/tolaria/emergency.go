@@ -17,15 +17,8 @@ import (
 // time. A level that does not change is not published again.
 //
 // It returns the run that a command has halted, empty when there is none.
-func Control(t *projections.Turn) (halted leyline.RunID) {
-	for _, e := range t.Events() {
-		if x, ok := e.(leyline.CommandVerified); ok && x.Kind == leyline.CommandEmergency {
-			obey(t, x)
-			if t.State.Tolaria.Run(x.Run).Status == leyline.RunStatusHalted && x.Emergency.Action == leyline.EmergencyRaise {
-				halted = x.Run
-			}
-		}
-	}
+func Control(t *projections.Turn) leyline.RunID {
+	halted := commanded(t)
 	for i := range t.State.Tolaria.Runs {
 		if r := &t.State.Tolaria.Runs[i]; r.Broadcast.Queued && r.Broadcast.Due <= t.Meta.At {
 			broadcast(t, r)
@@ -34,17 +27,28 @@ func Control(t *projections.Turn) (halted leyline.RunID) {
 	return halted
 }
 
-// obey carries out a command that Kasmina has verified.
-func obey(t *projections.Turn, x leyline.CommandVerified) {
-	r, c := t.State.Tolaria.Run(x.Run), x.Emergency
+// commanded carries out the command that Kasmina has verified in this record, if
+// it is about the level, and returns the run that it halted.
+func commanded(t *projections.Turn) leyline.RunID {
+	for _, e := range t.Events() {
+		if x, ok := e.(leyline.CommandVerified); ok && x.Kind == leyline.CommandEmergency {
+			return obey(t, t.State.Tolaria.Run(x.Run), x.Emergency)
+		}
+	}
+	return ""
+}
+
+func obey(t *projections.Turn, r *projections.Run, c leyline.EmergencyCommand) leyline.RunID {
 	switch {
 	case c.Action == leyline.EmergencyClear:
 		t.Emit(leyline.EmergencyCleared{Run: r.ID, From: r.Emergency, To: c.Level, Reason: leyline.FaultOperator})
 	case c.Level == leyline.EmergencyHalt:
 		halt(t, r, leyline.FaultOperator, c.Reason)
+		return r.ID
 	default:
 		escalate(t, r, c.Level, leyline.FaultOperator)
 	}
+	return ""
 }
 
 func broadcast(t *projections.Turn, r *projections.Run) {

@@ -63,7 +63,7 @@ func passed(t *projections.Turn, r *projections.Run, x leyline.EpochObserved) {
 		t.Emit(moved)
 	}
 	calm := r.AwaitGood == "" && r.Track.Suspect == 0 && finite(x.Losses)
-	if calm && r.Alarm != leyline.FaultOperator && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
+	if calm && !r.Raised && r.Emergency > leyline.EmergencyNotice && r.Emergency < leyline.EmergencyHalt {
 		t.Emit(leyline.EmergencyCleared{
 			Run: x.Run, From: r.Emergency, To: leyline.EmergencyNotice, Reason: leyline.FaultRecovered,
 		})

@@ -127,8 +127,9 @@ func private(f reflect.StructField, kind leyline.EventKind) bool {
 		reflect.TypeFor[leyline.EffectID](), reflect.TypeFor[leyline.CommandID](), reflect.TypeFor[leyline.RollbackID]():
 		return true
 	}
-	if f.Name == "StepEWMA" || f.Name == "RateEWMA" {
-		return true // of durations
+	switch f.Name {
+	case "StepEWMA", "RateEWMA", "Tokens":
+		return true // of durations; of a bucket that fills with time
 	}
 	if f.Name == "Cause" && kind == leyline.EventSeedMoved {
 		return true // a command's id
