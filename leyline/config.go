@@ -144,7 +144,7 @@ func DefaultConfig() ExecutionConfig {
 			RollbackPrep: 150, RollbackCommit: 250, RollbackConfirm: 100, RollbackHalts: true, FastMiB: 4096, FastPercent: 25,
 			DivergeMode: RuleEnforce, DivergeLoss: 12, DivergeSigma: 6, DivergeFactor: 3, DivergeSteps: 3, DivergeWarmup: 10,
 			CollapseMode: RuleEnforce, CollapseLearned: 0.6, CollapseBand: 0.065,
-			ProfileSteps: 50, Attribution: AttributionUniform, SeedShareJump: 0.3, SeedConflict: 0.5,
+			ProfileSteps: 50, Attribution: AttributionOff, SeedShareJump: 0.3, SeedConflict: 0.5,
 			Stall: 10_000, StallFactor: 20,
 			EmergencyDispatch: 2_000, EmergencyPerMin: 60, FailedEpochs: 3,
 			LRPolicy: LRNone, LRPeriod: 10_000, LRRestart: 1, LRFloor: 0.01, LRDecay: 0.5, LRDecayEpochs: 10, LRWarmupFloor: 0.1,

@@ -75,6 +75,30 @@ func TestStateWeightsFollowTheSeed(t *testing.T) {
 	}
 }
 
+// Where the host's gradient is attributed to its seeds, it takes part through them:
+// with as much as they weigh together, in the shares that the trainer reports.
+func TestHostTakesPartThroughItsSeeds(t *testing.T) {
+	w := newWorld(t, func(c *leyline.ExecutionConfig) {
+		c.Tolaria.Aggregation, c.Tolaria.Attribution = leyline.AggregationStateWeighted, leyline.AttributionReported
+	})
+	in := plan()
+	in.Owners = []leyline.SeedID{"", "seed-a"}
+	w.inc = one[leyline.RunStarted](w, w.must(in)).Incarnation
+	if e := one[leyline.GradientsCombined](w, w.must(w.report())); e.Weights[0] != 1 || e.Weights[1] != 0 {
+		t.Errorf("without a seed the weights are %v", e.Weights)
+	}
+	w.until(leyline.StageTraining)
+	x := w.report()
+	if e := one[leyline.GradientsCombined](w, w.must(x)); e.Weights[0] <= e.Weights[1] {
+		t.Errorf("a seed to which nothing is attributed changes the host's weight: %v", e.Weights)
+	}
+	x = w.report()
+	x.Seeds[0].Attributed = 0.5
+	if e := one[leyline.GradientsCombined](w, w.must(x)); e.Weights[0] != 1 || e.Weights[1] != 1 {
+		t.Errorf("the one seed stands for all of its host: %v", e.Weights)
+	}
+}
+
 // A run whose tasks all belong to slots that are empty has no weights: the step is
 // refused, and the run goes on under another rule.
 func TestOwnersThatAreNotThere(t *testing.T) {

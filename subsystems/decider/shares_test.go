@@ -41,7 +41,9 @@ func layersOf(a, b float64) []leyline.LayerNorm {
 }
 
 func TestSharesOfAnEpoch(t *testing.T) {
-	w := grown(t, func(c *leyline.ExecutionConfig) { c.Tolaria.SeedLayers = 1 })
+	w := grown(t, func(c *leyline.ExecutionConfig) {
+		c.Tolaria.SeedLayers, c.Tolaria.Attribution = 1, leyline.AttributionUniform
+	})
 	w.with(func(o *leyline.SeedObserved) {
 		o.GradNorm, o.HostNorm, o.Cosine, o.Layers = 1, 3, -0.1, layersOf(1, 0.5)
 	})
@@ -132,6 +134,9 @@ func TestAttribution(t *testing.T) {
 		}
 	}
 	w := grown(t)
+	if s := w.with(func(o *leyline.SeedObserved) { o.Attributed = 0.25 }); s.Tally.Seeds[0].Attributed != 0 {
+		t.Errorf("by default %v is attributed", s.Tally.Seeds[0].Attributed)
+	}
 	x := w.report()
 	x.Seeds[0].Attributed = 1.5
 	if r := w.refused(x); r.Field != "seeds[0].attributed" {
