@@ -76,6 +76,7 @@ var Table = []Rule{
 	{Package: "subsystems/breaker", Own: []string{"leyline", "projections"}, Purity: Pure},
 	{Package: "subsystems/tolaria/lr", Own: []string{"leyline", "subsystems/detmath"}, Purity: Pure},
 	{Package: "subsystems/tolaria/track", Own: []string{"subsystems/detmath"}, Purity: Pure},
+	{Package: "subsystems/tolaria/aggregate/vectors", Own: []string{"subsystems/tolaria/aggregate"}, Third: []string{gonum}, Purity: Timeless}, // its bits are nobody's: what the decider sees of it is recorded
 	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire"), Purity: Pure},

@@ -52,7 +52,7 @@ type combineDocument struct {
 	Weights   []float64       `json:"weights"`
 	Stages    []string        `json:"stages"`
 	Alphas    []float64       `json:"alphas"`
-	Targets   [][]float64     `json:"targets"`
+	Targets   matrix          `json:"targets"`
 	Options   combineOptions  `json:"options"`
 	DType     string          `json:"dtype"`
 	Manifest  json.RawMessage `json:"manifest"`
@@ -65,6 +65,26 @@ type combineOptions struct {
 	Reg       *float64 `json:"reg"`
 	Scale     *string  `json:"scale"`
 	MaxNorm   *float64 `json:"max_norm"`
+}
+
+// matrix is a square matrix, as a list of rows or as one list of them all.
+type matrix [][]float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *matrix) UnmarshalJSON(b []byte) error {
+	var flat []float64
+	if json.Unmarshal(b, &flat) != nil || flat == nil {
+		return json.Unmarshal(b, (*[][]float64)(m))
+	}
+	k := 0
+	for (k+1)*(k+1) <= len(flat) {
+		k++
+	}
+	if k == 0 || k*k != len(flat) {
+		return wrong("targets", "send k rows of k numbers", "are %d numbers, no square", len(flat))
+	}
+	*m = square(flat, k)
+	return nil
 }
 
 // wholeNumber is a 64-bit number; as text it keeps all of its digits in any

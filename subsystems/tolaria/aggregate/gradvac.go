@@ -58,7 +58,7 @@ func GradVac(dst, targets []float64, g Gram, orders [][]int, beta float64) (weig
 	if err := checkTargets(g.K, targets); err != nil {
 		return nil, nil, err
 	}
-	v := vaccine{g: g, beta: beta, next: make([]float64, g.K*g.K), c: make([]float64, g.K), gc: make([]float64, g.K)}
+	v := vaccine{g: g, beta: beta, lengths: Lengths(g), next: make([]float64, g.K*g.K), c: make([]float64, g.K), gc: make([]float64, g.K)}
 	copy(v.next, targets)
 	dst = fill(dst, g.K, 0)
 	for i, order := range orders {
@@ -88,12 +88,16 @@ type vaccine struct {
 	beta  float64
 	next  []float64
 	c, gc []float64 // coefficients of the present v, and its inner products with every gradient
+
+	lengths []float64 // of the gradients
+	length  float64   // of v; not positive: v has no direction
 }
 
 func (v *vaccine) task(i int, order []int) {
 	clear(v.c)
 	v.c[i] = 1
 	copy(v.gc, v.g.V[i*v.g.K:(i+1)*v.g.K])
+	v.length = v.lengths[i]
 	for _, j := range order {
 		v.visit(j, &v.next[i*v.g.K+j])
 	}
@@ -103,19 +107,19 @@ func (v *vaccine) task(i int, order []int) {
 // the cosine that was found.
 func (v *vaccine) visit(j int, target *float64) {
 	row := v.g.V[j*v.g.K : (j+1)*v.g.K]
-	square, gjj := detmath.Dot(v.c, v.gc), row[j]
-	if !(square > 0) || gjj <= pcgradEpsilon {
+	if !(v.length > 0) || row[j] <= pcgradEpsilon {
 		return
 	}
-	length, other := math.Sqrt(square), math.Sqrt(gjj)
-	p := max(-1, min(1, detmath.Dot(v.c, row)/float64(length*other)))
+	other := v.lengths[j]
+	p := max(-1, min(1, detmath.Dot(v.c, row)/float64(v.length*other)))
 	if t := min(*target, maxTarget); p < t {
 		sp, st := math.Sqrt(float64((1-p)*(1+p))), math.Sqrt(float64((1-t)*(1+t)))
-		a := float64(length*(float64(t*sp)-float64(p*st))) / float64(other*st)
+		a := float64(v.length*(float64(t*sp)-float64(p*st))) / float64(other*st)
 		v.c[j] += a
 		for m := range v.gc {
 			v.gc[m] += float64(a * row[m])
 		}
+		v.length = math.Sqrt(max(0, detmath.Dot(v.c, v.gc)))
 	}
 	*target = max(-1, min(1, float64((1-v.beta)*(*target))+float64(v.beta*p)))
 }

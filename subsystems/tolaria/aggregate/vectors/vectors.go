@@ -16,6 +16,7 @@ package vectors
 import (
 	"math"
 
+	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
@@ -25,7 +26,7 @@ import (
 type Float interface{ float32 | float64 }
 
 // block is how many elements of every gradient are worked on at a time: those of
-// eight fit the first level of cache of any machine.
+// eight float64 gradients fit a first-level cache of 32 KiB.
 const block = 512
 
 // Gram returns the Gram matrix of 1..aggregate.MaxTasks gradients of one length n
@@ -38,27 +39,41 @@ func Gram[T Float](grads [][]T) (aggregate.Gram, error) {
 	}
 	k := len(grads)
 	g := aggregate.Gram{K: k, V: make([]float64, k*k)}
-	wide := newRows[T](k)
-	for lo := 0; lo < n; lo += block {
-		rows := wide.at(grads, lo, min(lo+block, n))
-		for i, a := range rows {
-			for j, b := range rows[:i+1] {
-				g.V[i*k+j] += floats.Dot(a, b)
-			}
-		}
-	}
-	for i := range k {
-		for j := range i {
-			g.V[j*k+i] = g.V[i*k+j]
-		}
+	switch gs := any(grads).(type) {
+	case [][]float64:
+		products(g, gs, n, floats.Dot)
+	case [][]float32:
+		products(g, gs, n, dot32)
 	}
 	return g, finiteGram(g, grads)
 }
 
+// products adds up the inner products of all pairs, block by block.
+func products[T Float](g aggregate.Gram, grads [][]T, n int, dot func(a, b []T) float64) {
+	for lo := 0; lo < n; lo += block {
+		hi := min(lo+block, n)
+		for i, a := range grads {
+			for j, b := range grads[:i+1] {
+				g.V[i*g.K+j] += dot(a[lo:hi], b[lo:hi])
+			}
+		}
+	}
+	for i := range g.K {
+		for j := range i {
+			g.V[j*g.K+i] = g.V[i*g.K+j]
+		}
+	}
+}
+
+// dot32 multiplies and adds in float64.
+func dot32(a, b []float32) float64 {
+	return blas32.DDot(blas32.Vector{N: len(a), Data: a, Inc: 1}, blas32.Vector{N: len(b), Data: b, Inc: 1})
+}
+
 // Combine sets every element of dst to w_1*g_1 + ... + w_k*g_k, rounded to the type
 // of the gradients. dst must have their length and may be one of them. The error
-// is an *aggregate.VectorError; what dst then holds is undefined for
-// aggregate.ReasonOverflow, and what it held before otherwise.
+// is an *aggregate.VectorError; dst is undefined if that is about an element of a
+// gradient or of the result, and untouched otherwise.
 func Combine[T Float](dst []T, w []float64, grads [][]T) error {
 	n, err := shape(grads)
 	if err != nil {
@@ -67,80 +82,79 @@ func Combine[T Float](dst []T, w []float64, grads [][]T) error {
 	if err := fitting(len(dst), n, w, len(grads)); err != nil {
 		return err
 	}
-	wide := newRows[T](len(grads))
-	sum := make([]float64, block)
-	for lo := 0; lo < n; lo += block {
-		hi := min(lo+block, n)
-		sum = sum[:hi-lo]
-		for i, g := range wide.at(grads, lo, hi) {
-			if i == 0 {
-				floats.ScaleTo(sum, w[0], g)
-			} else {
-				floats.AddScaled(sum, w[i], g)
+	switch gs := any(grads).(type) {
+	case [][]float64:
+		return combine64(any(dst).([]float64), w, gs)
+	case [][]float32:
+		return combine32(any(dst).([]float32), w, gs)
+	}
+	return nil
+}
+
+// combine64 works in dst, or beside it where dst is one of the gradients.
+func combine64(dst, w []float64, grads [][]float64) error {
+	var beside []float64
+	for _, g := range grads {
+		if &g[0] == &dst[0] {
+			beside = make([]float64, block)
+		}
+	}
+	for lo := 0; lo < len(dst); lo += block {
+		hi := min(lo+block, len(dst))
+		sum := dst[lo:hi]
+		if beside != nil {
+			sum = beside[:hi-lo]
+		}
+		for i, g := range grads {
+			add(sum, w[i], g[lo:hi], i == 0)
+		}
+		if !finite(floats.Sum(sum)) { // as it is if an element is not
+			if at := firstInfinite(sum); at >= 0 {
+				return overflowed(grads, lo+at, sum[at])
 			}
 		}
-		narrow(dst[lo:hi], sum)
-		if at := overflow(dst[lo:hi], sum); at >= 0 {
-			return overflowed(grads, lo+at, float64(dst[lo+at]))
+		if beside != nil {
+			copy(dst[lo:hi], sum)
 		}
 	}
 	return nil
 }
 
-// rows are the elements of a block of every gradient, as float64.
-type rows[T Float] struct {
-	views [][]float64
-	wide  [][]float64 // of float32 gradients, converted
-}
-
-func newRows[T Float](k int) *rows[T] {
-	r := &rows[T]{views: make([][]float64, k)}
-	if _, is32 := any(T(0)).(float32); is32 {
-		memory := make([]float64, k*block)
-		for i := range k {
-			r.wide = append(r.wide, memory[i*block:(i+1)*block])
-		}
-	}
-	return r
-}
-
-// at returns elements lo to hi of every gradient.
-func (r *rows[T]) at(grads [][]T, lo, hi int) [][]float64 {
-	switch gs := any(grads).(type) {
-	case [][]float64:
-		for i, g := range gs {
-			r.views[i] = g[lo:hi]
-		}
-	case [][]float32:
-		for i, g := range gs {
-			to := r.wide[i][:hi-lo]
+// combine32 adds in float64 and rounds each element once.
+func combine32(dst []float32, w []float64, grads [][]float32) error {
+	sum, wide := make([]float64, block), make([]float64, block)
+	for lo := 0; lo < len(dst); lo += block {
+		hi := min(lo+block, len(dst))
+		sum, wide = sum[:hi-lo], wide[:hi-lo]
+		for i, g := range grads {
 			for c, v := range g[lo:hi] {
-				to[c] = float64(v)
+				wide[c] = float64(v)
 			}
-			r.views[i] = to
+			add(sum, w[i], wide, i == 0)
+		}
+		to := dst[lo:hi]
+		for c, v := range sum {
+			to[c] = float32(v)
+		}
+		if at := firstInfinite(to); at >= 0 {
+			return overflowed(grads, lo+at, float64(to[at]))
 		}
 	}
-	return r.views
+	return nil
 }
 
-// narrow rounds src to the type of dst.
-func narrow[T Float](dst []T, src []float64) {
-	if d, ok := any(dst).([]float64); ok {
-		copy(d, src)
+// add adds w*g to sum, or sets it to that.
+func add(sum []float64, w float64, g []float64, first bool) {
+	if first {
+		floats.ScaleTo(sum, w, g)
 		return
 	}
-	for i, v := range src {
-		dst[i] = T(v)
-	}
+	floats.AddScaled(sum, w, g)
 }
 
-// overflow returns the first element of dst that is not finite, or -1. sum is
-// what dst was rounded from.
-func overflow[T Float](dst []T, sum []float64) int {
-	if _, is64 := any(dst).([]float64); is64 && finite(floats.Sum(sum)) {
-		return -1 // a sum over what is not finite is not finite
-	}
-	for i, v := range dst {
+// firstInfinite returns the first element that is not finite, or -1.
+func firstInfinite[T Float](xs []T) int {
+	for i, v := range xs {
 		if !finite(float64(v)) {
 			return i
 		}
