@@ -83,7 +83,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"missing tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { return ts[1:] }, &ContentError{}},
 		{"missing last tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor { return ts[:len(ts)-1] }, &ContentError{}},
 		{"foreign tensor", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
-			return append(ts, tensorfile.Tensor{"zzz", []int{0}, nil})
+			return append(ts, tensorfile.Tensor{Name: "zzz", Shape: []int{0}, Data: nil})
 		}, &ContentError{}},
 		{"shape", func(_ map[string]string, ts []tensorfile.Tensor) []tensorfile.Tensor {
 			ts[1].Shape = []int{ts[1].Shape[1], ts[1].Shape[0]}
@@ -252,8 +252,8 @@ func TestSlotRules(t *testing.T) {
 		t.Errorf("kernel of another size: %v", err)
 	}
 	zero, err := tensorfile.Encode(map[string]string{"format": kernelFormat, "blueprint": "id", "reads": "trunk"}, []tensorfile.Tensor{
-		{"in.weight", []int{1, 32}, make([]float64, 32)}, {"in.bias", []int{1}, []float64{0}},
-		{"out.weight", []int{32, 1}, make([]float64, 32)}, {"out.bias", []int{32}, make([]float64, 32)}})
+		{Name: "in.weight", Shape: []int{1, 32}, Data: make([]float64, 32)}, {Name: "in.bias", Shape: []int{1}, Data: []float64{0}},
+		{Name: "out.weight", Shape: []int{32, 1}, Data: make([]float64, 32)}, {Name: "out.bias", Shape: []int{32}, Data: make([]float64, 32)}})
 	ok(t, err)
 	var content *ContentError
 	if err := n.Graft("f", zero); !errors.As(err, &content) {

@@ -109,8 +109,8 @@ func (a *app) benchRollback(ctx context.Context, f rollbackFlags) error {
 }
 
 const (
-	benchRun  leyline.RunID = "bench"
-	benchFile               = "snapshot"
+	benchRun  = leyline.RunID("bench")
+	benchFile = "snapshot"
 )
 
 // measureRestore writes a snapshot and restores it round by round, each time after
