@@ -65,6 +65,7 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := t.run(ctx)
+	t.still(true)
 	r.Waited = clocked.spent
 	if err != nil {
 		return Result{}, t.explain(ctx, err)
@@ -102,6 +103,7 @@ type trainer struct {
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
 	restores []order                    // heard, not carried out
+	stands   bool                       // training stands still for a rollback
 	staging  []byte                     // of the last restore, to be used again
 	gram     []float64
 	last     time.Duration // the previous step
@@ -226,6 +228,9 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return fmt.Errorf("step %d: %w", s, err)
 	}
 	t.waited = time.Since(asked)
+	if len(a.Weights) == 0 {
+		t.still(false) // before anything of the answer is obeyed
+	}
 	if err := t.hear(a); err != nil {
 		return err
 	}
