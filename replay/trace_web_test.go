@@ -171,7 +171,7 @@ func everyInput() []leyline.Input {
 	return []leyline.Input{
 		leyline.PlaneStarted{}, leyline.ConfigApplied{}, leyline.KeyAdded{}, leyline.BlueprintRegistered{}, leyline.RunOpened{},
 		leyline.RunClosed{Reason: "done"}, leyline.StepObserved{Seeds: []leyline.SeedObserved{{Seed: seedID}}}, leyline.EpochObserved{},
-		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{},
+		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{}, leyline.SnapshotLost{},
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
 		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
 	}
