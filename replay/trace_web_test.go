@@ -171,8 +171,8 @@ func everyInput() []leyline.Input {
 	return []leyline.Input{
 		leyline.PlaneStarted{}, leyline.ConfigApplied{}, leyline.KeyAdded{}, leyline.BlueprintRegistered{}, leyline.RunOpened{},
 		leyline.RunClosed{Reason: "done"}, leyline.StepObserved{Seeds: []leyline.SeedObserved{{Seed: seedID}}}, leyline.EpochObserved{},
-		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{}, leyline.SnapshotLost{},
+		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{},
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
-		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
+		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{}, leyline.SnapshotLost{},
 	}
 }
