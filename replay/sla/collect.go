@@ -20,9 +20,13 @@ type copyOf struct {
 	snapshot leyline.SnapshotID
 }
 
-// Begin takes over what was known before the first record: of a log that begins in
-// the middle, as a bundle does.
-func (c *Collector) Begin(s *projections.State) {
+// Begin takes over what was known before the first record, of a log that begins in
+// the middle as a bundle does, and returns the position of that record. nil stands
+// for the beginning of a log.
+func (c *Collector) Begin(s *projections.State) leyline.Seq {
+	if s == nil {
+		return 1
+	}
 	for i := range s.Tolaria.Runs {
 		r := &s.Tolaria.Runs[i]
 		for j := range r.Snapshots {
@@ -30,6 +34,7 @@ func (c *Collector) Begin(s *projections.State) {
 			c.register(leyline.SnapshotRegistered{Run: r.ID, Snapshot: snap.ID, Bytes: snap.Bytes, Digest: snap.Digest, Check: snap.Check})
 		}
 	}
+	return s.Seq + 1
 }
 
 // Add folds one record.

@@ -72,17 +72,13 @@ func Distribute(ms []float64) Distribution {
 func Of(ctx context.Context, src replay.Source, start *projections.State, from, to leyline.Seq) (Report, error) {
 	var c Collector
 	var r Report
-	begin := leyline.Seq(1)
-	if start != nil {
-		c.Begin(start)
-		begin = start.Seq + 1
-	}
+	begin := c.Begin(start)
 	for e, err := range src.All(begin) {
-		if err == nil {
-			err = ctx.Err()
-		}
 		if err != nil {
 			return Report{}, fmt.Errorf("cannot read the log: %w", err)
+		}
+		if ctx.Err() != nil {
+			return Report{}, ctx.Err()
 		}
 		if to != 0 && e.Seq > to {
 			break
@@ -92,14 +88,9 @@ func Of(ctx context.Context, src replay.Source, start *projections.State, from, 
 			return Report{}, fmt.Errorf("cannot decode record %d: %w", e.Seq, err)
 		}
 		c.Add(rec)
-		if rec.Seq < from {
-			continue
+		if rec.Seq >= from {
+			r.count(rec.Seq)
 		}
-		if r.Records == 0 {
-			r.First = rec.Seq
-		}
-		r.Records++
-		r.Last = rec.Seq
 	}
 	for _, b := range c.Rollbacks {
 		if b.Records.Started >= from {
@@ -108,6 +99,15 @@ func Of(ctx context.Context, src replay.Source, start *projections.State, from, 
 	}
 	r.judge()
 	return r, nil
+}
+
+// count notes a record that is reported on.
+func (r *Report) count(seq leyline.Seq) {
+	if r.Records == 0 {
+		r.First = seq
+	}
+	r.Records++
+	r.Last = seq
 }
 
 // judge holds every rollback against its level.

@@ -67,6 +67,7 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r, err := t.run(ctx)
+	t.still(true)
 	r.Waited = clocked.spent
 	if err != nil {
 		return Result{}, t.explain(ctx, err)
@@ -105,6 +106,7 @@ type trainer struct {
 	heard    map[leyline.EffectID]bool  // directives that have arrived; none is followed twice
 	commands []*leyline.VerifiedCommand // heard, not carried out; in the order of arrival
 	restores []restoreOrder             // heard, not carried out
+	stands   bool                       // training stands still for a rollback
 	staging  []byte                     // of the last restore, to be used again
 	orders   []order                    // heard, not carried out; in the order of arrival
 	acks     []leyline.OrderAck         // to be told with the next report
@@ -246,6 +248,9 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	}
 	end()
 	t.waited = time.Since(asked)
+	if len(a.Weights) == 0 {
+		t.still(false) // before anything of the answer is obeyed
+	}
 	if err := t.hear(a); err != nil {
 		return err
 	}

@@ -72,8 +72,11 @@ func (t *trainer) recover(ctx context.Context, began time.Time) error {
 	}
 }
 
+// still tells Options.Still once that training stands still, and once that this is
+// over.
 func (t *trainer) still(over bool) {
-	if t.opts.Still != nil {
+	if t.opts.Still != nil && over == t.stands {
+		t.stands = !over
 		t.opts.Still(over, t.net.Digest())
 	}
 }

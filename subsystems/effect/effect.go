@@ -11,7 +11,7 @@
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
 // false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes and restore orders are issued again; evicted
-// bytes are swept away at the next start; the signal is set from the state; orders
+// bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened.
 package effect

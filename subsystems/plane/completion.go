@@ -60,7 +60,7 @@ func (l *loop) complete(c *completion) {
 }
 
 // evicted says when the bytes of an evicted snapshot could not be deleted. They
-// are swept away at the next start.
+// are found and deleted at the next start.
 func (l *loop) evicted(c *completion) {
 	if c.outcome.State != worker.Done {
 		l.log.Warn("cannot delete an evicted snapshot", "run", c.effect.Run, "file", c.effect.File, "err", c.outcome.Err)

@@ -39,6 +39,17 @@
 // loop goes on, the level is tried again, and a write that comes back late writes the
 // newest level. The plane does not end while a level is on its way.
 //
+// # Snapshots
+//
+// The plane writes no snapshot. It reads what a trainer has written (package
+// snapstore), at the door before it is registered and on the worker before it is
+// restored, and deletes what was given up. At the start it holds the registry
+// against the directories of both tiers: a file that is missing or of another size,
+// and one that no registered copy names, is recorded (snapshot.lost) and by that
+// repaired. The bytes of what a run could return to are read in the background, and
+// a difference is recorded as well. When the plane ends it leaves nothing in shared
+// memory that is not registered.
+//
 // # Lockstep
 //
 // The answer to a lockstep run waits until the computations that its record
@@ -51,7 +62,7 @@
 // # Before the first record
 //
 // Options.Admit sees the recovered state before plane.started is decided and before
-// snapshots are swept. What it refuses was never there.
+// the directories of snapshots are looked at. What it refuses was never there.
 //
 // # How it is
 //

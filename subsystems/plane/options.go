@@ -103,7 +103,7 @@ type Options struct {
 	Logger    hclog.Logger
 
 	// Admit looks at the recovered state before anything is recorded, not even the
-	// start, and before snapshots are swept. Its error ends the start without a trace.
+	// start, and before the directories of snapshots are looked at. Its error ends the start without a trace.
 	Admit func(s *projections.State) error
 
 	// Bootstrap returns inputs to record before the plane is handed out:

@@ -98,20 +98,27 @@ func (d *Dir) List() ([]Entry, error) {
 		if !r.IsDir() {
 			continue
 		}
-		files, err := os.ReadDir(filepath.Join(d.path, r.Name()))
+		if out, err = d.listRun(out, r.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (d *Dir) listRun(out []Entry, run string) ([]Entry, error) {
+	files, err := os.ReadDir(filepath.Join(d.path, run))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range files {
-			info, err := f.Info()
-			if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, Entry{Run: leyline.RunID(r.Name()), File: f.Name(), Bytes: uint64(info.Size())})
-		}
+		out = append(out, Entry{Run: leyline.RunID(run), File: f.Name(), Bytes: uint64(info.Size())})
 	}
 	return out, nil
 }

@@ -52,20 +52,46 @@
 // ends that (trainer.returned). Whether it is slow, hung or dead is not guessed,
 // and nothing else is decided for it.
 //
+// # Snapshots
+//
+// A snapshot has a copy in the full tier, on disk, and may have one of the same
+// bytes in the fast tier, in shared memory. A copy is registered when the plane has
+// read its file and the state that it holds is not in doubt. Full copies are kept by
+// number, fast ones by bytes: over all runs they never exceed the budget, the least
+// recently used go first, and a run's newest proven snapshot is not given up for a
+// newer one; what does not fit is refused. A run that ends gives its memory back.
+//
 // # A rollback
 //
 // The target is the newest snapshot at or before the last healthy step that a
-// later healthy step has proven good, so the faulty state is never restored.
+// later healthy step has proven good, so the faulty state is never restored. It is
+// restored from the fast tier where it has a copy there.
 //
 //	rollback.started            prepare: the worker reads the bytes and checks the digest
-//	rollback.advanced{commit}   the trainer restores into a staging copy, swaps, reports
+//	rollback.advanced{commit}   the trainer stages a copy and reports
 //	rollback.finished           confirm: the digest restored equals the digest saved
 //
+// Of a fast copy of leyline.QuickFrom bytes and more the worker looks at size and
+// header only: there is time to read it once, and the trainer does.
+//
+// The phases of a fast rollback have 150, 250 and 100 ms; what one leaves goes to the
+// next. A fast tier that fails in whatever way, or takes longer over a phase, is given
+// up (rollback.advanced{prepare} with the phase it was left in) and the same snapshot
+// is prepared from the full tier, within the 12 s that count from the fault over
+// every attempt. A full copy that cannot be prepared gives way to the next older
+// proven snapshot.
+//
 // The state is rewound by rollback.finished with outcome OK, not before: until
-// then the run refuses steps. A failed prepare falls back to the next older
-// proven snapshot, whose budget counts from the same start; a failed commit, a passed deadline,
-// no proven snapshot left, or too many rollbacks to one snapshot halt the run
-// at L4. A report that comes after the deadline is recorded and too late.
+// then the run refuses steps. A commit that failed, a passed deadline, no proven
+// snapshot left, or too many rollbacks to one snapshot halt the run at L4. With
+// tolaria.emergency_on_rollback_deadline off a passed deadline raises L3 instead, and
+// the rollback is tried again without one, until tolaria.rollback_limit.
+//
+// A rollback under way settles everything else: a step, a snapshot and a command are
+// refused, so a second fault cannot begin a second rollback; a report of a phase or
+// a tier that was given up, a second report, and one that comes after the deadline
+// are recorded and refused. A command that was issued before a rollback succeeded is
+// rejected after it, whoever issued it.
 //
 // A resume is the same rewind without a fault: it keeps the lineage, so the
 // repeated steps draw the same random orders. A resume during a rollback

@@ -22,6 +22,7 @@ import (
 type rollbackFlags struct {
 	benchFlags
 	fast  string
+	tier  string
 	sizes []int
 }
 
@@ -34,12 +35,13 @@ func newBenchRollback(a *app) *cobra.Command {
 			"in shared memory it looks at size and header), the trainer reads and checks them into memory\nthat it has. " +
 			"The full tier is read from the disk, not from the page cache. Beside it the same file is\ncopied by io.Copy. Then restores are stopped by a deadline on their way: how late did they stop?\n\n" +
 			"The budgets are those of the default configuration.",
-		Example: "  esper bench rollback\n  esper bench rollback --mib 4096 --rounds 3",
+		Example: "  esper bench rollback\n  esper bench rollback --mib 4096 --rounds 3 --tier fast",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.benchRollback(cmd.Context(), f) },
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.fast, "fast-dir", "/dev/shm", "directory of shared memory for the fast tier; empty: full tier only")
+	c.Flags().StringVar(&f.tier, "tier", "", "only this tier, fast or full; empty: both")
 	c.Flags().IntSliceVar(&f.sizes, "mib", []int{1, 16, 256, 1024}, "sizes of the snapshot in MiB")
 	return c
 }
@@ -49,6 +51,9 @@ func (f *rollbackFlags) check() error {
 		if n < 1 || n > 1<<16 {
 			return usagef("--mib %d; want 1 to 65536", n)
 		}
+	}
+	if f.tier != "" && f.tier != leyline.TierFast.String() && f.tier != leyline.TierFull.String() {
+		return usagef("--tier %q; want fast or full", f.tier)
 	}
 	if info, err := os.Stat(f.fast); f.fast != "" && (err != nil || !info.IsDir()) {
 		return usagef("--fast-dir %s is no directory", f.fast)
@@ -84,19 +89,25 @@ func (a *app) benchRollback(ctx context.Context, f rollbackFlags) error {
 		}
 		return nil
 	}
-	if f.fast != "" {
+	if f.fast != "" && f.tier != leyline.TierFull.String() {
 		if err := inBenchDir(f.fast, "esper-bench-*", func(dir string) error { return do(leyline.TierFast, snapstore.NewDir(dir, false)) }); err != nil {
 			return err
 		}
 	}
-	if err := inBenchDir(f.dir, "esper-bench-*", func(dir string) error { return do(leyline.TierFull, snapstore.NewDir(dir, true)) }); err != nil {
-		return err
+	if f.tier != leyline.TierFast.String() {
+		if err := inBenchDir(f.dir, "esper-bench-*", func(dir string) error { return do(leyline.TierFull, snapstore.NewDir(dir, true)) }); err != nil {
+			return err
+		}
 	}
+	return a.printRestores(f.rounds, all)
+}
+
+func (a *app) printRestores(rounds int, all []restoreTimes) error {
 	if a.json {
 		return a.document(struct {
 			Rounds   int            `json:"rounds"`
 			Restores []restoreTimes `json:"restores"`
-		}{f.rounds, all})
+		}{rounds, all})
 	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "tier\tMiB\trestore p50\tp95\tmax\tbudget\tcopy p50\trestore/copy\tstopped late p50\tmax\tbytes\n")
@@ -109,8 +120,8 @@ func (a *app) benchRollback(ctx context.Context, f rollbackFlags) error {
 }
 
 const (
-	benchRun  leyline.RunID = "bench"
-	benchFile               = "snapshot"
+	benchRun  = leyline.RunID("bench")
+	benchFile = "snapshot"
 )
 
 // measureRestore writes a snapshot and restores it round by round, each time after

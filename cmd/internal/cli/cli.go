@@ -35,6 +35,7 @@ type app struct {
 	json  bool
 	level string
 	probe func(plane.Point, leyline.Record) // set by tests that kill the process
+	shm   string                            // set by tests: the directory of shared memory unless a setting names one
 }
 
 // Main runs the command line and returns its exit code.

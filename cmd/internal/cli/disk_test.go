@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -25,7 +26,7 @@ func TestFullDiskLetsAnUnfinishedRunEnd(t *testing.T) {
 	}
 	full := []string{"run", "--steps", "3000", "--data", dir, "--set", "log.min_free_mib=4294967295"}
 	var out, errs bytes.Buffer
-	if code := run(full, &app{out: &out, err: &errs}); code != exitOK {
+	if code := run(full, &app{out: &out, err: &errs, shm: os.Getenv(envShm)}); code != exitOK {
 		t.Fatalf("exit %d\n%s", code, &errs)
 	}
 	warning := "CRITICAL the disk of " + dir + " is nearly full (log.min_free_mib = 4294967295): run-1 is resumed all the same, a new run would be refused; make room\n"
@@ -37,7 +38,7 @@ func TestFullDiskLetsAnUnfinishedRunEnd(t *testing.T) {
 	}
 	out.Reset()
 	errs.Reset()
-	if code := run(full, &app{out: &out, err: &errs}); code != exitFailed || strings.Contains(errs.String(), "resumed all the same") || !strings.Contains(errs.String(), "cannot open run run-2: plane refused (disk_low)") {
+	if code := run(full, &app{out: &out, err: &errs, shm: os.Getenv(envShm)}); code != exitFailed || strings.Contains(errs.String(), "resumed all the same") || !strings.Contains(errs.String(), "cannot open run run-2: plane refused (disk_low)") {
 		t.Errorf("exit %d\n%s", code, &errs)
 	}
 	var opened []string

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func TestForgedEventIsRefusedByEveryReader(t *testing.T) {
 		{"audit", data}, {"replay", data}, {"replay", data, "--mode", "fold"}, {"run", "--data", data, "--steps", "20"},
 	} {
 		var out, errs bytes.Buffer
-		code := run(append(args, "--json"), &app{out: &out, err: &errs})
+		code := run(append(args, "--json"), &app{out: &out, err: &errs, shm: os.Getenv(envShm)})
 		if code != exitDamaged || !strings.Contains(out.String()+errs.String(), "events[0] is a command.verified whose issuer is missing") {
 			t.Errorf("esper %v exits with %d: %s%s", args, code, &out, &errs)
 		}

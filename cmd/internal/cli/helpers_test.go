@@ -31,7 +31,7 @@ func exitOf(err error) int {
 func esper(t *testing.T, want int, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(args, &app{out: &out, err: &errs}); code != want {
+	if code := run(args, &app{out: &out, err: &errs, shm: os.Getenv(envShm)}); code != want {
 		t.Fatalf("esper %v exits with %d, want %d\n%s%s", args, code, want, &out, &errs)
 	}
 	return out.String()

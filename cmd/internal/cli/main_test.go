@@ -19,18 +19,36 @@ const (
 	envKill  = "ESPERTEST_KILL"  // "POINT KIND N": die at the Nth record of a kind, at a point
 	envAcks  = "ESPERTEST_ACKS"  // write "SEQ AT" of every released record to ackFile
 	envLimit = "ESPERTEST_LIMIT" // bytes that a file can grow to, as on a full disk
+	envShm   = "ESPERTEST_SHM"   // directory of shared memory
 	envPeek  = "ESPERTEST_PEEK"  // socket whose probes are asked when the plane has ended
 	ackFile  = 3
 )
 
 // TestMain lets the test binary be esper itself.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"esper": func() { os.Exit(child()) }})
+	testscript.Main(apart{m}, map[string]func(){"esper": func() { os.Exit(child()) }})
+}
+
+// apart gives all tests a directory of shared memory of their own: what is killed
+// leaves its fast tier behind.
+type apart struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m apart) Run() int {
+	dir, err := os.MkdirTemp("", "esper-shm-*")
+	if err == nil {
+		err = os.Setenv(envShm, dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir) // of tests
+	return m.M.Run()
 }
 
 // child is esper with the seams of the tests.
 func child() int {
-	a := &app{out: os.Stdout, err: os.Stderr}
+	a := &app{out: os.Stdout, err: os.Stderr, shm: os.Getenv(envShm)}
 	var probes []func(plane.Point, leyline.Record)
 	if os.Getenv(envAcks) != "" {
 		probes = append(probes, acknowledge(os.NewFile(ackFile, "acks")))

@@ -218,7 +218,7 @@ func TestReportNowhere(t *testing.T) {
 	var out, errs bytes.Buffer
 	path := filepath.Join(dir, "r.html")
 	removed := false
-	a := &app{out: &out, err: &errs}
+	a := &app{out: &out, err: &errs, shm: os.Getenv(envShm)}
 	a.probe = blockReport(path, &removed)
 	if code := run([]string{"run", "--data", data, "--steps", "5", "--report", path}, a); code != exitFailed {
 		t.Errorf("exit %d\n%s", code, &errs)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -41,7 +42,7 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 	if o.Previous != nil {
 		previous = o.Previous.Name
 	}
-	fast, free, err := j.dir.Fast(j.config.Plane.FastDir)
+	fast, free, err := j.dir.Fast(cmp.Or(j.config.Plane.FastDir, j.app.shm))
 	if err != nil {
 		return plane.Options{}, err
 	}

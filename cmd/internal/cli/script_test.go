@@ -28,6 +28,10 @@ import (
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(envShm, os.Getenv(envShm))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"flip": flip, "tear": tear, "hold": hold, "same": same, "copy": copyDir, "exits": exits, "sub": substitute,
 		},

@@ -248,7 +248,7 @@ func TestUnwritableStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	if code := run([]string{"run", "--data", data, "--fault", "nan@120"}, &app{out: &out, err: &errs}); code != exitOK {
+	if code := run([]string{"run", "--data", data, "--fault", "nan@120"}, &app{out: &out, err: &errs, shm: os.Getenv(envShm)}); code != exitOK {
 		t.Fatalf("exit %d\n%s", code, &errs)
 	}
 	if n := strings.Count(errs.String(), "the emergency stream cannot be written"); n != 1 {

@@ -36,7 +36,7 @@ func (b *fall) parts() []part {
 	r := &b.Records
 	out := []part{{"detect", b.DetectMs, fmt.Sprintf("step %d is reported to the decision in record %d", b.FaultStep, r.Started)}}
 	if b.DecideMs != nil || !b.Resumed {
-		out = append(out, part{sla.PartDecide, b.DecideMs, "a snapshot is chosen, read and its bytes verified" + inRecord(r.Decided)})
+		out = append(out, part{sla.PartDecide, b.DecideMs, b.prepared() + inRecord(r.Decided)})
 	}
 	if b.Resumed {
 		out = append(out, part{"resume", b.ResumeMs, fmt.Sprintf("the run is resumed from step %d%s", b.ToStep, inRecord(r.Finished))})
@@ -60,6 +60,14 @@ func inRecord(seq leyline.Seq) string {
 		return ""
 	}
 	return fmt.Sprintf(", record %d", seq)
+}
+
+// prepared says what the plane did before the trainer's part.
+func (b *fall) prepared() string {
+	if (leyline.SnapshotRef{Tier: b.Tier, Bytes: b.Bytes, Check: b.SavedCheck}).Quick() {
+		return "a snapshot is chosen, its size and header verified"
+	}
+	return "a snapshot is chosen, read and its bytes verified"
 }
 
 // sla holds the time spent against the budget.

@@ -68,6 +68,7 @@ type Dir struct {
 	kernels *os.Root
 	store   *store
 	lock    *os.File
+	fast    *snapstore.Dir // once Fast was asked for
 }
 
 // Open opens a data directory for writing, and makes it where there is nothing.
@@ -203,6 +204,9 @@ func (d *Dir) Close() error {
 	}
 	if d.kernels != nil {
 		errs = append(errs, d.kernels.Close())
+	}
+	if d.fast != nil {
+		errs = append(errs, d.fast.Clear())
 	}
 	if d.log != nil {
 		errs = append(errs, d.raise(d.log.Close()))

@@ -26,7 +26,7 @@ var ErrFast = errors.New("there can be no fast tier of snapshots here")
 // for it. base is the directory of shared memory; empty stands for /dev/shm, and
 // where there is none nil is returned: the run has a full tier only. A base that was
 // named and is not there, or a directory that others could read or write, is
-// ErrFast.
+// ErrFast. Close removes the directory if nothing is left in it.
 func (d *Dir) Fast(base string) (*snapstore.Dir, uint64, error) {
 	given := base != ""
 	if !given {
@@ -43,7 +43,8 @@ func (d *Dir) Fast(base string) (*snapstore.Dir, uint64, error) {
 	if err := makePrivate(path); err != nil {
 		return nil, 0, fmt.Errorf("%w: %w; name another directory with plane.fast_dir", ErrFast, err)
 	}
-	return snapstore.NewDir(path, false), free, nil
+	d.fast = snapstore.NewDir(path, false)
+	return d.fast, free, nil
 }
 
 // makePrivate makes a directory that only this user can enter. One that is there
