@@ -12,16 +12,8 @@ const (
 	MetricStepForwardMs        MetricName = "tolaria.training.forward_ms"
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
-	MetricLearnRateEnabled     MetricName = "tolaria.lr_controller.enabled"
-	MetricOptRebuildMs         MetricName = "tolaria.opt.rebuild_latency_ms"
-	MetricOptRebuilds          MetricName = "tolaria.opt.rebuilds_total"
-	MetricOptRebuildFailures   MetricName = "tolaria.opt.rebuild_failures_total"
-	MetricOptRebuildSkipped    MetricName = "tolaria.opt.rebuild_skipped_total"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
-	MetricEpochsFailed         MetricName = "tolaria.epochs.failed"
-	MetricEpochHookMs          MetricName = "tolaria.epoch_hook.latency_ms"
-	MetricTolariaBreaker       MetricName = "tolaria.breaker.state"
 	MetricConflicts            MetricName = "tolaria.grad_agg.conflicts"
 	MetricConflictRatio        MetricName = "tolaria.grad_agg.conflict_ratio"
 	MetricWeightsMean          MetricName = "tolaria.grad_agg.weights_mean"
@@ -41,6 +33,15 @@ const (
 	MetricTamiyoLastMs         MetricName = "tolaria.timeout.tamiyo_last_ms"
 	MetricKasminaTimeouts      MetricName = "tolaria.timeout.kasmina_total"
 	MetricKasminaLastMs        MetricName = "tolaria.timeout.kasmina_last_ms"
+
+	MetricEpochsFailed       MetricName = "tolaria.epochs.failed"
+	MetricEpochHookMs        MetricName = "tolaria.epoch_hook.latency_ms"
+	MetricTolariaBreaker     MetricName = "tolaria.breaker.state"
+	MetricLearnRateEnabled   MetricName = "tolaria.lr_controller.enabled"
+	MetricOptRebuildMs       MetricName = "tolaria.opt.rebuild_latency_ms"
+	MetricOptRebuilds        MetricName = "tolaria.opt.rebuilds_total"
+	MetricOptRebuildFailures MetricName = "tolaria.opt.rebuild_failures_total"
+	MetricOptRebuildSkipped  MetricName = "tolaria.opt.rebuild_skipped_total"
 )
 
 func tolariaMetrics() []MetricInfo {
