@@ -31,15 +31,16 @@ type Audience struct {
 
 // Command is the payload of a command envelope.
 type Command struct {
-	Issuer    string // "tamiyo", or the operator's name as enrolled with the key
-	Audience  Audience
-	ID        CommandID
-	Sequence  uint64  // rises by one or more with every command of a key
-	IssuedAt  Instant // plane time
-	NotAfter  Instant // the trainer's answer is due by then
-	Kind      CommandKind
-	Seed      SeedCommand // set for Kind SEED
-	Metadata  DecisionMetadata
+	Issuer   string // "tamiyo", or the operator's name as enrolled with the key
+	Audience Audience
+	ID       CommandID
+	Sequence uint64  // rises by one or more with every command of a key
+	IssuedAt Instant // plane time
+	NotAfter Instant // the trainer's answer is due by then
+	Kind     CommandKind
+	Seed     SeedCommand // set for Kind SEED
+	Metadata DecisionMetadata
+
 	Emergency EmergencyCommand // set for Kind EMERGENCY
 }
 

@@ -24,61 +24,62 @@ type ExecutionConfig struct {
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
 type TolariaConfig struct {
-	Aggregation       Aggregation  `toml:"aggregation" comment:"How task gradients are combined; weighted needs weights and state_weighted owners of the tasks when a run is opened."`
-	PCGradMean        bool         `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
-	GradVacBeta       float64      `toml:"gradvac_beta" comment:"Weight of the newest cosine in the target cosines of gradvac, [0,1]; 0 is PCGrad."`
-	CAGradC           float64      `toml:"cagrad_c" comment:"How far cagrad may go from the mean gradient, as a multiple of its length, 0 or more."`
-	QPReg             float64      `toml:"qp_reg" comment:"What upgrad and dualproj add to the diagonal of the Gram matrix of trace 1, 0 or more."`
-	NashMaxNorm       float64      `toml:"nash_max_norm" comment:"Length to which nash_mtl shortens its update, 0: as it comes, the root of the number of tasks."`
-	AlignedScale      AlignedScale `toml:"aligned_scale" comment:"Singular value to which aligned_mtl brings all others: min, median or rmse."`
-	EWMAAlpha         float64      `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
-	SnapshotEvery     uint32       `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
-	SnapshotKeep      uint32       `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
-	RollbackFast      Millis       `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
-	RollbackFull      Millis       `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
-	RollbackPrep      Millis       `toml:"rollback_prepare_ms" comment:"Fast tier: budget for reading and checking the bytes. What is left of it goes to the restore."`
-	RollbackCommit    Millis       `toml:"rollback_commit_ms" comment:"Fast tier: budget of the trainer for restoring them."`
-	RollbackConfirm   Millis       `toml:"rollback_confirm_ms" comment:"Fast tier: budget for reporting and recording that."`
-	RollbackHalts     bool         `toml:"emergency_on_rollback_deadline" comment:"Raise L4 and halt the run when a rollback misses its deadline. Else L3, and it is tried again without a deadline."`
-	FastMiB           uint32       `toml:"fast_bytes_mib" comment:"Most shared memory for the fast tier of snapshots, over all runs, in MiB; 0: there is no fast tier."`
-	FastPercent       uint32       `toml:"fast_percent" comment:"And at most this share of the memory that is free when the plane starts, 0 to 100."`
-	RollbackLimit     uint32       `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
-	DivergeMode       RuleMode     `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
-	DivergeLoss       float64      `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
-	DivergeSigma      float64      `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
-	DivergeFactor     float64      `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
-	DivergeSteps      uint32       `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more; a collapsed step is one too."`
-	DivergeWarmup     uint32       `toml:"diverge_warmup" comment:"Healthy steps before a step can be anomalous, 1 or more."`
-	CollapseMode      RuleMode     `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
-	CollapseLearned   float64      `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
-	CollapseBand      float64      `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
-	ProfileEvery      uint32       `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
-	ProfileSteps      uint32       `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
-	Attribution       Attribution  `toml:"attribution" comment:"How the gradient of the host is attributed to its seeds, for the figures of an epoch and by state_weighted: off, uniform or reported."`
-	SeedLayers        uint32       `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
-	SeedShareJump     float64      `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
-	SeedConflict      float64      `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`
-	SeedCompact       bool         `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
-	Stall             Millis       `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
-	StallFactor       float64      `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
-	EpochBudget       Millis       `toml:"epoch_budget_ms" comment:"An epoch that takes longer has failed; 0: however long it takes."`
-	HookBudget        Millis       `toml:"hook_budget_ms" comment:"An epoch whose slowest answer took longer, as the trainer waited for it, has failed; 0: however long it takes."`
-	EmergencyDispatch Millis       `toml:"emergency_dispatch_ms" comment:"Within this an emergency level must have reached the signal."`
-	EmergencyPerMin   uint32       `toml:"emergency_per_min" comment:"Emergency levels that are published a minute, over all runs; what comes on top waits; L4 never does; 0: no cap."`
-	FailedEpochs      uint32       `toml:"emergency_failed_epochs" comment:"Failed epochs in a row that halt the run at L4; 0: none do."`
-	LRPolicy          LRPolicy     `toml:"lr_policy" comment:"Schedule of learning rates: none leaves them to the trainer; constant, cosine, cosine_restarts or step scale what it declared."`
-	LRPeriod          uint32       `toml:"lr_period_steps" comment:"Steps of cosine from 1 to lr_floor, and of the first cycle of cosine_restarts, 1 or more."`
-	LRRestart         uint32       `toml:"lr_restart_factor" comment:"How many times as long each cycle of cosine_restarts is as the one before, 1 or more."`
-	LRFloor           float64      `toml:"lr_floor" comment:"Share of the declared rates below which cosine and cosine_restarts do not go, [0,1]."`
-	LRDecay           float64      `toml:"lr_decay" comment:"By which step multiplies the rates, (0,1]."`
-	LRDecayEpochs     uint32       `toml:"lr_decay_epochs" comment:"After so many epochs each time, 1 or more."`
-	LRWarmup          uint32       `toml:"lr_warmup_steps" comment:"Steps over which a policy first raises the rates to what was declared; 0: none. It begins to count after them."`
-	LRWarmupFloor     float64      `toml:"lr_warmup_floor" comment:"Share of the declared rates below which a warm-up does not begin, [0,1]."`
-	Rebuild           Fence        `toml:"opt_rebuild" comment:"When the trainer is told to make its optimizer anew from its own state: off, epoch or n_steps."`
-	RebuildSteps      uint32       `toml:"opt_rebuild_steps" comment:"With n_steps: after so many steps each time, 1 or more."`
-	RebuildMin        uint32       `toml:"opt_rebuild_min_steps" comment:"Healthy steps that must lie between two rebuilds; a fence before is passed over."`
-	RebuildBackoff    Millis       `toml:"opt_rebuild_backoff_ms" comment:"How long no rebuild is asked for after breaker.failures of them have failed in a row; a lockstep run counts breaker.open_steps."`
-	Order             Millis       `toml:"order_ms" comment:"Within this the trainer must acknowledge an order about its optimizer."`
+	Aggregation     Aggregation  `toml:"aggregation" comment:"How task gradients are combined; weighted needs weights and state_weighted owners of the tasks when a run is opened."`
+	PCGradMean      bool         `toml:"pcgrad_mean" comment:"Divide PCGrad's sum of projected gradients by the number of tasks."`
+	GradVacBeta     float64      `toml:"gradvac_beta" comment:"Weight of the newest cosine in the target cosines of gradvac, [0,1]; 0 is PCGrad."`
+	CAGradC         float64      `toml:"cagrad_c" comment:"How far cagrad may go from the mean gradient, as a multiple of its length, 0 or more."`
+	QPReg           float64      `toml:"qp_reg" comment:"What upgrad and dualproj add to the diagonal of the Gram matrix of trace 1, 0 or more."`
+	NashMaxNorm     float64      `toml:"nash_max_norm" comment:"Length to which nash_mtl shortens its update, 0: as it comes, the root of the number of tasks."`
+	AlignedScale    AlignedScale `toml:"aligned_scale" comment:"Singular value to which aligned_mtl brings all others: min, median or rmse."`
+	EWMAAlpha       float64      `toml:"ewma_alpha" comment:"Weight of the newest sample in every running mean, (0,1]."`
+	SnapshotEvery   uint32       `toml:"snapshot_every" comment:"Steps between snapshots, 1 or more."`
+	SnapshotKeep    uint32       `toml:"snapshot_keep" comment:"Newest snapshots kept, 2 or more: the newest is never proven good yet."`
+	RollbackFast    Millis       `toml:"rollback_fast_ms" comment:"Deadline of a rollback from the fast tier."`
+	RollbackFull    Millis       `toml:"rollback_full_ms" comment:"Deadline of a rollback from the full tier."`
+	RollbackPrep    Millis       `toml:"rollback_prepare_ms" comment:"Fast tier: budget for reading and checking the bytes. What is left of it goes to the restore."`
+	RollbackCommit  Millis       `toml:"rollback_commit_ms" comment:"Fast tier: budget of the trainer for restoring them."`
+	RollbackConfirm Millis       `toml:"rollback_confirm_ms" comment:"Fast tier: budget for reporting and recording that."`
+	RollbackHalts   bool         `toml:"emergency_on_rollback_deadline" comment:"Raise L4 and halt the run when a rollback misses its deadline. Else L3, and it is tried again without a deadline."`
+	FastMiB         uint32       `toml:"fast_bytes_mib" comment:"Most shared memory for the fast tier of snapshots, over all runs, in MiB; 0: there is no fast tier."`
+	FastPercent     uint32       `toml:"fast_percent" comment:"And at most this share of the memory that is free when the plane starts, 0 to 100."`
+	RollbackLimit   uint32       `toml:"rollback_limit" comment:"Rollbacks to one snapshot after which the run is halted, 1 or more."`
+	DivergeMode     RuleMode     `toml:"diverge_mode" comment:"off, shadow or enforce: roll back when the loss stays over its limit, the largest of the next three."`
+	DivergeLoss     float64      `toml:"diverge_loss" comment:"Loss (mean over tasks) below which a step is never anomalous; somewhat above the loss of guessing is a good choice."`
+	DivergeSigma    float64      `toml:"diverge_sigma" comment:"Standard deviations above the running mean below which a step is never anomalous."`
+	DivergeFactor   float64      `toml:"diverge_factor" comment:"Multiple of the running mean below which a step is never anomalous, 1 or more."`
+	DivergeSteps    uint32       `toml:"diverge_steps" comment:"Anomalous steps in a row that make a rollback, 1 or more; a collapsed step is one too."`
+	DivergeWarmup   uint32       `toml:"diverge_warmup" comment:"Healthy steps before a step can be anomalous, 1 or more."`
+	CollapseMode    RuleMode     `toml:"collapse_mode" comment:"off, shadow or enforce: roll back when a network that had learned falls back to guessing. Looks only where a run declares the loss of guessing."`
+	CollapseLearned float64      `toml:"collapse_learned" comment:"A network has learned when its running mean is below this share of the loss of guessing, (0,1)."`
+	CollapseBand    float64      `toml:"collapse_band" comment:"How close to the loss of guessing a step is anomalous, as a share of that loss, (0,1)."`
+	ProfileEvery    uint32       `toml:"profile_every" comment:"Steps from the beginning of one profile window to that of the next; 0: the trainer writes no profile."`
+	ProfileSteps    uint32       `toml:"profile_steps" comment:"Steps that a profile window holds at most, 1 to 10000."`
+	Attribution     Attribution  `toml:"attribution" comment:"How the gradient of the host is attributed to its seeds, for the figures of an epoch and by state_weighted: off, uniform or reported."`
+	SeedLayers      uint32       `toml:"seed_layers" comment:"Layers of each seed whose gradient norms are told at the end of an epoch, the largest first; 0: none."`
+	SeedShareJump   float64      `toml:"seed_share_jump" comment:"Change of a seed's share in the gradient from epoch to epoch from which on it is a warning, (0,1]."`
+	SeedConflict    float64      `toml:"seed_conflict" comment:"Share of an epoch's steps in which a seed's gradient pointed against the host's from which on it is a warning, (0,1]."`
+	SeedCompact     bool         `toml:"seed_compact" comment:"Tell the figures of each seed at the end of an epoch in one event instead of one metric each."`
+	Stall           Millis       `toml:"stall_ms" comment:"A trainer is stalled after this silence at the earliest."`
+	StallFactor     float64      `toml:"stall_factor" comment:"And not before this multiple of its mean step time, 1 or more."`
+
+	EpochBudget       Millis   `toml:"epoch_budget_ms" comment:"An epoch that takes longer has failed; 0: however long it takes."`
+	HookBudget        Millis   `toml:"hook_budget_ms" comment:"An epoch whose slowest answer took longer, as the trainer waited for it, has failed; 0: however long it takes."`
+	EmergencyDispatch Millis   `toml:"emergency_dispatch_ms" comment:"Within this an emergency level must have reached the signal."`
+	EmergencyPerMin   uint32   `toml:"emergency_per_min" comment:"Emergency levels that are published a minute, over all runs; what comes on top waits; L4 never does; 0: no cap."`
+	FailedEpochs      uint32   `toml:"emergency_failed_epochs" comment:"Failed epochs in a row that halt the run at L4; 0: none do."`
+	LRPolicy          LRPolicy `toml:"lr_policy" comment:"Schedule of learning rates: none leaves them to the trainer; constant, cosine, cosine_restarts or step scale what it declared."`
+	LRPeriod          uint32   `toml:"lr_period_steps" comment:"Steps of cosine from 1 to lr_floor, and of the first cycle of cosine_restarts, 1 or more."`
+	LRRestart         uint32   `toml:"lr_restart_factor" comment:"How many times as long each cycle of cosine_restarts is as the one before, 1 or more."`
+	LRFloor           float64  `toml:"lr_floor" comment:"Share of the declared rates below which cosine and cosine_restarts do not go, [0,1]."`
+	LRDecay           float64  `toml:"lr_decay" comment:"By which step multiplies the rates, (0,1]."`
+	LRDecayEpochs     uint32   `toml:"lr_decay_epochs" comment:"After so many epochs each time, 1 or more."`
+	LRWarmup          uint32   `toml:"lr_warmup_steps" comment:"Steps over which a policy first raises the rates to what was declared; 0: none. It begins to count after them."`
+	LRWarmupFloor     float64  `toml:"lr_warmup_floor" comment:"Share of the declared rates below which a warm-up does not begin, [0,1]."`
+	Rebuild           Fence    `toml:"opt_rebuild" comment:"When the trainer is told to make its optimizer anew from its own state: off, epoch or n_steps."`
+	RebuildSteps      uint32   `toml:"opt_rebuild_steps" comment:"With n_steps: after so many steps each time, 1 or more."`
+	RebuildMin        uint32   `toml:"opt_rebuild_min_steps" comment:"Healthy steps that must lie between two rebuilds; a fence before is passed over."`
+	RebuildBackoff    Millis   `toml:"opt_rebuild_backoff_ms" comment:"How long no rebuild is asked for after breaker.failures of them have failed in a row; a lockstep run counts breaker.open_steps."`
+	Order             Millis   `toml:"order_ms" comment:"Within this the trainer must acknowledge an order about its optimizer."`
 }
 
 // TamiyoConfig configures the rules policy and the risk evaluators.

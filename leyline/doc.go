@@ -52,7 +52,8 @@
 // receives an Answer. An Answer holds what the record decided and the
 // directives that became durable since the trainer's cursor. Directives are
 // the only way a plane asks for anything: run a verified command, restore a
-// snapshot, halt.
+// snapshot, set learning rates, rebuild the optimizer, halt. What the trainer made
+// of an order about its optimizer travels with its next report (OrderAck).
 //
 // Beside that, a plane publishes the highest emergency level where a trainer on the
 // same machine sees it without asking: package signal.

@@ -27,16 +27,17 @@ const (
 	NameEmergencyCleared   EventName = "tolaria.emergency.cleared"
 	NameEmergencyHalt      EventName = "tolaria.emergency.halt"
 
-	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
+	NameEmergencyDispatch EventName = "tolaria.emergency.dispatch_error"
+
 	NameEpochBudget          EventName = "tolaria.epoch_budget_exceeded"
 	NameHookBudget           EventName = "tolaria.hook_budget_exceeded"
 	NameEpochHookHigh        EventName = "epoch_hook_latency_high"
 	NameLatencyHigh          EventName = "latency_high"
+	NameTolariaBreakerOpened EventName = "tolaria.breaker_opened"
 	NameDispatchTimeout      EventName = "tolaria.emergency.dispatch_timeout"
 	NameRatesUnset           EventName = "tolaria.lr_controller.unacknowledged"
-	NameEmergencyHeld        EventName = "tolaria.emergency.held"
 	NameRebuildFailed        EventName = "tolaria.opt.rebuild_failed"
-	NameEmergencyDispatch    EventName = "tolaria.emergency.dispatch_error"
+	NameEmergencyHeld        EventName = "tolaria.emergency.held"
 )
 
 func tolariaEvents() []EventInfo {

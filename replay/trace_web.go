@@ -34,6 +34,7 @@ var (
 	restart      = relation{"started this process", "resumes a run"}
 	shortage     = relation{"found the disk nearly full", "is refused for it"}
 	space        = relation{"found the disk nearly full", "finds room again"}
+	lapse        = relation{"was the failed epoch before this one", "is the next failed epoch"}
 	again        = relation{"put the level back into the queue", "tries to publish it again"}
 	rebuild      = relation{"asked for this rebuild", "closes the order"}
 	rates        = relation{"ordered these learning rates", "closes the order"}
@@ -127,9 +128,13 @@ func (w *web) cause(e leyline.Event) (relation, leyline.EffectID) {
 	case leyline.PolicyMissed:
 		return giveup, x.Request
 	case leyline.RateAcked:
-		return rates, x.Order
+		if x.Outcome != leyline.OutcomeOK { // what went well each step explains nothing
+			return rates, x.Order
+		}
 	case leyline.OptimizerRebuild:
-		return rebuild, x.Order
+		if x.Stage != leyline.RebuildDone {
+			return rebuild, x.Order
+		}
 	}
 	rel, t := refersTo(e)
 	return rel, w.opened[t]
@@ -188,6 +193,10 @@ func ofSteps(e leyline.Event) (relation, thing) {
 		if x.Suspect > 1 {
 			return anomaly, thing{what: "step", run: x.Run}
 		}
+	case leyline.EpochFailed:
+		if x.Streak > 1 {
+			return lapse, thing{what: "epoch", run: x.Run}
+		}
 	case leyline.TrainerStalled:
 		return silence, thing{what: "step", run: x.Run}
 	case leyline.TrainerReturned:
@@ -225,6 +234,8 @@ func opens(e leyline.Event) []thing {
 		return []thing{{what: "process"}}
 	case leyline.TrainingAssessed:
 		return []thing{{what: "step", run: x.Run}}
+	case leyline.EpochFailed:
+		return []thing{{what: "epoch", run: x.Run}}
 	case leyline.TrainerStalled:
 		return []thing{{what: "silence", run: x.Run}}
 	case leyline.DiskLow:

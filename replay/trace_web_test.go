@@ -36,6 +36,10 @@ func TestEveryRelation(t *testing.T) {
 		{caution, event(leyline.ConservativeEntered{Run: runID}), event(leyline.ConservativeLeft{Run: runID})},
 		{easing, event(leyline.EmergencyEscalated{Run: runID}), event(leyline.EmergencyCleared{Run: runID})},
 		{signal, event(leyline.EmergencyEscalated{}), event(leyline.EmergencyPublished{Effect: by})},
+		{again, event(leyline.EmergencyPublished{Run: runID, Retry: 9}), event(leyline.EmergencyDispatched{Run: runID, Attempt: 2})},
+		{lapse, event(leyline.EpochFailed{Run: runID, Streak: 1}), event(leyline.EpochFailed{Run: runID, Streak: 2})},
+		{rates, event(leyline.RateSet{Run: runID}), event(leyline.RateAcked{Run: runID, Order: by, Outcome: leyline.OutcomeFailed})},
+		{rebuild, event(leyline.OptimizerRebuild{Run: runID}), event(leyline.OptimizerRebuild{Run: runID, Order: by, Stage: leyline.RebuildFailed})},
 		{probe, event(leyline.SeedMoved{Run: runID, Seed: seedID}), event(leyline.ContributionMeasured{Run: runID, Seed: seedID})},
 		{probe, event(leyline.ContributionMeasured{Run: runID, Seed: seedID}), event(leyline.ContributionMeasured{Run: runID, Seed: seedID})},
 		{embargo, event(moved), event(leyline.SeedMoved{Run: runID, Seed: seedID, From: leyline.StageEmbargoed})},
@@ -62,6 +66,8 @@ func TestRunsAndNamesAreKeptApart(t *testing.T) {
 		leyline.ContributionMeasured{Run: runID, Seed: "seed-b"}, leyline.SeedMoved{Run: runID, Seed: seedID, From: leyline.StageCulled},
 		leyline.RollbackFinished{Run: runID, Rollback: "rb-6"}, leyline.CommandSettled{Command: "other"},
 		leyline.DependencyViolated{Refusal: leyline.Refusal{Kind: leyline.RefusalRunExists}},
+		leyline.RateAcked{Run: runID, Order: leyline.EffectID{Seq: 5}, Outcome: leyline.OutcomeOK}, leyline.EpochFailed{Run: runID, Streak: 1},
+		leyline.OptimizerRebuild{Run: runID, Order: leyline.EffectID{Seq: 5}, Stage: leyline.RebuildDone}, leyline.EmergencyDispatched{Run: runID, Attempt: 1},
 	} {
 		w := newWeb(nil)
 		w.add(leyline.Record{Seq: 5, Events: []leyline.Event{

@@ -74,6 +74,10 @@ func TestTrainerRebuildsWhenItIsTold(t *testing.T) {
 				t.Errorf("step %d acknowledges %+v", x.Step, x.Acks)
 			}
 			acks = append(acks, x.Acks...)
+		case leyline.EpochObserved:
+			if x.TookNs == 0 || x.HookNs == 0 || x.HookNs > x.TookNs {
+				t.Errorf("epoch %d took %d ns, its last answer %d ns", x.Epoch, x.TookNs, x.HookNs)
+			}
 		case leyline.RunClosed:
 			acks = append(acks, x.Acks...)
 		}

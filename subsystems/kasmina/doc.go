@@ -10,6 +10,9 @@
 // gate on its way must pass. An authentic command spends its nonce whatever
 // becomes of it; an unauthentic one spends nothing.
 //
+// An EMERGENCY command raises or clears the emergency level of a run. Tolaria's
+// controller carries it out in the record that accepts it, so it is settled there.
+//
 // # A seed
 //
 //	operation        from         gate                 to
@@ -22,7 +25,7 @@
 //	CULL, CANCEL     on trial     none                 CULLED, EMBARGOED
 //	embargo over     EMBARGOED    G5_RESET             RESETTING, DORMANT
 //
-// FINE_TUNE, and every command kind but SEED, are refused by name. A gate that
+// FINE_TUNE, and every command kind but SEED and EMERGENCY, are refused by name. A gate that
 // fails after germination culls the seed and closes its slot; so do a kernel
 // that cannot be had and a command that the trainer could not carry out. The
 // trainer learns from the stages in every answer that a culled seed has to go.

@@ -2,6 +2,7 @@ package plane_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestSignalThatHangs(t *testing.T) {
 		sent = only[leyline.EmergencyPublished](records(t, log))
 	}
 	for _, e := range sent[:2] {
-		if e.Outcome != leyline.OutcomeDeadline || e.TookNs < 50e6 || e.Reason == "" {
+		if e.Outcome != leyline.OutcomeDeadline || e.TookNs < 50e6 || !strings.Contains(e.Reason, "50ms") {
 			t.Errorf("published as %+v", e)
 		}
 	}
@@ -102,6 +103,35 @@ func TestOperatorHaltsARealRun(t *testing.T) {
 	}
 	if r := mustRedecide(t, log).Tolaria.Run("run-1"); r.Status != leyline.RunStatusHalted || r.Emergency != leyline.EmergencyElevated {
 		t.Errorf("the run is %s at %s", r.Status, r.Emergency)
+	}
+}
+
+// TestLastLevelIsPublishedBeforeThePlaneEnds shuts a plane down while the level of
+// a halt is being written.
+func TestLastLevelIsPublishedBeforeThePlaneEnds(t *testing.T) {
+	b := newBench(t)
+	log := b.newLog()
+	p := b.mustStart(log)
+	hang := make(chan struct{})
+	b.signal.change(func(s *memSignal) { s.hang = hang })
+	var halted *workload.Halted
+	if _, err := b.train(t.Context(), p, 9, nan(1)); !errors.As(err, &halted) {
+		t.Fatalf("training ended with %v", err)
+	}
+	down := make(chan error, 1)
+	go func() { down <- p.Shutdown(t.Context()) }()
+	select {
+	case <-p.Done():
+		t.Error("the plane ended while a level was on its way")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(hang)
+	if err := <-down; err != nil {
+		t.Fatal(err)
+	}
+	sent := only[leyline.EmergencyPublished](records(t, log))
+	if level, _, _ := b.signal.Get(); len(sent) != 1 || sent[0].Outcome != leyline.OutcomeOK || level != leyline.EmergencyHalt {
+		t.Errorf("published %+v, the signal says %s", sent, level)
 	}
 }
 

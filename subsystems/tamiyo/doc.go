@@ -24,9 +24,10 @@
 // the next record, where Kasmina verifies it like anyone else's.
 //
 // Conservative mode stops proposals. It is entered by a rollback, by an enforced
-// loss spike and by a policy without an answer, and left only after
-// tamiyo.healthy_windows consecutive healthy windows; the window that completes them still proposes nothing, so
-// the mode is never left in the evaluation that entered it. It survives a
+// loss spike, by a policy or a command without an answer, by a failed epoch and by
+// an emergency level from L3 on, and left only after tamiyo.healthy_windows
+// consecutive healthy windows below that level; the window that completes them still
+// proposes nothing, so the mode is never left in the evaluation that entered it. It survives a
 // rollback; a resume returns it to what it was at the snapshot, because the
 // windows since then are seen once more.
 package tamiyo
