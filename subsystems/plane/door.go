@@ -56,6 +56,14 @@ func (l *loop) announce() {
 	}
 }
 
+// solution is what the announced rule needs to know of a step.
+func (p *Plane) solution(x *leyline.StepObserved) leyline.Solution {
+	if c := p.rule.Load(); c != nil {
+		return solve.Step(c, x)
+	}
+	return leyline.Solution{} // nothing is admitted before there is a configuration
+}
+
 // solved returns a step with the solution that the rule in force needs. The door
 // solved it already, unless another rule came into force since.
 func (l *loop) solved(in leyline.Input) leyline.Input {

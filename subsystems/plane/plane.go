@@ -12,7 +12,6 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
-	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -152,10 +151,7 @@ func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAns
 // aggregation method needs a solver the caller waits for it here, and nobody else:
 // Solution of the input is the plane's.
 func (p *Plane) Step(ctx context.Context, in leyline.StepObserved, after leyline.Seq) (leyline.Answer, error) {
-	in.Solution = leyline.Solution{}
-	if c := p.rule.Load(); c != nil {
-		in.Solution = solve.Step(c, &in)
-	}
+	in.Solution = p.solution(&in)
 	return p.report(ctx, in, after)
 }
 
