@@ -12,6 +12,7 @@ const (
 	MetricStepForwardMs        MetricName = "tolaria.training.forward_ms"
 	MetricStepLatencyMs        MetricName = "tolaria.training.latency_ms"
 	MetricThroughput           MetricName = "tolaria.training.samples_per_second"
+	MetricGradientNorm         MetricName = "tolaria.training.gradient_norm_ewma"
 	MetricLearnRate            MetricName = "tolaria.lr_controller.current_lr"
 	MetricSeedsGrafted         MetricName = "tolaria.seeds.active"
 	MetricEpochs               MetricName = "tolaria.epochs.total"
@@ -63,6 +64,7 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricStepForwardMs, UnitMs, "run", "Forward and backward pass of the last step as the trainer measured it"),
 		gauge(MetricStepLatencyMs, UnitMs, "run", "The whole step before the last one as the trainer measured it"),
 		gauge(MetricThroughput, UnitRate, "run", "Running mean of the samples per second of whole steps").set("tolaria.ewma_alpha"),
+		gauge(MetricGradientNorm, UnitGrad, "run", "Running mean of the length of the combined gradient over healthy steps").set("tolaria.ewma_alpha"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
 		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took, as the trainer measured it").set(setRebuild),

@@ -46,6 +46,6 @@ var governorStory = []scene{
 	}},
 	{"and reports again", "r1", l.StepObserved{Run: "r1", Step: 64}, []l.Event{
 		l.TrainerReturned{Run: "r1", Step: 63, AgeNs: 42_000_000_000},
-		l.TrainingAssessed{Run: "r1", Step: 64, Health: l.HealthHealthy, Loss: 1, Delta: -1, LossEWMA: l.Moments{Mean: 1.75, Var: 1, N: 62}, RateEWMA: l.Moments{Mean: 8000, N: 60}},
+		l.TrainingAssessed{Run: "r1", Step: 64, Health: l.HealthHealthy, Loss: 1, Delta: -1, LossEWMA: l.Moments{Mean: 1.75, Var: 1, N: 62}, GradEWMA: l.Moments{Mean: 1.5, Var: 0.25, N: 62}, RateEWMA: l.Moments{Mean: 8000, N: 60}},
 	}},
 }

@@ -131,6 +131,9 @@ func (b *builder) assessed(x leyline.TrainingAssessed) {
 	}
 	s.metric(leyline.MetricTrainingLossEWMA, x.LossEWMA.Mean, run...)
 	s.metric(leyline.MetricTrainingVolatility, math.Sqrt(x.LossEWMA.Var), run...)
+	if x.GradEWMA.N > 0 {
+		s.metric(leyline.MetricGradientNorm, x.GradEWMA.Mean, run...)
+	}
 	if x.RateEWMA.N > 0 {
 		s.metric(leyline.MetricThroughput, x.RateEWMA.Mean, run...)
 	}
