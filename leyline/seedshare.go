@@ -72,7 +72,7 @@ type SeedShare struct {
 	Parameters   uint64      // that it owns; 0: the trainer has not said
 	MaskFraction float64     // Parameters over all parameters of the network, [0,1]
 	Layers       []LayerNorm // the largest mean norms, falling; at most tolaria.seed_layers
-	Jumped       bool        // ShareDelta has reached Shares.JumpLimit, up or down
+	Jumped       bool        // ShareDelta has reached Shares.JumpLimit, up or down, in a seed that was there before
 	Conflicting  bool        // Conflict has reached Shares.ConflictLimit
 }
 

@@ -130,10 +130,10 @@ func (c deadlineCase) train(ctx context.Context, p *Place, spec workload.Spec) (
 			}
 		},
 	})
-	if ctx.Err() == nil {
-		seen.level, _, err = o.Signal.Get()
+	if err = errors.Join(ctx.Err(), pl.Shutdown(ctx)); err == nil {
+		seen.level, _, err = o.Signal.Get() // the plane does not end before its last level is published
 	}
-	return seen, errors.Join(err, ctx.Err(), pl.Shutdown(ctx))
+	return seen, err
 }
 
 // judge holds the log and what was seen against what must be so.

@@ -56,7 +56,6 @@ func TestSharesOfAnEpoch(t *testing.T) {
 		Seeds: []leyline.SeedShare{{
 			Seed: "seed-a", Stage: leyline.StageTraining, Steps: 2, Weight: 0.5, Norm: 2, Share: 0.5, ShareDelta: 0.5, Attributed: 1,
 			Conflicts: 1, Conflict: 0.5, Parameters: 90, MaskFraction: 0.9, Layers: []leyline.LayerNorm{{Layer: "out", Norm: 1.5}},
-			Jumped:      true, // it was not there before
 			Conflicting: true,
 		}},
 	}

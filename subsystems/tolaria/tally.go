@@ -174,14 +174,14 @@ func seedShare(c *leyline.TolariaConfig, r *projections.Run, s *leyline.SeedTall
 		Conflicts: s.Conflicts, Conflict: float64(s.Conflicts) / n, Parameters: s.Parameters,
 		MaskFraction: float64(s.Parameters) / float64(parameters), Layers: largest(s.Layers, n, int(c.SeedLayers)),
 	}
-	before := 0.0
+	before, known := 0.0, false
 	for i := range r.Track.Shares {
 		if r.Track.Shares[i].Seed == s.Seed {
-			before = r.Track.Shares[i].Share
+			before, known = r.Track.Shares[i].Share, true
 		}
 	}
 	out.ShareDelta = out.Share - before
-	out.Jumped = math.Abs(out.ShareDelta) >= c.SeedShareJump
+	out.Jumped = known && math.Abs(out.ShareDelta) >= c.SeedShareJump
 	out.Conflicting = out.Conflict >= c.SeedConflict
 	return out
 }
