@@ -60,6 +60,11 @@ const QuickFrom = 4 << 20
 // and itself looks at size and header.
 func (r SnapshotRef) Quick() bool { return r.Tier == TierFast && r.Bytes >= QuickFrom && r.Check != 0 }
 
+// Light reports whether the plane prepares the copy by its checksum alone: a large
+// one of the full tier. The trainer takes its SHA-256 before the bytes take over, and
+// a processor without instructions for that would not have the time for it twice.
+func (r SnapshotRef) Light() bool { return r.Tier == TierFull && r.Bytes >= QuickFrom && r.Check != 0 }
+
 // Directive asks the trainer to act. Exactly one of the kinds' fields is set.
 type Directive struct {
 	ID       EffectID

@@ -289,3 +289,54 @@ func (w *world) due() leyline.Input {
 	w.at = next.Due
 	return next
 }
+
+// A large full copy is prepared by its checksum; before it takes over the trainer
+// must have taken its digest. A small one is prepared by the digest.
+func TestLargeFullCopyIsPreparedByItsChecksum(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		bytes uint64
+		check leyline.Checksum
+		want  leyline.FaultReason // of the prepare
+	}{
+		{"large", leyline.QuickFrom, 7, leyline.FaultNone},
+		{"large and changed", leyline.QuickFrom, 8, leyline.FaultDigestMismatch},
+		{"small", leyline.QuickFrom - 1, 7, leyline.FaultDigestMismatch},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.open()
+			for range 2 { // two snapshots to return to
+				w.steps(4)
+				w.must(w.report())
+				s := w.snapshot("s-" + itoa(w.run().Track.Step))
+				s.Bytes = x.bytes
+				w.must(s)
+			}
+			w.steps(1)
+			w.fault()
+			effects := effect.Outstanding(w.s)
+			if e := effects[len(effects)-1]; e.Light != (x.bytes >= leyline.QuickFrom) || e.Quick {
+				t.Fatalf("to be staged as %+v", e)
+			}
+			in := w.rollback(leyline.PhasePrepare, leyline.Digest{})
+			in.Bytes, in.Check = x.bytes, x.check
+			ev := w.must(in)
+			if x.want != leyline.FaultNone {
+				if e := one[leyline.RollbackFinished](w, ev); e.Reason != x.want {
+					t.Errorf("prepared as %+v", e)
+				}
+				if e := one[leyline.RollbackStarted](w, ev); e.Snapshot != "s-5" {
+					t.Errorf("the next attempt is %+v", e)
+				}
+				return
+			}
+			one[leyline.RollbackAdvanced](w, ev)
+			bare := w.rollback(leyline.PhaseCommit, leyline.Digest{})
+			bare.Bytes, bare.Check = x.bytes, x.check
+			if e := one[leyline.RollbackFinished](w, w.must(bare)); e.Outcome != leyline.OutcomeFailed || e.Reason != leyline.FaultDigestMismatch {
+				t.Errorf("restored without a digest as %+v", e)
+			}
+		})
+	}
+}

@@ -35,6 +35,7 @@ type Effect struct {
 	Tier     leyline.Tier           // STAGE, EVICT
 	File     string                 // STAGE, EVICT: file in the run's directory of the tier
 	Quick    bool                   // STAGE: the trainer alone has the time to read the bytes
+	Light    bool                   // STAGE: the checksum is enough, the trainer takes the digest
 	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
 	Rollback leyline.RollbackID     // STAGE
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
@@ -120,7 +121,7 @@ func stage(s *projections.State, id leyline.EffectID, run leyline.RunID) Effect 
 		e.Rollback, e.Deadline, e.Tier = r.Rollback.ID, r.Rollback.PhaseBy, r.Rollback.Tier
 		if snap := r.Snapshot(r.Rollback.Snapshot); snap != nil {
 			ref := Ref(snap, e.Tier)
-			e.File, e.Digest, e.Quick = ref.File, ref.Digest, ref.Quick()
+			e.File, e.Digest, e.Quick, e.Light = ref.File, ref.Digest, ref.Quick(), ref.Light()
 		}
 	}
 	return e

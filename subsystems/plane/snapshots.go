@@ -119,17 +119,20 @@ func (p *Plane) measure(ctx context.Context, in *leyline.SnapshotTaken) error {
 	return nil
 }
 
-// stage reads the bytes of the rollback under way and takes their sums; of those
-// that the trainer checks, it looks at size and header.
+// stage reads the bytes of the rollback under way and takes their sums, or as much of
+// that as there is time for beside the trainer's own check.
 func (l *loop) stage(ctx context.Context, f effect.Effect, c *completion) error {
 	store, err := l.plane.opts.tier(f.Tier)
 	if err != nil {
 		return err
 	}
-	if f.Quick {
+	switch {
+	case f.Quick:
 		c.sums.Bytes, err = snapstore.Peek(ctx, store, f.Run, f.File)
-		return err
+	case f.Light:
+		c.sums, err = snapstore.Checksum(ctx, store, f.Run, f.File)
+	default:
+		c.sums, err = snapstore.Sum(ctx, store, f.Run, f.File)
 	}
-	c.sums, err = snapstore.Sum(ctx, store, f.Run, f.File)
 	return err
 }

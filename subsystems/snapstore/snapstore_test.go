@@ -149,6 +149,9 @@ func TestLoadRefuses(t *testing.T) {
 	if _, got, err := snapstore.Load(t.Context(), d, "run-1", good, nil); err != nil || !got.Digest.IsZero() || got.Check != sums.Check {
 		t.Fatalf("a large fast copy: %+v, %v", got, err)
 	}
+	if got, err := snapstore.Checksum(t.Context(), d, "run-1", "a"); err != nil || got != (snapstore.Sums{Check: sums.Check, Bytes: sums.Bytes}) {
+		t.Errorf("its checksum alone: %+v, %v", got, err)
+	}
 	for want, edit := range map[string]func(*leyline.SnapshotRef){
 		"registered was one of": func(r *leyline.SnapshotRef) { r.Bytes-- },
 		"has checksum":          func(r *leyline.SnapshotRef) { r.Check++ },
@@ -166,6 +169,7 @@ func TestLoadRefuses(t *testing.T) {
 	for _, f := range []func() error{
 		func() error { _, err := snapstore.Sum(t.Context(), d, "run-1", "junk"); return err },
 		func() error { _, err := snapstore.Peek(t.Context(), d, "run-1", "junk"); return err },
+		func() error { _, err := snapstore.Checksum(t.Context(), d, "run-1", "junk"); return err },
 	} {
 		if err := f(); !errors.As(err, &format) {
 			t.Errorf("junk: %v", err)

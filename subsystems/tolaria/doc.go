@@ -72,7 +72,8 @@
 //	rollback.finished           confirm: the digest restored equals the digest saved
 //
 // Of a fast copy of leyline.QuickFrom bytes and more the worker looks at size and
-// header only: there is time to read it once, and the trainer does.
+// header only: there is time to read it once, and the trainer does. Of a full copy of
+// that size it takes the checksum; the trainer takes the digest before it takes over.
 //
 // The phases of a fast rollback have 150, 250 and 100 ms; what one leaves goes to the
 // next. A fast tier that fails in whatever way, or takes longer over a phase, is given

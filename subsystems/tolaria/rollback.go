@@ -106,10 +106,16 @@ func mismatch(r *projections.Run, x leyline.RollbackReported) leyline.FaultReaso
 		x.Phase == leyline.PhasePrepare && x.Bytes != s.Bytes,
 		!x.Digest.IsZero() && x.Digest != s.Digest,
 		x.Check != 0 && x.Check != s.Check,
-		x.Digest.IsZero() && x.Tier != leyline.TierFast: // there is time for the strong digest
+		x.Digest.IsZero() && x.Tier != leyline.TierFast && !light(s, x): // there is time for the strong digest
 		return leyline.FaultDigestMismatch
 	}
 	return leyline.FaultNone
+}
+
+// light reports whether the plane had to take only the checksum, and took it.
+func light(s *projections.Snapshot, x leyline.RollbackReported) bool {
+	ref := leyline.SnapshotRef{Tier: x.Tier, Bytes: s.Bytes, Check: s.Check}
+	return x.Phase == leyline.PhasePrepare && x.Check == s.Check && ref.Light()
 }
 
 // advance completes e from the rollback under way and emits it.
