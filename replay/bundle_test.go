@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
 )
 
@@ -131,7 +133,7 @@ func TestRefusalsSayWhatAndWhere(t *testing.T) {
 	headLen := int(binary.LittleEndian.Uint32(raw[len(bundleMagic):]))
 	stateAt := headAt + headLen + 8
 	entryAt := stateAt + int(binary.LittleEndian.Uint64(raw[headAt+headLen:]))
-	digest := info.State.String()
+	digest, schema := info.State.String(), fmt.Sprint(projections.Schema)
 	for name, c := range map[string]struct {
 		change func([]byte) []byte
 		seal   bool
@@ -147,8 +149,8 @@ func TestRefusalsSayWhatAndWhere(t *testing.T) {
 			"are impossible"},
 		"state digest": {func(b []byte) []byte { return bytes.Replace(b, []byte(digest), []byte(strings.Repeat("ab", 32)), 1) }, true,
 			"the header says abababababab"},
-		"schema": {func(b []byte) []byte { return bytes.Replace(b, []byte(`"schema":4`), []byte(`"schema":9`), 1) }, true,
-			"its state has schema 9, this program reads schema 4"},
+		"schema": {func(b []byte) []byte { return bytes.Replace(b, []byte(`"schema":`+schema), []byte(`"schema":9`), 1) }, true,
+			"its state has schema 9, this program reads schema " + schema},
 		"state":  {func(b []byte) []byte { b[stateAt] ^= 1; return b }, true, "its state: cannot decode"},
 		"record": {func(b []byte) []byte { b[entryAt+entryHead] ^= 1; return b }, true, "has checksum"},
 		"order":  {func(b []byte) []byte { b[entryAt+8]--; return b }, false, "has checksum"},
