@@ -277,39 +277,3 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	}
 	return nil
 }
-
-func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) leyline.StepObserved {
-	t.gram = pass.Gram(t.gram)
-	_, seed := detmath.Mix(t.opts.Seed, uint64(t.answer.Lineage), uint64(s))
-	in := leyline.StepObserved{
-		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s,
-		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
-		Samples: uint32(pass.Rows), Microbatches: 1, LearnRate: t.net.Config().LearningRate,
-		ForwardNs: uint64(forward), PreviousNs: uint64(t.last), Acks: t.reported(),
-	}
-	if t.waited > 0 {
-		ms := float64(t.waited) / float64(time.Millisecond)
-		in.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainHookMs, Value: ms}}
-	}
-	for _, p := range pass.Seeds {
-		in.Seeds = append(in.Seeds, leyline.SeedObserved{
-			Seed: leyline.SeedID(p.Slot), Alpha: p.Alpha, GradNorm: p.GradNorm, HostNorm: pass.HostGradNorm,
-			Cosine: p.Cosine, Leak: p.Leak, Loss: detmath.Sum(p.AuxLosses),
-			Parameters: uint64(t.net.find(p.Slot).size()), Layers: t.layers(p),
-		})
-	}
-	return in
-}
-
-// layers are the norms of a seed's gradient, tensor by tensor, where they are
-// wanted.
-func (t *trainer) layers(p SeedPass) []leyline.LayerNorm {
-	if !t.opts.SeedLayers || p.gradient == nil {
-		return nil
-	}
-	var out []leyline.LayerNorm
-	for _, x := range t.net.find(p.Slot).shape.tensors("", p.gradient) {
-		out = append(out, leyline.LayerNorm{Layer: x.Name, Norm: norm(x.Data)})
-	}
-	return out
-}

@@ -104,6 +104,15 @@ func TestSharesStayFinite(t *testing.T) {
 	}
 }
 
+// A trainer may report any number of parameters; what is told of it stays a share.
+func TestMaskFractionOfAbsurdNumbers(t *testing.T) {
+	w := grown(t)
+	w.with(func(o *leyline.SeedObserved) { o.Parameters = math.MaxUint64 })
+	if s := w.endEpoch().Shares.Seeds[0]; s.MaskFraction != 1 {
+		t.Errorf("all but ten of 2^64 parameters are %v of them", s.MaskFraction)
+	}
+}
+
 func TestTallyIsRewound(t *testing.T) {
 	w := grown(t)
 	for w.run().Track.Step%5 != 0 {

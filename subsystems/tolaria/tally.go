@@ -152,9 +152,9 @@ func shares(t *projections.Turn, r *projections.Run) leyline.Shares {
 	}
 	n := float64(sum.Steps)
 	out.HostNorm, out.HostShare = sum.HostNorm/n, sum.HostShare/n
-	all := r.Plan.Parameters
+	all := float64(r.Plan.Parameters) // not whole numbers: a trainer may report any, and their sum must not wrap
 	for i := range sum.Seeds {
-		all += sum.Seeds[i].Parameters
+		all += float64(sum.Seeds[i].Parameters)
 	}
 	for i := range sum.Seeds {
 		s := seedShare(c, r, &sum.Seeds[i], all)
@@ -167,12 +167,12 @@ func shares(t *projections.Turn, r *projections.Run) leyline.Shares {
 }
 
 // seedShare is the part of one seed in a network of so many parameters.
-func seedShare(c *leyline.TolariaConfig, r *projections.Run, s *leyline.SeedTally, parameters uint64) leyline.SeedShare {
+func seedShare(c *leyline.TolariaConfig, r *projections.Run, s *leyline.SeedTally, parameters float64) leyline.SeedShare {
 	n := float64(s.Steps)
 	out := leyline.SeedShare{
 		Seed: s.Seed, Steps: s.Steps, Weight: s.Weight / n, Norm: s.Norm / n, Share: s.Share / n, Alpha: s.Alpha / n, Attributed: s.Attributed / n,
 		Conflicts: s.Conflicts, Conflict: float64(s.Conflicts) / n, Parameters: s.Parameters,
-		MaskFraction: float64(s.Parameters) / float64(parameters), Layers: largest(s.Layers, n, int(c.SeedLayers)),
+		MaskFraction: float64(s.Parameters) / parameters, Layers: largest(s.Layers, n, int(c.SeedLayers)),
 	}
 	before, known := 0.0, false
 	for i := range r.Track.Shares {
