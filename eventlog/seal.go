@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/esper-plane/esper/eventlog/tree"
 )
@@ -33,6 +35,9 @@ type seal struct {
 // maxSealLine is more than any seal has: 64 hashes and five numbers.
 const maxSealLine = 4 << 10
 
+// sealFields is the number of words in the line of a seal.
+const sealFields = 8
+
 const hashSize = len(tree.Hash{})
 
 // String is the stored form of a seal, one line.
@@ -48,12 +53,26 @@ func (s *seal) String() string {
 // parseSeal is the inverse of String. Only the exact stored form is accepted.
 func parseSeal(line string) (seal, bool) {
 	var s seal
-	var encoded, crc string
-	_, err := fmt.Sscanf(line, "seal %d %d %d %d %d %s %8s\n", &s.first, &s.next, &s.bytes, &s.at, &s.origin, &encoded, &crc)
+	field := strings.Split(line, " ")
+	if len(field) != sealFields {
+		return s, false
+	}
+	var err error
+	count := func(i int) uint64 {
+		n, e := strconv.ParseUint(field[i], 10, 64)
+		err = errors.Join(err, e)
+		return n
+	}
+	signed := func(i int) int64 {
+		n, e := strconv.ParseInt(field[i], 10, 64)
+		err = errors.Join(err, e)
+		return n
+	}
+	s.first, s.next, s.bytes, s.at, s.origin = count(1), count(2), signed(3), signed(4), count(5)
 	if err != nil || s.first == 0 || s.next <= s.first {
 		return s, false
 	}
-	raw, err := base64.StdEncoding.DecodeString(encoded)
+	raw, err := base64.StdEncoding.DecodeString(field[6])
 	if err != nil || len(raw)%hashSize != 0 {
 		return s, false
 	}
@@ -64,7 +83,7 @@ func parseSeal(line string) (seal, bool) {
 	if s.tree, err = tree.Resume(int64(s.next-1), hashes); err != nil {
 		return s, false
 	}
-	return s, s.String() == line
+	return s, s.String() == line // the word seal, the checksum and the way numbers are written
 }
 
 // sealFile is what the file of the seals says.

@@ -86,10 +86,14 @@ func TestProveLive(t *testing.T) {
 }
 
 // appendUntil appends as a plane beside a trainer does, a step every half
-// millisecond, and closes the log.
+// millisecond, and closes the log. It rests at 2000 records: a reader that the race
+// detector slows down would never catch up with more.
 func appendUntil(l *eventlog.Log, stop <-chan struct{}) error {
 	a := eventlog.NewAppender(l, func() int64 { return time.Now().UnixNano() })
-	for {
+	for n := 0; ; n++ {
+		if n == 2000 {
+			<-stop
+		}
 		select {
 		case <-stop:
 			return errors.Join(a.Close(), l.Close())
