@@ -26,7 +26,7 @@ func enums() map[string]enum {
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOutdated,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOperatorOnly,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputSnapshotLost,
 		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
@@ -35,6 +35,7 @@ func enums() map[string]enum {
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"Party": leyline.PartyPlane,
 	}
 }
 

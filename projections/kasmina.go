@@ -60,7 +60,8 @@ type Trial struct {
 	Culled     uint32 // after it had begun to train: the kind failed, not its delivery
 }
 
-// Seed is one slot of a host network and what grows in it. Slices inside a
+// Seed is one slot of a host network and what grows in it. Born is the step at
+// which it germinated. Slices inside a
 // Seed are never changed in place, so a copy of a Seed is independent.
 type Seed struct {
 	ID           leyline.SeedID
@@ -79,6 +80,8 @@ type Seed struct {
 	Contribution Contribution
 	Isolation    Isolation
 	Fallbacks    uint32 // compile fallbacks since it germinated
+	Born         leyline.Step
+	Closed       bool // by an operator, for good: not even a rollback opens the slot again
 }
 
 // Kernel is the state of a seed's kernel.
@@ -229,7 +232,7 @@ func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
 func newSlots(x leyline.RunStarted) Slots {
 	s := Slots{Run: x.Run}
 	for _, id := range x.Plan.Seeds {
-		s.Seeds = append(s.Seeds, Seed{ID: id, Stage: leyline.StageDormant})
+		s.Seeds = append(s.Seeds, Seed{ID: id})
 	}
 	return s
 }

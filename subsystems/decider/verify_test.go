@@ -66,7 +66,7 @@ func TestVerifierReasons(t *testing.T) {
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpStartTraining }},
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpCull }},
 		{want: leyline.RejectUnsupportedKind, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandPause }},
-		{want: leyline.RejectUnsupportedOperation, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpFineTune }},
+		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpFineTune }},
 		{want: leyline.RejectUnsupportedOperation, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpUnknown }},
 	} {
 		t.Run(c.want.String(), func(t *testing.T) {

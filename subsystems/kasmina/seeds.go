@@ -112,6 +112,7 @@ func reset(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
 	move(t, run, s, leyline.StageResetting, "embargo_over")
 	if judge(t, run, s, gates.Reset(s)) {
 		move(t, run, s, leyline.StageDormant, "reset")
+		shut(t, run, s)
 	}
 }
 
