@@ -12,6 +12,7 @@ func (x GateEvaluated) Validate() error {
 		need(&c, "reason", x.Reason != "")
 	}
 	needChecks(&c, "checks", x.Checks)
+	x.Mesh.check(&c)
 	return c.result()
 }
 
@@ -72,6 +73,7 @@ func (x IsolationAssessed) Validate() error {
 	notNegative(&c, "grad_norm", x.GradNorm)
 	notNegative(&c, "leak", x.Leak)
 	notNegative(&c, "max_leak", x.MaxLeak)
+	mayEnum(&c, "reported", x.Reported)
 	return c.result()
 }
 

@@ -100,6 +100,8 @@ type Isolation struct {
 	GradNorm float64
 	MaxLeak  float64
 	Violated bool
+	Quality  leyline.Quality
+	Reported leyline.Stage // as in leyline.IsolationAssessed, of the last step
 }
 
 // Contribution is what was measured of a seed's worth in its present stage.
@@ -132,14 +134,15 @@ func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedI
 	var out []leyline.SeedID
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
-		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.commanded(run, s.ID) {
+		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.Commanded(run, s.ID) {
 			out = append(out, s.ID)
 		}
 	}
 	return out
 }
 
-func (k *Kasmina) commanded(run leyline.RunID, seed leyline.SeedID) bool {
+// Commanded reports whether a command about a seed waits for its answer.
+func (k *Kasmina) Commanded(run leyline.RunID, seed leyline.SeedID) bool {
 	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
 }
 

@@ -23,7 +23,7 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Isolation = Isolation{
 				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
-				Violated: s.Isolation.Violated || x.Violated,
+				Violated: s.Isolation.Violated || x.Violated, Quality: x.Quality, Reported: x.Reported,
 			}
 		})
 	case leyline.ContributionMeasured:

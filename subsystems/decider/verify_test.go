@@ -165,8 +165,12 @@ func TestAdmission(t *testing.T) {
 		{"short gram", step(func(x *leyline.StepObserved) { x.Gram = x.Gram[:3] }), leyline.RefusalGradients},
 		{"asymmetric gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{2, -1, 1, 1} }), leyline.RefusalGradients},
 		{"impossible gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{1, 5, 5, 1} }), leyline.RefusalGradients},
-		{"unknown seed", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-z"}} }), leyline.RefusalUnknownSeed},
-		{"negative norm", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-a", GradNorm: -1}} }), leyline.RefusalInvalidField},
+		{"unknown seed", step(func(x *leyline.StepObserved) {
+			x.Seeds = []leyline.SeedObserved{{Seed: "seed-z", Stage: leyline.StageTraining}}
+		}), leyline.RefusalUnknownSeed},
+		{"negative norm", step(func(x *leyline.StepObserved) {
+			x.Seeds = []leyline.SeedObserved{{Seed: "seed-a", GradNorm: -1, Stage: leyline.StageTraining}}
+		}), leyline.RefusalInvalidField},
 		{"run exists", plan(), leyline.RefusalRunExists},
 		{"forged config", leyline.ConfigApplied{Envelope: w.tamiyo.Sign(leyline.PayloadConfig, good)}, leyline.RefusalInvalidSignature},
 		{"invalid config", leyline.ConfigApplied{Envelope: w.admin.Sign(leyline.PayloadConfig, cfg)}, leyline.RefusalConfig},

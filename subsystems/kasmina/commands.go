@@ -193,7 +193,7 @@ func (d *dispatch) startGrafting() {
 		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
 		return
 	}
-	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.fallbacks())) {
+	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.age(), d.fallbacks())) {
 		return
 	}
 	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
@@ -249,5 +249,10 @@ func (d *dispatch) fossilize() {
 
 // loss is the running loss of the run.
 func (d *dispatch) loss() float64 { return d.State.Tolaria.Run(d.id()).Track.LossEWMA.Mean }
+
+// age is the steps since the seed germinated.
+func (d *dispatch) age() leyline.Step {
+	return max(d.State.Tolaria.Run(d.id()).Track.Step, d.seed.Born) - d.seed.Born
+}
 
 func (d *dispatch) fallbacks() uint32 { return fallbacks(d.State.Tolaria.Run(d.id()), d.seed) }

@@ -262,7 +262,7 @@ func (s *sim) check() {
 		s.t.Error("the run has ended for its trainer but not in its log")
 	}
 	saved := map[leyline.SnapshotID]leyline.Digest{}
-	stage := leyline.StageDormant
+	stage := leyline.StageUnknown
 	alpha := 0.0
 	for _, r := range records(s.t, s.log) {
 		for _, e := range r.Events {

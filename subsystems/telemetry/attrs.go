@@ -11,6 +11,7 @@ import (
 const (
 	keyAction      = "action"
 	keyAge         = "age_ms"
+	keyAvailable   = "available_layers"
 	keyBlueprint   = "blueprint_id"
 	keyBoot        = "boot"
 	keyBoots       = "boots"
@@ -49,6 +50,7 @@ const (
 	keyLoss        = "loss"
 	keyLost        = "lost_step"
 	keyMethod      = "method"
+	keyMissing     = "missing_layers"
 	keyMode        = "mode"
 	keyOngoing     = "ongoing"
 	keyOperation   = "operation"
@@ -58,6 +60,7 @@ const (
 	keyPassed      = "passed"
 	keyPriority    = "priority"
 	keyReason      = "reason"
+	keyRequired    = "required_layers"
 	keyRequest     = "request_id"
 	keyRollback    = "rollback_id"
 	keyRun         = "run"
