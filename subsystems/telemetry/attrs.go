@@ -72,6 +72,7 @@ const (
 	keyStatus      = "status"
 	keyStep        = "step"
 	keySteps       = "steps"
+	keySuccesses   = "successes"
 	keySubsystem   = "subsystem"
 	keySuspect     = "suspect_steps"
 	keyTask        = "task"
