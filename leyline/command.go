@@ -31,7 +31,7 @@ type Audience struct {
 
 // Command is the payload of a command envelope.
 type Command struct {
-	Issuer   string // "tamiyo", or the operator's name as enrolled with the key
+	Issuer   string // IssuerTamiyo, or the operator's name as enrolled with the key
 	Audience Audience
 	ID       CommandID
 	Sequence uint64  // rises by one or more with every command of a key

@@ -123,6 +123,12 @@ type KasminaConfig struct {
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
 	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+	ImprovementMode  RuleMode `toml:"improvement_mode" comment:"Gate G2: off, shadow or enforce: whether a seed must have improved to blend."`
+	MinImprovement   float64  `toml:"min_improvement" comment:"Gate G2: how much the seed's own loss must have fallen in TRAINING, as a share of its mean over the first ten steps there."`
+	AgeMode          RuleMode `toml:"age_mode" comment:"Gate G2: off, shadow or enforce: whether a seed must have reached an age to blend."`
+	MinAgeSteps      uint32   `toml:"min_age_steps" comment:"Gate G2: steps since the seed germinated. 200 are ten epochs of a set of 640 rows in batches of 32."`
+	GradRatioMode    RuleMode `toml:"gradient_ratio_mode" comment:"Gate G2: off, shadow or enforce: whether a seed's gradient must hold its own beside the host's."`
+	MinGradRatio     float64  `toml:"min_gradient_ratio" comment:"Gate G2: running mean of the norm of the seed's gradient over that of the host's, each divided by the root of its number of parameters."`
 }
 
 // PlaneConfig configures the process.
@@ -164,6 +170,8 @@ func DefaultConfig() ExecutionConfig {
 			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
+			ImprovementMode: RuleShadow, MinImprovement: 0.005, AgeMode: RuleShadow, MinAgeSteps: 200,
+			GradRatioMode: RuleShadow, MinGradRatio: 0.10,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,

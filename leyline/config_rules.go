@@ -70,6 +70,8 @@ var rules = map[string]rule{
 	"kasmina.min_probes":          atLeast(1),
 	"kasmina.min_contribution":    between(-1, 1),
 	"kasmina.max_leak":            positive(),
+	"kasmina.min_improvement":     between(-1, 1),
+	"kasmina.min_gradient_ratio":  between(0, 1e6),
 
 	"plane.workers":          whole(1, 1024),
 	"plane.worker_queue":     whole(1, 1<<20),

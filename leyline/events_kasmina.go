@@ -57,8 +57,9 @@ type GateEvaluated struct {
 	Seed   SeedID
 	Gate   Gate
 	Passed bool
-	Reason string // the first check that failed
+	Reason string // why it stays closed: see ReasonFallback and those after it, else the check
 	Checks []Check
+	Mesh   MeshCoverage // of gate G3
 }
 
 // SeedMoved changes a seed's stage.
@@ -94,8 +95,8 @@ type BlendStepped struct {
 	Complete  bool    // the schedule has ended
 }
 
-// IsolationAssessed is what one step showed of a grafted seed's isolation from
-// its host, and how many steps it has now been seen.
+// IsolationAssessed is what one step showed of a grafted seed: above all of its
+// isolation from its host. Steps says how often it has now been seen.
 type IsolationAssessed struct {
 	Run      RunID
 	Seed     SeedID
@@ -105,6 +106,10 @@ type IsolationAssessed struct {
 	Leak     float64 // norm of the gradient that reached the host through the detached input
 	MaxLeak  float64 // largest leak in the present stage
 	Violated bool    // Leak is over kasmina.max_leak
+	Quality  Quality
+	// Reported is the stage that the trainer holds the seed for, where that is another
+	// one and no directive under way explains it; else unset.
+	Reported Stage
 }
 
 // ContributionMeasured is what a seed adds to its host, as one probe and all

@@ -165,6 +165,7 @@ type SeedObserved struct {
 	Attributed float64
 	// Layers are the norms of the seed's gradient in its layers; may be empty.
 	Layers []LayerNorm
+	Stage  Stage // that the trainer holds the seed for
 }
 
 // EpochObserved is a held-out evaluation at the end of an epoch.

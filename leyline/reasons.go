@@ -19,6 +19,7 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
+	"operator_only",
 }
 
 // The reasons for rejecting a command.
@@ -58,6 +59,7 @@ const (
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
+	RejectOperatorOnly
 )
 
 // Authentic reports whether a rejection came after the command had proven who

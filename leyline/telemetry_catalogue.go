@@ -116,7 +116,8 @@ const (
 	setSpike    = "tamiyo.loss_spike tamiyo.loss_mode"
 	setVerifier = "kasmina.freshness_ms kasmina.skew_ms kasmina.nonce_cap"
 	setGates    = "kasmina.kernel_latency_ms kasmina.latency_mode kasmina.min_train_steps kasmina.max_leak kasmina.fallback_mode " +
-		"kasmina.min_observe_steps kasmina.max_loss_ratio kasmina.min_probes kasmina.min_contribution kasmina.contribution_mode"
+		"kasmina.min_observe_steps kasmina.max_loss_ratio kasmina.min_probes kasmina.min_contribution kasmina.contribution_mode " +
+		"kasmina.improvement_mode kasmina.min_improvement kasmina.age_mode kasmina.min_age_steps kasmina.gradient_ratio_mode kasmina.min_gradient_ratio"
 	setEpochs  = "tolaria.epoch_budget_ms tolaria.hook_budget_ms"
 	setRebuild = "tolaria.opt_rebuild tolaria.opt_rebuild_steps tolaria.opt_rebuild_min_steps tolaria.opt_rebuild_backoff_ms"
 	setBreaker = "breaker.failures breaker.successes breaker.open_ms breaker.open_steps"

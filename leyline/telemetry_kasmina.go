@@ -22,6 +22,7 @@ const (
 	MetricGatePassed          MetricName = "kasmina.gate.passed"
 	MetricGateValue           MetricName = "kasmina.gate.value"
 	MetricGateLimit           MetricName = "kasmina.gate.limit"
+	MetricGateShadow          MetricName = "kasmina.gate.shadow_failures_total"
 	MetricBlendConfigurations MetricName = "kasmina.blend.configurations_total"
 	MetricBlendCompletions    MetricName = "kasmina.blend.completions_total"
 	MetricBlendTotalSteps     MetricName = "kasmina.blend.total_steps"
@@ -53,6 +54,7 @@ func kasminaMetrics() []MetricInfo {
 		gauge(MetricGatePassed, UnitBool, "run seed_id gate", "Whether a seed passed a gate when it was last judged").set(setGates),
 		gauge(MetricGateValue, UnitValue, "run seed_id gate check", "What a check of a gate last measured"),
 		gauge(MetricGateLimit, UnitValue, "run seed_id gate check", "What a check of a gate was last held against").set(setGates),
+		counter(MetricGateShadow, "run gate check", "Checks of gates that failed and would have closed one, were they enforced").set(setGates),
 		counter(MetricBlendConfigurations, "run mode", "Blends that were configured"),
 		counter(MetricBlendCompletions, "run", "Blends whose alpha schedule came to its end"),
 		gauge(MetricBlendTotalSteps, UnitCount, seed, "Steps of a seed's alpha schedule").set("tamiyo.blend_steps"),

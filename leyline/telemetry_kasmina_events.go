@@ -8,6 +8,7 @@ const (
 	NameCommandExpired    EventName = "kasmina.command_expired"
 	NameGateEvent         EventName = "gate_event"
 	NameGateFailure       EventName = "gate_failure"
+	NameMeshMissing       EventName = "mesh_coverage_missing"
 	NameSeedStage         EventName = "seed_stage"
 	NameBlendConfig       EventName = "blend_config"
 	NameViolationRecorded EventName = "violation_recorded"
@@ -67,7 +68,8 @@ func kasminaEvents() []EventInfo {
 		event(NameCommandFailed, "run command_id outcome reason latency_ms", "The trainer could not carry out a command", LevelCritical),
 		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical).set("kasmina.command_deadline_ms"),
 		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning).set(setGates),
-		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed", LevelCritical).set(setGates),
+		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed; CRITICAL when it is something that the plane relies on", LevelWarning, LevelCritical).set(setGates),
+		event(NameMeshMissing, "run seed_id missing_layers required_layers available_layers", "The host lacks layers that a seed was grafted behind", LevelError),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
 		event(NameBlendConfig, "run seed_id mode total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
 		event(NameViolationRecorded, "run seed_id steps value", "A seed's gradient has reached the host, more than before in its stage", LevelWarning).set("kasmina.max_leak"),

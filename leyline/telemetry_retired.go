@@ -80,7 +80,6 @@ var retired = []RetiredName{
 	{"unsupported_command", string(NameCommandRejected), "it is a reason of a rejection"},
 	{"unsupported_seed_operation", string(NameCommandRejected), "it is a reason of a rejection"},
 	{"command_validation_failed", string(NameCommandRejected), "it is a reason of a rejection"},
-	{"mesh_coverage_missing", string(NameCommandRejected), "it is a reason of a rejection"},
 	{"confidence_gate_fallback", "", whyFallback},
 	{"fallback_applied", "", whyFallback},
 	{"fallback_status_rejected", "", whyFallback},

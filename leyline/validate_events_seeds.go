@@ -12,17 +12,23 @@ func (x GateEvaluated) Validate() error {
 		need(&c, "reason", x.Reason != "")
 	}
 	needChecks(&c, "checks", x.Checks)
+	x.Mesh.check(&c)
 	return c.result()
 }
 
-// Validate implements Event. A slot that holds a seed says which kind it is and
-// where it was put.
+// Validate implements Event. There is no transition but those of Edges. A slot that
+// holds a seed says which kind it is and where it was put.
 func (x SeedMoved) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
-	needEnum(&c, "from", x.From)
+	if x.To != StageDormant {
+		needEnum(&c, "from", x.From)
+	}
 	needEnum(&c, "to", x.To)
+	if !MayMove(x.From, x.To) {
+		c.fail(Invalid("to", fmt.Sprintf("is %s, which does not follow %s", x.To, x.From)))
+	}
 	if OnTrial(x.To) || Grafted(x.To) {
 		needID(&c, "blueprint", x.Blueprint)
 		need(&c, "mesh", len(x.Mesh) > 0)
@@ -67,6 +73,7 @@ func (x IsolationAssessed) Validate() error {
 	notNegative(&c, "grad_norm", x.GradNorm)
 	notNegative(&c, "leak", x.Leak)
 	notNegative(&c, "max_leak", x.MaxLeak)
+	mayEnum(&c, "reported", x.Reported)
 	return c.result()
 }
 

@@ -86,6 +86,7 @@ func (x StepObserved) Validate() error {
 		notNegative(&c, "leak", s.Leak)
 		unit(&c, "attributed", s.Attributed)
 		checkLayers(&c, s.Layers, true)
+		needEnum(&c, "stage", s.Stage)
 		attributed += s.Attributed
 		if attributed > 1+1e-9 {
 			c.fail(Invalid("attributed", fmt.Sprintf("makes %v with those before it; all seeds together have at most 1", attributed)))

@@ -60,7 +60,8 @@ type Trial struct {
 	Culled     uint32 // after it had begun to train: the kind failed, not its delivery
 }
 
-// Seed is one slot of a host network and what grows in it. Slices inside a
+// Seed is one slot of a host network and what grows in it. Born is the step at
+// which it germinated. Slices inside a
 // Seed are never changed in place, so a copy of a Seed is independent.
 type Seed struct {
 	ID           leyline.SeedID
@@ -79,6 +80,8 @@ type Seed struct {
 	Contribution Contribution
 	Isolation    Isolation
 	Fallbacks    uint32 // compile fallbacks since it germinated
+	Born         leyline.Step
+	Closed       bool // by an operator, for good: not even a rollback opens the slot again
 }
 
 // Kernel is the state of a seed's kernel.
@@ -97,6 +100,8 @@ type Isolation struct {
 	GradNorm float64
 	MaxLeak  float64
 	Violated bool
+	Quality  leyline.Quality
+	Reported leyline.Stage // as in leyline.IsolationAssessed, of the last step
 }
 
 // Contribution is what was measured of a seed's worth in its present stage.
@@ -129,14 +134,15 @@ func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedI
 	var out []leyline.SeedID
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
-		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.commanded(run, s.ID) {
+		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.Commanded(run, s.ID) {
 			out = append(out, s.ID)
 		}
 	}
 	return out
 }
 
-func (k *Kasmina) commanded(run leyline.RunID, seed leyline.SeedID) bool {
+// Commanded reports whether a command about a seed waits for its answer.
+func (k *Kasmina) Commanded(run leyline.RunID, seed leyline.SeedID) bool {
 	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
 }
 
@@ -229,7 +235,7 @@ func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
 func newSlots(x leyline.RunStarted) Slots {
 	s := Slots{Run: x.Run}
 	for _, id := range x.Plan.Seeds {
-		s.Seeds = append(s.Seeds, Seed{ID: id, Stage: leyline.StageDormant})
+		s.Seeds = append(s.Seeds, Seed{ID: id})
 	}
 	return s
 }

@@ -23,7 +23,7 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Isolation = Isolation{
 				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
-				Violated: s.Isolation.Violated || x.Violated,
+				Violated: s.Isolation.Violated || x.Violated, Quality: x.Quality, Reported: x.Reported,
 			}
 		})
 	case leyline.ContributionMeasured:
@@ -58,13 +58,22 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	s.Isolation, s.Contribution = Isolation{}, Contribution{Due: x.ProbeFrom}
 	switch x.To {
 	case leyline.StageDormant:
-		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step}
+		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step, Closed: s.Closed}
 	case leyline.StageGerminated:
-		s.Blueprint, s.Mesh = x.Blueprint, x.Mesh
+		s.Blueprint, s.Mesh, s.Born = x.Blueprint, x.Mesh, x.Step
+	case leyline.StageTraining:
+		s.unblend()
 	case leyline.StageCulled:
-		s.Kernel, s.Plan, s.AlphaStep, s.Alpha, s.Complete = Kernel{}, leyline.BlendPlan{}, 0, 0, false
-		s.LossBefore = 0
+		s.Kernel = Kernel{}
+		s.unblend()
+	case leyline.StageTerminated:
+		s.Closed = true
 	}
+}
+
+// unblend takes a seed out of its host's output.
+func (s *Seed) unblend() {
+	s.Plan, s.AlphaStep, s.Alpha, s.Complete, s.LossBefore = leyline.BlendPlan{}, 0, 0, false, 0
 }
 
 // tried counts what became of a kind of seed. A cull before TRAINING says
@@ -109,14 +118,14 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
 // is none. What was counted of a seed's compiled code is not rewound: it would be
-// given up again.
+// given up again. Nor is what an operator has closed.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
 		return
 	}
 	now := slices.Clone(s.Seeds)
-	defer func() { keepFallbacks(s.Seeds, now) }()
+	defer func() { keep(s.Seeds, now) }()
 	for i := range s.Seeds {
 		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
 	}
@@ -128,10 +137,13 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	}
 }
 
-// keepFallbacks carries counts over to seeds of the same kind in the same slot.
-func keepFallbacks(seeds, now []Seed) {
+// keep carries over what a rollback does not undo: of a slot, and of a seed of the
+// same kind in it.
+func keep(seeds, now []Seed) {
 	for i := range seeds {
-		if s := &seeds[i]; s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
+		s := &seeds[i]
+		s.Closed = s.Closed || now[i].Closed
+		if s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
 		}
 	}

@@ -93,7 +93,7 @@ func commandWords(e leyline.Event) string {
 func seedWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.GateEvaluated:
-		return because(fmt.Sprintf("gate %s %s seed %s; %s", x.Gate, when(x.Passed, "lets pass", "stops"), x.Seed, checkWords(x.Checks)), x.Reason)
+		return gateWords(x)
 	case leyline.SeedMoved:
 		return moveWords(x)
 	case leyline.BlendConfigured:
@@ -102,8 +102,9 @@ func seedWords(e leyline.Event) string {
 	case leyline.BlendStepped:
 		return fmt.Sprintf("alpha of seed %s is %v at step %d%s", x.Seed, x.Alpha, x.AlphaStep, when(x.Complete, ", the last", ""))
 	case leyline.IsolationAssessed:
-		return fmt.Sprintf("seed %s: gradient %v, cosine %v, leak %v%s after %d steps", x.Seed, x.GradNorm, x.Cosine, x.Leak,
-			when(x.Violated, " (over the limit)", ""), x.Steps)
+		return fmt.Sprintf("seed %s: gradient %v, cosine %v, leak %v%s after %d steps%s%s", x.Seed, x.GradNorm, x.Cosine, x.Leak,
+			when(x.Violated, " (over the limit)", ""), x.Steps, qualityWords(x.Quality),
+			when(x.Reported != leyline.StageUnknown, fmt.Sprintf("; the trainer holds it for %s", x.Reported), ""))
 	case leyline.ContributionMeasured:
 		return fmt.Sprintf("seed %s at step %d: this probe adds %s to accuracy and takes %s off the loss, the mean over %d is %s and %s; next from step %d",
 			x.Seed, x.Step, short(x.Accuracy), short(x.Loss), x.Probes, short(x.MeanAccuracy), short(x.MeanLoss), x.Next)
@@ -117,6 +118,26 @@ func seedWords(e leyline.Event) string {
 		return breakerWords(x)
 	}
 	return ""
+}
+
+func gateWords(x leyline.GateEvaluated) string {
+	s := fmt.Sprintf("gate %s %s seed %s; %s", x.Gate, when(x.Passed, "lets pass", "stops"), x.Seed, checkWords(x.Checks))
+	if len(x.Mesh.Missing) > 0 {
+		s += fmt.Sprintf("; of the layers %v the host lacks %v, it has %v", x.Mesh.Required, x.Mesh.Missing, x.Mesh.Available)
+	}
+	return because(s, x.Reason)
+}
+
+// qualityWords says what is known of a seed's worth, as far as it was measured.
+func qualityWords(q leyline.Quality) string {
+	s := ""
+	if q.FirstLoss > 0 {
+		s = fmt.Sprintf("; its own loss was %s at first and is %s", short(q.FirstLoss), short(q.Loss))
+	}
+	if q.RatioSteps > 0 {
+		s += fmt.Sprintf("; its gradient ratio is %s", short(q.Ratio))
+	}
+	return s
 }
 
 // codeOf names compiled code by whose it is.
@@ -138,6 +159,12 @@ func breakerWords(x leyline.BreakerMoved) string {
 		s += fmt.Sprintf(", until %d healthy steps", x.UntilStep)
 	case x.Until != 0:
 		s += fmt.Sprintf(", until %s", x.Until)
+	}
+	if x.To == leyline.BreakerHalfOpen && x.Successes > 0 {
+		s += fmt.Sprintf(" and %d successes", x.Successes)
+	}
+	if x.Action == leyline.BreakerDenied || x.Action == leyline.BreakerForced {
+		s += ", " + x.Action.String()
 	}
 	return s + fmt.Sprintf(", by %s", x.Reason)
 }

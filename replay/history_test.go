@@ -148,7 +148,7 @@ func (h *history) report() leyline.StepObserved {
 	}
 	for _, s := range h.state.Kasmina.Run(runID).Seeds {
 		if leyline.Grafted(s.Stage) {
-			x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: s.ID, Alpha: s.Alpha, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1})
+			x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: s.ID, Alpha: s.Alpha, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1, Stage: s.Stage})
 		}
 	}
 	return x

@@ -16,7 +16,7 @@ func TestEveryCheckAcceptsTheGoodAndNamesTheBad(t *testing.T) {
 	seen := func(ids ...leyline.SeedID) []leyline.SeedObserved {
 		var out []leyline.SeedObserved
 		for _, id := range ids {
-			out = append(out, leyline.SeedObserved{Seed: id})
+			out = append(out, leyline.SeedObserved{Seed: id, Stage: leyline.StageTraining})
 		}
 		return out
 	}

@@ -155,16 +155,20 @@ func commandEvents() []Case[leyline.Event] {
 func seedEvents() []Case[leyline.Event] {
 	const moved = "run seed from to step? until? until_step? cause "
 	gate := within("checks[0]", checked)
-	to := func(s leyline.Stage) func(*leyline.SeedMoved) { return func(x *leyline.SeedMoved) { x.To = s } }
+	const coverage = " mesh.missing? mesh.missing[0]? mesh.required? mesh.required[0]? mesh.available? mesh.available[0]?"
+	along := func(from, to leyline.Stage) func(*leyline.SeedMoved) {
+		return func(x *leyline.SeedMoved) { x.From, x.To = from, to }
+	}
 	return []Case[leyline.Event]{
-		event[leyline.GateEvaluated]("that passed", "run seed gate passed? reason? checks"+gate, nil),
-		event("that failed", "run seed gate passed? reason checks"+gate, func(x *leyline.GateEvaluated) { x.Passed = false }),
-		event("into training", moved+"blueprint mesh mesh[0]? probe_from?", to(leyline.StageTraining)),
-		event("into probation", moved+"blueprint mesh mesh[0]? probe_from", to(leyline.StageProbationary)),
-		event("into an empty slot", moved+"blueprint? mesh? mesh[0]? probe_from?", to(leyline.StageDormant)),
+		event[leyline.GateEvaluated]("that passed", "run seed gate passed? reason? checks"+gate+coverage, nil),
+		event("that failed", "run seed gate passed? reason checks"+gate+coverage, func(x *leyline.GateEvaluated) { x.Passed = false }),
+		event("into training", moved+"blueprint mesh mesh[0]? probe_from?", along(leyline.StageGerminated, leyline.StageTraining)),
+		event("into probation", moved+"blueprint mesh mesh[0]? probe_from", along(leyline.StageShadowing, leyline.StageProbationary)),
+		event("into an empty slot", "run seed from? to step? until? until_step? cause blueprint? mesh? mesh[0]? probe_from?",
+			along(leyline.StageResetting, leyline.StageDormant)),
 		event[leyline.BlendConfigured]("", "run seed plan.mode plan.total_steps plan.temperature loss?", nil),
 		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
-		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated?", nil),
+		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated? quality.first_loss? quality.loss? quality.ratio? quality.ratio_steps? reported?", nil),
 		event[leyline.CompileFellBack]("", "run step? seed? stage reason count", nil),
 		event[leyline.BreakerMoved]("that counted", "run breaker action from to reason failures? successes? until? until_step?", nil),
 		event("that opened", "run breaker action from to reason failures? successes? until until_step?",

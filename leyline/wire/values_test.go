@@ -71,7 +71,7 @@ func stepRecord() leyline.Record {
 			Gram:   []float64{1.5, -0.2, 0.1, -0.2, 2.5, 0.3, 0.1, 0.3, 3.5},
 			Seed:   0x9e3779b97f4a7c15, Samples: 32, LearnRate: 0.01,
 			Seeds: []leyline.SeedObserved{{
-				Seed: "slot-0", Alpha: 0.31, GradNorm: 0.9, HostNorm: 1.7, Cosine: 0.1, Leak: 0, Loss: 0.4,
+				Seed: "slot-0", Alpha: 0.31, GradNorm: 0.9, HostNorm: 1.7, Cosine: 0.1, Leak: 0, Loss: 0.4, Stage: leyline.StageBlending,
 			}},
 			ForwardNs: 812_345, PreviousNs: 1_234_567,
 		},

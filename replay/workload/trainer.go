@@ -85,7 +85,8 @@ func (t *trainer) run(ctx context.Context) (Result, error) {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
-		if err := t.once(ctx, t.step+1); err != nil {
+		began := time.Now()
+		if err := t.overtaken(ctx, began, t.once(ctx, t.step+1)); err != nil {
 			return Result{}, err
 		}
 	}
@@ -99,6 +100,7 @@ type trainer struct {
 	data    *Data
 	batches *Batches
 	net     *Net
+	stages  map[string]leyline.Stage // of the grafted seeds, by slot: what was carried out
 
 	step     leyline.Step // last step applied
 	answer   leyline.Answer
@@ -147,7 +149,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, trace: tracer{store: o.Traces}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}}
 	c := o.Workload.Net
 	c.Seed = o.Seed
 	if t.net, err = NewNet(data, c); err != nil {
@@ -206,6 +208,9 @@ func (t *trainer) open(ctx context.Context) error {
 		}
 	}
 	t.step = a.From.Step
+	if err := t.adopt(); err != nil {
+		return err
+	}
 	if err := t.reinject(); err != nil {
 		return err
 	}

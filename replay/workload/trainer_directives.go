@@ -135,17 +135,28 @@ func (t *trainer) ack(ctx context.Context, in leyline.CommandAcked) error {
 func (t *trainer) obey(c *leyline.VerifiedCommand) error {
 	slot := string(c.Seed.Seed)
 	switch c.Seed.Operation {
-	case leyline.OpGerminate, leyline.OpStabilize, leyline.OpEvaluate, leyline.OpFossilize:
-		return nil // nothing in the net changes: the kernel is not attached yet, or goes on learning at the alpha of the answer
+	case leyline.OpGerminate:
+		return nil // the kernel is not attached yet
 	case leyline.OpStartTraining:
-		return t.attach(slot, c)
-	case leyline.OpStartGrafting:
-		return t.net.SetMode(slot, ModeBlending)
-	case leyline.OpCull, leyline.OpCancel:
-		if t.net.find(slot) == nil {
-			return nil
+		if err := t.attach(slot, c); err != nil {
+			return err
 		}
-		return t.net.Remove(slot)
+		return t.enter(slot, leyline.StageTraining)
+	case leyline.OpStartGrafting:
+		return t.enter(slot, leyline.StageBlending)
+	case leyline.OpStabilize:
+		return t.enter(slot, leyline.StageShadowing)
+	case leyline.OpEvaluate:
+		return t.enter(slot, leyline.StageProbationary)
+	case leyline.OpFossilize:
+		return t.enter(slot, leyline.StageFossilized)
+	case leyline.OpFineTune:
+		if err := t.net.SetAlpha(slot, 0); err != nil {
+			return err
+		}
+		return t.enter(slot, leyline.StageTraining)
+	case leyline.OpCull, leyline.OpCancel:
+		return t.give(slot)
 	}
 	return fmt.Errorf("unsupported operation %s", c.Seed.Operation)
 }
@@ -162,17 +173,18 @@ func (t *trainer) attach(slot string, c *leyline.VerifiedCommand) error {
 }
 
 // reconcile makes the net agree with the seeds of the latest answer: a seed
-// that is no longer part of the network goes, the others take their alpha.
+// that is no longer part of the network goes, the others take their alpha. One
+// that is managed no more stays.
 func (t *trainer) reconcile() error {
 	for _, v := range t.answer.Seeds {
 		if t.net.find(string(v.Seed)) == nil {
 			continue
 		}
 		var err error
-		if leyline.Grafted(v.Stage) {
+		if leyline.Grafted(v.Stage) || v.Stage == leyline.StageTerminated {
 			err = t.net.SetAlpha(string(v.Seed), v.Alpha)
 		} else {
-			err = t.net.Remove(string(v.Seed))
+			err = t.remove(string(v.Seed))
 		}
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func TestCommandsThatFail(t *testing.T) {
 	onStep(p, func(s leyline.Step) {
 		switch s {
 		case 1:
-			p.command(leyline.OpFineTune)
+			p.command(leyline.OpUnknown)
 		case 2:
 			p.command(leyline.OpStartTraining).KernelDigest[0] ^= 1
 		case 3:
@@ -128,7 +128,7 @@ func TestCommandsThatFail(t *testing.T) {
 	})
 	r := train(t, p, p.options(6))
 	got := strings.Join(acks(p), "\n")
-	for i, want := range []string{"failed unsupported operation FINE_TUNE", "failed kernel_digest_mismatch", "failed kernel_missing", "failed", "ok "} {
+	for i, want := range []string{"failed unsupported operation UNKNOWN", "failed kernel_digest_mismatch", "failed kernel_missing", "failed", "ok "} {
 		if a := acks(p); !strings.Contains(a[i], want) {
 			t.Errorf("command %d: %q, want %q; all:\n%s", i, a[i], want, got)
 		}

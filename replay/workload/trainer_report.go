@@ -69,7 +69,10 @@ func (t *trainer) probe(ctx context.Context, seeds []leyline.SeedID) error {
 			Samples: uint32(with.Rows), TookNs: uint64(time.Since(began)),
 		}, t.answer.Cursor)
 		if err != nil {
-			return fmt.Errorf("probe of %s at step %d: %w", id, t.step, err)
+			if err = t.overtaken(ctx, began, fmt.Errorf("probe of %s at step %d: %w", id, t.step, err)); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := t.hear(a); err != nil {
 			return err
@@ -165,10 +168,14 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		in.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainHookMs, Value: ms}}
 	}
 	for _, p := range pass.Seeds {
+		if t.stages[p.Slot] == leyline.StageTerminated {
+			continue // it is the host's: nobody looks at it any more
+		}
 		in.Seeds = append(in.Seeds, leyline.SeedObserved{
 			Seed: leyline.SeedID(p.Slot), Alpha: p.Alpha, GradNorm: p.GradNorm, HostNorm: pass.HostGradNorm,
 			Cosine: p.Cosine, Leak: p.Leak, Loss: detmath.Sum(p.AuxLosses),
 			Parameters: uint64(t.net.find(p.Slot).size()), Layers: t.layers(p),
+			Stage: t.stages[p.Slot],
 		})
 	}
 	return in

@@ -114,6 +114,9 @@ func (t *trainer) restore(ctx context.Context, began time.Time, o restoreOrder) 
 	t.unproven = append(t.unproven, began)
 	t.step = o.From.Step
 	t.faulted = append(t.faulted, o.Reached)
+	if err := t.adopt(); err != nil {
+		return true, err
+	}
 	return true, t.settle(ctx)
 }
 

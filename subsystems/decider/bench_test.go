@@ -80,7 +80,7 @@ func (w *world) fullReport(p leyline.RunOpened) leyline.StepObserved {
 		w.seq++
 		t := projections.NewTurn(w.s, leyline.Meta{Seq: w.seq, At: w.at, Run: p.Run})
 		t.Emit(leyline.SeedMoved{Run: p.Run, Seed: id, From: leyline.StageProbationary, To: leyline.StageFossilized, Blueprint: "bp-1", Mesh: []string{"trunk"}, Cause: "bench"})
-		x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: id, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1, Parameters: 100})
+		x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: id, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1, Parameters: 100, Stage: leyline.StageFossilized})
 	}
 	return x
 }

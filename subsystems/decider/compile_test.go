@@ -78,7 +78,7 @@ func TestFallbackFailsTheSeedsNextGate(t *testing.T) {
 	}
 	w.until(leyline.StageEmbargoed)
 	gates := w.gates()
-	if last := gates[len(gates)-1]; last != "G2_STABILITY failed compile_fallbacks" {
+	if last := gates[len(gates)-1]; last != "G2_STABILITY failed fallback_kernel_used" {
 		t.Errorf("gates %v", gates)
 	}
 }
@@ -104,7 +104,7 @@ func TestOpenCompileBreakerClosesGateG1(t *testing.T) {
 		t.Fatalf("%+v after %d fallbacks", b, w.run().Fallbacks)
 	}
 	w.until(leyline.StageEmbargoed)
-	if d := cmp.Diff([]string{"G0_SANITY passed", "G1_GRADIENT_HEALTH failed compile_breaker"}, w.gates()); d != "" {
+	if d := cmp.Diff([]string{"G0_SANITY passed", "G1_GRADIENT_HEALTH failed breaker_denied"}, w.gates()); d != "" {
 		t.Error(d)
 	}
 	if s := w.run().Breaker(leyline.BreakerCompile).State; s != leyline.BreakerOpen {
@@ -185,7 +185,7 @@ func TestFallbacksAreNotRewound(t *testing.T) {
 		t.Errorf("after the rollback %d and %d fallbacks are known", n, host)
 	}
 	w.until(leyline.StageEmbargoed)
-	if gates := w.gates(); gates[len(gates)-1] != "G2_STABILITY failed compile_fallbacks" {
+	if gates := w.gates(); gates[len(gates)-1] != "G2_STABILITY failed fallback_kernel_used" {
 		t.Errorf("gates %v", gates)
 	}
 }
@@ -235,7 +235,7 @@ func TestCoolDownOfALockstepRunCountsSteps(t *testing.T) {
 	}
 	w.at = w.at.Add(time.Hour)
 	w.until(leyline.StageEmbargoed)
-	if gates := w.gates(); gates[len(gates)-1] != "G1_GRADIENT_HEALTH failed compile_breaker" {
+	if gates := w.gates(); gates[len(gates)-1] != "G1_GRADIENT_HEALTH failed breaker_denied" {
 		t.Errorf("gates %v", gates)
 	}
 	for w.run().Good(w.run().Track.Step) == nil {

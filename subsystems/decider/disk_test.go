@@ -93,7 +93,7 @@ func TestNewRunsAreRefusedWhileTheDiskIsLow(t *testing.T) {
 // other limits.
 func TestAnotherLimitDecidesAnotherHistory(t *testing.T) {
 	for limit, want := range map[uint32]string{
-		0: " run.started", 1: " run.started", 100: " run.started", 101: "disk.low dependency.violated", 1<<32 - 1: "disk.low dependency.violated",
+		0: " run.started seed.moved", 1: " run.started seed.moved", 100: " run.started seed.moved", 101: "disk.low dependency.violated", 1<<32 - 1: "disk.low dependency.violated",
 	} {
 		w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Log.MinFreeMiB = limit })
 		if got := kinds(w.must(free(100<<20))) + " " + kinds(w.feed(plan())); got != want {

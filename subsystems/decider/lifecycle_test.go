@@ -42,7 +42,7 @@ func TestSeedThatHelpsBecomesPermanent(t *testing.T) {
 	w := newWorld(t)
 	w.open()
 	w.steps(40)
-	if d := cmp.Diff([]string{"GERMINATED", "TRAINING", "BLENDING", "SHADOWING", "PROBATIONARY", "FOSSILIZED"}, w.moves()); d != "" {
+	if d := cmp.Diff([]string{"DORMANT", "GERMINATED", "TRAINING", "BLENDING", "SHADOWING", "PROBATIONARY", "FOSSILIZED"}, w.moves()); d != "" {
 		t.Errorf("stages:\n%s", d)
 	}
 	want := []string{
@@ -84,7 +84,7 @@ func TestGateFailureCullsAndEmbargoes(t *testing.T) {
 		w.must(x)
 		w.serve()
 	}
-	if d := cmp.Diff([]string{"GERMINATED", "TRAINING", "CULLED", "EMBARGOED"}, w.moves()); d != "" {
+	if d := cmp.Diff([]string{"DORMANT", "GERMINATED", "TRAINING", "CULLED", "EMBARGOED"}, w.moves()); d != "" {
 		t.Fatalf("stages:\n%s", d)
 	}
 	if g := w.gates(); g[len(g)-1] != "G2_STABILITY failed gradient_norm" {

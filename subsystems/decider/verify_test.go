@@ -66,7 +66,7 @@ func TestVerifierReasons(t *testing.T) {
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpStartTraining }},
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpCull }},
 		{want: leyline.RejectUnsupportedKind, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandPause }},
-		{want: leyline.RejectUnsupportedOperation, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpFineTune }},
+		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpFineTune }},
 		{want: leyline.RejectUnsupportedOperation, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpUnknown }},
 	} {
 		t.Run(c.want.String(), func(t *testing.T) {
@@ -165,8 +165,12 @@ func TestAdmission(t *testing.T) {
 		{"short gram", step(func(x *leyline.StepObserved) { x.Gram = x.Gram[:3] }), leyline.RefusalGradients},
 		{"asymmetric gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{2, -1, 1, 1} }), leyline.RefusalGradients},
 		{"impossible gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{1, 5, 5, 1} }), leyline.RefusalGradients},
-		{"unknown seed", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-z"}} }), leyline.RefusalUnknownSeed},
-		{"negative norm", step(func(x *leyline.StepObserved) { x.Seeds = []leyline.SeedObserved{{Seed: "seed-a", GradNorm: -1}} }), leyline.RefusalInvalidField},
+		{"unknown seed", step(func(x *leyline.StepObserved) {
+			x.Seeds = []leyline.SeedObserved{{Seed: "seed-z", Stage: leyline.StageTraining}}
+		}), leyline.RefusalUnknownSeed},
+		{"negative norm", step(func(x *leyline.StepObserved) {
+			x.Seeds = []leyline.SeedObserved{{Seed: "seed-a", GradNorm: -1, Stage: leyline.StageTraining}}
+		}), leyline.RefusalInvalidField},
 		{"run exists", plan(), leyline.RefusalRunExists},
 		{"forged config", leyline.ConfigApplied{Envelope: w.tamiyo.Sign(leyline.PayloadConfig, good)}, leyline.RefusalInvalidSignature},
 		{"invalid config", leyline.ConfigApplied{Envelope: w.admin.Sign(leyline.PayloadConfig, cfg)}, leyline.RefusalConfig},

@@ -196,7 +196,7 @@ func (w *world) report() leyline.StepObserved {
 	}
 	for _, s := range w.s.Kasmina.Run("run-1").Seeds {
 		if leyline.Grafted(s.Stage) {
-			x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: s.ID, Alpha: s.Alpha, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1})
+			x.Seeds = append(x.Seeds, leyline.SeedObserved{Seed: s.ID, Alpha: s.Alpha, GradNorm: 0.5, HostNorm: 1, Cosine: 0.1, Stage: s.Stage})
 		}
 	}
 	return x

@@ -70,11 +70,21 @@ func (d *dispatch) run() {
 		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s commands are not supported by this version", c.Kind))
 		return
 	}
-	if why, detail := d.possible(); why != leyline.RejectNone {
+	why, detail := d.possible()
+	if why == leyline.RejectNone {
+		why, detail = d.asked()
+	}
+	if why != leyline.RejectNone {
 		d.reject(why, detail)
 		return
 	}
-	switch c.Seed.Operation {
+	d.operate()
+}
+
+// operate carries out an operation that is possible: Invariant: the stage of the
+// seed is one that it starts from.
+func (d *dispatch) operate() {
+	switch d.v.Command.Seed.Operation {
 	case leyline.OpGerminate:
 		d.germinate()
 	case leyline.OpStartTraining:
@@ -87,10 +97,10 @@ func (d *dispatch) run() {
 		d.evaluate()
 	case leyline.OpFossilize:
 		d.fossilize()
+	case leyline.OpFineTune:
+		d.fineTune()
 	case leyline.OpCull, leyline.OpCancel:
-		d.cull()
-	default:
-		d.reject(leyline.RejectUnsupportedOperation, fmt.Sprintf("%s is not supported by this version", c.Seed.Operation))
+		d.leave()
 	}
 }
 
@@ -123,27 +133,6 @@ func (d *dispatch) possible() (leyline.RejectReason, string) {
 	return leyline.RejectNone, ""
 }
 
-// stage refuses an operation in any other stage than the one it starts from.
-func (d *dispatch) stage(want leyline.Stage) bool {
-	switch {
-	case d.seed.Stage == want:
-		return true
-	case d.seed.Stage == leyline.StageEmbargoed:
-		d.reject(leyline.RejectEmbargoed, "the slot is closed until "+reopens(d.seed))
-	default:
-		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, the operation starts from %s", d.seed.Stage, want))
-	}
-	return false
-}
-
-// reopens says when an embargo ends: at a time, or at a step of a lockstep run.
-func reopens(s *projections.Seed) string {
-	if s.Until == 0 {
-		return fmt.Sprintf("step %d", s.UntilStep)
-	}
-	return s.Until.String()
-}
-
 func (d *dispatch) id() leyline.RunID { return d.v.Command.Audience.Run }
 func (d *dispatch) cause() string     { return string(d.v.Command.ID) }
 
@@ -160,9 +149,6 @@ func (d *dispatch) pass(v gates.Verdict) bool {
 
 func (d *dispatch) germinate() {
 	c := &d.v.Command.Seed
-	if !d.stage(leyline.StageDormant) {
-		return
-	}
 	bp := d.State.Plane.Blueprint(c.Blueprint)
 	bad := guard.Registered(bp, "blueprint", c.Blueprint)
 	if bad == nil {
@@ -187,9 +173,6 @@ func (d *dispatch) germinate() {
 }
 
 func (d *dispatch) startTraining() {
-	if !d.stage(leyline.StageGerminated) {
-		return
-	}
 	if !d.seed.Kernel.Request.IsZero() {
 		d.reject(leyline.RejectKernelPending, "the kernel has not arrived")
 		return
@@ -202,9 +185,6 @@ func (d *dispatch) startTraining() {
 
 func (d *dispatch) startGrafting() {
 	plan := d.v.Command.Seed.Blend
-	if !d.stage(leyline.StageTraining) {
-		return
-	}
 	if plan.Mode != leyline.BlendResidual {
 		d.reject(leyline.RejectUnknownBlendMode, fmt.Sprintf("blend mode %s is not supported by this version", plan.Mode))
 		return
@@ -213,7 +193,7 @@ func (d *dispatch) startGrafting() {
 		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
 		return
 	}
-	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.fallbacks())) {
+	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.age(), d.fallbacks())) {
 		return
 	}
 	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
@@ -227,9 +207,6 @@ func (d *dispatch) startGrafting() {
 }
 
 func (d *dispatch) stabilize() {
-	if !d.stage(leyline.StageBlending) {
-		return
-	}
 	if !d.seed.Complete {
 		d.reject(leyline.RejectBlendIncomplete, fmt.Sprintf("alpha is at step %d of %d", d.seed.AlphaStep, d.seed.Plan.TotalSteps))
 		return
@@ -247,9 +224,6 @@ func (d *dispatch) stabilize() {
 // evaluate puts a seed that runs at full alpha on probation: from here on its
 // contribution is measured.
 func (d *dispatch) evaluate() {
-	if !d.stage(leyline.StageShadowing) {
-		return
-	}
 	if !d.pass(gates.SystemImpact(&d.Config().Kasmina, d.seed, d.loss(), d.fallbacks())) {
 		return
 	}
@@ -265,9 +239,6 @@ func (d *dispatch) evaluate() {
 // trainer has said so: nothing undoes that stage. A seed that was never measured
 // is neither kept nor given up: the command is refused.
 func (d *dispatch) fossilize() {
-	if !d.stage(leyline.StageProbationary) {
-		return
-	}
 	c := &d.Config().Kasmina
 	if n := d.seed.Contribution.Probes; n < c.MinProbes {
 		d.reject(leyline.RejectUnmeasured, fmt.Sprintf("its contribution was measured %d times, %d are wanted", n, c.MinProbes))
@@ -279,13 +250,9 @@ func (d *dispatch) fossilize() {
 // loss is the running loss of the run.
 func (d *dispatch) loss() float64 { return d.State.Tolaria.Run(d.id()).Track.LossEWMA.Mean }
 
-func (d *dispatch) fallbacks() uint32 { return fallbacks(d.State.Tolaria.Run(d.id()), d.seed) }
-
-func (d *dispatch) cull() {
-	if !leyline.OnTrial(d.seed.Stage) {
-		d.reject(leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, there is nothing to cull", d.seed.Stage))
-		return
-	}
-	d.accept()
-	cull(d.Turn, d.id(), d.seed, d.cause())
+// age is the steps since the seed germinated.
+func (d *dispatch) age() leyline.Step {
+	return max(d.State.Tolaria.Run(d.id()).Track.Step, d.seed.Born) - d.seed.Born
 }
+
+func (d *dispatch) fallbacks() uint32 { return fallbacks(d.State.Tolaria.Run(d.id()), d.seed) }

@@ -20,6 +20,8 @@ func decide(t *projections.Turn, in leyline.Input) {
 	case leyline.RunOpened:
 		if x.Resume {
 			rewound(t, x.Run)
+		} else {
+			started(t, x.Run)
 		}
 	case leyline.StepObserved:
 		observe(t, x)
@@ -68,13 +70,15 @@ func Closed(t *projections.Turn, run leyline.RunID) {
 	}
 }
 
-// rewound voids what was on its way to the network that no longer exists, and
-// asks again for kernels that the rewound seeds were waiting for.
+// rewound voids what was on its way to the network that no longer exists, closes
+// again what an operator has closed, and asks again for kernels that the rewound
+// seeds were waiting for.
 func rewound(t *projections.Turn, run leyline.RunID) {
 	void(t, run)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
+		shut(t, run, s)
 		if s.Stage == leyline.StageGerminated && !s.Kernel.Ready {
 			request(t, run, s)
 		}

@@ -15,20 +15,40 @@
 //
 // # A seed
 //
-//	operation        from         gate                 to
-//	GERMINATE        DORMANT      G0_SANITY            GERMINATED, kernel requested
-//	START_TRAINING   GERMINATED   G1_GRADIENT_HEALTH   TRAINING
-//	START_GRAFTING   TRAINING     G2_STABILITY         BLENDING, blend configured
-//	STABILIZE        BLENDING     G3_INTERFACE         SHADOWING, alpha 1
-//	EVALUATE         SHADOWING    G4_SYSTEM_IMPACT     PROBATIONARY, probes begin
-//	FOSSILIZE        PROBATIONARY G4_SYSTEM_IMPACT     FOSSILIZED once the trainer has answered, for good
-//	CULL, CANCEL     on trial     none                 CULLED, EMBARGOED
-//	embargo over     EMBARGOED    G5_RESET             RESETTING, DORMANT
+// There is no transition but these (leyline.Edges); who says who may ask.
 //
-// FINE_TUNE, and every command kind but SEED and EMERGENCY, are refused by name. A gate that
-// fails after germination culls the seed and closes its slot; so do a kernel
-// that cannot be had and a command that the trainer could not carry out. The
-// trainer learns from the stages in every answer that a culled seed has to go.
+//	GERMINATE; DORMANT; G0_SANITY; GERMINATED; policy, operator
+//	START_TRAINING; GERMINATED; G1_GRADIENT_HEALTH; TRAINING; policy, operator
+//	START_GRAFTING; TRAINING; G2_STABILITY; BLENDING; policy, operator
+//	STABILIZE; BLENDING; G3_INTERFACE; SHADOWING; policy, operator
+//	EVALUATE; SHADOWING; G4_SYSTEM_IMPACT; PROBATIONARY; policy, operator
+//	FOSSILIZE; PROBATIONARY; G4_SYSTEM_IMPACT; FOSSILIZED; policy, operator
+//	FINE_TUNE; BLENDING, SHADOWING, PROBATIONARY; G1_GRADIENT_HEALTH; TRAINING; policy, operator
+//	CULL; GERMINATED, TRAINING, BLENDING, SHADOWING, PROBATIONARY; none; CULLED; policy, operator
+//	CANCEL; GERMINATED, TRAINING, BLENDING, SHADOWING, PROBATIONARY; none; CULLED; policy, operator
+//	CANCEL; DORMANT, FOSSILIZED; none; TERMINATED; operator
+//	run opened; UNKNOWN; none; DORMANT; plane
+//	failure; GERMINATED, TRAINING, BLENDING, SHADOWING, PROBATIONARY; none; CULLED; plane
+//	culled; CULLED; none; EMBARGOED; plane
+//	embargo over; EMBARGOED; none; RESETTING; plane
+//	embargo over; RESETTING; G5_RESET; DORMANT; plane
+//	slot closed; DORMANT, FOSSILIZED; none; TERMINATED; plane
+//
+// Every gate runs in the record of the transition that it guards; only a seed that
+// is to become FOSSILIZED moves later, when the trainer has answered, since nothing
+// undoes that. A gate that fails after germination culls the seed and closes its
+// slot; so do a kernel that cannot be had and a command that the trainer could not
+// carry out. A stage that is not the one an operation starts from refuses the
+// command and changes nothing, whatever the seed still waits for. The trainer
+// learns from the stages in every answer that a culled seed has to go.
+//
+// FINE_TUNE sends a seed back beside its host: it keeps what it has learned and
+// has no part in the host's output, its blend is forgotten, and what was measured
+// of it starts anew. CANCEL of a seed that was kept ends its management: it stays
+// part of the host, which trains it on, and is reported and measured no more.
+// CANCEL of an empty slot closes it. Neither is undone by a rollback: a seed that a
+// rollback brings back into a closed slot is culled, or stays unmanaged if it was
+// kept by then.
 //
 // The embargo lasts kasmina.embargo_ms of plane time. In a lockstep run it lasts
 // kasmina.embargo_steps healthy steps instead: there time decides nothing but

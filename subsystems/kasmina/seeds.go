@@ -64,9 +64,12 @@ func running(mean, x float64, n uint32) float64 { return mean + (x-mean)/float64
 // once it is: a seed that is kept is seen in every step from then on.
 func isolate(t *projections.Turn, run leyline.RunID, s *projections.Seed, o leyline.SeedObserved) {
 	most := math.Max(s.Isolation.MaxLeak, o.Leak)
+	steps := max(s.Isolation.Steps, s.Isolation.Steps+1)
 	t.Emit(leyline.IsolationAssessed{
-		Run: run, Seed: s.ID, Steps: max(s.Isolation.Steps, s.Isolation.Steps+1), GradNorm: o.GradNorm, Cosine: o.Cosine,
+		Run: run, Seed: s.ID, Steps: steps, GradNorm: o.GradNorm, Cosine: o.Cosine,
 		Leak: o.Leak, MaxLeak: most, Violated: !(o.Leak <= t.Config().Kasmina.MaxLeak),
+		Quality:  learn(s.Isolation.Quality, o, steps, t.State.Tolaria.Run(run).Plan.Parameters),
+		Reported: mismatch(t, run, s, o),
 	})
 }
 
@@ -112,13 +115,14 @@ func reset(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
 	move(t, run, s, leyline.StageResetting, "embargo_over")
 	if judge(t, run, s, gates.Reset(s)) {
 		move(t, run, s, leyline.StageDormant, "reset")
+		shut(t, run, s)
 	}
 }
 
 // judge emits a gate's verdict and returns whether it passed.
 func judge(t *projections.Turn, run leyline.RunID, s *projections.Seed, v gates.Verdict) bool {
 	t.Emit(leyline.GateEvaluated{
-		Run: run, Seed: s.ID, Gate: v.Gate, Passed: v.Passed, Reason: v.Reason, Checks: v.Checks,
+		Run: run, Seed: s.ID, Gate: v.Gate, Passed: v.Passed, Reason: v.Reason, Checks: v.Checks, Mesh: v.Mesh,
 	})
 	return v.Passed
 }

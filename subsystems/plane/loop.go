@@ -176,7 +176,7 @@ func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
 		signer := l.plane.opts.Signer
 		id := leyline.EffectID{Seq: rec.Seq, Index: uint16(i)}
 		cmd := leyline.Command{
-			Issuer:   "tamiyo",
+			Issuer:   leyline.IssuerTamiyo,
 			Audience: leyline.Audience{Origin: l.plane.opts.Origin, Run: x.Run},
 			ID:       leyline.CommandID("cmd-" + id.String()),
 			Sequence: l.state.Kasmina.High(signer.KeyID()) + 1,
@@ -187,7 +187,7 @@ func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
 			panic(fmt.Sprintf("plane: command %s cannot be encoded: %v", cmd.ID, err)) // Invariant: proposals are bounded by the contracts
 		}
 		l.decide(leyline.CommandReceived{
-			Envelope: signer.Sign(leyline.PayloadCommand, payload), Peer: leyline.PeerPlane, PeerName: "tamiyo", Cause: id,
+			Envelope: signer.Sign(leyline.PayloadCommand, payload), Peer: leyline.PeerPlane, PeerName: leyline.IssuerTamiyo, Cause: id,
 		}, at, wall, c)
 	}
 }

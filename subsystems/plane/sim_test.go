@@ -262,7 +262,7 @@ func (s *sim) check() {
 		s.t.Error("the run has ended for its trainer but not in its log")
 	}
 	saved := map[leyline.SnapshotID]leyline.Digest{}
-	stage := leyline.StageDormant
+	stage := leyline.StageUnknown
 	alpha := 0.0
 	for _, r := range records(s.t, s.log) {
 		for _, e := range r.Events {
@@ -277,7 +277,7 @@ func (s *sim) check() {
 			case leyline.RunResumed:
 				stage, alpha = leyline.StageUnknown, 0
 			case leyline.SeedMoved:
-				if stage != leyline.StageUnknown && (x.From != stage || !edge(x.From, x.To)) {
+				if stage != leyline.StageUnknown && (x.From != stage || !leyline.MayMove(x.From, x.To)) {
 					s.t.Errorf("record %d: seed moves %s to %s, it was %s", r.Seq, x.From, x.To, stage)
 				}
 				if stage = x.To; stage < leyline.StageBlending || stage > leyline.StageFossilized {
@@ -291,20 +291,4 @@ func (s *sim) check() {
 			}
 		}
 	}
-}
-
-// edge is the naive twin of the lifecycle (SPEC.md 4.4).
-func edge(from, to leyline.Stage) bool {
-	allowed := map[leyline.Stage][]leyline.Stage{
-		leyline.StageDormant:      {leyline.StageGerminated},
-		leyline.StageGerminated:   {leyline.StageTraining, leyline.StageCulled},
-		leyline.StageTraining:     {leyline.StageBlending, leyline.StageCulled},
-		leyline.StageBlending:     {leyline.StageShadowing, leyline.StageCulled},
-		leyline.StageShadowing:    {leyline.StageProbationary, leyline.StageCulled},
-		leyline.StageProbationary: {leyline.StageFossilized, leyline.StageCulled},
-		leyline.StageCulled:       {leyline.StageEmbargoed},
-		leyline.StageEmbargoed:    {leyline.StageResetting},
-		leyline.StageResetting:    {leyline.StageDormant},
-	}
-	return slices.Contains(allowed[from], to)
 }

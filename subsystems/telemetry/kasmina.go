@@ -1,6 +1,10 @@
 package telemetry
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"strings"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // The states of a prefetch request (SPEC.md 4.10).
 const (
@@ -93,6 +97,9 @@ func (b *builder) gate(x leyline.GateEvaluated) {
 		check := text(keyCheck, c.Name)
 		s.metric(leyline.MetricGateValue, c.Value, run, seed, gate, check)
 		s.metric(leyline.MetricGateLimit, c.Limit, run, seed, gate, check)
+		if !c.OK && c.Mode == leyline.RuleShadow {
+			s.count(leyline.MetricGateShadow, run, gate, check)
+		}
 	}
 	s.event(leyline.NameGateEvent, either(!x.Passed, leyline.LevelWarning, leyline.LevelInfo),
 		run, seed, gate, boolean(keyPassed, x.Passed), text(keyReason, x.Reason))
@@ -103,9 +110,15 @@ func (b *builder) gate(x leyline.GateEvaluated) {
 	if c, found := failed(x.Checks); found {
 		check, value, limit = text(keyCheck, c.Name), number(keyValue, c.Value), number(keyLimit, c.Limit)
 	}
-	s.event(leyline.NameGateFailure, leyline.LevelCritical,
+	s.event(leyline.NameGateFailure, leyline.GateLevel(x.Reason),
 		run, seed, gate, text(keyReason, x.Reason), check, value, limit)
+	if m := &x.Mesh; len(m.Missing) > 0 {
+		s.event(leyline.NameMeshMissing, leyline.LevelError, run, seed,
+			list(keyMissing, m.Missing), list(keyRequired, m.Required), list(keyAvailable, m.Available))
+	}
 }
+
+func list(key string, names []string) leyline.Attr { return text(key, strings.Join(names, ",")) }
 
 // failed returns the first check that stopped a gate; one in shadow mode does
 // not.
@@ -118,13 +131,13 @@ func failed(checks []leyline.Check) (leyline.Check, bool) {
 	return leyline.Check{}, false
 }
 
-// moved reports a seed's new stage. A seed that is culled, and a slot that is
-// empty, has no part in the host's output any more.
+// moved reports a seed's new stage. A seed that is culled or trains beside its host,
+// and a slot that is empty, has no part in the host's output.
 func (b *builder) moved(x leyline.SeedMoved) {
 	s := b.at(leyline.SubsystemKasmina, x.Run)
 	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
 	s.metric(leyline.MetricSeedStage, float64(x.To), run, seed)
-	if x.To == leyline.StageCulled || x.To == leyline.StageDormant {
+	if x.To == leyline.StageCulled || x.To == leyline.StageDormant || x.To == leyline.StageTraining {
 		s.alpha(x.Run, x.Seed, 0, 0)
 	}
 	s.event(leyline.NameSeedStage, either(x.To == leyline.StageCulled, leyline.LevelWarning, leyline.LevelInfo),

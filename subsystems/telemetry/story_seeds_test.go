@@ -136,7 +136,7 @@ var seedStory = []scene{
 		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 8, Leak: 0.25, MaxLeak: 0.5, Violated: true},
 	}},
 	{"a gate fails on a leak and the seed is culled", "r1", l.StepObserved{Run: "r1"}, []l.Event{
-		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateInterface, Reason: "leak", Checks: []l.Check{
+		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateInterface, Reason: l.ReasonIsolation, Checks: []l.Check{
 			{Name: "mesh", Value: 1, Limit: 1, OK: true, Mode: l.RuleEnforce},
 			{Name: "latency", Value: 20, Limit: 10, Mode: l.RuleShadow},
 			{Name: "leak", Value: 0.5, Limit: 1e-6, Mode: l.RuleEnforce},
@@ -151,6 +151,12 @@ var seedStory = []scene{
 	}},
 	{"a gate fails without saying on what", "r1", l.TimerFired{Run: "r1"}, []l.Event{
 		l.GateEvaluated{Run: "r1", Seed: "s2", Gate: l.GateReset, Reason: "not clean"},
+	}},
+	{"the host lacks a layer", "r1", l.CommandReceived{}, []l.Event{
+		l.GateEvaluated{
+			Run: "r1", Seed: "s2", Gate: l.GateInterface, Reason: l.ReasonMesh, Checks: []l.Check{{Name: "mesh_missing_layers", Value: 1, Mode: l.RuleEnforce}},
+			Mesh: l.MeshCoverage{Missing: []string{"layer2"}, Required: []string{"layer1", "layer2"}, Available: []string{"layer1"}},
+		},
 	}},
 	{"a kernel could not be read", "r1", l.KernelFailed{Run: "r1"}, []l.Event{
 		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 9}, Outcome: l.OutcomeFailed, Reason: "digest mismatch", TookNs: 1_000_000},

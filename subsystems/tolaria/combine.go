@@ -49,11 +49,12 @@ func orders(x leyline.StepObserved, k int) [][]int {
 func owners(s *projections.State, r *projections.Run) []aggregate.Owner {
 	out := make([]aggregate.Owner, len(r.Plan.Owners))
 	for i, id := range r.Plan.Owners {
-		if seed := s.Kasmina.Seed(r.ID, id); seed != nil {
-			out[i] = aggregate.Owner{Stage: seed.Stage, Alpha: seed.Alpha}
-		} else {
-			out[i] = aggregate.Owner{Host: true} // Invariant: a plan names seeds of the run only
+		seed := s.Kasmina.Seed(r.ID, id)
+		if seed == nil || seed.Stage == leyline.StageTerminated && seed.Blueprint != "" {
+			out[i] = aggregate.Owner{Host: true} // a seed that is managed no more is the host's; a plan names seeds of the run only
+			continue
 		}
+		out[i] = aggregate.Owner{Stage: seed.Stage, Alpha: seed.Alpha}
 	}
 	return out
 }

@@ -336,8 +336,8 @@ var mutants = []mutant{
 	{
 		name: "fallback forgiven", does: "lets a seed whose compiled code was given up through its gates",
 		file: "subsystems/kasmina/gates/gates.go",
-		old:  "	v.add(\"compile_fallbacks\", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)\n",
-		new:  "	v.add(\"compile_fallbacks\", 0, 0, true, c.FallbackMode)\n",
+		old:  "	v.because(leyline.ReasonFallback, \"compile_fallbacks\", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)\n",
+		new:  "	v.because(leyline.ReasonFallback, \"compile_fallbacks\", 0, 0, true, c.FallbackMode)\n",
 		pkg:  "subsystems/kasmina/gates", run: "TestGates",
 	},
 	{

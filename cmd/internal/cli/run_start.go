@@ -101,7 +101,7 @@ func (j *job) admit(s *projections.State) error {
 	}
 	tamiyo := j.dir.Keys.Tamiyo
 	for _, k := range s.Plane.Keys {
-		if k.Issuer == "tamiyo" && k.ID != tamiyo.KeyID() {
+		if k.Issuer == leyline.IssuerTamiyo && k.ID != tamiyo.KeyID() {
 			return fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
 		}
 	}
@@ -115,7 +115,7 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
 	if s.Plane.Key(tamiyo.KeyID()) == nil {
 		body, err := wire.EncodeKey(leyline.Key{
-			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo, Kinds: []leyline.CommandKind{leyline.CommandSeed},
 		})
 		if err != nil {
 			return nil, err

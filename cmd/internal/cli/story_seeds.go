@@ -119,6 +119,9 @@ func (s *story) life(id leyline.SeedID) *seedLife {
 
 func (s *story) moved(r leyline.Record, x leyline.SeedMoved) {
 	l := s.life(x.Seed)
+	if l == nil && x.To == leyline.StageDormant {
+		return // the slot is opened with the run; nothing lives in it
+	}
 	if l == nil || x.To == leyline.StageGerminated {
 		s.Seeds = append(s.Seeds, seedLife{Seed: x.Seed, Blueprint: x.Blueprint})
 		l = &s.Seeds[len(s.Seeds)-1]

@@ -17,30 +17,48 @@ import (
 type Verdict struct {
 	Gate   leyline.Gate
 	Passed bool
-	Reason string // name of the first enforced check that failed
+	Reason string // that of the first enforced check that failed
 	Checks []leyline.Check
+	Mesh   leyline.MeshCoverage // of G3
 }
 
 func begin(g leyline.Gate) *Verdict { return &Verdict{Gate: g, Passed: true} }
 
-// add records a check. A rule that is off leaves none; a shadow check never
-// fails the gate.
+// add records a check that is its own reason.
 func (v *Verdict) add(name string, value, limit float64, ok bool, mode leyline.RuleMode) {
+	v.because(name, name, value, limit, ok, mode)
+}
+
+// because records a check and for which reason it closes the gate. A rule that is
+// off leaves none; a shadow check never fails the gate.
+func (v *Verdict) because(reason, name string, value, limit float64, ok bool, mode leyline.RuleMode) {
 	if mode == leyline.RuleOff {
 		return
 	}
 	v.Checks = append(v.Checks, leyline.Check{Name: name, Value: value, Limit: limit, OK: ok, Mode: mode})
 	if !ok && mode == leyline.RuleEnforce && v.Passed {
-		v.Passed, v.Reason = false, name
+		v.Passed, v.Reason = false, reason
 	}
 }
 
-func (v *Verdict) must(name string, ok bool) {
+func (v *Verdict) must(name string, ok bool) { v.mustFor(name, name, ok) }
+
+func (v *Verdict) mustFor(reason, name string, ok bool) {
 	value := 0.0
 	if ok {
 		value = 1
 	}
-	v.add(name, value, 1, ok, leyline.RuleEnforce)
+	v.because(reason, name, value, 1, ok, leyline.RuleEnforce)
+}
+
+// staged holds the stage that the trainer reported last against the seed's. Of a
+// seed that was not reported in its stage there is nothing to say.
+func staged(v *Verdict, s *projections.Seed) {
+	reported := s.Isolation.Reported
+	if reported == leyline.StageUnknown {
+		reported = s.Stage
+	}
+	v.because(leyline.ReasonStage, "stage", float64(reported), float64(s.Stage), reported == s.Stage, leyline.RuleEnforce)
 }
 
 // Sanity is G0: the blueprint is known and allowed (package guard says what that
@@ -53,28 +71,33 @@ func Sanity(bp *leyline.BlueprintRegistered, mesh []string) Verdict {
 	return *v
 }
 
-// GradientHealth is G1: the kernel is verified, nothing has leaked, and the
-// compile breaker lets one more kind of code be compiled.
+// GradientHealth is G1: the kernel is verified and was here in time, the trainer
+// holds the seed for what it is, nothing has leaked, and the compile breaker lets
+// one more kind of code be compiled.
 func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed, compile bool) Verdict {
 	v := begin(leyline.GateGradientHealth)
-	v.must("kernel_ready", s.Kernel.Ready)
-	v.must("isolation_intact", !s.Isolation.Violated)
-	v.must("compile_breaker", compile)
+	v.mustFor(leyline.ReasonKernel, "kernel_ready", s.Kernel.Ready)
+	staged(v, s)
+	v.mustFor(leyline.ReasonIsolation, "isolation_intact", !s.Isolation.Violated)
+	v.mustFor(leyline.ReasonBreaker, "compile_breaker", compile)
 	took, budget := float64(s.Kernel.TookNs)/float64(time.Millisecond), float64(c.KernelLatency)
-	v.add("kernel_latency_ms", took, budget, took <= budget, c.LatencyMode)
+	v.because(leyline.ReasonKernelLatency, "kernel_latency_ms", took, budget, took <= budget, c.LatencyMode)
 	return *v
 }
 
 // Stability is G2: the seed has trained long enough, has gradients, those never
 // reached the host, and none of its compiled code was given up; fallbacks counts
-// how often it was, here and below.
-func Stability(c *leyline.KasminaConfig, s *projections.Seed, fallbacks uint32) Verdict {
+// how often it was, here and below. age is the steps since it germinated. Beyond
+// that it is good enough, as far as the quality criteria are asked.
+func Stability(c *leyline.KasminaConfig, s *projections.Seed, age leyline.Step, fallbacks uint32) Verdict {
 	v := begin(leyline.GateStability)
+	staged(v, s)
 	v.add("trained_steps", float64(s.Isolation.Steps), float64(c.MinTrainSteps), s.Isolation.Steps >= c.MinTrainSteps, leyline.RuleEnforce)
 	g := s.Isolation.GradNorm
 	v.add("gradient_norm", g, 0, g > 0 && !math.IsInf(g, 0), leyline.RuleEnforce)
 	leak(v, c, s)
 	fallen(v, c, fallbacks)
+	quality(v, c, s, age)
 	return *v
 }
 
@@ -82,14 +105,16 @@ func Stability(c *leyline.KasminaConfig, s *projections.Seed, fallbacks uint32) 
 // the seed was grafted behind, and isolation held while blending.
 func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string, fallbacks uint32) Verdict {
 	v := begin(leyline.GateInterface)
+	staged(v, s)
 	v.must("blend_complete", s.Complete)
-	missing := 0
+	v.Mesh = leyline.MeshCoverage{Required: s.Mesh, Available: layers}
 	for _, m := range s.Mesh {
 		if !slices.Contains(layers, m) {
-			missing++
+			v.Mesh.Missing = append(v.Mesh.Missing, m)
 		}
 	}
-	v.add("mesh_missing_layers", float64(missing), 0, missing == 0 && len(s.Mesh) > 0, leyline.RuleEnforce)
+	missing := len(v.Mesh.Missing)
+	v.because(leyline.ReasonMesh, "mesh_missing_layers", float64(missing), 0, missing == 0 && len(s.Mesh) > 0, leyline.RuleEnforce)
 	leak(v, c, s)
 	fallen(v, c, fallbacks)
 	return *v
@@ -97,12 +122,12 @@ func Interface(c *leyline.KasminaConfig, s *projections.Seed, layers []string, f
 
 // fallen holds it against a seed that its compiled code was given up.
 func fallen(v *Verdict, c *leyline.KasminaConfig, fallbacks uint32) {
-	v.add("compile_fallbacks", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)
+	v.because(leyline.ReasonFallback, "compile_fallbacks", float64(fallbacks), 0, fallbacks == 0, c.FallbackMode)
 }
 
 func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
 	ok := s.Isolation.Steps > 0 && s.Isolation.MaxLeak <= c.MaxLeak && !s.Isolation.Violated
-	v.add("isolation_leak", s.Isolation.MaxLeak, c.MaxLeak, ok, leyline.RuleEnforce)
+	v.because(leyline.ReasonIsolation, "isolation_leak", s.Isolation.MaxLeak, c.MaxLeak, ok, leyline.RuleEnforce)
 }
 
 // SystemImpact is G4: the seed has run at full alpha for long enough, isolation
@@ -110,6 +135,7 @@ func leak(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed) {
 // changed anything. loss is the running loss now.
 func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64, fallbacks uint32) Verdict {
 	v := begin(leyline.GateSystemImpact)
+	staged(v, s)
 	v.add("observed_steps", float64(s.Isolation.Steps), float64(c.MinObserveSteps), s.Isolation.Steps >= c.MinObserveSteps, leyline.RuleEnforce)
 	leak(v, c, s)
 	fallen(v, c, fallbacks)
@@ -121,6 +147,7 @@ func SystemImpact(c *leyline.KasminaConfig, s *projections.Seed, loss float64, f
 // adds was measured and is enough.
 func Permanence(c *leyline.KasminaConfig, s *projections.Seed, loss float64, fallbacks uint32) Verdict {
 	v := begin(leyline.GateSystemImpact)
+	staged(v, s)
 	leak(v, c, s)
 	fallen(v, c, fallbacks)
 	impact(v, c, s, loss)
@@ -147,6 +174,6 @@ func Reset(s *projections.Seed) Verdict {
 	v := begin(leyline.GateReset)
 	v.must("kernel_detached", !s.Kernel.Ready && s.Kernel.Request.IsZero())
 	v.add("alpha", s.Alpha, 0, s.Alpha == 0, leyline.RuleEnforce)
-	v.must("isolation_intact", !s.Isolation.Violated)
+	v.mustFor(leyline.ReasonIsolation, "isolation_intact", !s.Isolation.Violated)
 	return *v
 }
