@@ -101,6 +101,13 @@ type TamiyoConfig struct {
 	ShadowSteps      uint32   `toml:"shadow_steps" comment:"Steps a seed runs at full alpha before its evaluation is proposed."`
 	Probes           uint32   `toml:"probes" comment:"Measured contributions before a seed is judged, 1 or more."`
 	PolicyBudget     Millis   `toml:"policy_budget_ms" comment:"0: the rules run inside the decider. Else they run on the shared worker and must answer within this."`
+
+	BlendMode     BlendMode `toml:"blend_mode" comment:"How a seed's output is mixed into the host's: CONVEX, RESIDUAL, CHANNEL or CONFIDENCE."`
+	BlendChannels []float64 `toml:"blend_channels" comment:"CHANNEL: the share of each channel of the host; as many numbers as it has channels, 64 at most."`
+	BlendGateK    float64   `toml:"blend_gate_k" comment:"CONFIDENCE: steepness of the gate over the margin between the two largest logits, 0 or more."`
+	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
+	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
+	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -157,6 +164,7 @@ func DefaultConfig() ExecutionConfig {
 			Volatility: 0.1125, VolatilityMode: RuleShadow,
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
+			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

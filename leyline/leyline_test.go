@@ -21,14 +21,14 @@ type enum interface {
 func enums() map[string]enum {
 	return map[string]enum{
 		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandStructuralPruning,
-		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "EmergencyLevel": leyline.EmergencyHalt,
+		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOutdated,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectLogits,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputSnapshotLost,
+		"RefusalKind": leyline.RefusalBlendStats, "InputKind": leyline.InputSnapshotLost,
 		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerOptimizer, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerRebuildFailed,

@@ -69,7 +69,7 @@ func TestMandatoryFieldsAreMissed(t *testing.T) {
 			switch {
 			case !ok:
 				t.Errorf("nothing is said without %s", f)
-			case r.Field != f || r.Kind != leyline.RefusalMissingField && r.Kind != leyline.RefusalInvalidField ||
+			case r.Field != f || r.Kind != leyline.RefusalMissingField && r.Kind != leyline.RefusalInvalidField && r.Kind != leyline.RefusalLogits ||
 				r.Subsystem == leyline.SubsystemUnknown || r.Reason == "":
 				t.Errorf("without %s: %+v", f, *r)
 			}

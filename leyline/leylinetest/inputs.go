@@ -20,7 +20,8 @@ const (
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
-	blend = "blend.mode? blend.total_steps? blend.temperature?"
+	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
+		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
 )
 
 // Inputs returns the cases of every kind of input, in the order of kinds.

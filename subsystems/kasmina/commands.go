@@ -205,12 +205,8 @@ func (d *dispatch) startGrafting() {
 	if !d.stage(leyline.StageTraining) {
 		return
 	}
-	if plan.Mode != leyline.BlendResidual {
-		d.reject(leyline.RejectUnknownBlendMode, fmt.Sprintf("blend mode %s is not supported by this version", plan.Mode))
-		return
-	}
-	if plan.TotalSteps == 0 || !(plan.Temperature > 0) || plan.TotalSteps > 1<<30 {
-		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
+	if why, detail := planned(plan); why != leyline.RejectNone {
+		d.reject(why, detail)
 		return
 	}
 	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.fallbacks())) {
