@@ -101,6 +101,18 @@ func (x *BlendStats) check(c *check) {
 	}
 }
 
+// checkFailure demands words for a failure, and no figures of a blend that failed.
+func (s *SeedObserved) checkFailure(c *check) {
+	mayEnum(c, "failure", s.Failure)
+	if s.Failure == SeedFailureNone {
+		return
+	}
+	needText(c, "why", s.Why)
+	if s.Blend.Mode != BlendUnspecified {
+		c.fail(Invalid("blend", "is told of a seed that had no part in the step"))
+	}
+}
+
 // Validate returns a *Refusal that names the first field that is wrong. It is the
 // one judgement of a plan: Tamiyo's proposals, Kasmina's verdict and the events that
 // hold a plan all ask it. Nothing is clamped, swapped or put in the place of what is

@@ -86,6 +86,8 @@ func (x StepObserved) Validate() error {
 		notNegative(&c, "leak", s.Leak)
 		unit(&c, "attributed", s.Attributed)
 		checkLayers(&c, s.Layers, true)
+		s.Blend.check(&c)
+		s.checkFailure(&c)
 		attributed += s.Attributed
 		if attributed > 1+1e-9 {
 			c.fail(Invalid("attributed", fmt.Sprintf("makes %v with those before it; all seeds together have at most 1", attributed)))

@@ -140,6 +140,9 @@ func (t *trainer) obey(c *leyline.VerifiedCommand) error {
 	case leyline.OpStartTraining:
 		return t.attach(slot, c)
 	case leyline.OpStartGrafting:
+		if err := t.net.SetBlend(slot, c.Seed.Blend); err != nil {
+			return err
+		}
 		return t.net.SetMode(slot, ModeBlending)
 	case leyline.OpCull, leyline.OpCancel:
 		if t.net.find(slot) == nil {
