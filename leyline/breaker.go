@@ -24,7 +24,7 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "isolation"}
 
 // The breakers.
 const (
@@ -32,6 +32,7 @@ const (
 	BreakerCompile               // fed by compile fallbacks, asked by gate G1
 	BreakerEpochs                // fed by failed epochs, asked at the end of each
 	BreakerOptimizer             // fed by failed rebuilds of the optimizer, asked at each fence
+	BreakerIsolation             // fed by violations of isolation, asked by gate G1, which is its success
 )
 
 // BreakerAction says what moved a breaker.
@@ -60,7 +61,7 @@ type breakerReasons struct{}
 func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
-	"epoch_failed", "rebuild_failed",
+	"epoch_failed", "rebuild_failed", "isolation_violation",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -73,6 +74,7 @@ const (
 	BreakerCooldownElapsed
 	BreakerEpochFailed
 	BreakerRebuildFailed
+	BreakerIsolationViolation
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

@@ -130,6 +130,9 @@ type KasminaConfig struct {
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
 	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+	StrictIsolation  bool     `toml:"strict_isolation" comment:"Cull a seed on trial at the first violation of its isolation, instead of at its next gate."`
+	CosineMode       RuleMode `toml:"cosine_mode" comment:"off, shadow or enforce: whether gradients of host and seed that point the same way, or against each other, are a violation while a seed trains or blends. Of parameters that are not shared a cosine says little; the leak is the proof."`
+	MaxCosine        float64  `toml:"max_cosine" comment:"Cosine of the two gradients at the graft, either way, from above which they do, [0,1]."`
 }
 
 // PlaneConfig configures the process.
@@ -169,7 +172,7 @@ func DefaultConfig() ExecutionConfig {
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
-			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
+			MinTrainSteps: 20, MaxLeak: 1e-6, CosineMode: RuleShadow, MaxCosine: 0.95, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
 		},

@@ -75,6 +75,7 @@ var rules = map[string]rule{
 	"kasmina.min_probes":          atLeast(1),
 	"kasmina.min_contribution":    between(-1, 1),
 	"kasmina.max_leak":            positive(),
+	"kasmina.max_cosine":          between(0, 1),
 
 	"plane.workers":          whole(1, 1024),
 	"plane.worker_queue":     whole(1, 1<<20),

@@ -21,7 +21,7 @@ type enum interface {
 func enums() map[string]enum {
 	return map[string]enum{
 		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandStructuralPruning,
-		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "EmergencyLevel": leyline.EmergencyHalt,
+		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "SeedHealth": leyline.SeedCritical, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
@@ -29,9 +29,9 @@ func enums() map[string]enum {
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectLogits,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalBlendStats, "InputKind": leyline.InputSnapshotLost,
-		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventSeedFailed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerOptimizer, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerRebuildFailed,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerIsolationViolation,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,

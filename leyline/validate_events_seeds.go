@@ -66,6 +66,8 @@ func (x IsolationAssessed) Validate() error {
 	notNegative(&c, "grad_norm", x.GradNorm)
 	notNegative(&c, "leak", x.Leak)
 	notNegative(&c, "max_leak", x.MaxLeak)
+	mayEnum(&c, "breaker", x.Breaker)
+	needEnum(&c, "health", x.Health)
 	return c.result()
 }
 

@@ -43,6 +43,8 @@ type Slots struct {
 	Seeds  []Seed  // in the order of RunOpened.Seeds
 	Trials []Trial // sorted by blueprint
 	Memos  []SeedMemo
+
+	Violations uint64 // of the isolation of its seeds; never rewound
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -78,7 +80,9 @@ type Seed struct {
 	LossBefore   float64 // loss EWMA before it blended
 	Contribution Contribution
 	Isolation    Isolation
-	Fallbacks    uint32 // compile fallbacks since it germinated
+	Fallbacks    uint32             // compile fallbacks since it germinated
+	Violations   uint32             // of its isolation since it germinated
+	Health       leyline.SeedHealth // unset in an empty slot
 }
 
 // Kernel is the state of a seed's kernel.
@@ -129,14 +133,15 @@ func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedI
 	var out []leyline.SeedID
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
-		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.commanded(run, s.ID) {
+		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.Commanded(run, s.ID) {
 			out = append(out, s.ID)
 		}
 	}
 	return out
 }
 
-func (k *Kasmina) commanded(run leyline.RunID, seed leyline.SeedID) bool {
+// Commanded reports whether a seed has a command that was not answered.
+func (k *Kasmina) Commanded(run leyline.RunID, seed leyline.SeedID) bool {
 	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
 }
 

@@ -25,7 +25,11 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
 				Violated: s.Isolation.Violated || x.Violated,
 			}
+			s.Violations, s.Health = x.Violations, x.Health
 		})
+		if slots := k.Run(x.Run); slots != nil {
+			slots.Violations = x.RunViolations
+		}
 	case leyline.ContributionMeasured:
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
@@ -60,7 +64,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageDormant:
 		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step}
 	case leyline.StageGerminated:
-		s.Blueprint, s.Mesh = x.Blueprint, x.Mesh
+		s.Blueprint, s.Mesh, s.Health = x.Blueprint, x.Mesh, leyline.SeedHealthy
 	case leyline.StageCulled:
 		s.Kernel, s.Plan, s.AlphaStep, s.Alpha, s.Complete = Kernel{}, leyline.BlendPlan{}, 0, 0, false
 		s.LossBefore = 0
@@ -108,15 +112,15 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 }
 
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
-// is none. What was counted of a seed's compiled code is not rewound: it would be
-// given up again.
+// is none. What was counted of a seed's compiled code and of its isolation is not
+// rewound: the one would be given up and the other violated again.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
 		return
 	}
 	now := slices.Clone(s.Seeds)
-	defer func() { keepFallbacks(s.Seeds, now) }()
+	defer func() { keepCounts(s.Seeds, now) }()
 	for i := range s.Seeds {
 		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
 	}
@@ -128,11 +132,12 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	}
 }
 
-// keepFallbacks carries counts over to seeds of the same kind in the same slot.
-func keepFallbacks(seeds, now []Seed) {
+// keepCounts carries counts over to seeds of the same kind in the same slot.
+func keepCounts(seeds, now []Seed) {
 	for i := range seeds {
 		if s := &seeds[i]; s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
+			s.Violations, s.Health = max(s.Violations, now[i].Violations), max(s.Health, now[i].Health)
 		}
 	}
 }

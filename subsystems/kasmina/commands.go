@@ -194,8 +194,10 @@ func (d *dispatch) startTraining() {
 		d.reject(leyline.RejectKernelPending, "the kernel has not arrived")
 		return
 	}
-	allowed := mayCompile(d.Turn, d.State.Tolaria.Run(d.id()))
-	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed)) {
+	run := d.State.Tolaria.Run(d.id())
+	allowed, quiet := mayCompile(d.Turn, run), mayIsolate(d.Turn, run)
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed("isolation_breaker", quiet)) {
+		isolated(d.Turn, run)
 		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
 	}
 }
