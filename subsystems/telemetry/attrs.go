@@ -11,6 +11,7 @@ import (
 const (
 	keyAction      = "action"
 	keyAge         = "age_ms"
+	keyAlphaVec    = "alpha_vec_len"
 	keyBlueprint   = "blueprint_id"
 	keyBoot        = "boot"
 	keyBoots       = "boots"
@@ -19,12 +20,14 @@ const (
 	keyClean       = "clean"
 	keyCommand     = "command_id"
 	keyComponent   = "component"
+	keyCosine      = "cosine"
 	keyCount       = "count"
 	keyDecider     = "decider"
 	keyDependency  = "dependency_type"
 	keyDetails     = "details"
 	keyDigest      = "digest"
 	keyEpoch       = "epoch"
+	keyFailure     = "failure"
 	keyFailures    = "failures"
 	keyFaultStep   = "fault_step"
 	keyFigure      = "figure"
@@ -64,6 +67,7 @@ const (
 	keySeed        = "seed_id"
 	keySnapshot    = "snapshot_id"
 	keySignal      = "signal"
+	keySource      = "source"
 	keyState       = "breaker_state"
 	keyStage       = "stage"
 	keyStatus      = "status"
@@ -84,6 +88,7 @@ const (
 	keyUntil       = "until"
 	keyValue       = "value"
 	keyVersion     = "version"
+	keyViolations  = "violations"
 	keyWithinSLA   = "within_sla"
 )
 
