@@ -24,7 +24,7 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "kernel"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "kernel", "isolation"}
 
 // The breakers.
 const (
@@ -33,6 +33,7 @@ const (
 	BreakerEpochs                // fed by failed epochs, asked at the end of each
 	BreakerOptimizer             // fed by failed rebuilds of the optimizer, asked at each fence
 	BreakerKernel                // fed by kernels that cannot be had in time, asked before each fetch
+	BreakerIsolation             // fed by violations of isolation, asked by gate G1, which is its success
 )
 
 // BreakerAction says what moved a breaker.
@@ -64,6 +65,7 @@ func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
 	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency",
+	"isolation_violation",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -81,6 +83,7 @@ const (
 	BreakerKernelFailed
 	BreakerKernelTimeout
 	BreakerKernelLatency // the kernel came in time, but over kasmina.kernel_latency_ms while that is enforced
+	BreakerIsolationViolation
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

@@ -55,13 +55,6 @@ type SeedCommand struct {
 	Reason    string      // CULL: why, for people
 }
 
-// BlendPlan fixes how alpha rises: alpha(step) = logistic((step - total/2)/T).
-type BlendPlan struct {
-	Mode        BlendMode
-	TotalSteps  uint32  // optimizer steps from configured to complete, 1 or more
-	Temperature float64 // T, in steps, greater than 0
-}
-
 // Key is the payload of a key.added envelope, signed by the admin key.
 type Key struct {
 	ID     KeyID

@@ -101,6 +101,13 @@ type TamiyoConfig struct {
 	ShadowSteps      uint32   `toml:"shadow_steps" comment:"Steps a seed runs at full alpha before its evaluation is proposed."`
 	Probes           uint32   `toml:"probes" comment:"Measured contributions before a seed is judged, 1 or more."`
 	PolicyBudget     Millis   `toml:"policy_budget_ms" comment:"0: the rules run inside the decider. Else they run on the shared worker and must answer within this."`
+
+	BlendMode     BlendMode `toml:"blend_mode" comment:"How a seed's output is mixed into the host's: CONVEX, RESIDUAL, CHANNEL or CONFIDENCE."`
+	BlendChannels []float64 `toml:"blend_channels" comment:"CHANNEL: the share of each channel of the host; as many numbers as it has channels, 64 at most."`
+	BlendGateK    float64   `toml:"blend_gate_k" comment:"CONFIDENCE: steepness of the gate over the margin between the two largest logits, 0 or more."`
+	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
+	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
+	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -129,6 +136,9 @@ type KasminaConfig struct {
 	MinAgeSteps      uint32   `toml:"min_age_steps" comment:"Gate G2: steps since the seed germinated. 200 are ten epochs of a set of 640 rows in batches of 32."`
 	GradRatioMode    RuleMode `toml:"gradient_ratio_mode" comment:"Gate G2: off, shadow or enforce: whether a seed's gradient must hold its own beside the host's."`
 	MinGradRatio     float64  `toml:"min_gradient_ratio" comment:"Gate G2: running mean of the norm of the seed's gradient over that of the host's, each divided by the root of its number of parameters."`
+	StrictIsolation  bool     `toml:"strict_isolation" comment:"Cull a seed on trial at the first violation of its isolation, instead of at its next gate."`
+	CosineMode       RuleMode `toml:"cosine_mode" comment:"off, shadow or enforce: whether gradients of host and seed that point the same way, or against each other, are a violation while a seed trains or blends. Of parameters that are not shared a cosine says little; the leak is the proof."`
+	MaxCosine        float64  `toml:"max_cosine" comment:"Cosine of the two gradients at the graft, either way, from above which they do, [0,1]."`
 }
 
 // PlaneConfig configures the process.
@@ -163,11 +173,12 @@ func DefaultConfig() ExecutionConfig {
 			Volatility: 0.1125, VolatilityMode: RuleShadow,
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
+			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
-			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
+			MinTrainSteps: 20, MaxLeak: 1e-6, CosineMode: RuleShadow, MaxCosine: 0.95, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
 			ImprovementMode: RuleShadow, MinImprovement: 0.005, AgeMode: RuleShadow, MinAgeSteps: 200,

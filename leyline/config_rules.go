@@ -61,6 +61,11 @@ var rules = map[string]rule{
 	"tamiyo.blend_steps":       atLeast(1),
 	"tamiyo.blend_temperature": positive(),
 	"tamiyo.probes":            atLeast(1),
+	"tamiyo.blend_channels":    {fmt.Sprintf("at most %d numbers from 0 to 1", MaxChannels), brokenChannels},
+	"tamiyo.blend_gate_k":      between(0, MaxGate),
+	"tamiyo.blend_gate_tau":    between(0, MaxGate),
+	"tamiyo.blend_alpha_lo":    between(0, 1),
+	"tamiyo.blend_alpha_hi":    between(0, 1),
 
 	"kasmina.freshness_ms":        atLeast(1),
 	"kasmina.nonce_cap":           atLeast(1),
@@ -72,6 +77,7 @@ var rules = map[string]rule{
 	"kasmina.max_leak":            positive(),
 	"kasmina.min_improvement":     between(-1, 1),
 	"kasmina.min_gradient_ratio":  between(0, 1e6),
+	"kasmina.max_cosine":          between(0, 1),
 
 	"plane.workers":          whole(1, 1024),
 	"plane.worker_queue":     whole(1, 1<<20),

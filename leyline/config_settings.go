@@ -44,6 +44,9 @@ func (c ExecutionConfig) Validate() error {
 	if p, ok := c.Tolaria.broken(); ok {
 		problems = append(problems, p)
 	}
+	if p, ok := c.Tamiyo.broken(); ok {
+		problems = append(problems, p)
+	}
 	if p, ok := c.Posture.broken(); ok {
 		problems = append(problems, p)
 	}

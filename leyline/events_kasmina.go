@@ -105,11 +105,18 @@ type IsolationAssessed struct {
 	Cosine   float64 // of host and seed gradients at the graft boundary
 	Leak     float64 // norm of the gradient that reached the host through the detached input
 	MaxLeak  float64 // largest leak in the present stage
-	Violated bool    // Leak is over kasmina.max_leak
 	Quality  Quality
 	// Reported is the stage that the trainer holds the seed for, where that is another
 	// one and no directive under way explains it; else unset.
 	Reported Stage
+	Violated bool // Leak is over kasmina.max_leak, or Coupled where that is enforced
+
+	Coupled       bool         // Cosine is over kasmina.max_cosine either way; judged while TRAINING and BLENDING
+	News          bool         // a violation that is worth an alarm: the first of its stage, a larger leak, one that makes it CRITICAL
+	Violations    uint32       // of the seed since it germinated, steps of which it was guilty; this one included
+	RunViolations uint64       // of all seeds of the run
+	Breaker       BreakerState // where the run's isolation breaker stands after it
+	Health        SeedHealth   // of the seed after it
 }
 
 // ContributionMeasured is what a seed adds to its host, as one probe and all

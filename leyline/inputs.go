@@ -166,6 +166,16 @@ type SeedObserved struct {
 	// Layers are the norms of the seed's gradient in its layers; may be empty.
 	Layers []LayerNorm
 	Stage  Stage // that the trainer holds the seed for
+	// Blend is what was measured of the seed's part in the output; unset while it has
+	// none, and where the trainer does not measure it. A CONFIDENCE blend has to be
+	// measured.
+	Blend BlendStats
+	// Failure says that the seed had no part in this step because it failed: it is
+	// culled. Why is needed then, in words. Nothing is measured of it.
+	Failure SeedFailure
+	Why     string
+	// CosineSamples is the number of elements from which Cosine was estimated; 0: from all.
+	CosineSamples uint32
 }
 
 // EpochObserved is a held-out evaluation at the end of an epoch.

@@ -19,7 +19,7 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
-	"operator_only",
+	"operator_only", "invalid_blend_plan", "confidence_gate_missing_logits",
 }
 
 // The reasons for rejecting a command.
@@ -60,6 +60,8 @@ const (
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
 	RejectOperatorOnly
+	RejectBlendPlan // a blend whose parameters do not fit its mode
+	RejectLogits    // a CONFIDENCE blend without the logits that its gate needs
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -155,7 +157,7 @@ var refusalKindNames = [...]string{
 	"blueprint_exists", "snapshot_exists", "not_configured", "unknown_timer", "unknown_blueprint",
 	"disk_low", "compile_off",
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
-	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
+	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
 }
 
 // The kinds of refusal.
@@ -197,4 +199,6 @@ const (
 	RefusalArtifact // of a policy
 	RefusalLogits   // that a CONFIDENCE blend needs
 	RefusalWeights  // the aggregation method has no weights for these gradients, or none that are proven
+	RefusalBlendMode
+	RefusalBlendStats // the figures of a blend are not what its plan allows
 )

@@ -29,18 +29,31 @@ const (
 	MetricBlendTemperature    MetricName = "kasmina.blend.temperature"
 	MetricBlendLoss           MetricName = "kasmina.blend.loss_before"
 	MetricBlendComplete       MetricName = "kasmina.blend.complete"
+	MetricBlendAlphaMean      MetricName = "kasmina.blend.alpha_mean"
+	MetricBlendAlphaP95       MetricName = "kasmina.blend.alpha_p95"
+	MetricBlendSparsity       MetricName = "kasmina.blend.sparsity"
+	MetricBlendGateMean       MetricName = "kasmina.blend.gate_mean"
+	MetricBlendClamped        MetricName = "kasmina.blend.clamped_fraction"
+	MetricIsolationCoupled    MetricName = "kasmina.isolation.coupled_total"
+	MetricRunViolations       MetricName = "kasmina.isolation.violations_in_run"
+	MetricSeedHealth          MetricName = "kasmina.seed.health"
+	MetricSeedFailures        MetricName = "kasmina.seed.failures_total"
 )
 
+// setIsolation are the settings that a violation of isolation is judged by.
+const setIsolation = "kasmina.max_leak kasmina.cosine_mode kasmina.max_cosine"
+
 func kasminaMetrics() []MetricInfo {
-	const seed = "run seed_id"
+	const seed, blended = "run seed_id", "run seed_id mode source"
+	const setBlend = "tamiyo.blend_mode tamiyo.blend_channels tamiyo.blend_gate_k tamiyo.blend_gate_tau tamiyo.blend_alpha_lo tamiyo.blend_alpha_hi"
 	return []MetricInfo{
 		counter(MetricCommandsAccepted, "run kind operation", "Commands that were accepted"),
 		counter(MetricCommandsRejected, "reason", "Commands that were declined").set(setVerifier),
 		gauge(MetricKernelFetchMs, UnitMs, seed, "How long a seed's kernel took to be fetched and verified").set("kasmina.kernel_latency_ms kasmina.prefetch_timeout_ms"),
 		counter(MetricPrefetchRequests, "run status", "Prefetches by the state that they reached"),
 		gauge(MetricPrefetchLastMs, UnitMs, "run", "How long the last prefetch took until it ended, however it ended"),
-		counter(MetricIsolationViolations, "run", "Steps of seeds whose gradient reached the host").set("kasmina.max_leak"),
-		counter(MetricSeedViolations, seed, "Steps in which a seed's gradient reached the host").set("kasmina.max_leak"),
+		counter(MetricIsolationViolations, "run", "Steps of seeds whose isolation was violated").set(setIsolation),
+		counter(MetricSeedViolations, seed, "Steps in which a seed's isolation was violated").set(setIsolation),
 		gauge(MetricSeedStage, UnitState, seed, "Stage of a seed").codes(stages{}),
 		gauge(MetricSeedAlpha, UnitRatio, seed, "Share of a seed in the host's output"),
 		gauge(MetricSeedAlphaSteps, UnitCount, seed, "Steps of its alpha schedule that a seed has taken"),
@@ -61,6 +74,15 @@ func kasminaMetrics() []MetricInfo {
 		gauge(MetricBlendTemperature, UnitTemperature, seed, "Temperature of a seed's alpha schedule").set("tamiyo.blend_temperature"),
 		gauge(MetricBlendLoss, UnitLoss, seed, "Running loss before a seed changed the host's output"),
 		gauge(MetricBlendComplete, UnitBool, seed, "Whether a seed's alpha schedule has come to its end"),
+		gauge(MetricBlendAlphaMean, UnitRatio, blended, "Effective share of a seed, as measured: the mean over the elements of the output").set(setBlend),
+		gauge(MetricBlendAlphaP95, UnitRatio, blended, "Effective share of a seed, as measured: the 95th percentile over the elements of the output").set(setBlend),
+		gauge(MetricBlendSparsity, UnitRatio, blended, "Part of the output that hardly sees a seed, as measured: a share of 0.001 or less"),
+		gauge(MetricBlendGateMean, UnitRatio, blended, "Confidence gate of a seed, as measured: the mean over the samples").set(setBlend),
+		gauge(MetricBlendClamped, UnitRatio, blended, "Part of the samples in which the bounds have changed a seed's share").set("tamiyo.blend_alpha_lo tamiyo.blend_alpha_hi"),
+		counter(MetricIsolationCoupled, seed, "Steps in which the gradients of host and seed were closer to one line than is allowed").set("kasmina.cosine_mode kasmina.max_cosine"),
+		gauge(MetricRunViolations, UnitCount, "run", "Violations of isolation in a run, over all of its seeds and incarnations").set(setIsolation),
+		gauge(MetricSeedHealth, UnitState, seed, "Health of a seed").codes(seedHealths{}),
+		counter(MetricSeedFailures, "run seed_id failure", "Steps that had to do without a seed, because it failed"),
 	}
 }
 

@@ -17,6 +17,10 @@ const (
 	NamePrefetchError     EventName = "prefetch_error"
 	NamePrefetchTimeout   EventName = "prefetch_timeout"
 	NamePrefetchCanceled  EventName = "prefetch_canceled"
+	NameIsolationBreaker  EventName = "isolation_breaker"
+	NameSeedForwardError  EventName = "seed_forward_error"
+	NameSeedBlendError    EventName = "seed_blend_error"
+	NameGateMissingLogits EventName = "confidence_gate_missing_logits"
 )
 
 // The telemetry events of Kasmina that no record carries yet.
@@ -31,11 +35,7 @@ const (
 	NameMemoryGC            EventName = "memory_gc"
 	NameRollbackReady       EventName = "rollback_ready"
 	NameBreakerInvalid      EventName = "breaker_command_invalid"
-	NameIsolationBreaker    EventName = "isolation_breaker"
 	NameAttachFailed        EventName = "prefetch_attach_failed"
-	NameSeedForwardError    EventName = "seed_forward_error"
-	NameSeedBlendError      EventName = "seed_blend_error"
-	NameGateMissingLogits   EventName = "confidence_gate_missing_logits"
 	NameEmergencyCleanup    EventName = "emergency_cleanup"
 )
 
@@ -52,11 +52,7 @@ func kasminaEvents() []EventInfo {
 		event(NameMemoryGC, "run counts", "The trainer has cleared its caches", LevelInfo),
 		event(NameRollbackReady, "run seed_id stage reason", "What a seed needs to be restored is kept", LevelInfo, LevelWarning),
 		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
-		event(NameIsolationBreaker, "run seed_id from to reason", "The breaker of a seed's isolation has moved", LevelWarning, LevelCritical),
 		event(NameAttachFailed, "run seed_id reason", "The trainer could not attach a kernel", LevelWarning),
-		event(NameSeedForwardError, "run seed_id reason", "A seed has failed in the forward pass", LevelWarning),
-		event(NameSeedBlendError, "run seed_id reason", "A seed's output could not be blended", LevelWarning),
-		event(NameGateMissingLogits, "run seed_id", "A confidence gate has no logits to judge by", LevelError),
 		event(NameEmergencyCleanup, "run reason", "The trainer has let go of every seed", LevelCritical),
 	}
 	for i := range reserved {
@@ -71,12 +67,18 @@ func kasminaEvents() []EventInfo {
 		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed; CRITICAL when it is something that the plane relies on", LevelWarning, LevelCritical).set(setGates),
 		event(NameMeshMissing, "run seed_id missing_layers required_layers available_layers", "The host lacks layers that a seed was grafted behind", LevelError),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
-		event(NameBlendConfig, "run seed_id mode total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
-		event(NameViolationRecorded, "run seed_id steps value", "A seed's gradient has reached the host, more than before in its stage", LevelWarning).set("kasmina.max_leak"),
+		event(NameBlendConfig, "run seed_id mode source alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
+		event(NameViolationRecorded, "run seed_id steps value cosine violations breaker_state", "A seed's isolation is violated, for the first time in its stage or worse than before; CRITICAL from the fourth step on and while the isolation breaker is open",
+			LevelWarning, LevelCritical).set(setIsolation + " kasmina.strict_isolation"),
 		event(NamePrefetchRequested, "run seed_id blueprint_id request_id", "A kernel is being fetched", LevelInfo),
 		event(NamePrefetchReady, prefetch, "A kernel is here and verified", LevelInfo),
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
 		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
 		event(NamePrefetchCanceled, prefetch, "A resume or a rollback has made a prefetch void", LevelWarning),
+		event(NameIsolationBreaker, "run component breaker_state from action reason", "The breaker of a run's isolation has moved: CRITICAL when it is open, INFO when it counted a success",
+			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
+		event(NameSeedForwardError, "run seed_id step reason", "A seed has failed in the forward pass and is culled", LevelCritical),
+		event(NameSeedBlendError, "run seed_id step reason", "A seed's output could not be blended, and it is culled", LevelCritical),
+		event(NameGateMissingLogits, "run seed_id step reason", "A confidence gate has no logits to judge by, and its seed is culled", LevelCritical),
 	}, reserved...)
 }

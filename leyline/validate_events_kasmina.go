@@ -36,8 +36,7 @@ func (s *SeedCommand) check(c *check) {
 		bound(c, "seed.mesh", len(s.Mesh), MaxLayers)
 	case OpStartGrafting:
 		needEnum(c, "seed.blend.mode", s.Blend.Mode)
-		need(c, "seed.blend.total_steps", s.Blend.TotalSteps > 0)
-		need(c, "seed.blend.temperature", s.Blend.Temperature > 0)
+		c.part("seed.blend", s.Blend.Validate())
 	}
 }
 

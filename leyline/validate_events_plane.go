@@ -41,7 +41,7 @@ func (x ConfigAdopted) Validate() error {
 	need(&c, "digest", !x.Digest.IsZero())
 	needID(&c, "key", x.Key)
 	need(&c, "config.tolaria", x.Config.Tolaria != TolariaConfig{})
-	need(&c, "config.tamiyo", x.Config.Tamiyo != TamiyoConfig{})
+	need(&c, "config.tamiyo", x.Config.Tamiyo.WindowSteps > 0)
 	need(&c, "config.kasmina", x.Config.Kasmina != KasminaConfig{})
 	need(&c, "config.plane", x.Config.Plane != PlaneConfig{})
 	need(&c, "config.log", x.Config.Log.SegmentMiB > 0)

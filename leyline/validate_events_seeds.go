@@ -48,8 +48,7 @@ func (x BlendConfigured) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
 	needEnum(&c, "plan.mode", x.Plan.Mode)
-	need(&c, "plan.total_steps", x.Plan.TotalSteps > 0)
-	need(&c, "plan.temperature", x.Plan.Temperature > 0)
+	c.part("plan", x.Plan.Validate())
 	finite(&c, "loss", x.Loss)
 	return c.result()
 }
@@ -74,6 +73,8 @@ func (x IsolationAssessed) Validate() error {
 	notNegative(&c, "leak", x.Leak)
 	notNegative(&c, "max_leak", x.MaxLeak)
 	mayEnum(&c, "reported", x.Reported)
+	mayEnum(&c, "breaker", x.Breaker)
+	needEnum(&c, "health", x.Health)
 	return c.result()
 }
 

@@ -87,6 +87,8 @@ func (x StepObserved) Validate() error {
 		unit(&c, "attributed", s.Attributed)
 		checkLayers(&c, s.Layers, true)
 		needEnum(&c, "stage", s.Stage)
+		s.Blend.check(&c)
+		s.checkFailure(&c)
 		attributed += s.Attributed
 		if attributed > 1+1e-9 {
 			c.fail(Invalid("attributed", fmt.Sprintf("makes %v with those before it; all seeds together have at most 1", attributed)))
@@ -148,6 +150,8 @@ func (x PolicyAnswered) Validate() error {
 	needEnum(&c, "command.operation", x.Command.Operation)
 	needID(&c, "command.seed", x.Command.Seed)
 	bound(&c, "command.mesh", len(x.Command.Mesh), MaxLayers)
+	bound(&c, "command.blend.channels", len(x.Command.Blend.Channels), MaxChannels)
+	bound(&c, "command.blend.logits", len(x.Command.Blend.Logits), MaxLogits)
 	text(&c, "command.reason", x.Command.Reason, MaxText)
 	return c.result()
 }

@@ -69,7 +69,7 @@ func TestMandatoryFieldsAreMissed(t *testing.T) {
 			switch {
 			case !ok:
 				t.Errorf("nothing is said without %s", f)
-			case r.Field != f || r.Kind != leyline.RefusalMissingField && r.Kind != leyline.RefusalInvalidField ||
+			case r.Field != f || r.Kind != leyline.RefusalMissingField && r.Kind != leyline.RefusalInvalidField && r.Kind != leyline.RefusalLogits ||
 				r.Subsystem == leyline.SubsystemUnknown || r.Reason == "":
 				t.Errorf("without %s: %+v", f, *r)
 			}
@@ -175,7 +175,7 @@ func TestNumbersOutOfRange(t *testing.T) {
 			leyline.GradientsCombined{Run: "r", Step: 1, Method: leyline.AggregationSum, Weights: []float64{1}, Ratio: nan},
 		},
 		"alpha":      {leyline.BlendStepped{Run: "r", Seed: "s", Alpha: -0.1}, leyline.BlendStepped{Run: "r", Seed: "s", Alpha: nan}},
-		"leak":       {leyline.IsolationAssessed{Run: "r", Seed: "s", Steps: 1, Leak: -1}},
+		"leak":       {leyline.IsolationAssessed{Run: "r", Seed: "s", Steps: 1, Leak: -1, Health: 1}},
 		"accuracy":   {leyline.ContributionMeasured{Run: "r", Seed: "s", Step: 1, Probes: 1, Accuracy: nan, Next: 2}},
 		"keep_until": {leyline.CommandRejected{Reason: leyline.RejectStale, Detail: "d", KeepUntil: 5, Digest: leyline.Digest{1}}},
 		"plan.run":   {otherPlan()},
@@ -207,7 +207,7 @@ func TestFaultsAreNoMistake(t *testing.T) {
 	nan := math.NaN()
 	for _, x := range []valid{
 		leyline.TrainingAssessed{Run: "r", Step: 1, Health: leyline.HealthNonFinite, Loss: nan},
-		leyline.IsolationAssessed{Run: "r", Seed: "s", Steps: 1, GradNorm: nan, Cosine: nan, Leak: math.Inf(1), MaxLeak: nan},
+		leyline.IsolationAssessed{Run: "r", Seed: "s", Steps: 1, GradNorm: nan, Cosine: nan, Leak: math.Inf(1), MaxLeak: nan, Health: 1},
 		leyline.EpochAssessed{Run: "r", Epoch: 1, Losses: []float64{nan}, Accuracies: []float64{0}},
 		leyline.ContributionMeasured{Run: "r", Seed: "s", Step: 1, Probes: 1, Loss: nan, MeanLoss: nan, Next: 2},
 		leyline.StepObserved{Run: "r", Incarnation: 1, Step: 1, Losses: []float64{nan}, Gram: []float64{nan}, Samples: 1},

@@ -43,6 +43,8 @@ type Slots struct {
 	Seeds  []Seed  // in the order of RunOpened.Seeds
 	Trials []Trial // sorted by blueprint
 	Memos  []SeedMemo
+
+	Violations uint64 // of the isolation of its seeds; never rewound
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -81,7 +83,9 @@ type Seed struct {
 	Isolation    Isolation
 	Fallbacks    uint32 // compile fallbacks since it germinated
 	Born         leyline.Step
-	Closed       bool // by an operator, for good: not even a rollback opens the slot again
+	Closed       bool               // by an operator, for good: not even a rollback opens the slot again
+	Violations   uint32             // of its isolation since it germinated
+	Health       leyline.SeedHealth // unset in an empty slot
 }
 
 // Kernel is the state of a seed's kernel.

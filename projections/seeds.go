@@ -25,7 +25,11 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 				Steps: x.Steps, GradNorm: x.GradNorm, MaxLeak: x.MaxLeak,
 				Violated: s.Isolation.Violated || x.Violated, Quality: x.Quality, Reported: x.Reported,
 			}
+			s.Violations, s.Health = x.Violations, x.Health
 		})
+		if slots := k.Run(x.Run); slots != nil {
+			slots.Violations = x.RunViolations
+		}
 	case leyline.ContributionMeasured:
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
@@ -60,7 +64,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageDormant:
 		*s = Seed{ID: s.ID, Stage: x.To, Since: x.Step, Closed: s.Closed}
 	case leyline.StageGerminated:
-		s.Blueprint, s.Mesh, s.Born = x.Blueprint, x.Mesh, x.Step
+		s.Blueprint, s.Mesh, s.Born, s.Health = x.Blueprint, x.Mesh, x.Step, leyline.SeedHealthy
 	case leyline.StageTraining:
 		s.unblend()
 	case leyline.StageCulled:
@@ -117,8 +121,9 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 }
 
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
-// is none. What was counted of a seed's compiled code is not rewound: it would be
-// given up again. Nor is what an operator has closed.
+// is none. What was counted of a seed's compiled code and of its isolation is not
+// rewound: the one would be given up and the other violated again. Nor is what an
+// operator has closed.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
@@ -145,6 +150,7 @@ func keep(seeds, now []Seed) {
 		s.Closed = s.Closed || now[i].Closed
 		if s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
+			s.Violations, s.Health = max(s.Violations, now[i].Violations), max(s.Health, now[i].Health)
 		}
 	}
 }

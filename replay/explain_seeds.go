@@ -97,14 +97,14 @@ func seedWords(e leyline.Event) string {
 	case leyline.SeedMoved:
 		return moveWords(x)
 	case leyline.BlendConfigured:
-		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v; the running loss before it is %v", x.Seed, x.Plan.Mode,
-			x.Plan.TotalSteps, x.Plan.Temperature, x.Loss)
+		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v%s; the running loss before it is %v", x.Seed, x.Plan.Mode,
+			x.Plan.TotalSteps, x.Plan.Temperature, planWords(x.Plan), x.Loss)
 	case leyline.BlendStepped:
 		return fmt.Sprintf("alpha of seed %s is %v at step %d%s", x.Seed, x.Alpha, x.AlphaStep, when(x.Complete, ", the last", ""))
 	case leyline.IsolationAssessed:
-		return fmt.Sprintf("seed %s: gradient %v, cosine %v, leak %v%s after %d steps%s%s", x.Seed, x.GradNorm, x.Cosine, x.Leak,
-			when(x.Violated, " (over the limit)", ""), x.Steps, qualityWords(x.Quality),
-			when(x.Reported != leyline.StageUnknown, fmt.Sprintf("; the trainer holds it for %s", x.Reported), ""))
+		return isolationWords(x)
+	case leyline.SeedFailed:
+		return because(fmt.Sprintf("seed %s had no part in step %d: its %s failed", x.Seed, x.Step, x.Failure), x.Reason)
 	case leyline.ContributionMeasured:
 		return fmt.Sprintf("seed %s at step %d: this probe adds %s to accuracy and takes %s off the loss, the mean over %d is %s and %s; next from step %d",
 			x.Seed, x.Step, short(x.Accuracy), short(x.Loss), x.Probes, short(x.MeanAccuracy), short(x.MeanLoss), x.Next)
@@ -179,6 +179,31 @@ func moveWords(x leyline.SeedMoved) string {
 	}
 	if x.ProbeFrom != 0 {
 		s += fmt.Sprintf(", to be probed from step %d", x.ProbeFrom)
+	}
+	return s
+}
+
+// planWords says what a plan holds beside its schedule.
+func planWords(p leyline.BlendPlan) string {
+	switch p.Mode {
+	case leyline.BlendChannel:
+		return fmt.Sprintf(", by the shares of %d channels", len(p.Channels))
+	case leyline.BlendConfidence:
+		return fmt.Sprintf(", by the confidence of the %s (k %v, tau %v) between %v and %v", p.Source, p.Gate.K, p.Gate.Tau, p.Gate.Lo, p.Gate.Hi)
+	}
+	return ""
+}
+
+// isolationWords says what a step showed of a seed, and how it fares.
+func isolationWords(x leyline.IsolationAssessed) string {
+	s := fmt.Sprintf("seed %s: gradient %v, cosine %v%s, leak %v after %d steps; %s", x.Seed, x.GradNorm, x.Cosine,
+		when(x.Coupled, " (over the limit)", ""), x.Leak, x.Steps, x.Health)
+	if x.Violated {
+		s += fmt.Sprintf(", isolation violated: %d times by this seed, %d in the run", x.Violations, x.RunViolations)
+	}
+	s += qualityWords(x.Quality)
+	if x.Reported != leyline.StageUnknown {
+		s += fmt.Sprintf("; the trainer holds it for %s", x.Reported)
 	}
 	return s
 }

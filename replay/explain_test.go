@@ -41,6 +41,17 @@ func TestWordsSayTheFigures(t *testing.T) {
 			`seed seed-a moves from SHADOWING to PROBATIONARY at step 60 by "c", to be probed from step 70`},
 		{leyline.BlendConfigured{Seed: "seed-a", Plan: leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 6, Temperature: 2}, Loss: 0.5},
 			"seed seed-a will blend RESIDUAL in 6 steps at temperature 2; the running loss before it is 0.5"},
+		{leyline.BlendConfigured{Seed: "seed-a", Plan: leyline.BlendPlan{Mode: leyline.BlendChannel, TotalSteps: 6, Temperature: 2, Channels: []float64{0.5, 1}, ChannelCount: 2}, Loss: 0.5},
+			"seed seed-a will blend CHANNEL in 6 steps at temperature 2, by the shares of 2 channels; the running loss before it is 0.5"},
+		{leyline.BlendConfigured{Seed: "seed-a", Plan: leyline.BlendPlan{
+			Mode: leyline.BlendConfidence, TotalSteps: 6, Temperature: 2, Gate: leyline.ConfidenceGate{K: 4, Tau: 0.25, Hi: 1}, Source: leyline.LogitsSeed,
+		}, Loss: 0.5}, "seed seed-a will blend CONFIDENCE in 6 steps at temperature 2, by the confidence of the SEED (k 4, tau 0.25) between 0 and 1; the running loss before it is 0.5"},
+		{leyline.IsolationAssessed{Seed: "seed-a", Steps: 7, GradNorm: 0.5, Cosine: 0.25, Health: leyline.SeedHealthy},
+			"seed seed-a: gradient 0.5, cosine 0.25, leak 0 after 7 steps; HEALTHY"},
+		{leyline.IsolationAssessed{Seed: "seed-a", Steps: 7, GradNorm: 0.5, Cosine: 1, Coupled: true, Leak: 0.5, Violated: true, Violations: 2, RunViolations: 3, Health: leyline.SeedUnhealthy},
+			"seed seed-a: gradient 0.5, cosine 1 (over the limit), leak 0.5 after 7 steps; UNHEALTHY, isolation violated: 2 times by this seed, 3 in the run"},
+		{leyline.SeedFailed{Seed: "seed-a", Step: 9, Failure: leyline.SeedFailureForward, Reason: "its output is NaN"},
+			`seed seed-a had no part in step 9: its forward failed: "its output is NaN"`},
 		{leyline.RollbackStarted{
 			Rollback: "rb-4", Cause: leyline.FaultDiverged, FaultStep: 9, Snapshot: "s-5", ToStep: 5, Tier: leyline.TierFull, Seen: second, Since: 3 * second,
 			Deadline: 4 * second,
@@ -94,7 +105,7 @@ func everyEvent() []leyline.Event {
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
 		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
-		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{},
+		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedFailed{},
 	}
 }
 

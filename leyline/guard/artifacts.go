@@ -2,7 +2,6 @@ package guard
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
@@ -123,27 +122,13 @@ func PolicyArtifact(a Artifact, measured leyline.Digest) *leyline.Refusal {
 // function of the margin between the two largest logits of every sample, so each
 // of them has two or more, and they are finite. logits holds classes of them per
 // sample, row by row. Other modes need none. The gate of a sample without logits
-// is not 1: there is none. CONFIDENCE blends are not carried out by this version;
-// the one that carries them out calls this first.
+// is not 1: there is none.
 func Logits(mode leyline.BlendMode, classes int, logits []float64) *leyline.Refusal {
 	if mode != leyline.BlendConfidence {
 		return nil
 	}
-	bad := func(reason string) *leyline.Refusal {
-		return refuse(leyline.RefusalLogits, "logits", "", reason, "report the logits of every sample of the batch")
-	}
-	switch {
-	case len(logits) == 0:
-		return bad("are missing")
-	case classes < 2:
-		return bad(fmt.Sprintf("are %d per sample; a margin needs 2 or more", classes))
-	case len(logits)%classes != 0:
-		return bad(fmt.Sprintf("are %d, no multiple of %d per sample", len(logits), classes))
-	}
-	for i, v := range logits {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return bad(fmt.Sprintf("hold %v for class %d of sample %d", v, i%classes, i/classes))
-		}
+	if bad := leyline.LogitsProblem(classes, logits); bad != "" {
+		return refuse(leyline.RefusalLogits, "logits", "", bad, "report the logits of every sample of the batch")
 	}
 	return nil
 }

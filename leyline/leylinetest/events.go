@@ -126,7 +126,12 @@ func policyEvents() []Case[leyline.Event] {
 const (
 	checked    = "name value? limit? ok? mode"
 	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend
-	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? blend.mode blend.total_steps blend.temperature"
+	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? "
+	schedule   = "mode total_steps temperature "
+	byChannel  = schedule + "channels channel_count gate.k? gate.tau? gate.lo? gate.hi? source? logits?"
+	bySeed     = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source logits?"
+	byPolicy   = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source logits"
+	byAlpha    = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source? logits?"
 	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend
 	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
 )
@@ -135,7 +140,10 @@ func commandEvents() []Case[leyline.Event] {
 	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?"
 	return []Case[leyline.Event]{
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
-		event("to graft", verified+within("seed", grafts), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpStartGrafting }),
+		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)), func(x *leyline.CommandVerified) {
+			x.Seed.Operation = leyline.OpStartGrafting
+			ofMode(&x.Seed.Blend, leyline.BlendConvex, leyline.LogitsUnspecified)
+		}),
 		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
 		event("to pause", verified+within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandPause }),
 		event("to raise the level", strings.ReplaceAll(verified, "emergency.action? emergency.level? emergency.reason?", "emergency.action emergency.level emergency.reason")+
@@ -154,6 +162,7 @@ func commandEvents() []Case[leyline.Event] {
 
 func seedEvents() []Case[leyline.Event] {
 	const moved = "run seed from to step? until? until_step? cause "
+	const configured = "run seed loss?"
 	gate := within("checks[0]", checked)
 	const coverage = " mesh.missing? mesh.missing[0]? mesh.required? mesh.required[0]? mesh.available? mesh.available[0]?"
 	along := func(from, to leyline.Stage) func(*leyline.SeedMoved) {
@@ -166,9 +175,13 @@ func seedEvents() []Case[leyline.Event] {
 		event("into probation", moved+"blueprint mesh mesh[0]? probe_from", along(leyline.StageShadowing, leyline.StageProbationary)),
 		event("into an empty slot", "run seed from? to step? until? until_step? cause blueprint? mesh? mesh[0]? probe_from?",
 			along(leyline.StageResetting, leyline.StageDormant)),
-		event[leyline.BlendConfigured]("", "run seed plan.mode plan.total_steps plan.temperature loss?", nil),
+		event("by alpha", configured+within("plan", byAlpha), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendResidual, leyline.LogitsUnspecified) }),
+		event("by channel", configured+within("plan", byChannel), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendChannel, leyline.LogitsUnspecified) }),
+		event("by the seed's confidence", configured+within("plan", bySeed), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsSeed) }),
+		event("by the policy's confidence", configured+within("plan", byPolicy), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsPolicy) }),
 		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
-		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated? quality.first_loss? quality.loss? quality.ratio? quality.ratio_steps? reported?", nil),
+		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated? quality.first_loss? quality.loss? quality.ratio? quality.ratio_steps? reported? coupled? news? violations? run_violations? breaker? health", nil),
+		event[leyline.SeedFailed]("", "run seed step failure reason", nil),
 		event[leyline.CompileFellBack]("", "run step? seed? stage reason count", nil),
 		event[leyline.BreakerMoved]("that counted", "run breaker action from to reason failures? successes? until? until_step?", nil),
 		event("that opened", "run breaker action from to reason failures? successes? until until_step?",

@@ -20,7 +20,8 @@ const (
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
-	blend = "blend.mode? blend.total_steps? blend.temperature?"
+	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
+		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
 )
 
 // Inputs returns the cases of every kind of input, in the order of kinds.
@@ -43,10 +44,13 @@ func Inputs() []Case[leyline.Input] {
 				ofRates(x.Acks)
 			}),
 		input("", "run incarnation step losses gram seed? samples microbatches? learn_rate? seeds?"+
-			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm? stage")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+
+			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm? blend.mode blend.source? blend.mean? blend.p95? blend.sparsity? blend.gate_mean? blend.clamped? failure? why? cosine_samples? stage")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+
 			within(" solution", "method? option? weights? evidence? iterations? problem?")+acks,
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
+				for i := range x.Seeds {
+					x.Seeds[i].Failure = leyline.SeedFailureNone
+				}
 				ofRates(x.Acks)
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),

@@ -142,4 +142,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
 	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
 	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
+	leyline.EventSeedFailed:           {event[leyline.SeedFailed]()},
 }

@@ -3,11 +3,15 @@ package workload
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
 )
 
 // AlphaOverride makes Evaluate blend a seed with another weight than its own,
 // whatever its mode. Two evaluations, at alpha and at 0, measure what the seed
-// contributes.
+// contributes: an override of 0 leaves the seed out, also where a least share of its
+// blend is above 0.
 type AlphaOverride struct {
 	Slot  string
 	Alpha float64 // within [0,1]
@@ -22,6 +26,9 @@ type Evaluation struct {
 	// order in which the rows were given: two evaluations of the same rows can
 	// be compared row by row.
 	Right [][]bool
+	// Failed names the seeds that failed on some of the rows and had no part in the
+	// output there.
+	Failed []string
 }
 
 // Evaluate runs the net forward on any number of rows and changes no state; a
@@ -45,6 +52,7 @@ func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, erro
 	for at := 0; at < len(rows); at += n.cfg.Batch {
 		part := rows[at:min(at+n.cfg.Batch, len(rows))]
 		n.forward(part, overrides...)
+		ev.Failed = n.failed(ev.Failed)
 		for t := range n.data.Tasks {
 			logits := top(n.logits[t], len(part))
 			n.head(t).forward(logits, top(n.current, len(part)))
@@ -64,6 +72,16 @@ func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, erro
 	return ev, nil
 }
 
+// failed adds the seeds that failed in the last forward pass to names.
+func (n *Net) failed(names []string) []string {
+	for _, s := range n.seeds {
+		if s.failure != leyline.SeedFailureNone && !slices.Contains(names, s.ID) {
+			names = append(names, s.ID)
+		}
+	}
+	return names
+}
+
 // Faults that Corrupt knows.
 const (
 	// FaultNaN writes NaN into the first weight of the second trunk layer, as
@@ -81,10 +99,13 @@ const (
 	// gradient at its input really reaches the host. It lasts until the seed is
 	// removed or a state is loaded; it is no part of the state.
 	FaultLeak = "leak"
+	// FaultSeed writes NaN into the last layer of every seed that is grafted now,
+	// as a broken kernel or memory would: their output is NaN, the host's is not.
+	FaultSeed = "seed-nan"
 )
 
 // Corrupt does real damage, for fault drills. An unknown kind is an error; so
-// is FaultLeak without a seed. The other damage is undone by
+// are FaultLeak and FaultSeed without a seed. The other damage is undone by
 // Load.
 func (n *Net) Corrupt(kind string) error {
 	_, second := n.trunk.over(n.trunk.value)
@@ -104,8 +125,15 @@ func (n *Net) Corrupt(kind string) error {
 		for _, s := range n.seeds {
 			s.leaky = true
 		}
+	case FaultSeed:
+		if len(n.seeds) == 0 {
+			return fmt.Errorf("cannot corrupt: no seed is grafted that could fail")
+		}
+		for _, s := range n.seeds {
+			s.shape.over(s.value).out.b[0] = math.NaN()
+		}
 	default:
-		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultCollapse, FaultLeak)
+		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultCollapse, FaultLeak, FaultSeed)
 	}
 	return nil
 }

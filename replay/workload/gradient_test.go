@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/esper-plane/esper/leyline"
 )
 
 // slow is the twin of Net for one row and loops only: it reads the same
@@ -15,6 +17,25 @@ type slow struct {
 	// detached holds, per seed and position in the batch, the input that counts
 	// as a constant. A nil map lets seeds follow the host, as with a broken detach.
 	detached map[*seed][][]float64
+	// shares holds, per seed and position in the batch, the effective share of each
+	// channel, which counts as a constant too. A seed that is not in it has alpha.
+	shares map[*seed][][]float64
+}
+
+// freeze takes the shares of the last pass for constants.
+func (s *slow) freeze(rows int) {
+	s.shares = map[*seed][][]float64{}
+	for _, sd := range s.n.seeds {
+		for at := range rows {
+			e := make([]float64, s.n.cfg.Hidden)
+			for c := range e {
+				if sd.mixed {
+					e[c] = sd.mix.Share(at, c)
+				}
+			}
+			s.shares[sd] = append(s.shares[sd], e)
+		}
+	}
 }
 
 func slowAffine(p []float64, in, out int, x []float64) []float64 {
@@ -88,7 +109,16 @@ func (s slow) losses(batch []int, t int, aux *seed, record map[*seed][][]float64
 			if sd == aux {
 				auxiliary += s.headLoss(t, row, slowSum(u, 1, y)) / rows
 			}
-			if sd.Mode.blends() {
+			switch {
+			case !sd.Mode.blends():
+			case s.shares != nil:
+				// e*(h + y) + (1-e)*h, where only what the block reads is detached
+				next := slowSum(cur, 0, y)
+				for c, e := range s.shares[sd][at] {
+					next[c] = e*(cur[c]+y[c]) + (1-e)*cur[c]
+				}
+				cur = next
+			default:
 				cur = slowSum(cur, sd.Alpha, y)
 			}
 		}
@@ -192,17 +222,37 @@ func plant(t *testing.T, s *story, shape func(i int) Block) {
 func TestGradients(t *testing.T) {
 	t.Run("trunk", func(t *testing.T) { checkGradients(t, garden(t).net) })
 	t.Run("input and trunk", func(t *testing.T) { checkGradients(t, gallery(t).net) })
+	t.Run("every blend mode", func(t *testing.T) { checkGradients(t, blended(t).net) })
+}
+
+// blended is a gallery whose seeds blend by every mode.
+func blended(t *testing.T) *story {
+	s := gallery(t)
+	ok(t, s.net.SetBlend("a", confident(leyline.LogitsSeed)))
+	ok(t, s.net.SetBlend("c", leyline.BlendPlan{Mode: leyline.BlendConvex, TotalSteps: 1, Temperature: 1}))
+	ok(t, s.net.SetBlend("d", leyline.BlendPlan{Mode: leyline.BlendChannel, TotalSteps: 1, Temperature: 1, Channels: []float64{0, 0.2, 0.4, 0.6, 0.8, 1}, ChannelCount: 6}))
+	return s
+}
+
+// confident is a plan of CONFIDENCE.
+func confident(source leyline.LogitSource) leyline.BlendPlan {
+	p := leyline.BlendPlan{Mode: leyline.BlendConfidence, TotalSteps: 1, Temperature: 1, Source: source, Gate: leyline.ConfidenceGate{K: 4, Tau: 0.2, Lo: 0.05, Hi: 0.6}}
+	if source == leyline.LogitsPolicy {
+		p.Logits = []float64{1, 0.5}
+	}
+	return p
 }
 
 func checkGradients(t *testing.T, n *Net) {
 	t.Helper()
 	batch := n.data.Train[:8]
 	twin := slow{n: n, detached: map[*seed][][]float64{}}
-	slow{n: n}.losses(batch, 0, nil, twin.detached)
 	_, err := n.Step(n.data.Train[:32]) // a pass must not feel the one before it
 	ok(t, err)
 	p, err := n.Step(batch)
 	ok(t, err)
+	twin.freeze(len(batch))
+	slow{n: n, shares: twin.shares}.losses(batch, 0, nil, twin.detached)
 	training := n.find("b")
 	auxSum := func() (sum float64) {
 		for task := range n.data.Tasks {
@@ -233,8 +283,10 @@ func checkGradients(t *testing.T, n *Net) {
 		}
 		return sum
 	}
-	for at, u := range twin.detached[n.find("d")] {
-		slopes(t, "trunk as blending seed d reads it", u, n.find("d").sumDu.Data[at*len(u):(at+1)*len(u)], total)
+	for i, at := range n.sample.at {
+		h := n.cfg.Hidden
+		u := twin.detached[n.find("d")][at/h]
+		slopes(t, "trunk as blending seed d reads it", u[at%h:at%h+1], n.find("d").sampleDu[i:i+1], total)
 	}
 	slopes(t, "training seed", training.value, training.aux, auxSum)
 	if want := n.trunk.size() + n.find("a").size() + n.find("d").size(); n.SharedSize() != want {

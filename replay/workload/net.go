@@ -78,7 +78,8 @@ type Net struct {
 	dHead    blas64.General   // gradient at the head input, one task
 	dHost    blas64.General   // gradient handed to the trunk, one task
 	before   blas64.General   // dHost before a seed's backward pass
-	sumHost  blas64.General   // dHead summed over tasks
+	sample   sampler          // of the gradients at the graft
+	hostSum  []float64        // sampled elements of dHead summed over tasks
 	combined []float64        // as long as a shared gradient
 	pass     Pass
 	fresh    bool // pass holds gradients for the present layout that were not applied
@@ -116,7 +117,7 @@ func blank(data *Data, cfg NetConfig) *Net {
 		data: data, cfg: cfg,
 		trunk:   newMLP(features, h, h),
 		current: matrix(rows, h), dHead: matrix(rows, h), dHost: matrix(rows, h),
-		before: matrix(rows, h), sumHost: matrix(rows, h),
+		before: matrix(rows, h), sample: newSampler(), hostSum: make([]float64, cosineSamples),
 	}
 	n.tr = newTrace(rows, &n.trunk)
 	for _, task := range data.Tasks {

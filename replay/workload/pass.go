@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/esper-plane/esper/leyline"
 )
 
 // ErrStalePass: the pass was applied already, is not the latest, or the set of
@@ -54,8 +56,15 @@ type SeedPass struct {
 	Leak float64
 	// Cosine, in [-1,1], is between the gradient of the summed losses at the
 	// graft point and the gradient that the seed would send back to the trunk if
-	// what it reads were not detached; 0 when either vanishes.
-	Cosine float64
+	// what it reads were not detached; 0 when either vanishes. It is estimated
+	// from CosineSamples of their elements; 0 samples: from all.
+	Cosine        float64
+	CosineSamples int
+	// Blend is what was measured of the mix in blending and frozen modes.
+	Blend leyline.BlendStats
+	// Failure says why the seed had no part in this step, Why says it in words.
+	Failure leyline.SeedFailure
+	Why     string
 
 	gradient []float64 // laid out like the seed's parameters; nil unless it learns
 }
@@ -89,6 +98,7 @@ func (n *Net) Step(batch []int) (*Pass, error) {
 		return nil, fmt.Errorf("cannot step: %w", err)
 	}
 	n.forward(batch)
+	n.sample.draw(n.cfg.Seed, batch, len(batch)*n.cfg.Hidden)
 	n.startBackward()
 	for t := range n.data.Tasks {
 		n.backwardTask(t, batch)
@@ -121,27 +131,27 @@ func (n *Net) forward(rows []int, overrides ...AlphaOverride) {
 	current := top(n.current, len(rows))
 	copy(current.Data, n.tr.y.Data)
 	for _, s := range n.seeds {
-		alpha := s.Alpha
-		if !s.Mode.blends() {
-			alpha = 0
-		}
-		for _, o := range overrides {
-			if o.Slot == s.ID {
-				alpha = o.Alpha
-			}
-		}
-		if alpha == 0 && !s.Mode.learns() {
-			continue
-		}
-		s.run(top(n.tr.x, len(rows)), current)
-		if alpha != 0 {
-			floats.AddScaled(current.Data, alpha, s.tr.y.Data[:len(current.Data)])
+		s.mixed, s.failure, s.why = false, leyline.SeedFailureNone, ""
+		alpha, mixes := s.part(overrides)
+		if mixes || s.Mode.learns() {
+			n.mixIn(s, current, alpha, mixes)
 		}
 	}
 }
 
+// part says with which alpha a seed takes part in the output, if it does.
+func (s *seed) part(overrides []AlphaOverride) (alpha float64, mixes bool) {
+	alpha, mixes = s.Alpha, s.Mode.blends()
+	for _, o := range overrides {
+		if o.Slot == s.ID {
+			alpha, mixes = o.Alpha, o.Alpha > 0
+		}
+	}
+	return alpha, mixes
+}
+
 func (n *Net) startBackward() {
-	clear(n.sumHost.Data)
+	clear(n.hostSum)
 	for t := range n.pass.Gradients {
 		clear(n.pass.Gradients[t])
 		clear(n.headGrad[t])
@@ -149,7 +159,7 @@ func (n *Net) startBackward() {
 	for _, s := range n.seeds {
 		s.leak2 = 0
 		clear(s.aux)
-		clear(s.sumDu.Data)
+		clear(s.sampleDu)
 	}
 }
 
@@ -168,9 +178,9 @@ func (n *Net) backwardTask(t int, batch []int) {
 
 	dHost := top(n.dHost, rows)
 	copy(dHost.Data, dHead.Data)
-	floats.Add(n.sumHost.Data[:len(dHead.Data)], dHead.Data)
+	n.sample.add(n.hostSum, dHead.Data)
 	for _, s := range n.seeds {
-		if s.Mode.learns() {
+		if s.teaches() {
 			n.backwardSeed(s, t, batch)
 		}
 	}
@@ -189,17 +199,19 @@ func (n *Net) measure(batch []int) {
 	p.HostGradNorm = norm(n.combined[:n.trunk.size()])
 	total2 := 0.0
 	for _, s := range n.seeds {
-		sp := SeedPass{Slot: s.ID, Mode: s.Mode, Alpha: s.Alpha}
-		if s.Mode.learns() {
+		sp := SeedPass{Slot: s.ID, Mode: s.Mode, Alpha: s.Alpha, Failure: s.failure, Why: s.why}
+		if s.mixed && s.Mode.blends() {
+			sp.Blend = s.mix.Stats()
+		}
+		if s.teaches() {
 			grad := s.aux
 			if s.Mode == ModeBlending {
 				grad = n.combined[s.offset : s.offset+s.size()]
 			} else {
 				sp.AuxLosses = s.auxLosses
 			}
-			used := len(batch) * n.cfg.Hidden
 			sp.gradient, sp.GradNorm, sp.Leak = grad, norm(grad), math.Sqrt(s.leak2)
-			sp.Cosine = cosine(n.sumHost.Data[:used], s.sumDu.Data[:used])
+			sp.Cosine, sp.CosineSamples = n.sample.cosine(n.hostSum, s.sampleDu), n.sample.samples()
 		}
 		total2 += sp.GradNorm * sp.GradNorm
 		p.IsolationLeak = max(p.IsolationLeak, sp.Leak) // max propagates NaN
@@ -239,7 +251,10 @@ func (n *Net) Apply(pass *Pass, weights []float64) error {
 	for t, h := range n.heads {
 		h.descend(n.headGrad[t], rate, momentum)
 	}
-	for _, s := range n.seeds {
+	for i, s := range n.seeds {
+		if pass.Seeds[i].gradient == nil {
+			continue
+		}
 		switch s.Mode {
 		case ModeBlending:
 			s.descend(n.combined[s.offset:s.offset+s.size()], rate, momentum)

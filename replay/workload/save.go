@@ -3,9 +3,11 @@ package workload
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
+	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
@@ -16,8 +18,8 @@ const velocityPrefix = "velocity."
 
 // Save returns all training state as a safetensors file: parameters and
 // velocities of trunk, heads and seeds as tensors; step, learning rate,
-// momentum and every seed's slot, blueprint, what it reads, channels, width, mode
-// and alpha as metadata (floats in hexadecimal, so exact). Equal state and step give equal bytes.
+// momentum and every seed's slot, blueprint, what it reads, channels, width, mode,
+// alpha and blend as metadata (floats in hexadecimal, so exact). Equal state and step give equal bytes.
 // The step is the caller's count; the net keeps none. A net whose numbers are
 // not finite can be saved, to be looked at, but Load will refuse the file.
 // The error is a *tensorfile.FormatError: the name of the data or of a task that cannot be
@@ -93,6 +95,7 @@ func (n *Net) metadata(step uint64) map[string]string {
 		meta[p+"reads"], meta[p+"channels"] = s.shape.Reads(), strconv.Itoa(s.shape.Channels)
 		meta[p+"width"] = strconv.Itoa(s.Width)
 		meta[p+"mode"], meta[p+"alpha"] = s.Mode.String(), hexFloat(s.Alpha)
+		meta[p+"blend"] = planText(s.plan)
 	}
 	return meta
 }
@@ -203,9 +206,37 @@ func (n *Net) stageSeeds(meta map[string]string) error {
 		if err != nil {
 			return err
 		}
-		n.seeds = append(n.seeds, newSeed(s, shape, n.cfg.Batch, len(n.data.Tasks)))
+		plan, err := n.metaPlan(meta, seedPrefix(i))
+		if err != nil {
+			return err
+		}
+		grown := newSeed(s, shape, n.cfg.Batch, len(n.data.Tasks))
+		n.setPlan(grown, plan)
+		n.seeds = append(n.seeds, grown)
 	}
 	return nil
+}
+
+// planText writes a plan so that it comes back bit for bit. It panics on a plan that
+// SetBlend would not have taken.
+func planText(p leyline.BlendPlan) string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic("workload: " + err.Error())
+	}
+	return string(b)
+}
+
+func (n *Net) metaPlan(meta map[string]string, prefix string) (leyline.BlendPlan, error) {
+	var p leyline.BlendPlan
+	err := json.Unmarshal([]byte(meta[prefix+"blend"]), &p)
+	if err == nil {
+		err = n.checkPlan(&p)
+	}
+	if err != nil {
+		return p, &ContentError{prefix + "blend", err.Error()}
+	}
+	return p, nil
 }
 
 func metaSlot(meta map[string]string, prefix string) (Slot, error) {

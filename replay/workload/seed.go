@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/esper-plane/esper/leyline"
 )
 
 // Mode says what a grafted seed does.
@@ -21,7 +23,7 @@ const (
 	// ModeTraining: the seed learns from an auxiliary loss and leaves the
 	// output of the host as it is.
 	ModeTraining Mode = iota
-	// ModeBlending: alpha times the seed's output is added to the host's and
+	// ModeBlending: the seed's output is mixed into the host's, see SetBlend, and
 	// the seed learns from the tasks' own losses; its parameters are shared.
 	ModeBlending
 	// ModeFrozen: like blending, but the seed no longer learns.
@@ -79,10 +81,11 @@ type Slot struct {
 type seed struct {
 	Slot
 	block
+	mixing
 	tr        blockTrace
-	joined    blas64.General // training: trunk + output, what the heads judge
+	joined    blas64.General // trunk as it was read + what the block adds: the seed's output, which the heads judge
 	up, du    blas64.General // gradient at the output, and at the trunk as it is read (goes nowhere)
-	sumDu     blas64.General // du summed over tasks
+	sampleDu  []float64      // sampled elements of du summed over tasks
 	aux       []float64      // training: gradient of the auxiliary loss
 	auxLosses []float64      // training: auxiliary loss per task
 	offset    int            // blending: where its parameters begin in a shared gradient
@@ -93,9 +96,9 @@ type seed struct {
 func newSeed(s Slot, shape Block, rows, tasks int) *seed {
 	b, hidden := newBlock(shape), shape.Hidden
 	return &seed{
-		Slot: s, block: b, tr: newBlockTrace(rows, shape),
+		Slot: s, block: b, mixing: mixing{plan: newPlan()}, tr: newBlockTrace(rows, shape),
 		joined: matrix(rows, hidden), up: matrix(rows, hidden),
-		du: matrix(rows, hidden), sumDu: matrix(rows, hidden),
+		du: matrix(rows, hidden), sampleDu: make([]float64, cosineSamples),
 		aux: make([]float64, b.size()), auxLosses: make([]float64, tasks),
 	}
 }
@@ -198,7 +201,7 @@ func validAlpha(a float64) bool { return a >= 0 && a <= 1 } // false for NaN
 func (s *seed) run(x, current blas64.General) {
 	s.read(&s.tr, x, current)
 	s.forward(&s.tr, current.Rows)
-	if s.Mode == ModeTraining {
+	if s.Mode == ModeTraining || s.plan.Mode != leyline.BlendResidual {
 		floats.AddTo(s.joined.Data[:len(current.Data)], current.Data, s.tr.y.Data[:len(current.Data)])
 	}
 }
@@ -216,7 +219,7 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 	grad := s.aux
 	if s.Mode == ModeBlending {
 		grad = n.pass.Gradients[t][s.offset : s.offset+s.size()]
-		floats.ScaleTo(up.Data, s.Alpha, n.dHead.Data[:len(up.Data)])
+		s.mix.SeedGradient(up.Data, n.dHead.Data[:len(up.Data)])
 	} else {
 		dLogits := top(n.logits[t], rows)
 		head := n.head(t)
@@ -226,7 +229,7 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 		head.input(up, dLogits)
 	}
 	s.backward(&s.tr, up, grad, du)
-	floats.Add(s.sumDu.Data[:len(du.Data)], du.Data)
+	n.sample.add(s.sampleDu, du.Data)
 	if s.leaky {
 		floats.Add(dHost.Data, du.Data)
 	}
@@ -235,14 +238,4 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 			s.leak2 += (w - v) * (w - v)
 		}
 	}
-}
-
-// cosine of the gradients that meet at the graft: the host's own, and the one
-// the seed would send back to the trunk. 0 when either vanishes.
-func cosine(a, b []float64) float64 {
-	norms := math.Sqrt(floats.Dot(a, a)) * math.Sqrt(floats.Dot(b, b))
-	if norms == 0 {
-		return 0
-	}
-	return floats.Dot(a, b) / norms
 }

@@ -143,6 +143,9 @@ func (t *trainer) obey(c *leyline.VerifiedCommand) error {
 		}
 		return t.enter(slot, leyline.StageTraining)
 	case leyline.OpStartGrafting:
+		if err := t.net.SetBlend(slot, c.Seed.Blend); err != nil {
+			return err
+		}
 		return t.enter(slot, leyline.StageBlending)
 	case leyline.OpStabilize:
 		return t.enter(slot, leyline.StageShadowing)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -62,6 +63,9 @@ func (t *trainer) probe(ctx context.Context, seeds []leyline.SeedID) error {
 		without, err := t.net.Evaluate(t.data.Probe, AlphaOverride{Slot: s.ID})
 		if err != nil {
 			return err
+		}
+		if slices.Contains(with.Failed, s.ID) {
+			continue // it had no part in the output: the next step reports that, and it is culled
 		}
 		a, err := t.plane.Probe(ctx, leyline.SeedProbed{
 			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Seed: id, Alpha: s.Alpha,
@@ -176,6 +180,7 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 			Cosine: p.Cosine, Leak: p.Leak, Loss: detmath.Sum(p.AuxLosses),
 			Parameters: uint64(t.net.find(p.Slot).size()), Layers: t.layers(p),
 			Stage: t.stages[p.Slot],
+			Blend: p.Blend, Failure: p.Failure, Why: p.Why, CosineSamples: uint32(p.CosineSamples),
 		})
 	}
 	return in

@@ -7,6 +7,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kasmina"
 	"github.com/esper-plane/esper/subsystems/tolaria"
 )
 
@@ -77,7 +78,7 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 	switch x := in.(type) {
 	case leyline.StepObserved:
-		return tolaria.CheckWeights(s, &x)
+		return first(tolaria.CheckWeights(s, &x), kasmina.CheckBlends(s, &x))
 	case leyline.EpochObserved:
 		return nextEpoch(s, x)
 	case leyline.SeedProbed:

@@ -177,20 +177,18 @@ func (d *dispatch) startTraining() {
 		d.reject(leyline.RejectKernelPending, "the kernel has not arrived")
 		return
 	}
-	allowed := mayCompile(d.Turn, d.State.Tolaria.Run(d.id()))
-	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed)) {
+	run := d.State.Tolaria.Run(d.id())
+	allowed, quiet := mayCompile(d.Turn, run), mayIsolate(d.Turn, run)
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed("isolation_breaker", quiet)) {
+		isolated(d.Turn, run)
 		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
 	}
 }
 
 func (d *dispatch) startGrafting() {
 	plan := d.v.Command.Seed.Blend
-	if plan.Mode != leyline.BlendResidual {
-		d.reject(leyline.RejectUnknownBlendMode, fmt.Sprintf("blend mode %s is not supported by this version", plan.Mode))
-		return
-	}
-	if plan.TotalSteps == 0 || !(plan.Temperature > 0) || plan.TotalSteps > 1<<30 {
-		d.reject(leyline.RejectUnknownBlendMode, "a blend needs 1 or more steps and a temperature above 0")
+	if why, detail := planned(plan); why != leyline.RejectNone {
+		d.reject(why, detail)
 		return
 	}
 	if !d.pass(gates.Stability(&d.Config().Kasmina, d.seed, d.age(), d.fallbacks())) {

@@ -1,8 +1,6 @@
 package kasmina
 
 import (
-	"math"
-
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/detmath"
@@ -14,15 +12,22 @@ import (
 // step that Tolaria found unhealthy advances nothing.
 func observe(t *projections.Turn, x leyline.StepObserved) {
 	run := t.State.Tolaria.Run(x.Run)
-	if run.Rollback.Active() || run.Status != leyline.RunStatusOpen {
+	if run.Status != leyline.RunStatusOpen {
+		return
+	}
+	failures(t, x) // also in a step that shows nothing else: who failed has failed
+	if run.Rollback.Active() {
 		return
 	}
 	if run.Track.Suspect > 0 {
 		return // an anomalous step teaches nothing about a seed either
 	}
 	for _, o := range x.Seeds {
+		if o.Failure != leyline.SeedFailureNone {
+			continue
+		}
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
-		isolate(t, x.Run, s, o)
+		isolate(t, run, s, o)
 		if s.Stage == leyline.StageBlending && !s.Complete {
 			advance(t, x.Run, s)
 		}
@@ -59,19 +64,6 @@ func probed(t *projections.Turn, x leyline.SeedProbed) {
 // running is the mean of n values, the last of which is x, from the mean of the
 // others.
 func running(mean, x float64, n uint32) float64 { return mean + (x-mean)/float64(n) }
-
-// isolate records what a step showed of a seed. The count of its steps stays full
-// once it is: a seed that is kept is seen in every step from then on.
-func isolate(t *projections.Turn, run leyline.RunID, s *projections.Seed, o leyline.SeedObserved) {
-	most := math.Max(s.Isolation.MaxLeak, o.Leak)
-	steps := max(s.Isolation.Steps, s.Isolation.Steps+1)
-	t.Emit(leyline.IsolationAssessed{
-		Run: run, Seed: s.ID, Steps: steps, GradNorm: o.GradNorm, Cosine: o.Cosine,
-		Leak: o.Leak, MaxLeak: most, Violated: !(o.Leak <= t.Config().Kasmina.MaxLeak),
-		Quality:  learn(s.Isolation.Quality, o, steps, t.State.Tolaria.Run(run).Plan.Parameters),
-		Reported: mismatch(t, run, s, o),
-	})
-}
 
 func advance(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
 	step := s.AlphaStep + 1

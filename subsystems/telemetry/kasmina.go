@@ -83,7 +83,11 @@ func (b *builder) blend(x leyline.BlendConfigured) {
 	s.metric(leyline.MetricBlendTemperature, x.Plan.Temperature, run, seed)
 	s.metric(leyline.MetricBlendLoss, x.Loss, run, seed)
 	s.metric(leyline.MetricBlendComplete, 0, run, seed)
-	s.event(leyline.NameBlendConfig, leyline.LevelInfo, run, seed, mode,
+	source := text(keySource, "")
+	if x.Plan.Source != leyline.LogitsUnspecified {
+		source = name(keySource, x.Plan.Source)
+	}
+	s.event(leyline.NameBlendConfig, leyline.LevelInfo, run, seed, mode, source, whole(keyAlphaVec, x.Plan.ChannelCount),
 		whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature), number(keyLoss, x.Loss))
 }
 
@@ -149,24 +153,6 @@ func (s *section) alpha(run leyline.RunID, seed leyline.SeedID, alpha float64, s
 	attrs := []leyline.Attr{text(keyRun, run), text(keySeed, seed)}
 	s.metric(leyline.MetricSeedAlpha, alpha, attrs...)
 	s.metric(leyline.MetricSeedAlphaSteps, float64(steps), attrs...)
-}
-
-// isolation reports a step in which a seed's gradient reached the host. The
-// measurements of the step say how much; an event says it when it was more than
-// ever before in the seed's stage, so that a leak that goes on is not told again
-// at every step.
-func (b *builder) isolation(e leyline.Event) {
-	x, ok := e.(leyline.IsolationAssessed)
-	if !ok || !x.Violated {
-		return
-	}
-	s := b.at(leyline.SubsystemKasmina, x.Run)
-	run, seed := text(keyRun, x.Run), text(keySeed, x.Seed)
-	s.count(leyline.MetricIsolationViolations, run)
-	s.count(leyline.MetricSeedViolations, run, seed)
-	if !(x.Leak < x.MaxLeak) {
-		s.event(leyline.NameViolationRecorded, leyline.LevelWarning, run, seed, whole(keySteps, x.Steps), number(keyValue, x.Leak))
-	}
 }
 
 // The figures of a contribution: one probe, and the mean over those of the

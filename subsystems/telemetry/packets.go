@@ -57,6 +57,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
+	leyline.EventSeedFailed:           leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -68,7 +69,7 @@ func Source(e leyline.Event) leyline.Subsystem {
 		}
 		return leyline.SubsystemPlane
 	}
-	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile && x.Breaker != leyline.BreakerKernel {
+	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile && x.Breaker != leyline.BreakerKernel && x.Breaker != leyline.BreakerIsolation {
 		return leyline.SubsystemTolaria
 	}
 	if k := e.EventKind(); int(k) < len(sources) {
@@ -173,6 +174,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.commands(e)
 		b.seeds(e)
 		b.isolation(e)
+		b.failedSeed(e)
 		b.contribution(e)
 		b.compile(e)
 		b.prefetch(id, e)

@@ -130,10 +130,10 @@ var seedStory = []scene{
 		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 20, Alpha: 1, Complete: true},
 	}},
 	{"the seed leaks, more than ever in its stage", "r1", l.StepObserved{Run: "r1"}, []l.Event{
-		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 7, Leak: 0.5, MaxLeak: 0.5, Violated: true},
+		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 7, Leak: 0.5, MaxLeak: 0.5, Violated: true, News: true, Violations: 1, RunViolations: 1, Breaker: l.BreakerClosed, Health: l.SeedUnhealthy},
 	}},
 	{"and leaks again, but less: counted only", "r1", l.StepObserved{Run: "r1"}, []l.Event{
-		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 8, Leak: 0.25, MaxLeak: 0.5, Violated: true},
+		l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 8, Leak: 0.25, MaxLeak: 0.5, Violated: true, Violations: 2, RunViolations: 2, Breaker: l.BreakerClosed, Health: l.SeedUnhealthy},
 	}},
 	{"a gate fails on a leak and the seed is culled", "r1", l.StepObserved{Run: "r1"}, []l.Event{
 		l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateInterface, Reason: l.ReasonIsolation, Checks: []l.Check{

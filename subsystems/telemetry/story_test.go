@@ -32,7 +32,7 @@ func (s story) records() []l.Record {
 var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
 	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
-	{"compile", compileStory},
+	{"compile", compileStory}, {"blend", blendStory},
 }
 
 var planeStory = []scene{
@@ -86,7 +86,7 @@ var trainingStory = []scene{
 		}, []l.Event{
 			l.GradientsCombined{Run: "r1", Step: 2, Method: l.AggregationPCGrad, Weights: []float64{0.5, 1}, Conflicts: 1, Ratio: 1},
 			l.TrainingAssessed{Run: "r1", Step: 2, Health: l.HealthHealthy, Loss: 1, Delta: -0.5, LossEWMA: l.Moments{Mean: 1.4, Var: 0.04, N: 2}},
-			l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 1, Leak: 1e-9, MaxLeak: 1e-9},
+			l.IsolationAssessed{Run: "r1", Seed: "s1", Steps: 1, Leak: 1e-9, MaxLeak: 1e-9, Health: l.SeedHealthy},
 		}},
 	{"the same conflict, only summed", "r1", l.StepObserved{Run: "r1", Step: 3}, []l.Event{
 		l.GradientsCombined{Run: "r1", Step: 3, Method: l.AggregationSum, Weights: []float64{1, 1}, Conflicts: 1, Ratio: 1},

@@ -92,7 +92,7 @@ var Table = []Rule{
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
-	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
+	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
 	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "testdata"), Third: []string{gonum}},
 

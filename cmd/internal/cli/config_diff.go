@@ -159,6 +159,12 @@ func settingText(v reflect.Value) string {
 			quoted[i] = strconv.Quote(s)
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
+	case []float64:
+		var words []string
+		for _, n := range x {
+			words = append(words, fmt.Sprint(n))
+		}
+		return "[" + strings.Join(words, ", ") + "]"
 	}
 	return fmt.Sprint(v.Interface())
 }

@@ -98,6 +98,9 @@ func typeWord(v reflect.Value) string {
 	case reflect.String:
 		return "text"
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Float64 {
+			return "list of numbers"
+		}
 		return "list of texts"
 	case reflect.Uint8:
 		return "name"

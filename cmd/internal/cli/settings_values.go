@@ -114,9 +114,13 @@ func setText(f reflect.Value, value any) string {
 	return ""
 }
 
-// setList sets a list of texts. A flag or the environment writes it as JSON.
+// setList sets a list of texts or of numbers. A flag or the environment writes it as
+// JSON.
 func setList(f reflect.Value, value any) string {
-	const want = `a list of texts, as ["ONE", "TWO"]`
+	want, add := `a list of texts, as ["ONE", "TWO"]`, addText
+	if f.Type().Elem().Kind() == reflect.Float64 {
+		want, add = "a list of numbers, as [0.5, 1]", addNumber
+	}
 	if text, ok := value.(written); ok {
 		value = nil
 		if !utf8.ValidString(string(text)) || json.Unmarshal([]byte(text), &value) != nil { // it would be read with other characters
@@ -127,16 +131,27 @@ func setList(f reflect.Value, value any) string {
 	if !ok {
 		return want
 	}
-	var list []string // nil when empty: a list has one form for "none"
+	list := reflect.Zero(f.Type()) // nil when empty: a list has one form for "none"
 	for _, item := range items {
-		text, ok := item.(string)
-		if !ok {
+		if list, ok = add(list, item); !ok {
 			return want
 		}
-		list = append(list, text)
 	}
-	f.Set(reflect.ValueOf(list))
+	f.Set(list)
 	return ""
+}
+
+func addText(list reflect.Value, item any) (reflect.Value, bool) {
+	text, ok := item.(string)
+	return reflect.Append(list, reflect.ValueOf(text)), ok
+}
+
+func addNumber(list reflect.Value, item any) (reflect.Value, bool) {
+	x := reflect.New(list.Type().Elem()).Elem()
+	if setFloat(x, item) != "" {
+		return list, false
+	}
+	return reflect.Append(list, x), true
 }
 
 // members lists the names of an enum.

@@ -117,9 +117,7 @@ func graft(c *leyline.TamiyoConfig, s *projections.Seed) Choice {
 		return Choice{}
 	}
 	p := propose(leyline.OpStartGrafting, s, fmt.Sprintf("it has trained %d steps beside the host", s.Isolation.Steps))
-	p.Command.Blend = leyline.BlendPlan{
-		Mode: leyline.BlendResidual, TotalSteps: c.BlendSteps, Temperature: c.BlendTemperature,
-	}
+	p.Command.Blend = c.Plan()
 	return p
 }
 
