@@ -123,6 +123,14 @@ type KasminaConfig struct {
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
 	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+
+	NonceKeyShare float64 `toml:"nonce_key_share" comment:"Share of nonce_cap that the commands of one key may fill, (0,1]; less where there are so many keys that their shares would not fit."`
+	TamiyoRate    uint32  `toml:"tamiyo_rate" comment:"Commands that Tamiyo's key may spend in a minute of plane time; 0: no limit, as a lockstep run needs, where no decision may depend on time."`
+}
+
+// NonceKeyCap is how many nonces of one key the ledger holds at most, 1 or more.
+func (c *KasminaConfig) NonceKeyCap() uint32 {
+	return max(1, uint32(float64(c.NonceCap)*c.NonceKeyShare))
 }
 
 // PlaneConfig configures the process.
@@ -163,7 +171,7 @@ func DefaultConfig() ExecutionConfig {
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
 			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
-			ContributionMode: RuleEnforce, EmbargoSteps: 100,
+			ContributionMode: RuleEnforce, EmbargoSteps: 100, NonceKeyShare: 0.25,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,

@@ -19,6 +19,7 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
+	"nonce_quota_full", "rate_limited", // verification
 }
 
 // The reasons for rejecting a command.
@@ -58,11 +59,19 @@ const (
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
+	RejectNonceQuota // the key's share of the replay ledger is full
+	RejectRateLimited
 )
 
 // Authentic reports whether a rejection came after the command had proven who
 // sent it, that it is fresh and that it is new. Only then is its nonce spent.
-func Authentic(r RejectReason) bool { return r == RejectNone || r >= RejectUnknownRun }
+func Authentic(r RejectReason) bool {
+	switch r {
+	case RejectNonceQuota, RejectRateLimited:
+		return false
+	}
+	return r == RejectNone || r >= RejectUnknownRun
+}
 
 // RiskReason says why Tamiyo's proposal was changed or withheld.
 type RiskReason = Enum[riskReasons]

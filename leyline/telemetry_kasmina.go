@@ -28,6 +28,10 @@ const (
 	MetricBlendTemperature    MetricName = "kasmina.blend.temperature"
 	MetricBlendLoss           MetricName = "kasmina.blend.loss_before"
 	MetricBlendComplete       MetricName = "kasmina.blend.complete"
+	MetricValidationMs        MetricName = "kasmina.command_verifier.validation_latency_ms"
+	MetricLedgerSize          MetricName = "kasmina.nonce_ledger.size"
+	MetricLedgerEvictions     MetricName = "kasmina.nonce_ledger.evictions_total"
+	MetricLedgerTTL           MetricName = "kasmina.nonce_ledger.ttl_seconds"
 )
 
 func kasminaMetrics() []MetricInfo {
@@ -59,16 +63,16 @@ func kasminaMetrics() []MetricInfo {
 		gauge(MetricBlendTemperature, UnitTemperature, seed, "Temperature of a seed's alpha schedule").set("tamiyo.blend_temperature"),
 		gauge(MetricBlendLoss, UnitLoss, seed, "Running loss before a seed changed the host's output"),
 		gauge(MetricBlendComplete, UnitBool, seed, "Whether a seed's alpha schedule has come to its end"),
+		gauge(MetricValidationMs, UnitMs, "", "How long checking form and signature of the last command took at the door"),
+		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay").set(setVerifier),
+		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
+		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept after its command was issued").set("kasmina.freshness_ms kasmina.skew_ms"),
 	}
 }
 
 // The metrics of Kasmina that no record carries yet.
 const (
 	MetricSeedsActive        MetricName = "kasmina.seeds.active"
-	MetricValidationMs       MetricName = "kasmina.command_verifier.validation_latency_ms"
-	MetricLedgerSize         MetricName = "kasmina.nonce_ledger.size"
-	MetricLedgerEvictions    MetricName = "kasmina.nonce_ledger.evictions_total"
-	MetricLedgerTTL          MetricName = "kasmina.nonce_ledger.ttl_seconds"
 	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
 	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
 	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
@@ -84,10 +88,6 @@ const (
 func kasminaReserved() []MetricInfo {
 	table := []MetricInfo{
 		gauge(MetricSeedsActive, UnitCount, "run", "Seeds that occupy a slot"),
-		gauge(MetricValidationMs, UnitMs, "", "How long the last command took to be verified"),
-		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay"),
-		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
-		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept"),
 		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
 		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
 		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),

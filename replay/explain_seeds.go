@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -82,6 +83,8 @@ func commandWords(e leyline.Event) string {
 			x.Seed.Seed, x.Deadline)
 	case leyline.CommandRejected:
 		return because(fmt.Sprintf("command %q of %q is rejected for %s", x.Command, x.Issuer, x.Reason), x.Detail)
+	case leyline.CommandsRefused:
+		return fmt.Sprintf("the door has refused %s of %s %q%s", countWords(x.Counts), x.Peer, x.PeerName, when(x.Peers > 1, fmt.Sprintf(", %d peers", x.Peers), ""))
 	case leyline.CommandSettled:
 		return because(fmt.Sprintf("command %s was answered %s in %s", x.Command, x.Outcome, took(x.TookNs)), x.Reason)
 	case leyline.CommandExpired:
@@ -154,4 +157,13 @@ func moveWords(x leyline.SeedMoved) string {
 		s += fmt.Sprintf(", to be probed from step %d", x.ProbeFrom)
 	}
 	return s
+}
+
+// countWords lists refused commands by reason.
+func countWords(counts []leyline.RejectCount) string {
+	words := make([]string, len(counts))
+	for i, c := range counts {
+		words[i] = fmt.Sprintf("%d %s", c.N, c.Reason)
+	}
+	return strings.Join(words, ", ")
 }

@@ -57,6 +57,9 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
+	leyline.EventKeyWithdrawn:         leyline.SubsystemPlane,
+	leyline.EventCommandsRefused:      leyline.SubsystemKasmina,
+	leyline.EventClockAlarmed:         leyline.SubsystemPlane,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -171,6 +174,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.policy(e)
 	case leyline.SubsystemKasmina:
 		b.commands(e)
+		b.verifier(e)
 		b.seeds(e)
 		b.isolation(e)
 		b.contribution(e)
@@ -178,6 +182,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.prefetch(id, e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
+		b.trust(e)
 	}
 	if x, ok := e.(leyline.DependencyViolated); ok {
 		b.violation(Source(e), x)

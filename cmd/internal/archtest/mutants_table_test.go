@@ -266,15 +266,15 @@ var mutants = []mutant{
 	{
 		name: "sequence skipped", does: "takes the commands of a key in any order",
 		file: "subsystems/kasmina/verify/verify.go",
-		old:  "	case v.Command.Sequence <= f.Ledger.High(key):\n",
-		new:  "	case v.Command.Sequence < f.Ledger.High(\"\"):\n",
+		old:  "	case v.Command.Sequence <= w.High:\n",
+		new:  "	case v.Command.Sequence == 0 && w.High < 0:\n",
 		pkg:  "subsystems/decider", run: "TestVerifierReasons",
 	},
 	{
 		name: "nonce forgotten", does: "forgets a nonce that can still be replayed",
-		file: "projections/kasmina.go",
-		old:  "	k.Nonces = slices.DeleteFunc(k.Nonces, func(n Nonce) bool { return n.KeepUntil < issued })\n",
-		new:  "	k.Nonces = slices.DeleteFunc(k.Nonces, func(n Nonce) bool { return n.KeepUntil < keep })\n",
+		file: "subsystems/kasmina/verify/verify.go",
+		old:  "	expired := f.Ledger.Expired(f.Now)\n",
+		new:  "	expired := f.Ledger.Expired(f.Now.Add(f.Freshness.Window + f.Freshness.Skew))\n",
 		pkg:  "subsystems/decider", run: "TestReplayIsRejected",
 	},
 	{
