@@ -16,7 +16,7 @@ const (
 	MaxProfile    = 10_000 // steps of a profile window
 	MaxArguments  = 64     // of a configured command, the program included
 	MaxKeysEver   = 4096   // verification keys of a plane, those included that were revoked
-	MaxKeyRuns    = 64     // runs that a key may be limited to
+	MaxKeyScope   = 64     // runs that a key may be limited to
 )
 
 // Bounds on the options of aggregation methods, and the least sum of weights.

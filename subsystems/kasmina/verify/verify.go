@@ -28,6 +28,7 @@ import (
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kasmina/verify/detail"
 )
 
 // Facts is what the verifier knows. All of it is derived from the log.
@@ -112,11 +113,11 @@ func (v *Verdict) signed(p *projections.Plane, proven func([]byte, leyline.Envel
 	key := p.Key(env.KeyID)
 	switch {
 	case key == nil:
-		return v.reject(leyline.RejectUnknownKey, UnknownKey(env.KeyID))
+		return v.reject(leyline.RejectUnknownKey, detail.UnknownKey(env.KeyID))
 	case p.Revocation(env.KeyID) != nil:
-		return v.reject(leyline.RejectKeyRevoked, KeyRevoked(env.KeyID, p.Revocation(env.KeyID).Seq))
+		return v.reject(leyline.RejectKeyRevoked, detail.KeyRevoked(env.KeyID, p.Revocation(env.KeyID).Seq))
 	case len(env.Signature) == 0:
-		return v.reject(leyline.RejectMissingSignature, MissingSignature())
+		return v.reject(leyline.RejectMissingSignature, detail.MissingSignature())
 	case proven != nil && proven(key.Public, env):
 		return true
 	}
@@ -126,17 +127,17 @@ func (v *Verdict) signed(p *projections.Plane, proven func([]byte, leyline.Envel
 	return true
 }
 
-func (v *Verdict) reject(why leyline.RejectReason, detail string) bool {
-	v.Reason, v.Detail = why, detail
+func (v *Verdict) reject(why leyline.RejectReason, text string) bool {
+	v.Reason, v.Detail = why, text
 	return false
 }
 
 func (v *Verdict) decode(env leyline.Envelope) bool {
 	if len(env.Payload) > leyline.MaxCommandBytes {
-		return v.reject(leyline.RejectTooLarge, TooLarge(len(env.Payload)))
+		return v.reject(leyline.RejectTooLarge, detail.TooLarge(len(env.Payload)))
 	}
 	if env.PayloadType != leyline.PayloadCommand {
-		return v.reject(leyline.RejectMalformed, PayloadType())
+		return v.reject(leyline.RejectMalformed, detail.PayloadType())
 	}
 	c, err := wire.DecodeCommand(env.Payload)
 	if err != nil {
@@ -153,19 +154,19 @@ func (v *Verdict) permitted(f Facts, id leyline.KeyID) bool {
 	key, c := f.Plane.Key(id), &v.Command
 	switch {
 	case c.Issuer != key.Issuer:
-		return v.reject(leyline.RejectNotPermitted, OtherIssuer())
+		return v.reject(leyline.RejectNotPermitted, detail.OtherIssuer())
 	case !key.Permits(c.Kind, c.Audience.Run):
-		return v.reject(leyline.RejectNotPermitted, NotPermitted(c.Kind, c.Audience.Run))
+		return v.reject(leyline.RejectNotPermitted, detail.NotPermitted(c.Kind, c.Audience.Run))
 	}
 	return true
 }
 
 func (v *Verdict) addressed(f Facts) bool {
 	if got := v.Command.Audience.Origin; got != f.Origin {
-		return v.reject(leyline.RejectWrongAudience, WrongAudience(got, f.Origin))
+		return v.reject(leyline.RejectWrongAudience, detail.WrongAudience(got, f.Origin))
 	}
 	if err := leyline.CheckID(v.Command.ID); err != nil {
-		return v.reject(leyline.RejectMissingCommandID, BadID(err))
+		return v.reject(leyline.RejectMissingCommandID, detail.BadID(err))
 	}
 	return true
 }
@@ -174,13 +175,13 @@ func (v *Verdict) fresh(f Facts) bool {
 	issued := v.Command.IssuedAt
 	switch {
 	case issued <= 0:
-		return v.reject(leyline.RejectMissingTimestamp, Untimed())
+		return v.reject(leyline.RejectMissingTimestamp, detail.Untimed())
 	case issued > f.Now.Add(f.Freshness.Skew):
-		return v.reject(leyline.RejectFuture, Future(issued.Sub(f.Now), f.Freshness.Skew))
+		return v.reject(leyline.RejectFuture, detail.Future(issued.Sub(f.Now), f.Freshness.Skew))
 	case f.Now > issued.Add(f.Freshness.Window):
-		return v.reject(leyline.RejectStale, Stale(f.Now.Sub(issued), f.Freshness.Window))
+		return v.reject(leyline.RejectStale, detail.Stale(f.Now.Sub(issued), f.Freshness.Window))
 	case v.Command.NotAfter != 0 && f.Now > v.Command.NotAfter:
-		return v.reject(leyline.RejectStale, TooLate(v.Command.NotAfter))
+		return v.reject(leyline.RejectStale, detail.TooLate(v.Command.NotAfter))
 	}
 	v.KeepUntil = issued.Add(f.Freshness.Window + f.Freshness.Skew)
 	return true
@@ -191,15 +192,15 @@ func (v *Verdict) unseen(f Facts, id leyline.KeyID) {
 	quota := Quota(f.NonceCap, f.KeyCap, f.Plane.ValidKeys())
 	switch {
 	case f.Ledger.Spent(v.Command.ID):
-		v.reject(leyline.RejectNonceReplayed, Replayed())
+		v.reject(leyline.RejectNonceReplayed, detail.Replayed())
 	case v.Command.Sequence <= w.High:
-		v.reject(leyline.RejectSequenceReplayed, OldSequence(v.Command.Sequence, w.High))
+		v.reject(leyline.RejectSequenceReplayed, detail.OldSequence(v.Command.Sequence, w.High))
 	case key.Rate > 0 && w.InMinute(f.Now) >= key.Rate:
-		v.reject(leyline.RejectRateLimited, RateLimited(key.Rate))
+		v.reject(leyline.RejectRateLimited, detail.RateLimited(key.Rate))
 	case v.Ledger.Live >= f.NonceCap:
-		v.reject(leyline.RejectLedgerFull, LedgerFull(f.NonceCap))
+		v.reject(leyline.RejectLedgerFull, detail.LedgerFull(f.NonceCap))
 	case v.Ledger.OfKey >= quota:
-		v.reject(leyline.RejectNonceQuota, QuotaFull(quota))
+		v.reject(leyline.RejectNonceQuota, detail.QuotaFull(quota))
 	}
 }
 

@@ -1,4 +1,7 @@
-package verify
+// Package detail holds the details of rejections, for people. They are apart from the
+// verifier so that whoever derives a verdict again, without it, can compare them to the
+// letter.
+package detail
 
 import (
 	"fmt"
@@ -6,9 +9,6 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 )
-
-// The details of rejections, for people. They are functions so that whoever derives a
-// verdict again, without this verifier, can compare them to the letter.
 
 // TooLarge is the detail of a payload that is over the limit.
 func TooLarge(n int) string {
