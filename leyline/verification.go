@@ -53,13 +53,21 @@ func Reject(why RejectReason, key KeyID, detail string) *Rejection {
 	}}
 }
 
+// PeerNamed checks who hands something in. It returns a *Refusal that names the field.
+func PeerNamed(kind PeerKind, name string) error {
+	var c check
+	needEnum(&c, "peer", kind)
+	text(&c, "peer_name", name, MaxText)
+	return c.result()
+}
+
 // PeerRejected counts the commands of one peer, within about a second, that the
 // door refused. None of them proved anything that would earn it a record: a flood
 // of them must not fill the log.
 type PeerRejected struct {
 	Peer     PeerKind
-	PeerName string        // as the door knows it; empty with more than one
-	Peers    uint32        // how many peers: 1, or those that the plane does not tell apart
+	PeerName string        // as the door knows it
+	Others   bool          // these are all peers beyond those that the door tells apart; Peer is that of the first
 	Counts   []RejectCount // by reason, ascending
 	First    Digest        // of the payload bytes of the first one
 	Last     Digest        // of the payload bytes of the last one
@@ -74,7 +82,6 @@ func (x PeerRejected) Validate() error {
 	var c check
 	needEnum(&c, "peer", x.Peer)
 	text(&c, "peer_name", x.PeerName, MaxText)
-	need(&c, "peers", x.Peers > 0)
 	checkCounts(&c, x.Counts)
 	need(&c, "first", !x.First.IsZero())
 	need(&c, "last", !x.Last.IsZero())
@@ -85,7 +92,7 @@ func (x PeerRejected) Validate() error {
 type CommandsRefused struct {
 	Peer     PeerKind
 	PeerName string
-	Peers    uint32
+	Others   bool
 	Counts   []RejectCount
 }
 
@@ -96,7 +103,6 @@ func (CommandsRefused) EventKind() EventKind { return EventCommandsRefused }
 func (x CommandsRefused) Validate() error {
 	var c check
 	needEnum(&c, "peer", x.Peer)
-	need(&c, "peers", x.Peers > 0)
 	checkCounts(&c, x.Counts)
 	return c.result()
 }

@@ -76,7 +76,7 @@ func inWords(in leyline.Input) string {
 	case leyline.CompileFallback:
 		s += fmt.Sprintf(", step %d, %s", x.Step, codeOf(x.Seed))
 	case leyline.PeerRejected:
-		s += fmt.Sprintf(", %s of %s %q", countWords(x.Counts), x.Peer, x.PeerName)
+		s += fmt.Sprintf(", %s of %s", countWords(x.Counts), sender(x.Peer, x.PeerName, x.Others))
 	case leyline.ClockStepped:
 		s += fmt.Sprintf(", by %s", time.Duration(x.AmountNs))
 	case leyline.DiskMeasured:

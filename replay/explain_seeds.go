@@ -84,7 +84,7 @@ func commandWords(e leyline.Event) string {
 	case leyline.CommandRejected:
 		return because(fmt.Sprintf("command %q of %q is rejected for %s", x.Command, x.Issuer, x.Reason), x.Detail)
 	case leyline.CommandsRefused:
-		return fmt.Sprintf("the door has refused %s of %s %q%s", countWords(x.Counts), x.Peer, x.PeerName, when(x.Peers > 1, fmt.Sprintf(", %d peers", x.Peers), ""))
+		return fmt.Sprintf("the door has refused %s of %s", countWords(x.Counts), sender(x.Peer, x.PeerName, x.Others))
 	case leyline.CommandSettled:
 		return because(fmt.Sprintf("command %s was answered %s in %s", x.Command, x.Outcome, took(x.TookNs)), x.Reason)
 	case leyline.CommandExpired:
@@ -157,6 +157,11 @@ func moveWords(x leyline.SeedMoved) string {
 		s += fmt.Sprintf(", to be probed from step %d", x.ProbeFrom)
 	}
 	return s
+}
+
+// sender names a peer, or says that it is many.
+func sender(kind leyline.PeerKind, name string, others bool) string {
+	return when(others, "all other peers", fmt.Sprintf("%s %q", kind, name))
 }
 
 // countWords lists refused commands by reason.

@@ -53,7 +53,7 @@ func planeFigures(r leyline.Record) []Figure {
 		return problem([]Figure{fig("fallback", "%s, %s", codeOf(x.Seed), x.Stage)}, x.Reason)
 	case leyline.PeerRejected:
 		return []Figure{
-			fig("sender", "%s %s, %d peers", x.Peer, x.PeerName, x.Peers),
+			fig("sender", "%s", sender(x.Peer, x.PeerName, x.Others)),
 			fig("refused", "%s in %s", countWords(x.Counts), time.Duration(x.SpanNs)),
 			fig("payloads", "from %s to %s", x.First.Short(), x.Last.Short()),
 		}

@@ -11,7 +11,7 @@ func oneReason(counts []leyline.RejectCount) []leyline.RejectCount {
 func verificationInputs() []Case[leyline.Input] {
 	return []Case[leyline.Input]{
 		input("", within("envelope", envelope), func(x *leyline.KeyRevoked) { x.Envelope.PayloadType = leyline.PayloadRevocation }),
-		input("", "peer peer_name? peers"+within("counts[0]", "reason n")+" counts first last span_ns?",
+		input("", "peer peer_name? others?"+within("counts[0]", "reason n")+" counts first last span_ns?",
 			func(x *leyline.PeerRejected) { x.Counts = oneReason(x.Counts) }),
 		input("", "amount_ns old new", func(x *leyline.ClockStepped) { x.AmountNs, x.Old, x.New = 6e9, 1e9, 7e9 }),
 	}
@@ -20,7 +20,7 @@ func verificationInputs() []Case[leyline.Input] {
 func verificationEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.KeyWithdrawn]("", "key issuer reason by next?", nil),
-		event("", "peer peer_name? peers"+within("counts[0]", "reason n")+" counts",
+		event("", "peer peer_name? others?"+within("counts[0]", "reason n")+" counts",
 			func(x *leyline.CommandsRefused) { x.Counts = oneReason(x.Counts) }),
 		event("", "amount_ns old new steps", func(x *leyline.ClockAlarmed) { x.AmountNs, x.Old, x.New = -6e9, 7e9, 1e9 }),
 	}

@@ -139,11 +139,11 @@ func (c *Checker) counts(r leyline.Record, x leyline.PeerRejected) {
 	told := ""
 	for _, e := range r.Events {
 		if y, ok := e.(leyline.CommandsRefused); ok {
-			told = fmt.Sprint(y.Peer, y.PeerName, y.Peers, y.Counts)
+			told = fmt.Sprint(y.Peer, y.PeerName, y.Others, y.Counts)
 		}
 	}
 	if refusedBy(r) == nil {
-		same(c, "counts", told, fmt.Sprint(x.Peer, x.PeerName, x.Peers, x.Counts))
+		same(c, "counts", told, fmt.Sprint(x.Peer, x.PeerName, x.Others, x.Counts))
 		for _, n := range x.Counts {
 			c.report.Counted += n.N
 		}

@@ -151,7 +151,7 @@ func (h *history) live(n int) {
 			h.trust()
 		case 1:
 			h.feed(leyline.PeerRejected{
-				Peer: leyline.PeerTrainer, Peers: 1, Counts: []leyline.RejectCount{{Reason: leyline.RejectInvalidSignature, N: 7}},
+				Peer: leyline.PeerTrainer, Counts: []leyline.RejectCount{{Reason: leyline.RejectInvalidSignature, N: 7}},
 				First: sha256.Sum256(nil), Last: sha256.Sum256(nil),
 			})
 		case 2:

@@ -255,13 +255,13 @@ func TestDoorsCountsAndClockStepsAreDecided(t *testing.T) {
 	w := newWorld(t)
 	counts := []leyline.RejectCount{{Reason: leyline.RejectInvalidSignature, N: 1000}}
 	e := one[leyline.CommandsRefused](w, w.must(leyline.PeerRejected{
-		Peer: leyline.PeerOperator, PeerName: "eve", Peers: 1, Counts: counts, First: digest("a"), Last: digest("b"),
+		Peer: leyline.PeerOperator, PeerName: "eve", Counts: counts, First: digest("a"), Last: digest("b"),
 	}))
 	if e.PeerName != "eve" || w.s.Audit.RejectedTotal() != 1000 {
 		t.Errorf("decided %+v, counted %d", e, w.s.Audit.RejectedTotal())
 	}
 	if r := w.refused(leyline.PeerRejected{
-		Peer: leyline.PeerOperator, Peers: 1, Counts: []leyline.RejectCount{{Reason: leyline.RejectWrongStage, N: 1}}, First: digest("a"), Last: digest("b"),
+		Peer: leyline.PeerOperator, Counts: []leyline.RejectCount{{Reason: leyline.RejectWrongStage, N: 1}}, First: digest("a"), Last: digest("b"),
 	}); r.Field != "counts[0].reason" {
 		t.Errorf("a reason that has its own record: %v", &r)
 	}

@@ -25,7 +25,7 @@ func own(t *projections.Turn, in leyline.Input) {
 	case leyline.KeyRevoked:
 		revoke(t, x)
 	case leyline.PeerRejected:
-		t.Emit(leyline.CommandsRefused{Peer: x.Peer, PeerName: x.PeerName, Peers: x.Peers, Counts: x.Counts})
+		t.Emit(leyline.CommandsRefused{Peer: x.Peer, PeerName: x.PeerName, Others: x.Others, Counts: x.Counts})
 	case leyline.ClockStepped:
 		t.Emit(leyline.ClockAlarmed{AmountNs: x.AmountNs, Old: x.Old, New: x.New, Steps: t.State.Plane.ClockSteps + 1})
 	case leyline.BlueprintRegistered:

@@ -13,7 +13,7 @@ var verifierStory = []scene{
 		l.CommandRejected{Run: "r1", Command: "c1", Reason: l.RejectNonceReplayed, Ledger: l.LedgerFill{Live: 7, OfKey: 3}},
 	}},
 	{"a flood is one piece of news", "", l.PeerRejected{SpanNs: 900_000_000}, []l.Event{
-		l.CommandsRefused{Peer: l.PeerOperator, PeerName: "uid:1000", Peers: 1, Counts: []l.RejectCount{
+		l.CommandsRefused{Peer: l.PeerOperator, PeerName: "uid:1000", Counts: []l.RejectCount{
 			{Reason: l.RejectUnknownKey, N: 12}, {Reason: l.RejectInvalidSignature, N: 100_000},
 		}},
 	}},

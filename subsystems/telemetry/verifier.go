@@ -41,7 +41,7 @@ func (b *builder) refused(x leyline.CommandsRefused) {
 	}
 	in, _ := b.in.(leyline.PeerRejected)
 	s.event(leyline.NameCommandsRefused, leyline.LevelCritical, name(keyPeer, x.Peer), text(keyPeerName, x.PeerName),
-		whole(keyPeers, x.Peers), name(keyReason, most.Reason), whole(keyCount, all), took(in.SpanNs))
+		boolean(keyOthers, x.Others), name(keyReason, most.Reason), whole(keyCount, all), took(in.SpanNs))
 }
 
 // trust reports what changes whom and what the plane trusts: its keys and its clock.

@@ -231,8 +231,8 @@ var mutants = []mutant{
 	{
 		name: "signature skipped", does: "carries out a command that its key did not sign",
 		file: "subsystems/kasmina/verify/verify.go",
-		old:  "	if err := sign.Verify(key.Public, env); err != nil {\n",
-		new:  "	if err := sign.Verify(key.Public, env); err != nil && len(env.Signature) != 64 {\n",
+		old:  "	if err := prove(key.Public, env); err != nil {\n",
+		new:  "	if err := prove(key.Public, env); err != nil && len(env.Signature) != 64 {\n",
 		pkg:  "subsystems/decider", run: "TestVerifierReasons",
 	},
 	{

@@ -73,7 +73,7 @@ func Command(f Facts, env leyline.Envelope) Verdict {
 	v.Ledger = leyline.LedgerFill{
 		Live: uint32(len(f.Ledger.Nonces) - expired), OfKey: ofKey(f.Ledger, env.KeyID, expired), Expired: uint32(expired),
 	}
-	if v.signed(f.Plane, f.Proven, env) && v.permitted(f, env.KeyID) && v.addressed(f) && v.fresh(f) {
+	if v.signed(f.Plane, f.prove, env) && v.permitted(f, env.KeyID) && v.addressed(f) && v.fresh(f) {
 		v.unseen(f, env.KeyID)
 	}
 	return v
@@ -99,14 +99,23 @@ func (v *Verdict) Spending() leyline.LedgerFill {
 }
 
 // Signed checks what needs no more than the keys: size, structure, key and
-// signature. It is what a door can do before anything is recorded.
-func Signed(p *projections.Plane, env leyline.Envelope) Verdict {
+// signature, the last by prove, which is as strict as sign.Verify. It is what a door can
+// do before anything is recorded.
+func Signed(p *projections.Plane, env leyline.Envelope, prove func(public []byte, env leyline.Envelope) error) Verdict {
 	v := Verdict{Digest: sha256.Sum256(env.Payload)}
-	v.signed(p, nil, env)
+	v.signed(p, prove, env)
 	return v
 }
 
-func (v *Verdict) signed(p *projections.Plane, proven func([]byte, leyline.Envelope) bool, env leyline.Envelope) bool {
+// prove checks a signature that was not found good before.
+func (f *Facts) prove(public []byte, env leyline.Envelope) error {
+	if f.Proven != nil && f.Proven(public, env) {
+		return nil
+	}
+	return sign.Verify(public, env)
+}
+
+func (v *Verdict) signed(p *projections.Plane, prove func([]byte, leyline.Envelope) error, env leyline.Envelope) bool {
 	if !v.decode(env) {
 		return false
 	}
@@ -118,10 +127,8 @@ func (v *Verdict) signed(p *projections.Plane, proven func([]byte, leyline.Envel
 		return v.reject(leyline.RejectKeyRevoked, detail.KeyRevoked(env.KeyID, p.Revocation(env.KeyID).Seq))
 	case len(env.Signature) == 0:
 		return v.reject(leyline.RejectMissingSignature, detail.MissingSignature())
-	case proven != nil && proven(key.Public, env):
-		return true
 	}
-	if err := sign.Verify(key.Public, env); err != nil {
+	if err := prove(key.Public, env); err != nil {
 		return v.reject(leyline.RejectInvalidSignature, err.Error())
 	}
 	return true
