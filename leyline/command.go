@@ -8,6 +8,8 @@ const (
 	PayloadCommand = "application/vnd.esper.command.v1+msgpack"
 	PayloadConfig  = "application/vnd.esper.config.v1+msgpack"
 	PayloadKey     = "application/vnd.esper.key.v1+msgpack"
+
+	PayloadRevocation = "application/vnd.esper.key-revocation.v1+msgpack"
 )
 
 // MaxCommandBytes bounds the payload of a command envelope.
@@ -61,6 +63,22 @@ type Key struct {
 	Public []byte // Ed25519 public key, 32 bytes
 	Issuer string // whom the key speaks for; a command's Issuer must equal it
 	Kinds  []CommandKind
+
+	Runs   []RunID // that it may command; empty: every run
+	Rate   uint32  // commands that it may spend in a minute of plane time; 0: no limit
+	Serial uint64  // of an enrolled key whose permissions change: above the one before, so that an old envelope restores nothing
+}
+
+// Validate checks the form of what a command carries beside its identity, which is
+// for the verifier to judge.
+func (c *Command) Validate() error {
+	if err := c.Metadata.Validate(); err != nil {
+		return err
+	}
+	if c.Kind == CommandEmergency {
+		return c.Emergency.Validate()
+	}
+	return nil
 }
 
 // Freshness is the window in which a command is acceptable: no older than

@@ -139,6 +139,14 @@ type KasminaConfig struct {
 	StrictIsolation  bool     `toml:"strict_isolation" comment:"Cull a seed on trial at the first violation of its isolation, instead of at its next gate."`
 	CosineMode       RuleMode `toml:"cosine_mode" comment:"off, shadow or enforce: whether gradients of host and seed that point the same way, or against each other, are a violation while a seed trains or blends. Of parameters that are not shared a cosine says little; the leak is the proof."`
 	MaxCosine        float64  `toml:"max_cosine" comment:"Cosine of the two gradients at the graft, either way, from above which they do, [0,1]."`
+
+	NonceKeyShare float64 `toml:"nonce_key_share" comment:"Share of nonce_cap that the commands of one key may fill, (0,1]; less where there are so many keys that their shares would not fit."`
+	TamiyoRate    uint32  `toml:"tamiyo_rate" comment:"Commands that Tamiyo's key may spend in a minute of plane time; 0: no limit, as a lockstep run needs, where no decision may depend on time."`
+}
+
+// NonceKeyCap is how many nonces of one key the ledger holds at most, 1 or more.
+func (c *KasminaConfig) NonceKeyCap() uint32 {
+	return max(1, uint32(float64(c.NonceCap)*c.NonceKeyShare))
 }
 
 // PlaneConfig configures the process.
@@ -180,7 +188,7 @@ func DefaultConfig() ExecutionConfig {
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
 			MinTrainSteps: 20, MaxLeak: 1e-6, CosineMode: RuleShadow, MaxCosine: 0.95, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
-			ContributionMode: RuleEnforce, EmbargoSteps: 100,
+			ContributionMode: RuleEnforce, EmbargoSteps: 100, NonceKeyShare: 0.25,
 			ImprovementMode: RuleShadow, MinImprovement: 0.005, AgeMode: RuleShadow, MinAgeSteps: 200,
 			GradRatioMode: RuleShadow, MinGradRatio: 0.10,
 		},

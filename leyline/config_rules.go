@@ -69,6 +69,7 @@ var rules = map[string]rule{
 
 	"kasmina.freshness_ms":        atLeast(1),
 	"kasmina.nonce_cap":           atLeast(1),
+	"kasmina.nonce_key_share":     level(),
 	"kasmina.command_deadline_ms": atLeast(1),
 	"kasmina.probe_every":         atLeast(1),
 	"kasmina.max_loss_ratio":      positive(),

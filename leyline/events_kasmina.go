@@ -15,6 +15,7 @@ type CommandVerified struct {
 	KeepUntil Instant          // the nonce cannot be replayed after this
 	Digest    Digest           // of the payload bytes
 	Emergency EmergencyCommand // set for Kind EMERGENCY, which the plane carries out itself, in this record
+	Ledger    LedgerFill       // as this verdict leaves it
 }
 
 // CommandRejected declines a command. Fields that could not be read from an
@@ -31,8 +32,9 @@ type CommandRejected struct {
 	Detail    string
 	Sequence  uint64 // spent, for authentic commands
 	IssuedAt  Instant
-	KeepUntil Instant // set when the nonce is spent
-	Digest    Digest  // of the payload bytes
+	KeepUntil Instant    // set when the nonce is spent
+	Digest    Digest     // of the payload bytes
+	Ledger    LedgerFill // as this verdict leaves it
 }
 
 // CommandSettled is the trainer's answer to an accepted command.

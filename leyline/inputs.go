@@ -15,6 +15,8 @@ const (
 	MaxSnapshots  = 4096   // registered at a time
 	MaxProfile    = 10_000 // steps of a profile window
 	MaxArguments  = 64     // of a configured command, the program included
+	MaxKeysEver   = 4096   // verification keys of a plane, those included that were revoked
+	MaxKeyScope   = 64     // runs that a key may be limited to
 )
 
 // Bounds on the options of aggregation methods, and the least sum of weights.
@@ -232,6 +234,7 @@ type CommandReceived struct {
 	Peer     PeerKind
 	PeerName string   // operating system account or certificate, for the audit
 	Cause    EffectID // the proposal it was signed for; zero for commands from outside
+	VerifyNs uint64   // what checking form and signature took at the door; the plane's own, whatever a sender says
 }
 
 // CommandAcked is the trainer's answer to a command it was handed.

@@ -20,6 +20,7 @@ var rejectReasonNames = [...]string{
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
 	"operator_only", "invalid_blend_plan", "confidence_gate_missing_logits",
+	"nonce_quota_full", "rate_limited", // verification
 }
 
 // The reasons for rejecting a command.
@@ -60,13 +61,21 @@ const (
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
 	RejectOperatorOnly
-	RejectBlendPlan // a blend whose parameters do not fit its mode
-	RejectLogits    // a CONFIDENCE blend without the logits that its gate needs
+	RejectBlendPlan  // a blend whose parameters do not fit its mode
+	RejectLogits     // a CONFIDENCE blend without the logits that its gate needs
+	RejectNonceQuota // the key's share of the replay ledger is full
+	RejectRateLimited
 )
 
 // Authentic reports whether a rejection came after the command had proven who
 // sent it, that it is fresh and that it is new. Only then is its nonce spent.
-func Authentic(r RejectReason) bool { return r == RejectNone || r >= RejectUnknownRun }
+func Authentic(r RejectReason) bool {
+	switch r {
+	case RejectNonceQuota, RejectRateLimited:
+		return false
+	}
+	return r == RejectNone || r >= RejectUnknownRun
+}
 
 // RiskReason says why Tamiyo's proposal was changed or withheld.
 type RiskReason = Enum[riskReasons]

@@ -55,6 +55,7 @@ var inputKindNames = [...]string{
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
 	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
+	"key.revoked", "peer.rejected", "clock.stepped",
 }
 
 // The kinds of input.
@@ -84,6 +85,9 @@ const (
 	InputCompileFallback
 	InputProfileReported
 	InputSnapshotLost
+	InputKeyRevoked
+	InputPeerRejected
+	InputClockStepped
 )
 
 // EventKind names a kind of event.
@@ -109,7 +113,7 @@ var eventKindNames = [...]string{
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
-	"seed.failed",
+	"seed.failed", "key.withdrawn", "commands.refused", "clock.alarmed",
 }
 
 // The kinds of event.
@@ -170,4 +174,7 @@ const (
 	EventEmergencyDispatched
 	EventEmergencyHeld
 	EventSeedFailed
+	EventKeyWithdrawn
+	EventCommandsRefused
+	EventClockAlarmed
 )

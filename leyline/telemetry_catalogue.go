@@ -114,7 +114,7 @@ const (
 	setConflict = "tamiyo.conflict tamiyo.conflict_mode"
 	setVolatile = "tamiyo.volatility tamiyo.volatility_mode"
 	setSpike    = "tamiyo.loss_spike tamiyo.loss_mode"
-	setVerifier = "kasmina.freshness_ms kasmina.skew_ms kasmina.nonce_cap"
+	setVerifier = "kasmina.freshness_ms kasmina.skew_ms kasmina.nonce_cap kasmina.nonce_key_share"
 	setGates    = "kasmina.kernel_latency_ms kasmina.latency_mode kasmina.min_train_steps kasmina.max_leak kasmina.fallback_mode " +
 		"kasmina.min_observe_steps kasmina.max_loss_ratio kasmina.min_probes kasmina.min_contribution kasmina.contribution_mode " +
 		"kasmina.improvement_mode kasmina.min_improvement kasmina.age_mode kasmina.min_age_steps kasmina.gradient_ratio_mode kasmina.min_gradient_ratio"

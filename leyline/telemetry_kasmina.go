@@ -38,6 +38,10 @@ const (
 	MetricRunViolations       MetricName = "kasmina.isolation.violations_in_run"
 	MetricSeedHealth          MetricName = "kasmina.seed.health"
 	MetricSeedFailures        MetricName = "kasmina.seed.failures_total"
+	MetricValidationMs        MetricName = "kasmina.command_verifier.validation_latency_ms"
+	MetricLedgerSize          MetricName = "kasmina.nonce_ledger.size"
+	MetricLedgerEvictions     MetricName = "kasmina.nonce_ledger.evictions_total"
+	MetricLedgerTTL           MetricName = "kasmina.nonce_ledger.ttl_seconds"
 )
 
 // setIsolation are the settings that a violation of isolation is judged by.
@@ -83,16 +87,16 @@ func kasminaMetrics() []MetricInfo {
 		gauge(MetricRunViolations, UnitCount, "run", "Violations of isolation in a run, over all of its seeds and incarnations").set(setIsolation),
 		gauge(MetricSeedHealth, UnitState, seed, "Health of a seed").codes(seedHealths{}),
 		counter(MetricSeedFailures, "run seed_id failure", "Steps that had to do without a seed, because it failed"),
+		gauge(MetricValidationMs, UnitMs, "", "How long checking form and signature of the last command took at the door"),
+		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay").set(setVerifier),
+		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
+		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept after its command was issued").set("kasmina.freshness_ms kasmina.skew_ms"),
 	}
 }
 
 // The metrics of Kasmina that no record carries yet.
 const (
 	MetricSeedsActive        MetricName = "kasmina.seeds.active"
-	MetricValidationMs       MetricName = "kasmina.command_verifier.validation_latency_ms"
-	MetricLedgerSize         MetricName = "kasmina.nonce_ledger.size"
-	MetricLedgerEvictions    MetricName = "kasmina.nonce_ledger.evictions_total"
-	MetricLedgerTTL          MetricName = "kasmina.nonce_ledger.ttl_seconds"
 	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
 	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
 	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
@@ -108,10 +112,6 @@ const (
 func kasminaReserved() []MetricInfo {
 	table := []MetricInfo{
 		gauge(MetricSeedsActive, UnitCount, "run", "Seeds that occupy a slot"),
-		gauge(MetricValidationMs, UnitMs, "", "How long the last command took to be verified"),
-		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay"),
-		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
-		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept"),
 		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
 		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
 		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),

@@ -69,6 +69,8 @@ const (
 	NameEffectUnknown       EventName = "plane.effect_unknown"
 	NameDiskLow             EventName = "plane.disk_low"
 	NameDiskRecovered       EventName = "plane.disk_recovered"
+	NameKeyRevoked          EventName = "plane.key_revoked"
+	NameClockStepped        EventName = "plane.clock_stepped"
 	NameStorageFailed       EventName = "plane.storage_failed"
 	NameOverflow            EventName = "telemetry.overflow"
 )
@@ -81,6 +83,8 @@ func planeEvents() []EventInfo {
 		event(NameEffectUnknown, "run request_id kind", "Nobody knows whether an effect was carried out before a stop", LevelWarning),
 		event(NameDiskLow, disk, "The disk is nearly full", LevelCritical).set(setDisk),
 		event(NameDiskRecovered, disk, "There is room on the disk again", LevelInfo).set(setDisk),
+		event(NameKeyRevoked, "key_id issuer next reason", "A key is not good for commands any more, and which takes its place", LevelWarning),
+		event(NameClockStepped, "latency_ms from to steps", "The wall clock was set, which plane time does not follow; CRITICAL when it was set back", LevelWarning, LevelCritical).set("kasmina.skew_ms"),
 		event(NameStorageFailed, "reason", "The log cannot be written, so the plane has ended and nothing more is recorded", LevelCritical).process(),
 		event(NameOverflow, "cause priority first last packets ongoing", "Packets between two records were not delivered, and whether that goes on", LevelWarning).set(setLanes).process(),
 	}

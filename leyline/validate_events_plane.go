@@ -74,6 +74,8 @@ func (k Key) Validate() error {
 		needEnum(&c, "", kind)
 	}
 	c.leave()
+	bound(&c, "runs", len(k.Runs), MaxKeyScope)
+	needIDs(&c, "runs", k.Runs)
 	return c.result()
 }
 

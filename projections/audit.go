@@ -2,7 +2,7 @@ package projections
 
 import "github.com/esper-plane/esper/leyline"
 
-// Audit counts what became of commands. The commands themselves, with verdict
+// Audit counts what became of commands, those refused at the door included. The commands themselves, with verdict
 // and answer, are listed from the log by an AuditFold.
 type Audit struct {
 	Accepted uint64
@@ -25,11 +25,11 @@ func (a *Audit) apply(e leyline.Event) {
 	case leyline.CommandVerified:
 		a.Accepted++
 	case leyline.CommandRejected:
-		row := ReasonCount{Reason: x.Reason, N: 1}
-		if old := get(a.Rejected, x.Reason, reasonOf); old != nil {
-			row.N += old.N
+		a.reject(x.Reason, 1)
+	case leyline.CommandsRefused:
+		for _, c := range x.Counts {
+			a.reject(c.Reason, c.N)
 		}
-		a.Rejected = put(a.Rejected, row, reasonOf)
 	case leyline.CommandSettled:
 		if x.Outcome == leyline.OutcomeOK {
 			a.Applied++
@@ -39,6 +39,14 @@ func (a *Audit) apply(e leyline.Event) {
 	case leyline.CommandExpired:
 		a.Expired++
 	}
+}
+
+func (a *Audit) reject(why leyline.RejectReason, n uint64) {
+	row := ReasonCount{Reason: why, N: n}
+	if old := get(a.Rejected, why, reasonOf); old != nil {
+		row.N += old.N
+	}
+	a.Rejected = put(a.Rejected, row, reasonOf)
 }
 
 // RejectedTotal sums the rejections over all reasons.

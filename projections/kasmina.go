@@ -12,19 +12,8 @@ type Kasmina struct {
 	Pending []PendingCommand // accepted, not answered; in order of acceptance
 	Nonces  []Nonce          // spent and still replayable, in order of KeepUntil
 	Windows []SequenceWindow // per key, sorted
-}
 
-// Nonce is a spent command id that could still pass the freshness check.
-type Nonce struct {
-	Command   leyline.CommandID
-	Key       leyline.KeyID
-	KeepUntil leyline.Instant
-}
-
-// SequenceWindow is the highest sequence that a key has spent.
-type SequenceWindow struct {
-	Key  leyline.KeyID
-	High uint64
+	NonceIDs []leyline.CommandID // the ids of Nonces, sorted
 }
 
 // PendingCommand is an accepted command whose answer is outstanding.
@@ -150,8 +139,7 @@ func (k *Kasmina) Commanded(run leyline.RunID, seed leyline.SeedID) bool {
 	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
 }
 
-func slotsRun(s *Slots) leyline.RunID           { return s.Run }
-func windowKey(w *SequenceWindow) leyline.KeyID { return w.Key }
+func slotsRun(s *Slots) leyline.RunID { return s.Run }
 
 // Run returns the slots of a run, or nil.
 func (k *Kasmina) Run(id leyline.RunID) *Slots { return get(k.Runs, id, slotsRun) }
@@ -184,47 +172,22 @@ func (k *Kasmina) PendingCommand(id leyline.CommandID) *PendingCommand {
 	return nil
 }
 
-// Spent reports whether a command id was used and could still be replayed.
-func (k *Kasmina) Spent(id leyline.CommandID) bool {
-	for i := range k.Nonces {
-		if k.Nonces[i].Command == id {
-			return true
-		}
-	}
-	return false
-}
-
-// High returns the highest sequence spent by a key, 0 if none.
-func (k *Kasmina) High(key leyline.KeyID) uint64 {
-	if w := get(k.Windows, key, windowKey); w != nil {
-		return w.High
-	}
-	return 0
-}
-
-// Live counts the nonces that could still be replayed at an instant.
-func (k *Kasmina) Live(at leyline.Instant) int {
-	i := 0
-	for i < len(k.Nonces) && k.Nonces[i].KeepUntil < at {
-		i++
-	}
-	return len(k.Nonces) - i
-}
-
-func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
+func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunStarted:
 		k.Runs = put(k.Runs, newSlots(x), slotsRun)
 	case leyline.EffectRecovered:
 		k.recovered(x)
 	case leyline.CommandVerified:
-		k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
+		k.forget(x.Ledger.Expired)
+		k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
 		k.Pending = append(k.Pending, PendingCommand{
 			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline,
 		})
 	case leyline.CommandRejected:
+		k.forget(x.Ledger.Expired)
 		if x.KeepUntil > 0 {
-			k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
+			k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
 		}
 	case leyline.CommandSettled:
 		k.drop(x.Command)
@@ -272,19 +235,4 @@ func (k *Kasmina) pendingEffect(id leyline.EffectID) *PendingCommand {
 
 func (k *Kasmina) drop(id leyline.CommandID) {
 	k.Pending = slices.DeleteFunc(k.Pending, func(p PendingCommand) bool { return p.Command == id })
-}
-
-// spend records a nonce and a sequence. Nonces that could no longer pass the
-// freshness check when this command was issued are forgotten: plane time never
-// goes back, so they can never be replayed.
-func (k *Kasmina) spend(id leyline.CommandID, key leyline.KeyID, seq uint64, issued, keep leyline.Instant) {
-	k.Nonces = slices.DeleteFunc(k.Nonces, func(n Nonce) bool { return n.KeepUntil < issued })
-	i := len(k.Nonces)
-	for i > 0 && k.Nonces[i-1].KeepUntil > keep {
-		i--
-	}
-	k.Nonces = slices.Insert(k.Nonces, i, Nonce{Command: id, Key: key, KeepUntil: keep})
-	if seq > k.High(key) {
-		k.Windows = put(k.Windows, SequenceWindow{Key: key, High: seq}, windowKey)
-	}
 }

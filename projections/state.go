@@ -31,12 +31,16 @@ type Plane struct {
 	DiskLow    bool   // the disk is nearly full
 	DiskFree   uint64 // bytes free when DiskLow last changed
 	FastFree   uint64 // bytes of memory free for the fast tier when the process started
+
+	Revoked    []Revocation // sorted by key; the keys themselves stay in Keys
+	ClockSteps uint32       // of the wall clock, that were alarmed
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
 func blueprintID(b *leyline.BlueprintRegistered) leyline.BlueprintID { return b.Blueprint }
 
-// Key returns the enrolled key, or nil.
+// Key returns the key if it was ever enrolled, or nil. Whether it was revoked since is
+// for Revocation to say.
 func (p *Plane) Key(id leyline.KeyID) *leyline.Key { return get(p.Keys, id, keyID) }
 
 // Blueprint returns the admitted blueprint, or nil.
@@ -44,7 +48,7 @@ func (p *Plane) Blueprint(id leyline.BlueprintID) *leyline.BlueprintRegistered {
 	return get(p.Blueprints, id, blueprintID)
 }
 
-func (p *Plane) apply(e leyline.Event) {
+func (p *Plane) apply(m leyline.Meta, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.DependencyViolated:
 		p.Violations++
@@ -55,6 +59,10 @@ func (p *Plane) apply(e leyline.Event) {
 		p.Configured, p.Config, p.Digest = true, x.Config, x.Digest
 	case leyline.KeyEnrolled:
 		p.Keys = put(p.Keys, x.Key, keyID)
+	case leyline.KeyWithdrawn:
+		p.Revoked = put(p.Revoked, Revocation{Key: x.Key, Seq: m.Seq, At: m.At, Reason: x.Reason}, revokedKey)
+	case leyline.ClockAlarmed:
+		p.ClockSteps = x.Steps
 	case leyline.BlueprintAdmitted:
 		p.Blueprints = put(p.Blueprints, x.Blueprint, blueprintID)
 	case leyline.DiskLow:
@@ -79,10 +87,10 @@ func (s *State) Begin(m leyline.Meta) { s.Seq, s.At = m.Seq, m.At }
 // record: with the record's sequence it is the id of the effect it causes.
 func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
 	id := leyline.EffectID{Seq: m.Seq, Index: uint16(index)}
-	s.Plane.apply(e)
+	s.Plane.apply(m, e)
 	s.Tolaria.apply(m, id, e)
 	s.Tamiyo.apply(id, e)
-	s.Kasmina.apply(id, e)
+	s.Kasmina.apply(m, id, e)
 	s.Audit.apply(e)
 }
 

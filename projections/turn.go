@@ -10,8 +10,11 @@ import (
 // event is applied at once, so a later decider sees what an earlier one
 // decided.
 type Turn struct {
-	State  *State
-	Meta   leyline.Meta
+	State *State
+	Meta  leyline.Meta
+	// Proven reports whether this process found a signature good before. It only saves
+	// a decider time; nil: it has found none.
+	Proven func(public []byte, env leyline.Envelope) bool
 	events []leyline.Event
 }
 

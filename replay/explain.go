@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -74,6 +75,10 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", steps %d to %d: %s", x.First, x.Last, x.Outcome)
 	case leyline.CompileFallback:
 		s += fmt.Sprintf(", step %d, %s", x.Step, codeOf(x.Seed))
+	case leyline.PeerRejected:
+		s += fmt.Sprintf(", %s of %s", countWords(x.Counts), sender(x.Peer, x.PeerName, x.Others))
+	case leyline.ClockStepped:
+		s += fmt.Sprintf(", by %s", time.Duration(x.AmountNs))
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}
@@ -110,6 +115,11 @@ func planeWords(e leyline.Event) string {
 		return fmt.Sprintf("configuration %s is in force, signed by key %s", x.Digest.Short(), x.Key)
 	case leyline.KeyEnrolled:
 		return fmt.Sprintf("key %s of %q is enrolled, vouched for by %s", x.Key.ID, x.Key.Issuer, x.By)
+	case leyline.KeyWithdrawn:
+		return fmt.Sprintf("key %s of %q is revoked, vouched for by %s%s: %q", x.Key, x.Issuer, x.By, when(x.Next != "", ", and key "+string(x.Next)+" takes its place", ""), x.Reason)
+	case leyline.ClockAlarmed:
+		return fmt.Sprintf("the wall clock was set %s by %s, from %s to %s; plane time does not follow", when(x.AmountNs < 0, "back", "forward"),
+			time.Duration(x.AmountNs).Abs(), x.Old, x.New)
 	case leyline.BlueprintAdmitted:
 		return fmt.Sprintf("blueprint %s is admitted with risk %v%s", x.Blueprint.Blueprint, x.Blueprint.Risk,
 			when(x.Blueprint.Quarantine, ", in quarantine", ""))

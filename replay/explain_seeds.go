@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
@@ -82,6 +83,8 @@ func commandWords(e leyline.Event) string {
 			x.Seed.Seed, x.Deadline)
 	case leyline.CommandRejected:
 		return because(fmt.Sprintf("command %q of %q is rejected for %s", x.Command, x.Issuer, x.Reason), x.Detail)
+	case leyline.CommandsRefused:
+		return fmt.Sprintf("the door has refused %s of %s", countWords(x.Counts), sender(x.Peer, x.PeerName, x.Others))
 	case leyline.CommandSettled:
 		return because(fmt.Sprintf("command %s was answered %s in %s", x.Command, x.Outcome, took(x.TookNs)), x.Reason)
 	case leyline.CommandExpired:
@@ -206,4 +209,18 @@ func isolationWords(x leyline.IsolationAssessed) string {
 		s += fmt.Sprintf("; the trainer holds it for %s", x.Reported)
 	}
 	return s
+}
+
+// sender names a peer, or says that it is many.
+func sender(kind leyline.PeerKind, name string, others bool) string {
+	return when(others, "all other peers", fmt.Sprintf("%s %q", kind, name))
+}
+
+// countWords lists refused commands by reason.
+func countWords(counts []leyline.RejectCount) string {
+	words := make([]string, len(counts))
+	for i, c := range counts {
+		words[i] = fmt.Sprintf("%d %s", c.N, c.Reason)
+	}
+	return strings.Join(words, ", ")
 }

@@ -65,6 +65,12 @@ func TestWordsSayTheFigures(t *testing.T) {
 			`breaker compile moves from CLOSED to OPEN with 3 failures in a row, until 40 healthy steps, by compile_fallback`},
 		{leyline.DiskLow{Free: 1 << 19, Total: 1 << 30, Threshold: 256 << 20},
 			"the disk is nearly full, 0.5 MiB of 1024.0 MiB are free, under the limit of 256.0 MiB: new runs are refused"},
+		{leyline.KeyWithdrawn{Key: "aa", Issuer: "ada", Reason: "lost", By: "bb"}, `key aa of "ada" is revoked, vouched for by bb: "lost"`},
+		{leyline.KeyWithdrawn{Key: "aa", Issuer: "ada", Reason: "lost", By: "bb", Next: "cc"}, `key aa of "ada" is revoked, vouched for by bb, and key cc takes its place: "lost"`},
+		{leyline.CommandsRefused{Peer: leyline.PeerTrainer, Others: true, Counts: []leyline.RejectCount{{Reason: leyline.RejectMalformed, N: 5}}},
+			`the door has refused 5 malformed of all other peers`},
+		{leyline.ClockAlarmed{AmountNs: -600e9, Old: 601e9, New: 1e9},
+			"the wall clock was set back by 10m0s, from 1970-01-01T00:10:01.000000Z to 1970-01-01T00:00:01.000000Z; plane time does not follow"},
 		{leyline.DiskRecovered{Free: 320 << 20, Total: 1 << 30, Threshold: 256 << 20},
 			"the disk has room again, 320.0 MiB of 1024.0 MiB are free: new runs are opened again"},
 		{leyline.DiskRecovered{Free: 1 << 19, Total: 1 << 30},
@@ -106,6 +112,7 @@ func everyEvent() []leyline.Event {
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
 		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
 		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedFailed{},
+		leyline.KeyWithdrawn{}, leyline.CommandsRefused{}, leyline.ClockAlarmed{},
 	}
 }
 
@@ -121,6 +128,9 @@ func TestInputsAreNamed(t *testing.T) {
 			"policy.answered of run r, question 9.0: EVALUATE of seed seed-a"},
 		{leyline.PolicyFailed{Run: "r", Request: leyline.EffectID{Seq: 9}, Outcome: leyline.OutcomeDeadline},
 			"policy.failed of run r, question 9.0: deadline_exceeded"},
+		{leyline.PeerRejected{Peer: leyline.PeerOperator, PeerName: "eve", Counts: []leyline.RejectCount{{Reason: leyline.RejectUnknownKey, N: 2}, {Reason: leyline.RejectInvalidSignature, N: 70}}},
+			`peer.rejected, 2 unknown_key, 70 invalid_signature of operator "eve"`},
+		{leyline.ClockStepped{AmountNs: -600e9}, "clock.stepped, by -10m0s"},
 		{leyline.DiskMeasured{Free: 1 << 19, Total: 1 << 30}, "disk.measured, 0.5 MiB of 1024.0 MiB are free"},
 	} {
 		if got := inWords(c.in); got != c.want {

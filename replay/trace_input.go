@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
@@ -50,6 +51,14 @@ func planeFigures(r leyline.Record) []Figure {
 		return []Figure{fig("due", "%s, %s before it fired", x.Due, r.At.Sub(x.Due))}
 	case leyline.CompileFallback:
 		return problem([]Figure{fig("fallback", "%s, %s", codeOf(x.Seed), x.Stage)}, x.Reason)
+	case leyline.PeerRejected:
+		return []Figure{
+			fig("sender", "%s", sender(x.Peer, x.PeerName, x.Others)),
+			fig("refused", "%s in %s", countWords(x.Counts), time.Duration(x.SpanNs)),
+			fig("payloads", "from %s to %s", x.First.Short(), x.Last.Short()),
+		}
+	case leyline.ClockStepped:
+		return []Figure{fig("wall clock", "expected at %s, found at %s", x.Old, x.New)}
 	case leyline.DiskMeasured:
 		return []Figure{fig("disk", "%d of %d bytes are free", x.Free, x.Total)}
 	}

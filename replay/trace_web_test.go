@@ -148,7 +148,7 @@ func TestSituationIsThatOfOneRun(t *testing.T) {
 // TestEveryInputIsTold fails when a kind of input that is not told by its events
 // has no figures, and when text of strangers reaches the terminal.
 func TestEveryInputIsTold(t *testing.T) {
-	byEvents := "config.applied key.added blueprint.registered"
+	byEvents := "config.applied key.added key.revoked blueprint.registered"
 	for i, in := range everyInput() {
 		if k := leyline.InputUnspecified.Members()[i]; in.InputKind() != k {
 			t.Fatalf("input %d is %s, want %s", i, in.InputKind(), k)
@@ -180,6 +180,6 @@ func everyInput() []leyline.Input {
 		leyline.CommandReceived{}, leyline.CommandAcked{}, leyline.KernelReady{}, leyline.KernelFailed{}, leyline.SnapshotTaken{},
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
 		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
-		leyline.ProfileReported{}, leyline.SnapshotLost{},
+		leyline.ProfileReported{}, leyline.SnapshotLost{}, leyline.KeyRevoked{}, leyline.PeerRejected{}, leyline.ClockStepped{},
 	}
 }

@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -23,7 +23,7 @@ func planeEvents() []Case[leyline.Event] {
 		event("", "boot origin previous? admin_key boots decider clean? fast_free?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
-		event("", within("key", "id public issuer kinds kinds[0]")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
+		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial?")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
 		event("", "free total threshold?", func(x *leyline.DiskRecovered) { x.Free = x.Threshold }),
@@ -133,11 +133,12 @@ const (
 	byPolicy   = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source logits"
 	byAlpha    = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source? logits?"
 	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend
+	filled     = " ledger.live? ledger.of_key? ledger.expired?"
 	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
 )
 
 func commandEvents() []Case[leyline.Event] {
-	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?"
+	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?" + filled
 	return []Case[leyline.Event]{
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
 		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)), func(x *leyline.CommandVerified) {
@@ -148,9 +149,9 @@ func commandEvents() []Case[leyline.Event] {
 		event("to pause", verified+within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandPause }),
 		event("to raise the level", strings.ReplaceAll(verified, "emergency.action? emergency.level? emergency.reason?", "emergency.action emergency.level emergency.reason")+
 			within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
-		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest",
+		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
-		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest",
+		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest"+filled,
 			func(x *leyline.CommandRejected) { x.Sequence, x.KeepUntil = 0, 0 }),
 		event[leyline.CommandSettled]("", "run command outcome reason? took_ns?", nil),
 		event("", "run command outcome", func(x *leyline.CommandExpired) { x.Outcome = leyline.OutcomeDeadline }),

@@ -26,7 +26,7 @@ const (
 
 // Inputs returns the cases of every kind of input, in the order of kinds.
 func Inputs() []Case[leyline.Input] {
-	return []Case[leyline.Input]{
+	return append([]Case[leyline.Input]{
 		input("", "boot origin previous? admin_key"+
 			within("build", "version? go? os? arch? amd64? tags? modules? modules[0]?")+
 			" decider clean? torn_bytes? signal? signal_text? signal_problem? fast_free?",
@@ -55,7 +55,7 @@ func Inputs() []Case[leyline.Input] {
 				x.Metrics.Readings, x.Metrics.Extra = x.Metrics.Readings[:1], x.Metrics.Extra[:1] // two would not be ascending
 			}),
 		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
-		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause?",
+		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause? verify_ns?",
 			nil),
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),
 		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
@@ -83,7 +83,7 @@ func Inputs() []Case[leyline.Input] {
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
-	}
+	}, verificationInputs()...)
 }
 
 // ofRates makes acknowledgements those of orders to set learning rates.

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -127,4 +128,27 @@ func Verify(public []byte, env leyline.Envelope) error {
 		return ErrSignature
 	}
 	return nil
+}
+
+// Proof is a signature that Prove found good. The zero Proof covers nothing.
+type Proof struct {
+	public []byte
+	env    leyline.Envelope
+}
+
+// Prove is Verify, and returns a proof that remembers what was verified.
+func Prove(public []byte, env leyline.Envelope) (Proof, error) {
+	env.Payload, env.Signature = bytes.Clone(env.Payload), bytes.Clone(env.Signature)
+	p := Proof{public: bytes.Clone(public), env: env}
+	if err := Verify(p.public, p.env); err != nil {
+		return Proof{}, err
+	}
+	return p, nil
+}
+
+// Covers reports whether the proof is one of exactly this envelope under exactly this
+// key: Verify would return nil.
+func (p Proof) Covers(public []byte, env leyline.Envelope) bool {
+	return p.public != nil && bytes.Equal(p.public, public) && p.env.KeyID == env.KeyID && p.env.PayloadType == env.PayloadType &&
+		bytes.Equal(p.env.Payload, env.Payload) && bytes.Equal(p.env.Signature, env.Signature)
 }

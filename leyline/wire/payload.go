@@ -50,6 +50,18 @@ func EncodeKey(k leyline.Key) ([]byte, error) { return encodePayload("key", k) }
 // DecodeKey decodes the payload of a key envelope, as DecodeCommand does.
 func DecodeKey(b []byte) (leyline.Key, error) { return decodePayload[leyline.Key]("key", b) }
 
+// EncodeRevocation encodes the payload of an envelope that revokes a key, as
+// EncodeCommand does.
+func EncodeRevocation(r leyline.KeyRevocation) ([]byte, error) {
+	return encodePayload("key revocation", r)
+}
+
+// DecodeRevocation decodes the payload of an envelope that revokes a key, as
+// DecodeCommand does.
+func DecodeRevocation(b []byte) (leyline.KeyRevocation, error) {
+	return decodePayload[leyline.KeyRevocation]("key revocation", b)
+}
+
 func encodePayload(what string, v any) ([]byte, error) {
 	return encodeValue(what, reflect.ValueOf(v), payloadLimits, true)
 }

@@ -83,6 +83,9 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
 	leyline.InputProfileReported:      {input[leyline.ProfileReported]()},
+	leyline.InputKeyRevoked:           {input[leyline.KeyRevoked]()},
+	leyline.InputPeerRejected:         {input[leyline.PeerRejected]()},
+	leyline.InputClockStepped:         {input[leyline.ClockStepped]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -143,4 +146,7 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
 	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
 	leyline.EventSeedFailed:           {event[leyline.SeedFailed]()},
+	leyline.EventKeyWithdrawn:         {event[leyline.KeyWithdrawn]()},
+	leyline.EventCommandsRefused:      {event[leyline.CommandsRefused]()},
+	leyline.EventClockAlarmed:         {event[leyline.ClockAlarmed]()},
 }

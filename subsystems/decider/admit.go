@@ -28,6 +28,8 @@ func admit(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return admitConfig(s, x)
 	case leyline.KeyAdded:
 		return admitKey(s, x)
+	case leyline.KeyRevoked:
+		return admitRevocation(s, x)
 	case leyline.BlueprintRegistered:
 		return admitBlueprint(s, x)
 	}
@@ -94,26 +96,6 @@ func admitConfig(s *projections.State, x leyline.ConfigApplied) *leyline.Refusal
 	}
 	if err != nil {
 		return refuse(leyline.RefusalConfig, "envelope.payload", "", err.Error(), "mend the configuration and sign it again")
-	}
-	return nil
-}
-
-func admitKey(s *projections.State, x leyline.KeyAdded) *leyline.Refusal {
-	if r := vouched(s, x.Envelope); r != nil {
-		return r
-	}
-	k, err := wire.DecodeKey(x.Envelope.Payload)
-	if err != nil {
-		return refuse(leyline.RefusalInvalidField, "envelope.payload", "", err.Error(), "encode the key as the contract says")
-	}
-	if r, bad := leyline.AsRefusal(k.Validate()); bad {
-		return refuse(r.Kind, "key."+r.Field, string(k.ID), r.Reason, "say whom the key speaks for and what it may issue")
-	}
-	switch {
-	case sign.KeyIDOf(k.Public) != k.ID:
-		return refuse(leyline.RefusalInvalidField, "key.id", string(k.ID), "is not the id of the public key", "derive the id from the key")
-	case s.Plane.Key(k.ID) == nil && len(s.Plane.Keys) >= leyline.MaxKeys:
-		return refuse(leyline.RefusalInvalidField, "key", string(k.ID), fmt.Sprintf("would be more than %d keys", leyline.MaxKeys), "use fewer keys")
 	}
 	return nil
 }

@@ -22,6 +22,12 @@ func own(t *projections.Turn, in leyline.Input) {
 	case leyline.KeyAdded:
 		k, _ := wire.DecodeKey(x.Envelope.Payload) // Invariant: admit decoded the same bytes
 		t.Emit(leyline.KeyEnrolled{Key: k, By: x.Envelope.KeyID})
+	case leyline.KeyRevoked:
+		revoke(t, x)
+	case leyline.PeerRejected:
+		t.Emit(leyline.CommandsRefused{Peer: x.Peer, PeerName: x.PeerName, Others: x.Others, Counts: x.Counts})
+	case leyline.ClockStepped:
+		t.Emit(leyline.ClockAlarmed{AmountNs: x.AmountNs, Old: x.Old, New: x.New, Steps: t.State.Plane.ClockSteps + 1})
 	case leyline.BlueprintRegistered:
 		t.Emit(leyline.BlueprintAdmitted{Blueprint: x})
 	case leyline.DiskMeasured:

@@ -98,7 +98,7 @@ func TestVerifierReasons(t *testing.T) {
 }
 
 func TestReplayIsRejectedEvenAfterManyOthers(t *testing.T) {
-	w := quiet(t, func(c *leyline.ExecutionConfig) { c.Kasmina.NonceCap = 8 })
+	w := quiet(t, func(c *leyline.ExecutionConfig) { c.Kasmina.NonceCap, c.Kasmina.NonceKeyShare = 8, 1 })
 	victim := w.received(w.valid(germinate()))
 	w.must(victim)
 	var full bool

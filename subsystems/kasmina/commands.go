@@ -13,12 +13,7 @@ import (
 
 // receive verifies a command and, when it can be carried out now, does so.
 func receive(t *projections.Turn, x leyline.CommandReceived) {
-	c := &t.Config().Kasmina
-	v := verify.Command(verify.Facts{
-		Origin: t.State.Plane.Origin, Now: t.Meta.At,
-		Freshness: leyline.Freshness{Window: c.Freshness.Duration(), Skew: c.Skew.Duration()},
-		NonceCap:  int(c.NonceCap), Plane: &t.State.Plane, Ledger: &t.State.Kasmina,
-	}, x.Envelope)
+	v := verify.Command(verify.Of(t), x.Envelope)
 	d := dispatch{Turn: t, v: v, key: x.Envelope.KeyID}
 	if v.Reason != leyline.RejectNone {
 		d.reject(v.Reason, v.Detail)
@@ -40,9 +35,10 @@ func (d *dispatch) reject(why leyline.RejectReason, detail string) {
 	e := leyline.CommandRejected{
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind,
 		Operation: c.Seed.Operation, Seed: c.Seed.Seed, Reason: why, Detail: detail, IssuedAt: c.IssuedAt, Digest: d.v.Digest,
+		Ledger: d.v.Ledger,
 	}
 	if leyline.Authentic(why) {
-		e.Sequence, e.KeepUntil = c.Sequence, d.v.KeepUntil
+		e.Sequence, e.KeepUntil, e.Ledger = c.Sequence, d.v.KeepUntil, d.v.Spending()
 	}
 	d.Emit(e)
 }
@@ -56,7 +52,7 @@ func (d *dispatch) accept() {
 	d.Emit(leyline.CommandVerified{
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: c.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
-		Emergency: c.Emergency,
+		Emergency: c.Emergency, Ledger: d.v.Spending(),
 	})
 }
 

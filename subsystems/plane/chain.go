@@ -2,6 +2,7 @@ package plane
 
 import (
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
 	"github.com/esper-plane/esper/subsystems/tolaria"
@@ -16,6 +17,7 @@ type request struct {
 	run   leyline.RunID // of a poll
 	after leyline.Seq
 	reply chan reply
+	proof sign.Proof // of a command's signature, made at the door
 }
 
 // reply is what the caller gets.

@@ -42,6 +42,13 @@ func (l *loop) admit(q *request) {
 			q.reply <- reply{err: err}
 			return
 		}
+		if x, ok := in.(leyline.CommandReceived); ok {
+			if r := l.excess(x, q.proof); r != nil {
+				q.reply <- reply{err: r}
+				return
+			}
+			l.proof = q.proof
+		}
 		c := &chain{request: q}
 		l.chains = append(l.chains, c)
 		l.stamp(l.solved(in), c)

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
@@ -43,6 +44,10 @@ type loop struct {
 	lost      []leyline.SnapshotLost // how registry and directories disagreed at the start
 	booted    bool                   // plane.started is decided; until then nothing runs that decides
 	stopping  bool
+
+	proof    sign.Proof // the newest signature that was found good outside of a decision
+	noise    map[leyline.KeyID]noise
+	refusing <-chan time.Time // when what the door has refused is recorded; nil: it has refused nothing
 }
 
 // decided is a record on its way to the disk, and the actions that wait for it.
@@ -83,7 +88,14 @@ func (p *Plane) run(l *loop) {
 				return
 			}
 			l.release()
+		case <-l.plane.refusals.wake:
+			if l.refusing == nil {
+				l.refusing = time.After(refusedEvery)
+			}
+		case <-l.refusing:
+			l.refuse()
 		case <-stop:
+			l.refuse()
 			l.stopping, stop = true, nil
 		}
 		disarm()
@@ -109,10 +121,24 @@ func (l *loop) timer() (<-chan time.Time, func()) {
 	return t.C, func() { t.Stop() }
 }
 
+// now reads the clocks, and records that the wall clock was set before anything is
+// decided at the new time.
+func (l *loop) now() (at, wall leyline.Instant) {
+	at, wall = l.clock.now()
+	if !l.booted || !l.state.Plane.Configured {
+		return at, wall
+	}
+	if x, ok := l.clock.step(l.state.Plane.Config.Kasmina.Skew.Duration()); ok {
+		l.log.Error("the wall clock was set; plane time does not follow", "by", time.Duration(x.AmountNs), "from", x.Old.String(), "to", x.New.String())
+		l.decide(x, at, wall, nil)
+	}
+	return at, wall
+}
+
 // fire records the timer that is due. Plane time may be a little behind the
 // timer that woke the loop; then the timer is armed again.
 func (l *loop) fire() {
-	at, wall := l.clock.now()
+	at, wall := l.now()
 	if due, ok := l.state.NextTimer(); ok && due.Due <= at {
 		l.decide(due, at, wall, nil)
 	}
@@ -120,7 +146,7 @@ func (l *loop) fire() {
 
 // stamp gives an input its time and decides it.
 func (l *loop) stamp(in leyline.Input, c *chain) {
-	at, wall := l.clock.now()
+	at, wall := l.now()
 	l.decide(in, at, wall, c)
 }
 
@@ -132,7 +158,7 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 	}
 	m := leyline.Meta{Seq: l.next, At: at, Run: leyline.RunOf(in)}
 	rec := leyline.Record{Seq: m.Seq, At: at, Wall: wall, Run: m.Run, Input: in}
-	rec.Events = decider.Decide(l.state, m, in)
+	rec.Events = decider.DecideProven(l.state, m, in, l.proof.Covers)
 	payload, err := wire.AppendRecord(nil, rec)
 	if err != nil {
 		panic(fmt.Sprintf("plane: record %d cannot be encoded: %v", m.Seq, err)) // Invariant: every input and event kind has a codec
@@ -149,6 +175,8 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 			l.reissue()
 		case leyline.ConfigAdopted:
 			l.announce()
+		case leyline.KeyEnrolled, leyline.KeyWithdrawn:
+			l.announceKeys()
 		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}
@@ -178,7 +206,7 @@ func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
 		cmd := leyline.Command{
 			Issuer:   leyline.IssuerTamiyo,
 			Audience: leyline.Audience{Origin: l.plane.opts.Origin, Run: x.Run},
-			ID:       leyline.CommandID("cmd-" + id.String()),
+			ID:       l.unspent("cmd-" + id.String()),
 			Sequence: l.state.Kasmina.High(signer.KeyID()) + 1,
 			IssuedAt: at, Kind: x.Kind, Seed: x.Seed, Metadata: x.Metadata,
 		}
@@ -186,10 +214,22 @@ func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
 		if err != nil {
 			panic(fmt.Sprintf("plane: command %s cannot be encoded: %v", cmd.ID, err)) // Invariant: proposals are bounded by the contracts
 		}
-		l.decide(leyline.CommandReceived{
+		in := leyline.CommandReceived{
 			Envelope: signer.Sign(leyline.PayloadCommand, payload), Peer: leyline.PeerPlane, PeerName: leyline.IssuerTamiyo, Cause: id,
-		}, at, wall, c)
+		}
+		l.proof, _, in.VerifyNs = l.plane.proven(in.Envelope)
+		l.decide(in, at, wall, c)
 	}
+}
+
+// unspent makes a command id out of one that somebody may have guessed and spent, so
+// that nobody can hold Tamiyo's commands back by using their ids first.
+func (l *loop) unspent(id string) leyline.CommandID {
+	out := leyline.CommandID(id)
+	for n := 2; l.state.Kasmina.Spent(out) || l.state.Kasmina.PendingCommand(out) != nil; n++ {
+		out = leyline.CommandID(fmt.Sprintf("%s-%d", id, n))
+	}
+	return out
 }
 
 // send hands the pending group to the committer when it is idle.

@@ -33,6 +33,9 @@ type Plane struct {
 	rule    atomic.Pointer[leyline.TolariaConfig] // in force in the loop, for the door
 	lost    []leyline.SnapshotLost                // to be recorded when the plane has booted
 
+	keys     atomic.Pointer[projections.Plane] // those of the loop, for the door; nothing else of it is set
+	refusals *refusals
+
 	mu  sync.Mutex
 	err error // why the loop ended
 }
@@ -52,10 +55,11 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	p.lost = l.lost
+	p.lost, p.refusals = l.lost, newRefusals()
 	p.signal = newPublisher(o.Signal)
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	l.announce()
+	l.announceKeys()
 	if err := p.startWorker(); err != nil {
 		l.saver.abandon()
 		return nil, err
@@ -163,20 +167,6 @@ func (p *Plane) Epoch(ctx context.Context, in leyline.EpochObserved, after leyli
 // Probe reports a measured contribution that an answer asked for.
 func (p *Plane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error) {
 	return p.report(ctx, in, after)
-}
-
-// Command hands in a signed command from outside: an operator's, an external
-// policy's, anyone's. It returns the record that holds the verdict; a command
-// that Kasmina rejects is no error of the call.
-func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
-	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
-		return 0, &leyline.Refusal{
-			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
-			Reason: "is the plane's own", Hint: "hand in a command as operator, policy or trainer, without a cause",
-		}
-	}
-	a, err := p.submit(ctx, in)
-	return a.Seq, err
 }
 
 // Ack reports what became of a command.

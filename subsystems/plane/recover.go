@@ -44,7 +44,7 @@ func recoverState(o Options) (*loop, error) {
 	return &loop{
 		state: s, lost: lost, clock: newClock(s.At, o.Wall), next: next, durable: next - 1,
 		commit: make(chan []Entry, 1), commits: make(chan error, 1),
-		running: map[leyline.EffectID]*chain{}, orders: map[leyline.RunID][]leyline.Directive{},
+		running: map[leyline.EffectID]*chain{}, noise: map[leyline.KeyID]noise{}, orders: map[leyline.RunID][]leyline.Directive{},
 		saver: newSaver(o, s.Seq),
 	}, nil
 }

@@ -19,9 +19,10 @@ func TestCountersOfTheStories(t *testing.T) {
 		attrs []l.Attr
 		want  float64
 	}{
-		{l.MetricCommandsRejected, nil, 3},
-		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "nonce_replayed"}}, 1},
+		{l.MetricCommandsRejected, nil, 100_016},
+		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "nonce_replayed"}}, 2},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "malformed"}}, 0},
+		{l.MetricLedgerEvictions, nil, 2},
 		{l.MetricCommandsAccepted, []l.Attr{{Key: "operation", Value: "GERMINATE"}, {Key: "run", Value: "r1"}}, 1},
 		{l.MetricCommandsAccepted, []l.Attr{{Key: "operation", Value: "GERMINATE"}, {Key: "run", Value: "r2"}}, 0},
 		{l.MetricPrefetchRequests, nil, 5},

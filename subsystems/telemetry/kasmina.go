@@ -42,14 +42,18 @@ func (b *builder) commands(e leyline.Event) {
 	}
 }
 
-// rejected reports a declined command. Unless it was authentic its run is only
-// a claim, and the packet is not said to concern that run.
-func (b *builder) rejected(x leyline.CommandRejected) {
-	run := x.Run
+// claimed is the run that a declined command concerns: none unless it was authentic,
+// for then its run is only a claim.
+func claimed(x leyline.CommandRejected) leyline.RunID {
 	if !leyline.Authentic(x.Reason) {
-		run = ""
+		return ""
 	}
-	s := b.at(leyline.SubsystemKasmina, run)
+	return x.Run
+}
+
+// rejected reports a declined command.
+func (b *builder) rejected(x leyline.CommandRejected) {
+	s := b.at(leyline.SubsystemKasmina, claimed(x))
 	s.count(leyline.MetricCommandsRejected, name(keyReason, x.Reason))
 	s.event(leyline.NameCommandRejected, leyline.LevelCritical,
 		text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),

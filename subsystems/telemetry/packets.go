@@ -58,6 +58,9 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
 	leyline.EventSeedFailed:           leyline.SubsystemKasmina,
+	leyline.EventKeyWithdrawn:         leyline.SubsystemPlane,
+	leyline.EventCommandsRefused:      leyline.SubsystemKasmina,
+	leyline.EventClockAlarmed:         leyline.SubsystemPlane,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -172,6 +175,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.policy(e)
 	case leyline.SubsystemKasmina:
 		b.commands(e)
+		b.verifier(e)
 		b.seeds(e)
 		b.isolation(e)
 		b.failedSeed(e)
@@ -180,6 +184,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.prefetch(id, e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
+		b.trust(e)
 	}
 	if x, ok := e.(leyline.DependencyViolated); ok {
 		b.violation(Source(e), x)

@@ -79,7 +79,8 @@ var Table = []Rule{
 	{Package: "subsystems/tolaria/aggregate/vectors", Own: []string{"subsystems/tolaria/aggregate"}, Third: []string{gonum}, Purity: Timeless}, // its bits are nobody's: what the decider sees of it is recorded
 	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},
-	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire"), Purity: Pure},
+	{Package: "subsystems/kasmina/verify/detail", Own: []string{"leyline"}, Purity: Pure},
+	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"), Purity: Pure},
 	{Package: "subsystems/kasmina/...", Own: with(deciderImports, "subsystems/kasmina/...", "leyline/sign"), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
 	{Package: "subsystems/tensorfile", Purity: Pure},
@@ -92,6 +93,7 @@ var Table = []Rule{
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
+	{Package: "replay/recheck", Own: []string{"leyline", "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"}, Purity: Timeless}, // an auditor need not trust the deciders
 	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
 	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "testdata"), Third: []string{gonum}},

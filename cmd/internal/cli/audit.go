@@ -34,6 +34,7 @@ func newAudit(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.issuer, "issuer", "", "only this issuer")
 	c.Flags().StringVar(&f.seed, "seed", "", "only this seed")
 	c.Flags().StringVar(&f.since, "since", "", "only received at or after this time, as RFC 3339 or as a duration back from now")
+	c.AddCommand(newAuditRecompute(a))
 	return c
 }
 

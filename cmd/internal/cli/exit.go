@@ -88,6 +88,7 @@ var classes = []struct {
 	hint string
 }{
 	{exitDiverged, "diverged", target(errDiverged), ""},
+	{exitDiverged, "verdicts_differ", target(errVerdicts), ""},
 	{exitDiverged, "sla_missed", target(errSLA), ""},
 	{exitDiverged, "claim_failed", target(errClaim), ""},
 	{exitDiverged, "differs", target(errDiffers), ""},
@@ -169,7 +170,7 @@ func (a *app) fail(err error) int {
 		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
 			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
 		}
-	case errors.Is(err, errDiverged), errors.Is(err, errSLA), errors.Is(err, errClaim), errors.Is(err, errDiffers), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
+	case errors.Is(err, errDiverged), errors.Is(err, errVerdicts), errors.Is(err, errSLA), errors.Is(err, errClaim), errors.Is(err, errDiffers), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
 	default:
 		if werr := a.line(doc); werr != nil {
 			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)

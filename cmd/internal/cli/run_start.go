@@ -101,7 +101,7 @@ func (j *job) admit(s *projections.State) error {
 	}
 	tamiyo := j.dir.Keys.Tamiyo
 	for _, k := range s.Plane.Keys {
-		if k.Issuer == leyline.IssuerTamiyo && k.ID != tamiyo.KeyID() {
+		if k.Issuer == leyline.IssuerTamiyo && k.ID != tamiyo.KeyID() && s.Plane.Revocation(k.ID) == nil {
 			return fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
 		}
 	}
@@ -113,10 +113,12 @@ func (j *job) admit(s *projections.State) error {
 func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	var in []leyline.Input
 	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
-	if s.Plane.Key(tamiyo.KeyID()) == nil {
-		body, err := wire.EncodeKey(leyline.Key{
-			ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo, Kinds: []leyline.CommandKind{leyline.CommandSeed},
-		})
+	key := leyline.Key{
+		ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo, Kinds: []leyline.CommandKind{leyline.CommandSeed},
+		Rate: j.config.Kasmina.TamiyoRate,
+	}
+	if old := s.Plane.Key(key.ID); old == nil || changed(old, &key) {
+		body, err := wire.EncodeKey(key)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +136,17 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	}
 	bs, err := j.blueprints(s)
 	return append(in, bs...), err
+}
+
+// changed reports whether a key may do something else than before. The next envelope
+// then has the next serial.
+func changed(old, now *leyline.Key) bool {
+	now.Serial = old.Serial
+	if projections.DigestOf(*old) == projections.DigestOf(*now) {
+		return false
+	}
+	now.Serial++
+	return true
 }
 
 // blueprints registers the kinds of seed that the workload can grow. Their
