@@ -42,6 +42,7 @@ type Command struct {
 	Metadata DecisionMetadata
 
 	Emergency EmergencyCommand // set for Kind EMERGENCY
+	Registry  RegistryCommand  // set for Kind REGISTRY
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required

@@ -123,6 +123,7 @@ type KasminaConfig struct {
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
 	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+	TeacherMemoryMiB uint32   `toml:"teacher_memory_mib" comment:"Memory in MiB above which the registration of a teacher is a WARNING."`
 }
 
 // PlaneConfig configures the process.
@@ -164,6 +165,7 @@ func DefaultConfig() ExecutionConfig {
 			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
+			TeacherMemoryMiB: 7 << 10,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,

@@ -19,6 +19,7 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
+	"parameter_owned", "unknown_teacher",
 }
 
 // The reasons for rejecting a command.
@@ -58,6 +59,8 @@ const (
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
+	RejectOwned      // a parameter of the teacher is somebody's already
+	RejectNoTeacher  // the run has no teacher of that id
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -154,6 +157,7 @@ var refusalKindNames = [...]string{
 	"disk_low", "compile_off",
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
+	"parameter_owned", "unknown_teacher",
 }
 
 // The kinds of refusal.
@@ -195,4 +199,6 @@ const (
 	RefusalArtifact // of a policy
 	RefusalLogits   // that a CONFIDENCE blend needs
 	RefusalWeights  // the aggregation method has no weights for these gradients, or none that are proven
+	RefusalOwned    // a parameter is somebody's already
+	RefusalNoTeacher
 )

@@ -55,6 +55,7 @@ var inputKindNames = [...]string{
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
 	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
+	"teacher.registered", "teacher.deregistered",
 }
 
 // The kinds of input.
@@ -84,6 +85,8 @@ const (
 	InputCompileFallback
 	InputProfileReported
 	InputSnapshotLost
+	InputTeacherRegistered
+	InputTeacherDeregistered
 )
 
 // EventKind names a kind of event.
@@ -109,6 +112,7 @@ var eventKindNames = [...]string{
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
+	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 }
 
 // The kinds of event.
@@ -168,4 +172,9 @@ const (
 	EventOptimizerRebuild
 	EventEmergencyDispatched
 	EventEmergencyHeld
+	EventParametersRegistered
+	EventRegistryConflicted
+	EventTeacherEnrolled
+	EventTeacherForgotten
+	EventRegistryReset
 )

@@ -43,6 +43,9 @@ type Slots struct {
 	Seeds  []Seed  // in the order of RunOpened.Seeds
 	Trials []Trial // sorted by blueprint
 	Memos  []SeedMemo
+	// Teacher is the network whose parameters nobody may update; without an ID there is
+	// none. It is no part of what is trained, so a rollback leaves it alone.
+	Teacher leyline.Teacher
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -79,6 +82,9 @@ type Seed struct {
 	Contribution Contribution
 	Isolation    Isolation
 	Fallbacks    uint32 // compile fallbacks since it germinated
+	// Parameters are the tensors that it was grafted with; empty: the trainer has not
+	// said. On trial they are the seed's own, of one that was kept they are the host's.
+	Parameters []leyline.Parameter
 }
 
 // Kernel is the state of a seed's kernel.
@@ -223,6 +229,7 @@ func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
 	default:
 		k.applySeed(id, e)
 		k.applyMemo(e)
+		k.applyRegistry(e)
 	}
 }
 

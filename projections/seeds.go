@@ -63,7 +63,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 		s.Blueprint, s.Mesh = x.Blueprint, x.Mesh
 	case leyline.StageCulled:
 		s.Kernel, s.Plan, s.AlphaStep, s.Alpha, s.Complete = Kernel{}, leyline.BlendPlan{}, 0, 0, false
-		s.LossBefore = 0
+		s.LossBefore, s.Parameters = 0, nil
 	}
 }
 

@@ -20,7 +20,7 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -74,6 +74,10 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", steps %d to %d: %s", x.First, x.Last, x.Outcome)
 	case leyline.CompileFallback:
 		s += fmt.Sprintf(", step %d, %s", x.Step, codeOf(x.Seed))
+	case leyline.TeacherRegistered:
+		s += fmt.Sprintf(", teacher %s", x.Teacher.ID)
+	case leyline.TeacherDeregistered:
+		s += fmt.Sprintf(", teacher %s", x.Teacher)
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // payloadLimits bounds what may be inside an envelope.
-var payloadLimits = Limits{Bytes: leyline.MaxCommandBytes, Depth: 8, Elements: 1024, Length: 4096}
+var payloadLimits = Limits{Bytes: leyline.MaxCommandBytes, Depth: 8, Elements: 8192, Length: 4096}
 
 // stateLimits bounds what Marshal and Unmarshal handle.
 var stateLimits = Limits{Bytes: 256 << 20, Depth: 32, Elements: 64 << 20, Length: 16 << 20}

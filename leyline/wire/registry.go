@@ -83,6 +83,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
 	leyline.InputProfileReported:      {input[leyline.ProfileReported]()},
+	leyline.InputTeacherRegistered:    {input[leyline.TeacherRegistered]()},
+	leyline.InputTeacherDeregistered:  {input[leyline.TeacherDeregistered]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -142,4 +144,9 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
 	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
 	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
+	leyline.EventParametersRegistered: {event[leyline.ParametersRegistered]()},
+	leyline.EventRegistryConflicted:   {event[leyline.RegistryConflicted]()},
+	leyline.EventTeacherEnrolled:      {event[leyline.TeacherEnrolled]()},
+	leyline.EventTeacherForgotten:     {event[leyline.TeacherForgotten]()},
+	leyline.EventRegistryReset:        {event[leyline.RegistryReset]()},
 }

@@ -22,6 +22,9 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 	}
 	for _, o := range x.Seeds {
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
+		if overreaches(t, x.Run, s, o.Parameters) {
+			continue
+		}
 		isolate(t, x.Run, s, o)
 		if s.Stage == leyline.StageBlending && !s.Complete {
 			advance(t, x.Run, s)

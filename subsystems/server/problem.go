@@ -71,6 +71,8 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalQuarantine:       http.StatusForbidden,
 	leyline.RefusalArtifact:         http.StatusUnprocessableEntity,
 	leyline.RefusalLogits:           http.StatusUnprocessableEntity,
+	leyline.RefusalOwned:            http.StatusConflict,
+	leyline.RefusalNoTeacher:        http.StatusNotFound,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

@@ -57,6 +57,11 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
+	leyline.EventParametersRegistered: leyline.SubsystemKasmina,
+	leyline.EventRegistryConflicted:   leyline.SubsystemKasmina,
+	leyline.EventTeacherEnrolled:      leyline.SubsystemKasmina,
+	leyline.EventTeacherForgotten:     leyline.SubsystemKasmina,
+	leyline.EventRegistryReset:        leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -176,6 +181,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.contribution(e)
 		b.compile(e)
 		b.prefetch(id, e)
+		b.registry(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
 	}

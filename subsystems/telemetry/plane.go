@@ -41,6 +41,8 @@ var dependencies = [...]string{
 	leyline.RefusalQuarantine:       "blueprint",
 	leyline.RefusalArtifact:         "policy",
 	leyline.RefusalLogits:           "logits",
+	leyline.RefusalOwned:            "parameter",
+	leyline.RefusalNoTeacher:        "teacher",
 }
 
 func dependency(k leyline.RefusalKind) string {

@@ -73,6 +73,11 @@ func (v *Verdict) decode(env leyline.Envelope) bool {
 			return v.reject(leyline.RejectMalformed, "%v", err)
 		}
 	}
+	if c.Kind == leyline.CommandRegistry {
+		if err := c.Registry.Validate(); err != nil {
+			return v.reject(leyline.RejectMalformed, "%v", err)
+		}
+	}
 	v.Command = c
 	return true
 }
