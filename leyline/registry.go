@@ -1,5 +1,10 @@
 package leyline
 
+import (
+	"slices"
+	"strings"
+)
+
 // Bounds on what a registry of parameters may hold. A name is one of a tensor of
 // a checkpoint: networks of more tensors than MaxParameters declare none, and
 // nothing is guarded.
@@ -30,6 +35,11 @@ func ParameterCount(ps []Parameter) uint64 {
 		}
 	}
 	return n
+}
+
+// SortParameters puts parameters in the order of lists.
+func SortParameters(ps []Parameter) {
+	slices.SortFunc(ps, func(a, b Parameter) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // Teacher is a network that others learn from and nobody updates. A run has one at

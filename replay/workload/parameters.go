@@ -2,8 +2,6 @@ package workload
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/tensorfile"
@@ -28,6 +26,6 @@ func declared(ts []tensorfile.Tensor) []leyline.Parameter {
 	for i, t := range ts {
 		out[i] = leyline.Parameter{Name: t.Name, Size: uint64(len(t.Data))}
 	}
-	slices.SortFunc(out, func(a, b leyline.Parameter) int { return strings.Compare(a.Name, b.Name) })
+	leyline.SortParameters(out)
 	return out
 }

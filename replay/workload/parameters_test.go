@@ -34,9 +34,8 @@ func TestParametersAreThoseOfTheFiles(t *testing.T) {
 			}
 			got = append(got, own...)
 		}
-		byName := func(a, b leyline.Parameter) int { return strings.Compare(a.Name, b.Name) }
-		slices.SortFunc(got, byName)
-		slices.SortFunc(want, byName)
+		leyline.SortParameters(got)
+		leyline.SortParameters(want)
 		if !slices.Equal(got, want) {
 			t.Errorf("declared %v\nsaved %v", got, want)
 		}

@@ -169,14 +169,20 @@ func (p *Plane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.
 // policy's, anyone's. It returns the record that holds the verdict; a command
 // that Kasmina rejects is no error of the call.
 func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
+	a, err := p.Judge(ctx, in)
+	return a.Seq, err
+}
+
+// Judge hands in a command as Command does and returns the verdict.
+func (p *Plane) Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error) {
 	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
-		return 0, &leyline.Refusal{
+		return leyline.CommandAnswer{}, &leyline.Refusal{
 			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
 			Reason: "is the plane's own", Hint: "hand in a command as operator, policy or trainer, without a cause",
 		}
 	}
-	a, err := p.submit(ctx, in)
-	return a.Seq, err
+	r, err := p.call(ctx, &request{in: in})
+	return r.said, err
 }
 
 // Ack reports what became of a command.
