@@ -44,6 +44,7 @@ type Command struct {
 	Metadata DecisionMetadata
 
 	Emergency EmergencyCommand // set for Kind EMERGENCY
+	Registry  RegistryCommand  // set for Kind REGISTRY
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required
@@ -75,8 +76,11 @@ func (c *Command) Validate() error {
 	if err := c.Metadata.Validate(); err != nil {
 		return err
 	}
-	if c.Kind == CommandEmergency {
+	switch c.Kind {
+	case CommandEmergency:
 		return c.Emergency.Validate()
+	case CommandRegistry:
+		return c.Registry.Validate()
 	}
 	return nil
 }

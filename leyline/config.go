@@ -140,8 +140,9 @@ type KasminaConfig struct {
 	CosineMode       RuleMode `toml:"cosine_mode" comment:"off, shadow or enforce: whether gradients of host and seed that point the same way, or against each other, are a violation while a seed trains or blends. Of parameters that are not shared a cosine says little; the leak is the proof."`
 	MaxCosine        float64  `toml:"max_cosine" comment:"Cosine of the two gradients at the graft, either way, from above which they do, [0,1]."`
 
-	NonceKeyShare float64 `toml:"nonce_key_share" comment:"Share of nonce_cap that the commands of one key may fill, (0,1]; less where there are so many keys that their shares would not fit."`
-	TamiyoRate    uint32  `toml:"tamiyo_rate" comment:"Commands that Tamiyo's key may spend in a minute of plane time; 0: no limit, as a lockstep run needs, where no decision may depend on time."`
+	NonceKeyShare    float64 `toml:"nonce_key_share" comment:"Share of nonce_cap that the commands of one key may fill, (0,1]; less where there are so many keys that their shares would not fit."`
+	TamiyoRate       uint32  `toml:"tamiyo_rate" comment:"Commands that Tamiyo's key may spend in a minute of plane time; 0: no limit, as a lockstep run needs, where no decision may depend on time."`
+	TeacherMemoryMiB uint32  `toml:"teacher_memory_mib" comment:"Memory in MiB above which the registration of a teacher is a WARNING."`
 }
 
 // NonceKeyCap is how many nonces of one key the ledger holds at most, 1 or more.
@@ -188,7 +189,7 @@ func DefaultConfig() ExecutionConfig {
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,
 			MinTrainSteps: 20, MaxLeak: 1e-6, CosineMode: RuleShadow, MaxCosine: 0.95, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
-			ContributionMode: RuleEnforce, EmbargoSteps: 100, NonceKeyShare: 0.25,
+			ContributionMode: RuleEnforce, EmbargoSteps: 100, NonceKeyShare: 0.25, TeacherMemoryMiB: 7 << 10,
 			ImprovementMode: RuleShadow, MinImprovement: 0.005, AgeMode: RuleShadow, MinAgeSteps: 200,
 			GradRatioMode: RuleShadow, MinGradRatio: 0.10,
 		},

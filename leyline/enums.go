@@ -58,7 +58,7 @@ type commandKinds struct{}
 func (commandKinds) list() []string { return commandKindNames[:] }
 
 var commandKindNames = [...]string{
-	"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING",
+	"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING", "REGISTRY",
 }
 
 // The kinds of command.
@@ -71,6 +71,7 @@ const (
 	CommandPause
 	CommandEmergency
 	CommandStructuralPruning
+	CommandRegistry // whose parameters are whose: SPEC.md 4.8
 )
 
 // SeedOperation is what a SEED command asks of a seed.

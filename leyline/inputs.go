@@ -100,6 +100,9 @@ type RunOpened struct {
 	Owners    []SeedID
 	Optimizer string       // family of the optimizer: "sgd", "adamw", ...; empty: not told
 	Groups    []ParamGroup // of the optimizer; a learning rate policy needs the rate of every one
+	// HostParameters are the tensors of the host, in ascending order of names. Empty:
+	// not told, so that nothing keeps a seed from claiming them.
+	HostParameters []Parameter
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -245,6 +248,9 @@ type CommandAcked struct {
 	Outcome     Outcome // OK or FAILED
 	Reason      string
 	TookNs      uint64
+	// Parameters are the tensors of a seed that START_TRAINING has grafted, in ascending
+	// order of names. Empty: not told.
+	Parameters []Parameter
 }
 
 // KernelReady completes a prefetch.

@@ -20,21 +20,21 @@ type enum interface {
 
 func enums() map[string]enum {
 	return map[string]enum{
-		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandStructuralPruning,
+		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandRegistry,
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "SeedHealth": leyline.SeedCritical, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectRateLimited,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectNoTeacher,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalBlendStats, "InputKind": leyline.InputClockStepped,
-		"EventKind": leyline.EventClockAlarmed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"RefusalKind": leyline.RefusalNoTeacher, "InputKind": leyline.InputTeacherDeregistered,
+		"EventKind": leyline.EventRegistryReset, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerIsolationViolation,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
-		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"EmergencyAction": leyline.EmergencyClear, "Ownership": leyline.CountMismatch, "RegistryAction": leyline.RegistryForget, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
 		"Party": leyline.PartyPlane,
 	}
 }

@@ -21,6 +21,7 @@ var rejectReasonNames = [...]string{
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
 	"operator_only", "invalid_blend_plan", "confidence_gate_missing_logits",
 	"nonce_quota_full", "rate_limited", // verification
+	"parameter_owned", "unknown_teacher",
 }
 
 // The reasons for rejecting a command.
@@ -65,6 +66,8 @@ const (
 	RejectLogits     // a CONFIDENCE blend without the logits that its gate needs
 	RejectNonceQuota // the key's share of the replay ledger is full
 	RejectRateLimited
+	RejectOwned     // a parameter of the teacher is somebody's already
+	RejectNoTeacher // the run has no teacher of that id
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -167,6 +170,7 @@ var refusalKindNames = [...]string{
 	"disk_low", "compile_off",
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
+	"parameter_owned", "unknown_teacher",
 }
 
 // The kinds of refusal.
@@ -210,4 +214,6 @@ const (
 	RefusalWeights  // the aggregation method has no weights for these gradients, or none that are proven
 	RefusalBlendMode
 	RefusalBlendStats // the figures of a blend are not what its plan allows
+	RefusalOwned      // a parameter is somebody's already
+	RefusalNoTeacher
 )

@@ -56,6 +56,7 @@ var inputKindNames = [...]string{
 	"emergency.delivered", "emergency.undelivered",
 	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
 	"key.revoked", "peer.rejected", "clock.stepped",
+	"teacher.registered", "teacher.deregistered",
 }
 
 // The kinds of input.
@@ -88,6 +89,8 @@ const (
 	InputKeyRevoked
 	InputPeerRejected
 	InputClockStepped
+	InputTeacherRegistered
+	InputTeacherDeregistered
 )
 
 // EventKind names a kind of event.
@@ -114,6 +117,7 @@ var eventKindNames = [...]string{
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
 	"seed.failed", "key.withdrawn", "commands.refused", "clock.alarmed",
+	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 }
 
 // The kinds of event.
@@ -177,4 +181,9 @@ const (
 	EventKeyWithdrawn
 	EventCommandsRefused
 	EventClockAlarmed
+	EventParametersRegistered
+	EventRegistryConflicted
+	EventTeacherEnrolled
+	EventTeacherForgotten
+	EventRegistryReset
 )

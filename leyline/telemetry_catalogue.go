@@ -174,7 +174,7 @@ func (e EventInfo) process() EventInfo {
 }
 
 var (
-	metricTable = slices.Concat(tolariaMetrics(), tolariaSeeds(), trainerMetrics(), tamiyoMetrics(), kasminaMetrics(), kasminaReserved(), planeMetrics())
+	metricTable = slices.Concat(tolariaMetrics(), tolariaSeeds(), trainerMetrics(), tamiyoMetrics(), kasminaMetrics(), registryMetrics(), kasminaReserved(), planeMetrics())
 	eventTable  = slices.Concat(tolariaEvents(), trainerEvents(), tamiyoEvents(), kasminaEvents(), planeEvents())
 
 	metricRows = rows(metricTable, func(m MetricInfo) MetricName { return m.Name })

@@ -26,18 +26,15 @@ const (
 
 // The telemetry events of Kasmina that no record carries yet.
 const (
-	NameOptimizerAdjust     EventName = "optimizer_adjust"
-	NameTamiyoAnnotations   EventName = "tamiyo_annotations"
-	NameSeedPaused          EventName = "seed_paused"
-	NameSeedResumed         EventName = "seed_resumed"
-	NameTeacherRegistered   EventName = "teacher_registered"
-	NameTeacherDeregistered EventName = "teacher_deregistered"
-	NameRegistryReset       EventName = "registry_reset"
-	NameMemoryGC            EventName = "memory_gc"
-	NameRollbackReady       EventName = "rollback_ready"
-	NameBreakerInvalid      EventName = "breaker_command_invalid"
-	NameAttachFailed        EventName = "prefetch_attach_failed"
-	NameEmergencyCleanup    EventName = "emergency_cleanup"
+	NameOptimizerAdjust   EventName = "optimizer_adjust"
+	NameTamiyoAnnotations EventName = "tamiyo_annotations"
+	NameSeedPaused        EventName = "seed_paused"
+	NameSeedResumed       EventName = "seed_resumed"
+	NameMemoryGC          EventName = "memory_gc"
+	NameRollbackReady     EventName = "rollback_ready"
+	NameBreakerInvalid    EventName = "breaker_command_invalid"
+	NameAttachFailed      EventName = "prefetch_attach_failed"
+	NameEmergencyCleanup  EventName = "emergency_cleanup"
 )
 
 func kasminaEvents() []EventInfo {
@@ -47,9 +44,6 @@ func kasminaEvents() []EventInfo {
 		event(NameTamiyoAnnotations, "run command_id details", "What the policy wrote beside a command", LevelInfo),
 		event(NameSeedPaused, "run seed_id reason", "A seed is paused", LevelWarning),
 		event(NameSeedResumed, "run seed_id blueprint_id", "A paused seed goes on", LevelInfo),
-		event(NameTeacherRegistered, "run memory_gb budget_gb", "A teacher is known; WARNING when it is larger than planned", LevelInfo, LevelWarning),
-		event(NameTeacherDeregistered, "run", "The teacher is forgotten", LevelWarning),
-		event(NameRegistryReset, "run", "The parameter registry is emptied", LevelWarning),
 		event(NameMemoryGC, "run counts", "The trainer has cleared its caches", LevelInfo),
 		event(NameRollbackReady, "run seed_id stage reason", "What a seed needs to be restored is kept", LevelInfo, LevelWarning),
 		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
@@ -76,11 +70,11 @@ func kasminaEvents() []EventInfo {
 		event(NamePrefetchReady, prefetch, "A kernel is here and verified", LevelInfo),
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
 		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
-		event(NamePrefetchCanceled, prefetch, "A resume or a rollback has made a prefetch void", LevelWarning),
+		event(NamePrefetchCanceled, prefetch, "A resume, a rollback or a reset of the registry has made a prefetch void", LevelWarning),
 		event(NameIsolationBreaker, "run component breaker_state from action reason", "The breaker of a run's isolation has moved: CRITICAL when it is open, INFO when it counted a success",
 			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
 		event(NameSeedForwardError, "run seed_id step reason", "A seed has failed in the forward pass and is culled", LevelCritical),
 		event(NameSeedBlendError, "run seed_id step reason", "A seed's output could not be blended, and it is culled", LevelCritical),
 		event(NameGateMissingLogits, "run seed_id step reason", "A confidence gate has no logits to judge by, and its seed is culled", LevelCritical),
-	}, reserved...)
+	}, append(registryEvents(), reserved...)...)
 }

@@ -47,6 +47,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case EmergencyUndelivered:
 		return x.Run
+	case TeacherRegistered:
+		return x.Run
+	case TeacherDeregistered:
+		return x.Run
 	}
 	return ""
 }

@@ -187,6 +187,7 @@ func (x CommandAcked) Validate() error {
 	needID(&c, "command", x.Command)
 	oneOf(&c, "outcome", x.Outcome, OutcomeOK, OutcomeFailed)
 	text(&c, "reason", x.Reason, MaxText)
+	checkParameters(&c, "parameters", x.Parameters, MaxSeedParameters)
 	return c.result()
 }
 

@@ -38,6 +38,7 @@ func (x RunOpened) Validate() error {
 	x.attribution(&c)
 	text(&c, "optimizer", x.Optimizer, MaxIDLen)
 	checkGroups(&c, x.Groups)
+	checkParameters(&c, "host_parameters", x.HostParameters, MaxParameters)
 	return c.result()
 }
 

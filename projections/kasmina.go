@@ -34,6 +34,9 @@ type Slots struct {
 	Memos  []SeedMemo
 
 	Violations uint64 // of the isolation of its seeds; never rewound
+	// Teacher is the network whose parameters nobody may update; without an ID there is
+	// none. It is no part of what is trained, so a rollback leaves it alone.
+	Teacher leyline.Teacher
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -75,6 +78,9 @@ type Seed struct {
 	Closed       bool               // by an operator, for good: not even a rollback opens the slot again
 	Violations   uint32             // of its isolation since it germinated
 	Health       leyline.SeedHealth // unset in an empty slot
+	// Parameters are the tensors that it was grafted with; empty: the trainer has not
+	// said. On trial they are the seed's own, of one that was kept they are the host's.
+	Parameters []leyline.Parameter
 }
 
 // Kernel is the state of a seed's kernel.
@@ -196,6 +202,7 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	default:
 		k.applySeed(id, e)
 		k.applyMemo(e)
+		k.applyRegistry(e)
 	}
 }
 

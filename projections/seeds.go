@@ -68,7 +68,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageTraining:
 		s.unblend()
 	case leyline.StageCulled:
-		s.Kernel = Kernel{}
+		s.Kernel, s.Parameters = Kernel{}, nil
 		s.unblend()
 	case leyline.StageTerminated:
 		s.Closed = true

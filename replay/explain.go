@@ -21,7 +21,7 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -79,6 +79,10 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", %s of %s", countWords(x.Counts), sender(x.Peer, x.PeerName, x.Others))
 	case leyline.ClockStepped:
 		s += fmt.Sprintf(", by %s", time.Duration(x.AmountNs))
+	case leyline.TeacherRegistered:
+		s += fmt.Sprintf(", teacher %s", x.Teacher.ID)
+	case leyline.TeacherDeregistered:
+		s += fmt.Sprintf(", teacher %s", x.Teacher)
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}

@@ -79,6 +79,9 @@ func commandWords(e leyline.Event) string {
 			return because(fmt.Sprintf("command %s of %q is accepted: %s the emergency level to %s", x.Command, x.Issuer, x.Emergency.Action, x.Emergency.Level),
 				x.Emergency.Reason)
 		}
+		if x.Kind == leyline.CommandRegistry {
+			return fmt.Sprintf("command %s of %q is accepted: it is about the registry of parameters", x.Command, x.Issuer)
+		}
 		return fmt.Sprintf("command %s of %q is accepted: %s of seed %s, to be answered by %s", x.Command, x.Issuer, x.Seed.Operation,
 			x.Seed.Seed, x.Deadline)
 	case leyline.CommandRejected:

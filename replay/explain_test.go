@@ -113,6 +113,7 @@ func everyEvent() []leyline.Event {
 		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
 		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedFailed{},
 		leyline.KeyWithdrawn{}, leyline.CommandsRefused{}, leyline.ClockAlarmed{},
+		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
 	}
 }
 

@@ -42,6 +42,7 @@ func planeFigures(r leyline.Record) []Figure {
 			fig("posture", "%s %s on %s, compile %s", x.Framework, x.Posture.Version, x.Posture.Device, x.Posture.Compile),
 			fig("tasks", "%v", x.Tasks),
 			fig("drills", "%d", len(x.Drills)),
+			fig("parameters", "%s", parametersTold(x.HostParameters)),
 		}
 	case leyline.RunClosed:
 		return problem([]Figure{fig("end", "step %d: %s", x.Step, x.Outcome)}, x.Reason)
@@ -75,6 +76,9 @@ func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
 	}
 	if c.Kind == leyline.CommandEmergency {
 		f = append(f, fig("level", "%s to %s", c.Emergency.Action, c.Emergency.Level))
+	}
+	if c.Kind == leyline.CommandRegistry {
+		f = append(f, fig("registry", "%s%s", c.Registry.Action, when(c.Registry.Teacher.ID != "", " "+string(c.Registry.Teacher.ID), "")))
 	}
 	return append(f,
 		fig("command", "%s of %q: %s %s of seed %s", c.ID, c.Issuer, c.Kind, c.Seed.Operation, c.Seed.Seed),
@@ -147,7 +151,14 @@ func measured(ns uint64) string {
 func workFigures(r leyline.Record) []Figure {
 	switch x := r.Input.(type) {
 	case leyline.CommandAcked:
-		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Reason)
+		return problem([]Figure{fig("took", "%s", took(x.TookNs)), fig("parameters", "%s", parametersTold(x.Parameters))}, x.Reason)
+	case leyline.TeacherRegistered:
+		return []Figure{
+			fig("sender", "%s %s", x.Peer, x.PeerName), fig("parameters", "%s", parametersTold(x.Teacher.Parameters)),
+			fig("weights", "%s, %s", size(x.Teacher.Bytes), x.Teacher.Digest.Short()),
+		}
+	case leyline.TeacherDeregistered:
+		return []Figure{fig("sender", "%s %s", x.Peer, x.PeerName)}
 	case leyline.KernelReady:
 		return []Figure{fig("kernel", "for seed %s: %d bytes, %s", x.Seed, x.Bytes, x.Digest.Short()), fig("took", "%s", took(x.TookNs))}
 	case leyline.KernelFailed:

@@ -181,5 +181,6 @@ func everyInput() []leyline.Input {
 		leyline.RollbackReported{}, leyline.TimerFired{}, leyline.EmergencyDelivered{}, leyline.EmergencyUndelivered{},
 		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
 		leyline.ProfileReported{}, leyline.SnapshotLost{}, leyline.KeyRevoked{}, leyline.PeerRejected{}, leyline.ClockStepped{},
+		leyline.TeacherRegistered{}, leyline.TeacherDeregistered{},
 	}
 }

@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(),
 	} {
 		out = append(out, list...)
 	}

@@ -14,7 +14,8 @@ const (
 	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier task_weights? owners? owners[0]?" +
-		" optimizer? groups? groups[0].name groups[0].rate? groups[0].parameters?"
+		" optimizer? groups? groups[0].name groups[0].rate? groups[0].parameters?" +
+		" host_parameters? host_parameters[0].name host_parameters[0].size"
 	acks = " acks? acks[0].order acks[0].kind acks[0].outcome acks[0].reason? acks[0].took_ns?" +
 		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
@@ -22,6 +23,7 @@ const (
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
 	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
 		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
+	teacher = "id parameters parameters[0].name parameters[0].size bytes digest"
 )
 
 // Inputs returns the cases of every kind of input, in the order of kinds.
@@ -57,7 +59,7 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.EpochObserved]("", "run incarnation step? epoch losses accuracies samples took_ns? hook_ns?", nil),
 		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause? verify_ns?",
 			nil),
-		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns?", nil),
+		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns? parameters? parameters[0].name parameters[0].size", nil),
 		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
 		input("", "request run seed outcome reason took_ns?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured check? problem? unwritten? write_ns? verify_ns?",
@@ -83,7 +85,11 @@ func Inputs() []Case[leyline.Input] {
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
-	}, verificationInputs()...)
+	}, append(verificationInputs(),
+		input("", "run"+within("teacher", teacher)+" peer peer_name?",
+			func(x *leyline.TeacherRegistered) { x.Teacher.Parameters = x.Teacher.Parameters[:1] }),
+		input[leyline.TeacherDeregistered]("", "run teacher peer peer_name?", nil),
+	)...)
 }
 
 // ofRates makes acknowledgements those of orders to set learning rates.

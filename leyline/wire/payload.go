@@ -9,7 +9,11 @@ import (
 )
 
 // payloadLimits bounds what may be inside an envelope.
-var payloadLimits = Limits{Bytes: leyline.MaxCommandBytes, Depth: 8, Elements: 1024, Length: 4096}
+var payloadLimits = Limits{Bytes: leyline.MaxCommandBytes, Depth: 8, Elements: 8192, Length: 4096}
+
+// envelopeLimits bounds an envelope that travels alone: its payload and a few short
+// texts.
+var envelopeLimits = Limits{Bytes: leyline.MaxCommandBytes + 8192, Depth: 2, Elements: 16, Length: leyline.MaxCommandBytes + 1}
 
 // stateLimits bounds what Marshal and Unmarshal handle.
 var stateLimits = Limits{Bytes: 256 << 20, Depth: 32, Elements: 64 << 20, Length: 16 << 20}
@@ -60,6 +64,21 @@ func EncodeRevocation(r leyline.KeyRevocation) ([]byte, error) {
 // DecodeCommand does.
 func DecodeRevocation(b []byte) (leyline.KeyRevocation, error) {
 	return decodePayload[leyline.KeyRevocation]("key revocation", b)
+}
+
+// EncodeEnvelope encodes an envelope that travels alone. Text must be UTF-8.
+func EncodeEnvelope(e leyline.Envelope) ([]byte, error) {
+	return encodeValue("envelope", reflect.ValueOf(e), envelopeLimits, true)
+}
+
+// DecodeEnvelope decodes what EncodeEnvelope makes: anything else is a *DecodeError.
+func DecodeEnvelope(b []byte) (leyline.Envelope, error) {
+	var e leyline.Envelope
+	rv := reflect.ValueOf(&e).Elem()
+	if err := decodeInto(b, envelopeLimits, true, mustCodec(rv.Type()), rv, "envelope"); err != nil {
+		return leyline.Envelope{}, err
+	}
+	return e, nil
 }
 
 func encodePayload(what string, v any) ([]byte, error) {

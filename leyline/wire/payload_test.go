@@ -75,7 +75,7 @@ func TestPayloadBounds(t *testing.T) {
 	big := command()
 	big.Seed.Reason = strings.Repeat("x", 4097)
 	many := command()
-	many.Seed.Mesh = make([]string, 1024)
+	many.Seed.Mesh = make([]string, 8192)
 	text := command()
 	text.Seed.Reason = "\xff"
 	for name, c := range map[string]leyline.Command{"long text": big, "many elements": many, "not UTF-8": text} {

@@ -86,6 +86,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputKeyRevoked:           {input[leyline.KeyRevoked]()},
 	leyline.InputPeerRejected:         {input[leyline.PeerRejected]()},
 	leyline.InputClockStepped:         {input[leyline.ClockStepped]()},
+	leyline.InputTeacherRegistered:    {input[leyline.TeacherRegistered]()},
+	leyline.InputTeacherDeregistered:  {input[leyline.TeacherDeregistered]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -149,4 +151,9 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventKeyWithdrawn:         {event[leyline.KeyWithdrawn]()},
 	leyline.EventCommandsRefused:      {event[leyline.CommandsRefused]()},
 	leyline.EventClockAlarmed:         {event[leyline.ClockAlarmed]()},
+	leyline.EventParametersRegistered: {event[leyline.ParametersRegistered]()},
+	leyline.EventRegistryConflicted:   {event[leyline.RegistryConflicted]()},
+	leyline.EventTeacherEnrolled:      {event[leyline.TeacherEnrolled]()},
+	leyline.EventTeacherForgotten:     {event[leyline.TeacherForgotten]()},
+	leyline.EventRegistryReset:        {event[leyline.RegistryReset]()},
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/tensorfile"
 )
 
-const netFormat = "esper-workload-net/2"
+const netFormat = "esper-workload-net/3"
 
 // velocityPrefix begins the names of the tensors that belong to the optimizer.
 const velocityPrefix = "velocity."
@@ -102,20 +102,31 @@ func (n *Net) metadata(step uint64) map[string]string {
 
 func seedPrefix(i int) string { return fmt.Sprintf("seed.%d.", i) }
 
+// ownPrefix begins the names of a seed's tensors. It is that of its slot, not of its
+// place in the file, so that a tensor keeps its name when another seed goes.
+func ownPrefix(slot string) string { return "seed." + slot + "." }
+
 func hexFloat(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }
 
 // tensors returns views of all parameters and velocities.
 func (n *Net) tensors() []tensorfile.Tensor {
-	ts := append(n.trunk.tensors("trunk.", n.trunk.value),
-		n.trunk.tensors(velocityPrefix+"trunk.", n.trunk.velocity)...)
+	ts := n.hostTensors()
+	ts = append(ts, n.trunk.tensors(velocityPrefix+"trunk.", n.trunk.velocity)...)
 	for t, task := range n.data.Tasks {
-		h := n.heads[t]
-		ts = append(ts, affineOver(h.value, n.cfg.Hidden, task.Classes).tensors("head."+task.Name)...)
-		ts = append(ts, affineOver(h.velocity, n.cfg.Hidden, task.Classes).tensors(velocityPrefix+"head."+task.Name)...)
+		ts = append(ts, affineOver(n.heads[t].velocity, n.cfg.Hidden, task.Classes).tensors(velocityPrefix+"head."+task.Name)...)
 	}
-	for i, s := range n.seeds {
-		ts = append(ts, s.shape.tensors(seedPrefix(i), s.value)...)
-		ts = append(ts, s.shape.tensors(velocityPrefix+seedPrefix(i), s.velocity)...)
+	for _, s := range n.seeds {
+		ts = append(ts, s.shape.tensors(ownPrefix(s.ID), s.value)...)
+		ts = append(ts, s.shape.tensors(velocityPrefix+ownPrefix(s.ID), s.velocity)...)
+	}
+	return ts
+}
+
+// hostTensors returns views of the parameters of trunk and heads.
+func (n *Net) hostTensors() []tensorfile.Tensor {
+	ts := n.trunk.tensors("trunk.", n.trunk.value)
+	for t, task := range n.data.Tasks {
+		ts = append(ts, affineOver(n.heads[t].value, n.cfg.Hidden, task.Classes).tensors("head."+task.Name)...)
 	}
 	return ts
 }

@@ -170,7 +170,8 @@ func (t *trainer) plan() leyline.RunOpened {
 		Optimizer:  "sgd",
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
-		Groups: []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
+		Groups:         []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
+		HostParameters: t.net.HostParameters(),
 	}
 	for _, s := range t.opts.Workload.Slots {
 		in.Seeds = append(in.Seeds, leyline.SeedID(s))

@@ -99,7 +99,11 @@ func (t *trainer) carryOut(ctx context.Context) error {
 		in := leyline.CommandAcked{
 			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Command: c.ID, Outcome: leyline.OutcomeOK,
 		}
-		if err := t.obey(c); err != nil {
+		err := t.obey(c)
+		if err == nil && c.Seed.Operation == leyline.OpStartTraining {
+			in.Parameters, err = t.net.SeedParameters(string(c.Seed.Seed))
+		}
+		if err != nil {
 			in.Outcome, in.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
 		in.TookNs = uint64(time.Since(began))

@@ -71,6 +71,10 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 		return life(f, x.Run, x.Incarnation) // also after a rollback to before its steps
 	case leyline.CompileFallback:
 		return first(life(f, x.Run, x.Incarnation), guard.Upto(f, x.Step)) // also while a rollback is under way
+	case leyline.TeacherRegistered:
+		return guard.Open(f, x.Run)
+	case leyline.TeacherDeregistered:
+		return guard.Open(f, x.Run)
 	}
 	return nil
 }
@@ -94,7 +98,11 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 	case leyline.RollbackReported:
 		return thisRollback(s, x)
 	case leyline.CommandAcked:
-		return pendingCommand(s, x)
+		return first(pendingCommand(s, x), declared(s, x))
+	case leyline.TeacherRegistered:
+		return kasmina.CheckTeacher(s, x)
+	case leyline.TeacherDeregistered:
+		return thisTeacher(s, x)
 	case leyline.KernelReady:
 		return thisPrefetch(s, x.Run, x.Seed, x.Request)
 	case leyline.KernelFailed:

@@ -72,7 +72,7 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
-		if x.Kind == leyline.CommandEmergency {
+		if x.Kind == leyline.CommandEmergency || x.Kind == leyline.CommandRegistry {
 			return Effect{}, false // the plane has carried it out itself
 		}
 		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true

@@ -62,6 +62,10 @@ func (d *dispatch) run() {
 		d.emergency()
 		return
 	}
+	if c.Kind == leyline.CommandRegistry {
+		d.registry()
+		return
+	}
 	if c.Kind != leyline.CommandSeed {
 		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s commands are not supported by this version", c.Kind))
 		return
@@ -104,15 +108,8 @@ func (d *dispatch) operate() {
 func (d *dispatch) possible() (leyline.RejectReason, string) {
 	c := &d.v.Command
 	run := d.State.Tolaria.Run(c.Audience.Run)
-	switch {
-	case run == nil:
-		return leyline.RejectUnknownRun, fmt.Sprintf("no run %q", c.Audience.Run)
-	case run.Status != leyline.RunStatusOpen:
-		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
-	case run.Rollback.Active():
-		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
-	case c.IssuedAt < run.RewoundAt:
-		return leyline.RejectOutdated, fmt.Sprintf("it was issued %s before the run was rolled back", run.RewoundAt.Sub(c.IssuedAt))
+	if why, detail := d.reachable(run); why != leyline.RejectNone {
+		return why, detail
 	}
 	if op := c.Seed.Operation; run.Track.Suspect > 0 && op != leyline.OpCull && op != leyline.OpCancel {
 		return leyline.RejectSuspect, fmt.Sprintf("the loss is anomalous since step %d", run.Track.SuspectFrom)

@@ -44,6 +44,10 @@ func decide(t *projections.Turn, in leyline.Input) {
 		timer(t, x)
 	case leyline.CompileFallback:
 		fellBack(t, x)
+	case leyline.TeacherRegistered:
+		teach(t, x.Run, x.Teacher)
+	case leyline.TeacherDeregistered:
+		forget(t, x.Run, "deregistered by "+x.Peer.String())
 	}
 }
 
@@ -83,6 +87,7 @@ func rewound(t *projections.Turn, run leyline.RunID) {
 			request(t, run, s)
 		}
 	}
+	untangle(t, run)
 }
 
 // void expires the commands that nobody will answer any more.
@@ -120,6 +125,8 @@ func acked(t *projections.Turn, x leyline.CommandAcked) {
 	switch {
 	case x.Outcome != leyline.OutcomeOK:
 		cull(t, x.Run, s, "command_failed")
+	case p.Seed.Operation == leyline.OpStartTraining && s.Stage == leyline.StageTraining:
+		claim(t, x, s)
 	case p.Seed.Operation == leyline.OpFossilize && s.Stage == leyline.StageProbationary:
 		move(t, x.Run, s, leyline.StageFossilized, string(p.Command))
 	}

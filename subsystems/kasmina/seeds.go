@@ -27,6 +27,9 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 			continue
 		}
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
+		if overreaches(t, x.Run, s, o.Parameters) {
+			continue
+		}
 		isolate(t, run, s, o)
 		if s.Stage == leyline.StageBlending && !s.Complete {
 			advance(t, x.Run, s)

@@ -24,6 +24,7 @@ type request struct {
 type reply struct {
 	ans  leyline.Answer
 	open leyline.OpenAnswer
+	said leyline.CommandAnswer // to a command
 	err  error
 }
 
@@ -38,7 +39,8 @@ type chain struct {
 	weights []float64
 	suspect bool // the step is not trusted: no snapshot of it
 	refusal *leyline.Refusal
-	waits   int // computations outstanding
+	said    leyline.CommandAnswer // to a command
+	waits   int                   // computations outstanding
 	ready   *reply
 }
 
@@ -50,6 +52,7 @@ func (c *chain) note(r leyline.Record) {
 		return
 	}
 	c.first = r.Seq
+	c.said, _ = leyline.AnswerOf(r)
 	for _, e := range r.Events {
 		switch x := e.(type) {
 		case leyline.DependencyViolated:
@@ -119,7 +122,7 @@ func (l *loop) capture(c *chain) {
 		return
 	}
 	run := leyline.RunOf(c.request.in)
-	r := &reply{ans: l.view(run)}
+	r := &reply{ans: l.view(run), said: c.said}
 	r.ans.Seq, r.ans.Cursor, r.ans.Weights = c.first, c.last, c.weights
 	switch x := c.request.in.(type) {
 	case leyline.StepObserved:

@@ -127,8 +127,14 @@ func (p *Plane) proven(env leyline.Envelope) (sign.Proof, verify.Verdict, uint64
 // goes for refusals of a key that has had its share of records in this minute. VerifyNs
 // of the input is the plane's.
 func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
+	a, err := p.Judge(ctx, in)
+	return a.Seq, err
+}
+
+// Judge hands in a command as Command does and returns the verdict.
+func (p *Plane) Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error) {
 	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
-		return 0, &leyline.Refusal{
+		return leyline.CommandAnswer{}, &leyline.Refusal{
 			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
 			Reason: "is the plane's own", Hint: "hand in a command as operator, policy or trainer, without a cause",
 		}
@@ -136,14 +142,14 @@ func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leylin
 	proof, v, took := p.proven(in.Envelope)
 	in.VerifyNs = took
 	if bad := leyline.PeerNamed(in.Peer, in.PeerName); bad != nil {
-		return 0, bad
+		return leyline.CommandAnswer{}, bad
 	}
 	if v.Reason != leyline.RejectNone {
 		p.refusals.note(in.Peer, in.PeerName, v.Reason, v.Digest)
-		return 0, leyline.Reject(v.Reason, in.Envelope.KeyID, v.Detail)
+		return leyline.CommandAnswer{}, leyline.Reject(v.Reason, in.Envelope.KeyID, v.Detail)
 	}
 	r, err := p.call(ctx, &request{in: in, proof: proof})
-	return r.ans.Seq, err
+	return r.said, err
 }
 
 // Enroll hands in a key that the admin key signed, or a change of what an enrolled one

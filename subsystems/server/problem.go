@@ -73,6 +73,8 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalLogits:           http.StatusUnprocessableEntity,
 	leyline.RefusalBlendMode:        http.StatusUnprocessableEntity,
 	leyline.RefusalBlendStats:       http.StatusUnprocessableEntity,
+	leyline.RefusalOwned:            http.StatusConflict,
+	leyline.RefusalNoTeacher:        http.StatusNotFound,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

@@ -61,6 +61,11 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventKeyWithdrawn:         leyline.SubsystemPlane,
 	leyline.EventCommandsRefused:      leyline.SubsystemKasmina,
 	leyline.EventClockAlarmed:         leyline.SubsystemPlane,
+	leyline.EventParametersRegistered: leyline.SubsystemKasmina,
+	leyline.EventRegistryConflicted:   leyline.SubsystemKasmina,
+	leyline.EventTeacherEnrolled:      leyline.SubsystemKasmina,
+	leyline.EventTeacherForgotten:     leyline.SubsystemKasmina,
+	leyline.EventRegistryReset:        leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -182,6 +187,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.contribution(e)
 		b.compile(e)
 		b.prefetch(id, e)
+		b.registry(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
 		b.trust(e)

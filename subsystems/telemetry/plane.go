@@ -43,6 +43,8 @@ var dependencies = [...]string{
 	leyline.RefusalLogits:           "logits",
 	leyline.RefusalBlendMode:        "blend",
 	leyline.RefusalBlendStats:       "blend",
+	leyline.RefusalOwned:            "parameter",
+	leyline.RefusalNoTeacher:        "teacher",
 }
 
 func dependency(k leyline.RefusalKind) string {

@@ -90,6 +90,8 @@ var Table = []Rule{
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
+	{Package: "subsystems/server/strictjson"},
+	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},

@@ -125,7 +125,7 @@ func (a *app) printAudit(rows []projections.AuditRow, all int, records uint64) e
 		if r.AnswerTookNs > 0 {
 			took = fmt.Sprintf("%.2f ms", ms(r.AnswerTookNs))
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.At, printable(string(r.Command)), r.Operation, printable(string(r.Seed)),
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.At, printable(string(r.Command)), doing(r.Kind, r.Operation), printable(string(r.Seed)),
 			printable(r.Issuer), printable(short(string(r.Key))), r.Verdict, r.Reason, r.Answer, took)
 	}
 	if err := w.Flush(); err != nil {
@@ -133,6 +133,14 @@ func (a *app) printAudit(rows []projections.AuditRow, all int, records uint64) e
 	}
 	_, err := fmt.Fprintf(a.out, "%d of %d commands, from %d records that read without damage\n", len(rows), all, records)
 	return err
+}
+
+// doing names what a command does: the operation on a seed, or else its kind.
+func doing(kind leyline.CommandKind, op leyline.SeedOperation) string {
+	if kind == leyline.CommandSeed || kind == leyline.CommandUnknown {
+		return op.String()
+	}
+	return kind.String()
 }
 
 func short(key string) string { return key[:min(len(key), 12)] }

@@ -133,6 +133,8 @@ var classes = []struct {
 	{exitFailed, "unproven_weights", as[*aggregate.CertificateError], "the gradients are too nearly dependent for this method; combine them by another"},
 	{exitRefused, "keys", target(datadir.ErrKeys), ""},
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
+	{exitRefused, "rejected", target(errRejected), "`esper audit` lists it with its verdict"},
+	{exitRefused, "refused", as[*problemError], ""},
 	{exitUsage, "missing_directory", target(errNoLogDir), ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
 	{exitFailed, "halted", as[*workload.Halted], "the summary ends with the command that explains it; the next `esper run` begins a new run"},
@@ -170,7 +172,7 @@ func (a *app) fail(err error) int {
 		if doc.Hint != "" && !strings.Contains(doc.Error, doc.Hint) {
 			fmt.Fprintf(a.err, "esper: hint: %s\n", doc.Hint)
 		}
-	case errors.Is(err, errDiverged), errors.Is(err, errVerdicts), errors.Is(err, errSLA), errors.Is(err, errClaim), errors.Is(err, errDiffers), errors.Is(err, errReported), errors.Is(err, errNotAsGiven): // the report is on stdout already
+	case errors.Is(err, errDiverged), errors.Is(err, errVerdicts), errors.Is(err, errSLA), errors.Is(err, errClaim), errors.Is(err, errDiffers), errors.Is(err, errReported), errors.Is(err, errNotAsGiven), errors.Is(err, errRejected): // the report is on stdout already
 	default:
 		if werr := a.line(doc); werr != nil {
 			fmt.Fprintf(a.err, "esper: %v (and stdout cannot be written: %v)\n", err, werr)
@@ -201,6 +203,9 @@ func describe(err error) failure {
 	}
 	if r, ok := leyline.AsRefusal(err); ok {
 		doc.Field, doc.Hint = r.Field, r.Hint
+	}
+	if p := (*problemError)(nil); errors.As(err, &p) {
+		doc.Kind, doc.Field, doc.Hint = p.Kind, p.Field, p.Hint
 	}
 	var f *fieldError
 	if errors.As(err, &f) {

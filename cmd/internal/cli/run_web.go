@@ -16,6 +16,7 @@ import (
 
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
 // webFlags are the flags about the HTTP side of a plane.
@@ -27,7 +28,7 @@ type webFlags struct {
 }
 
 func (f *webFlags) flags(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics and /v1/telemetry at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
+	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics, /v1/telemetry and /v1/commands at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
 	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
@@ -99,13 +100,18 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: j.outlets.routes(), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: append(j.outlets.routes(), j.operators()...), Logger: log, Live: server.PlaneLive(running), Ready: ready,
 		MaxConnections: connections(j.config.Telemetry.Subscribers),
 	})
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return w, nil
+}
+
+// operators are the routes by which an operator reaches the plane.
+func (j *job) operators() []server.Route {
+	return admin.Routes(admin.Options{Plane: func() admin.Plane { return j.running.Load() }, Locked: j.flags.web.token != ""})
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.

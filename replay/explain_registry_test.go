@@ -1,0 +1,32 @@
+package replay
+
+import (
+	"testing"
+
+	"github.com/esper-plane/esper/leyline"
+)
+
+func TestRegistryInWords(t *testing.T) {
+	own := []leyline.Parameter{{Name: "a", Size: 3}, {Name: "b", Size: 4}}
+	for _, c := range []struct {
+		event leyline.Event
+		want  string
+	}{
+		{leyline.ParametersRegistered{Seed: "s1", Parameters: own}, "seed s1 owns 2 tensors of 7 numbers from here on"},
+		{leyline.RegistryConflicted{Seed: "s1", Why: leyline.OwnedByHost, Parameter: "trunk.w"}, `seed s1 claims "trunk.w", which is owned by the host`},
+		{leyline.RegistryConflicted{Seed: "s1", Why: leyline.OwnedByHost, Parameter: "w", Owner: "s0"},
+			`seed s1 claims "w", which is owned by the host (seed s0 became a part of it)`},
+		{leyline.RegistryConflicted{Seed: "s1", Why: leyline.OwnedBySeed, Parameter: "w", Owner: "s0"}, `seed s1 claims "w", which is owned by seed s0`},
+		{leyline.RegistryConflicted{Seed: "s1", Why: leyline.OwnedByTeacher, Parameter: "w", Teacher: "t"}, `seed s1 claims "w", which is owned by teacher t`},
+		{leyline.RegistryConflicted{Seed: "s1", Why: leyline.CountMismatch, Owned: 7, Told: 9}, "seed s1 owns 7 numbers and is about to update 9"},
+		{leyline.TeacherEnrolled{Teacher: leyline.Teacher{ID: "t2", Parameters: own, Bytes: 2 << 20}, Replaces: "t1", Budget: 1 << 20, Over: true},
+			"teacher t2 is registered in place of t1: 2 tensors of 7 numbers that nobody may update, 2.0 MiB of memory, over the 1.0 MiB of kasmina.teacher_memory_mib"},
+		{leyline.TeacherForgotten{Teacher: "t", Cause: "registry_reset"}, `teacher t is forgotten: "registry_reset"`},
+		{leyline.RegistryReset{Issuer: "ada", Culled: []leyline.SeedID{"s1", "s2"}, Cancelled: 1, Reason: "begin anew"},
+			`the registry of parameters is reset by "ada": seeds [s1 s2] go, 1 prefetches are cancelled: "begin anew"`},
+	} {
+		if got := eventWords(c.event); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.event.EventKind(), got, c.want)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/subsystems/server/strictjson"
+)
+
+// The media types of bodies.
+const (
+	MediaJSON    = "application/json"
+	MediaMsgpack = "application/msgpack"
+)
+
+// Plane is what the routes need of a plane. Each call returns when what it caused is
+// durable; a refusal is a *leyline.Refusal.
+type Plane interface {
+	// Judge hands in a signed command. A rejection is no error.
+	Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error)
+	// Vouch hands in what the admin key has signed.
+	Vouch(ctx context.Context, env leyline.Envelope) (leyline.Seq, error)
+	// Teach makes the teacher of a run known.
+	Teach(ctx context.Context, in leyline.TeacherRegistered) (leyline.Seq, error)
+	// Forget says that a run has no teacher any more.
+	Forget(ctx context.Context, in leyline.TeacherDeregistered) (leyline.Seq, error)
+	// View calls f with the state, which f must not keep.
+	View(ctx context.Context, f func(s *projections.State)) error
+}
+
+// Options says what the routes stand on. Both are required.
+type Options struct {
+	Plane  func() Plane // asked with every request; the server lets none in while it is nil
+	Locked bool         // the server demands a token
+}
+
+// Routes returns the routes of a plane.
+func Routes(o Options) []server.Route {
+	h := handler{o}
+	var out []server.Route
+	for _, r := range []struct {
+		pattern string
+		do      func(http.ResponseWriter, *http.Request) error
+	}{
+		{"POST /v1/commands", h.command},
+		{"POST /v1/runs/{run}/registry/reset", h.reset},
+		{"POST /v1/keys", h.key},
+		{"POST /v1/runs/{run}/teacher", h.trainers(h.teach)},
+		{"DELETE /v1/runs/{run}/teacher", h.trainers(h.forget)},
+		{"GET /v1/plane", h.look},
+		{"GET /v1/keys/{key}", h.lookKey},
+	} {
+		out = append(out, server.Route{Pattern: r.pattern, Handler: answering(r.do)})
+	}
+	return out
+}
+
+// answering writes the error of a handler as a problem document.
+func answering(do func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := do(w, r); err != nil {
+			problemOf(err).Write(w)
+		}
+	})
+}
+
+// badRequest is a mistake in a request that is said as it is.
+type badRequest struct{ server.Problem }
+
+// Error says the detail.
+func (b badRequest) Error() string { return b.Detail }
+
+func bad(status int, kind, field, detail, hint string) error {
+	p := server.NewProblem(status, kind, detail, hint)
+	p.Field = field
+	return badRequest{p}
+}
+
+func problemOf(err error) server.Problem {
+	var said badRequest
+	var json *strictjson.Error
+	switch {
+	case errors.As(err, &said):
+		return said.Problem
+	case errors.As(err, &json):
+		p := server.NewProblem(http.StatusBadRequest, json.Kind, json.Error(), "send one JSON document with the fields of the route and no others")
+		p.Field = json.Field
+		return p
+	}
+	return server.ProblemOf(err)
+}
+
+type handler struct{ Options }
+
+// trainers lets in who may speak for the trainer: whoever has the token, or may open the
+// socket. At a TCP address without a token that would be everybody on the machine.
+func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		if !h.Locked && (at == nil || at.Network() != "unix") {
+			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
+				"use the unix socket, start the plane with --http-token-file, or sign a REGISTRY command")
+		}
+		return do(w, r)
+	}
+}
+
+// EnvelopeDoc is the JSON form of an envelope.
+type EnvelopeDoc struct {
+	PayloadType string        `json:"payload_type"`
+	Payload     []byte        `json:"payload"` // base64
+	KeyID       leyline.KeyID `json:"key_id"`
+	Signature   []byte        `json:"signature"` // base64
+}
+
+// ParseEnvelope reads the JSON form of an envelope. The error is a *strictjson.Error.
+func ParseEnvelope(b []byte) (leyline.Envelope, error) {
+	var d EnvelopeDoc
+	if err := strictjson.Decode(b, &d); err != nil {
+		return leyline.Envelope{}, err
+	}
+	return leyline.Envelope(d), nil
+}
+
+// maxEnvelope bounds the body of an envelope: its payload in base64 and a few texts.
+const maxEnvelope = 2*leyline.MaxCommandBytes + 8192
+
+func envelope(r *http.Request) (leyline.Envelope, error) {
+	body, media, err := read(r, maxEnvelope)
+	if err != nil {
+		return leyline.Envelope{}, err
+	}
+	switch media {
+	case MediaJSON:
+		return ParseEnvelope(body)
+	case MediaMsgpack:
+		return wire.DecodeEnvelope(body)
+	}
+	return leyline.Envelope{}, unsupported(MediaJSON + " or " + MediaMsgpack)
+}
+
+func unsupported(want string) error {
+	return bad(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Type", "the body is of another type than "+want, "send "+want)
+}
+
+// read reads a body of a bounded length, and says of which type it is.
+func read(r *http.Request, limit int64) (body []byte, media string, err error) {
+	media, _, err = mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, "", unsupported("what Content-Type can name")
+	}
+	body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = &http.MaxBytesError{Limit: limit}
+	}
+	return body, media, err
+}
+
+// from names the sender of a request.
+func from(r *http.Request) string {
+	if r.RemoteAddr == "" || r.RemoteAddr == "@" {
+		return "unix"
+	}
+	return r.RemoteAddr
+}
+
+func (h handler) command(w http.ResponseWriter, r *http.Request) error {
+	env, err := envelope(r)
+	if err != nil {
+		return err
+	}
+	return h.judge(w, r, env)
+}
+
+func (h handler) judge(w http.ResponseWriter, r *http.Request, env leyline.Envelope) error {
+	in := leyline.CommandReceived{Envelope: env, Peer: leyline.PeerOperator, PeerName: from(r)}
+	a, err := h.Plane().Judge(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	if a.Accepted {
+		write(w, MediaJSON, http.StatusAccepted, accepted(a))
+		return nil
+	}
+	p := rejected(a)
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1") // seconds
+	}
+	write(w, server.ProblemType, p.Status, p)
+	return nil
+}
+
+// reset takes a command that resets the registry of the run in the path. What can be
+// read and is another command is refused before the plane sees it; what cannot be read
+// is the verifier's.
+func (h handler) reset(w http.ResponseWriter, r *http.Request) error {
+	env, err := envelope(r)
+	if err != nil {
+		return err
+	}
+	if c, err := wire.DecodeCommand(env.Payload); err == nil {
+		run := leyline.RunID(r.PathValue("run"))
+		if c.Kind != leyline.CommandRegistry || c.Registry.Action != leyline.RegistryResetAll || c.Audience.Run != run {
+			return bad(http.StatusUnprocessableEntity, "wrong_command", "payload",
+				fmt.Sprintf("the command is %s for run %.128q, this route takes a reset of the registry of run %.128q", c.Kind, c.Audience.Run, run),
+				"send other commands to /v1/commands")
+		}
+	}
+	return h.judge(w, r, env)
+}
+
+func (h handler) key(w http.ResponseWriter, r *http.Request) error {
+	env, err := envelope(r)
+	if err != nil {
+		return err
+	}
+	seq, err := h.Plane().Vouch(r.Context(), env)
+	if err != nil {
+		return err
+	}
+	write(w, MediaJSON, http.StatusOK, Recorded{seq})
+	return nil
+}
+
+// Recorded answers what is recorded and has no verdict of its own.
+type Recorded struct {
+	Record leyline.Seq `json:"record"`
+}
+
+// write answers with a document. A client that has gone away is not told.
+func write(w http.ResponseWriter, media string, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // Invariant: only documents of this package, which have a JSON form
+	}
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(status)
+	w.Write(append(b, '\n'))
+}

@@ -1,0 +1,88 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/projections"
+)
+
+// PlaneDoc says which plane this is: what a command must be addressed to.
+type PlaneDoc struct {
+	Origin string   `json:"origin"` // name of the log
+	At     string   `json:"at"`     // plane time of the last record, RFC 3339
+	Record uint64   `json:"record"` // the last one
+	Runs   []RunDoc `json:"runs"`
+}
+
+// RunDoc is one run of a plane.
+type RunDoc struct {
+	Run       leyline.RunID          `json:"run"`
+	Status    leyline.RunStatus      `json:"status"`
+	Step      leyline.Step           `json:"step"`
+	Emergency leyline.EmergencyLevel `json:"emergency"`
+	Seeds     []SeedDoc              `json:"seeds"`
+	Teacher   leyline.TeacherID      `json:"teacher,omitempty"`
+}
+
+// SeedDoc is one slot of a run.
+type SeedDoc struct {
+	Seed       leyline.SeedID      `json:"seed"`
+	Stage      leyline.Stage       `json:"stage"`
+	Blueprint  leyline.BlueprintID `json:"blueprint,omitempty"`
+	Alpha      float64             `json:"alpha"`
+	Parameters uint64              `json:"parameters"` // numbers that it owns, or owned when it was kept; 0: none, or not told
+}
+
+// KeyDoc is an enrolled key.
+type KeyDoc struct {
+	Key      leyline.KeyID         `json:"key"`
+	Issuer   string                `json:"issuer"`
+	Kinds    []leyline.CommandKind `json:"kinds"`
+	Sequence uint64                `json:"sequence"` // the highest that it has spent
+}
+
+func (h handler) look(w http.ResponseWriter, r *http.Request) error {
+	var d PlaneDoc
+	if err := h.Plane().View(r.Context(), func(s *projections.State) { d = planeDoc(s) }); err != nil {
+		return err
+	}
+	write(w, MediaJSON, http.StatusOK, d)
+	return nil
+}
+
+func planeDoc(s *projections.State) PlaneDoc {
+	d := PlaneDoc{Origin: s.Plane.Origin, At: s.At.String(), Record: uint64(s.Seq), Runs: []RunDoc{}}
+	for i := range s.Tolaria.Runs {
+		run := &s.Tolaria.Runs[i]
+		slots := s.Kasmina.Run(run.ID)
+		x := RunDoc{Run: run.ID, Status: run.Status, Step: run.Track.Step, Emergency: run.Emergency, Teacher: slots.Teacher.ID, Seeds: []SeedDoc{}}
+		for j := range slots.Seeds {
+			seed := &slots.Seeds[j]
+			x.Seeds = append(x.Seeds, SeedDoc{
+				Seed: seed.ID, Stage: seed.Stage, Blueprint: seed.Blueprint, Alpha: seed.Alpha, Parameters: leyline.ParameterCount(seed.Parameters),
+			})
+		}
+		d.Runs = append(d.Runs, x)
+	}
+	return d
+}
+
+func (h handler) lookKey(w http.ResponseWriter, r *http.Request) error {
+	id := leyline.KeyID(r.PathValue("key"))
+	var d *KeyDoc
+	err := h.Plane().View(r.Context(), func(s *projections.State) {
+		if k := s.Plane.Key(id); k != nil {
+			d = &KeyDoc{Key: k.ID, Issuer: k.Issuer, Kinds: append([]leyline.CommandKind(nil), k.Kinds...), Sequence: s.Kasmina.High(k.ID)}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return bad(http.StatusNotFound, leyline.RefusalUnknownKey.String(), "key", fmt.Sprintf("no key %.64q is enrolled", id), "enroll it: POST /v1/keys")
+	}
+	write(w, MediaJSON, http.StatusOK, d)
+	return nil
+}
