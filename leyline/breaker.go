@@ -24,7 +24,7 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "kernel"}
 
 // The breakers.
 const (
@@ -32,6 +32,7 @@ const (
 	BreakerCompile               // fed by compile fallbacks, asked by gate G1
 	BreakerEpochs                // fed by failed epochs, asked at the end of each
 	BreakerOptimizer             // fed by failed rebuilds of the optimizer, asked at each fence
+	BreakerKernel                // fed by kernels that cannot be had in time, asked before each fetch
 )
 
 // BreakerAction says what moved a breaker.
@@ -41,15 +42,17 @@ type breakerActions struct{}
 
 func (breakerActions) list() []string { return breakerActionNames[:] }
 
-var breakerActionNames = [...]string{"unspecified", "count", "transition", "extend"}
+var breakerActionNames = [...]string{"unspecified", "count", "transition", "extend", "denied", "forced"}
 
 // The actions: a counter changed, the state changed, an open one stays so for
-// longer.
+// longer, one refused an attempt, somebody set the state by hand.
 const (
 	BreakerActionUnspecified BreakerAction = iota
 	BreakerCount
 	BreakerTransition
 	BreakerExtend
+	BreakerDenied
+	BreakerForced
 )
 
 // BreakerReason says what a breaker counted.
@@ -60,7 +63,7 @@ type breakerReasons struct{}
 func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
-	"epoch_failed", "rebuild_failed",
+	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -73,6 +76,11 @@ const (
 	BreakerCooldownElapsed
 	BreakerEpochFailed
 	BreakerRebuildFailed
+	BreakerCoolingDown // an attempt came before the cool-down was over
+	BreakerOperator    // who forced it
+	BreakerKernelFailed
+	BreakerKernelTimeout
+	BreakerKernelLatency // the kernel came in time, but over kasmina.kernel_latency_ms while that is enforced
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

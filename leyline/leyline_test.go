@@ -31,7 +31,7 @@ func enums() map[string]enum {
 		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputSnapshotLost,
 		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerOptimizer, "BreakerAction": leyline.BreakerExtend, "BreakerReason": leyline.BreakerRebuildFailed,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerKernel, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerKernelLatency,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,

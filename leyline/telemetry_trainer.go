@@ -52,7 +52,7 @@ func trainerEvents() []EventInfo {
 	return []EventInfo{
 		event(NameCompileFallback, fallback, "Code could not be compiled and runs eagerly", LevelWarning),
 		event(NameCompileRuntime, fallback, "Compiled code has failed while it ran and runs eagerly", LevelWarning),
-		event(NameBreaker, "run component breaker_state from action reason", "A breaker has moved: CRITICAL when it is open, INFO when it only counted",
+		event(NameBreaker, "run component breaker_state from action reason failures successes", "A breaker has moved, denied or counted: CRITICAL when it opens, INFO when it only counted",
 			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
 	}
 }

@@ -139,6 +139,12 @@ func breakerWords(x leyline.BreakerMoved) string {
 	case x.Until != 0:
 		s += fmt.Sprintf(", until %s", x.Until)
 	}
+	if x.To == leyline.BreakerHalfOpen && x.Successes > 0 {
+		s += fmt.Sprintf(" and %d successes", x.Successes)
+	}
+	if x.Action == leyline.BreakerDenied || x.Action == leyline.BreakerForced {
+		s += ", " + x.Action.String()
+	}
 	return s + fmt.Sprintf(", by %s", x.Reason)
 }
 

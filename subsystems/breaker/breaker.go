@@ -4,11 +4,21 @@
 // and then lets attempts through as HALF_OPEN; there enough successes close it
 // and one failure opens it again. A failure while OPEN extends the cool-down; a
 // success then says nothing, and a refusal is not a failure: refused attempts
-// never keep a breaker open.
+// never keep a breaker open. An operator may force any of the three states.
 //
-// In a lockstep run the cool-down counts healthy steps, those of earlier
-// incarnations included, so that no decision depends on time. A breaker does not move by itself: that a cool-down has ended is decided
-// when somebody asks.
+// Whatever is done to a breaker is told by a leyline.BreakerMoved, a refusal and a
+// success that only counts included; its action says what it was (SPEC.md 4.7):
+//
+//	asked while OPEN      denied        cooling_down
+//	asked after that      transition    cooldown_elapsed   HALF_OPEN
+//	failure               count, or transition to OPEN, or extend while OPEN
+//	success               count, or transition to CLOSED   success, stabilised
+//	forced                forced        operator
+//
+// Time is that of the log: a cool-down ends at an instant that the move holds. In a
+// lockstep run it counts healthy steps, those of earlier incarnations included, so
+// that no decision depends on time. A breaker does not move by itself: that a
+// cool-down has ended is decided when somebody asks.
 package breaker
 
 import (
@@ -24,8 +34,9 @@ type Now struct {
 	Lockstep bool
 }
 
-// Allow reports whether a breaker lets an attempt through, and how it moved to
-// do so: an OPEN one whose cool-down is over becomes HALF_OPEN.
+// Allow reports whether a breaker lets an attempt through, and what is to be told
+// of that: an OPEN one whose cool-down is over becomes HALF_OPEN, one that is not
+// denies. moves is false when there is nothing to tell.
 func Allow(b projections.Breaker, now Now) (allowed bool, moved leyline.BreakerMoved, moves bool) {
 	if b.State != leyline.BreakerOpen {
 		return true, moved, false
@@ -35,7 +46,7 @@ func Allow(b projections.Breaker, now Now) (allowed bool, moved leyline.BreakerM
 		over = now.Steps >= b.UntilStep
 	}
 	if !over {
-		return false, moved, false
+		return false, move(b, now, leyline.BreakerOpen, leyline.BreakerDenied, leyline.BreakerCoolingDown), true
 	}
 	moved = move(b, now, leyline.BreakerHalfOpen, leyline.BreakerTransition, leyline.BreakerCooldownElapsed)
 	moved.Successes, moved.Until, moved.UntilStep = 0, 0, 0
@@ -54,12 +65,34 @@ func Fail(c *leyline.BreakerConfig, b projections.Breaker, now Now, reason leyli
 	default:
 		return m
 	}
+	cool(c, now, &m)
+	return m
+}
+
+// cool begins a cool-down.
+func cool(c *leyline.BreakerConfig, now Now, m *leyline.BreakerMoved) {
 	if now.Lockstep {
 		m.UntilStep = now.Steps + uint64(c.OpenSteps)
 	} else {
 		m.Until = now.At.Add(c.Open.Duration())
 	}
-	return m
+}
+
+// Force sets a breaker to CLOSED, OPEN or HALF_OPEN, also where it stands there
+// already; false for any other state, which is none. A forced OPEN has as many
+// failures as open one, and cools down from now on like any other; a forced CLOSED
+// and HALF_OPEN begin to count anew.
+func Force(c *leyline.BreakerConfig, b projections.Breaker, now Now, to leyline.BreakerState) (leyline.BreakerMoved, bool) {
+	if to.Validate() != nil {
+		return leyline.BreakerMoved{}, false
+	}
+	m := move(b, now, to, leyline.BreakerForced, leyline.BreakerOperator)
+	m.Failures, m.Successes, m.Until, m.UntilStep = 0, 0, 0, 0
+	if to == leyline.BreakerOpen {
+		m.Failures = c.Failures
+		cool(c, now, &m)
+	}
+	return m, true
 }
 
 // Succeed counts a success; false when it changes nothing.

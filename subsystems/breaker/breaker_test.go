@@ -38,6 +38,9 @@ func (m *machine) play(story string) {
 			}
 		case '?', '!':
 			ok, e, moves := breaker.Allow(m.b, m.now)
+			if !ok && (!moves || e.Action != leyline.BreakerDenied) {
+				m.t.Errorf("%q: a refusal is told as %+v", story, e)
+			}
 			if ok != (c == '?') {
 				m.t.Errorf("%q: attempt %d: allowed %v in state %+v", story, i, ok, m.b)
 			}
@@ -105,5 +108,50 @@ func TestMovesSayWhatHappened(t *testing.T) {
 	now.At = 20
 	if _, got, _ := breaker.Allow(b, now); cmp.Diff(want, got) != "" {
 		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// TestOracle is the breaker of SPEC.md 8.4: two failures, 100 ms, two successes.
+func TestOracle(t *testing.T) {
+	m := machine{t: t, cfg: leyline.BreakerConfig{Failures: 2, Open: 100, OpenSteps: 100, Successes: 2}}
+	m.now, m.b = breaker.Now{Run: "r", At: 1000}, (&projections.Run{}).Breaker(leyline.BreakerKernel)
+	at := func(state leyline.BreakerState, failures, successes uint32) {
+		t.Helper()
+		if m.b.State != state || m.b.Failures != failures || m.b.Successes != successes {
+			t.Errorf("it is %+v, want %s with %d failures and %d successes", m.b, state, failures, successes)
+		}
+	}
+	m.play("f")
+	at(leyline.BreakerClosed, 1, 0)
+	m.play("f!")
+	at(leyline.BreakerOpen, 2, 0)
+	m.now.At = m.now.At.Add(leyline.Millis(200).Duration())
+	m.play("?s")
+	at(leyline.BreakerHalfOpen, 2, 1)
+	m.play("s")
+	at(leyline.BreakerClosed, 0, 0)
+	for _, c := range []struct {
+		to       leyline.BreakerState
+		failures uint32
+		story    string
+	}{
+		{leyline.BreakerOpen, 2, "!"}, {leyline.BreakerHalfOpen, 0, "?"}, {leyline.BreakerClosed, 0, "?f?"}, {leyline.BreakerOpen, 2, "!f!"},
+	} {
+		e, ok := breaker.Force(&m.cfg, m.b, m.now, c.to)
+		if !ok || e.Validate() != nil || e.Action != leyline.BreakerForced || e.Reason != leyline.BreakerOperator {
+			t.Fatalf("forcing %s says %+v (%v)", c.to, e, e.Validate())
+		}
+		m.take(e)
+		at(c.to, c.failures, 0)
+		m.play(c.story)
+	}
+}
+
+// TestForceRefusesWhatIsNoState leaves the breaker alone.
+func TestForceRefusesWhatIsNoState(t *testing.T) {
+	for _, to := range []leyline.BreakerState{leyline.BreakerUnknown, 9} {
+		if e, ok := breaker.Force(&leyline.BreakerConfig{}, projections.Breaker{}, breaker.Now{}, to); ok {
+			t.Errorf("%s: %+v", to, e)
+		}
 	}
 }

@@ -69,6 +69,7 @@ const (
 	keyStatus      = "status"
 	keyStep        = "step"
 	keySteps       = "steps"
+	keySuccesses   = "successes"
 	keySubsystem   = "subsystem"
 	keySuspect     = "suspect_steps"
 	keyTask        = "task"

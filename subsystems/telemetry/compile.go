@@ -34,11 +34,11 @@ func (b *builder) breaker(x leyline.BreakerMoved) {
 	switch {
 	case x.Action == leyline.BreakerCount:
 		level = leyline.LevelInfo
-	case x.To == leyline.BreakerOpen:
+	case x.To == leyline.BreakerOpen && x.Action != leyline.BreakerDenied:
 		level = leyline.LevelCritical
 	}
 	s.event(leyline.NameBreaker, level, run, component, name(keyState, x.To), name(keyFrom, x.From),
-		name(keyAction, x.Action), name(keyReason, x.Reason))
+		name(keyAction, x.Action), name(keyReason, x.Reason), whole(keyFailures, x.Failures), whole(keySuccesses, x.Successes))
 }
 
 // posture reports how a trainer said that it runs; what it did not declare is

@@ -68,7 +68,7 @@ func Source(e leyline.Event) leyline.Subsystem {
 		}
 		return leyline.SubsystemPlane
 	}
-	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile {
+	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile && x.Breaker != leyline.BreakerKernel {
 		return leyline.SubsystemTolaria
 	}
 	if k := e.EventKind(); int(k) < len(sources) {

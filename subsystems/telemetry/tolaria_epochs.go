@@ -51,7 +51,7 @@ func (b *builder) loopBreaker(x leyline.BreakerMoved) {
 	s := b.at(leyline.SubsystemTolaria, x.Run)
 	run, component := text(keyRun, x.Run), name(keyComponent, x.Breaker)
 	s.metric(leyline.MetricTolariaBreaker, float64(x.To), run, component)
-	if x.To == leyline.BreakerOpen {
+	if x.To == leyline.BreakerOpen && x.Action != leyline.BreakerDenied {
 		s.event(leyline.NameTolariaBreakerOpened, leyline.LevelWarning, run, component, whole(keyFailures, x.Failures))
 	}
 }
