@@ -53,6 +53,8 @@ type SeedCommand struct {
 	Mesh      []string    // GERMINATE: the host layers the seed is grafted behind
 	Blend     BlendPlan   // START_GRAFTING
 	Reason    string      // CULL: why, for people
+
+	Parameters []ParameterValue // GERMINATE: within the bounds of the blueprint; sorted by name
 }
 
 // BlendPlan fixes how alpha rises: alpha(step) = logistic((step - total/2)/T).

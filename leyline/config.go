@@ -123,6 +123,11 @@ type KasminaConfig struct {
 	EmbargoSteps     uint32   `toml:"embargo_steps" comment:"The embargo of a lockstep run, in steps: there no decision may depend on time."`
 	FallbackMode     RuleMode `toml:"fallback_mode" comment:"Gates G2, G3, G4: off, shadow or enforce: whether a seed whose compiled code was given up may go on."`
 	MaxLeak          float64  `toml:"max_leak" comment:"Gates G1, G2, G3: gradient norm that may reach the host through a seed's detached input."`
+
+	CacheMiB       uint32 `toml:"cache_mib" comment:"Most memory of the plane's kernel cache, in MiB, 1 or more; a larger kernel cannot be had."`
+	CacheTTL       Millis `toml:"cache_ttl_ms" comment:"How long a kernel stays in the cache after it was read; then it is read and verified anew. 0: until it must make room."`
+	CacheWaitWarn  Millis `toml:"cache_wait_warn_ms" comment:"A fetch that waits longer than this for another one of the same kernel, or for room in the cache, is a warning."`
+	PrewarmSamples uint32 `toml:"prewarm_samples" comment:"How often a kernel that was read is decoded and its tensors are checked, for the percentiles of that, 1 to 1000."`
 }
 
 // PlaneConfig configures the process.
@@ -164,6 +169,7 @@ func DefaultConfig() ExecutionConfig {
 			MinTrainSteps: 20, MaxLeak: 1e-6, FallbackMode: RuleEnforce,
 			ProbeEvery: 10, MinObserveSteps: 10, MaxLossRatio: 1.5, MinProbes: 2, MinContribution: 0.01,
 			ContributionMode: RuleEnforce, EmbargoSteps: 100,
+			CacheMiB: 256, CacheTTL: 300_000, CacheWaitWarn: 100, PrewarmSamples: 5,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,

@@ -25,16 +25,18 @@ func enums() map[string]enum {
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOutdated,
+		"EffectKind": leyline.EffectClean, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectBreaker,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputSnapshotLost,
-		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputCacheCleared,
+		"EventKind": leyline.EventEmergencyCleaned, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerKernel, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerKernelLatency,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
-		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"EmergencyAction": leyline.EmergencyCleanup, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"BlueprintTier": leyline.BlueprintHighRisk, "HazardBand": leyline.HazardCritical, "HandlingClass": leyline.HandlingQuarantine,
+		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
 	}
 }
 

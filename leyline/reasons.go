@@ -19,6 +19,7 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
+	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
 }
 
 // The reasons for rejecting a command.
@@ -58,6 +59,9 @@ const (
 	RejectSuspect    // the loss is anomalous: nothing grows until that has passed
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
+	RejectWithdrawn  // nothing is germinated of the blueprint any more
+	RejectParameter  // the blueprint does not know the parameter, or the value is out of its bounds
+	RejectBreaker    // the run's breaker of kernels lets no fetch pass
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -154,6 +158,7 @@ var refusalKindNames = [...]string{
 	"disk_low", "compile_off",
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
+	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
 }
 
 // The kinds of refusal.
@@ -195,4 +200,10 @@ const (
 	RefusalArtifact // of a policy
 	RefusalLogits   // that a CONFIDENCE blend needs
 	RefusalWeights  // the aggregation method has no weights for these gradients, or none that are proven
+	RefusalKernelGuard
+	RefusalKernelFormat // it is no kernel file
+	RefusalKernelRoom   // it does not fit into the kernel cache
+	RefusalWithdrawn    // a blueprint
+	RefusalMisfit       // a blueprint was built for another framework, or needs a layer that the host lacks
+	RefusalParameter    // of a GERMINATE
 )

@@ -55,6 +55,7 @@ var inputKindNames = [...]string{
 	"snapshot.taken", "rollback.reported", "timer.fired",
 	"emergency.delivered", "emergency.undelivered",
 	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
+	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
 }
 
 // The kinds of input.
@@ -84,6 +85,9 @@ const (
 	InputCompileFallback
 	InputProfileReported
 	InputSnapshotLost
+	InputBlueprintWithdrawn
+	InputPlaneStopping
+	InputCacheCleared
 )
 
 // EventKind names a kind of event.
@@ -109,6 +113,7 @@ var eventKindNames = [...]string{
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
+	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 }
 
 // The kinds of event.
@@ -168,4 +173,8 @@ const (
 	EventOptimizerRebuild
 	EventEmergencyDispatched
 	EventEmergencyHeld
+	EventBlueprintRetired
+	EventPrefetchLate
+	EventPrefetchesCancelled
+	EventEmergencyCleaned
 )

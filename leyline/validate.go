@@ -47,6 +47,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case EmergencyUndelivered:
 		return x.Run
+	case CacheCleared:
+		return x.Run
 	}
 	return ""
 }

@@ -25,6 +25,7 @@ func planeEvents() []Case[leyline.Event] {
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
 		event("", within("key", "id public issuer kinds kinds[0]")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
+		event[leyline.BlueprintRetired]("", "blueprint reason", nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
 		event("", "free total threshold?", func(x *leyline.DiskRecovered) { x.Free = x.Threshold }),
 	}
@@ -125,10 +126,11 @@ func policyEvents() []Case[leyline.Event] {
 
 const (
 	checked    = "name value? limit? ok? mode"
-	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend
-	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? blend.mode blend.total_steps blend.temperature"
-	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend
-	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
+	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend + parameters
+	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? blend.mode blend.total_steps blend.temperature" + parameters
+	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend + parameters
+	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend + parameters
+	settled    = " blueprint? kind? origin? wait_ns? contended? inflight?" + prewarmed
 )
 
 func commandEvents() []Case[leyline.Event] {
@@ -146,9 +148,12 @@ func commandEvents() []Case[leyline.Event] {
 			func(x *leyline.CommandRejected) { x.Sequence, x.KeepUntil = 0, 0 }),
 		event[leyline.CommandSettled]("", "run command outcome reason? took_ns?", nil),
 		event("", "run command outcome", func(x *leyline.CommandExpired) { x.Outcome = leyline.OutcomeDeadline }),
-		event[leyline.PrefetchRequested]("", "run seed blueprint kernel digest deadline", nil),
-		event[leyline.PrefetchSettled]("well", "run seed request outcome reason? took_ns?", nil),
-		event("in vain", "run seed request outcome reason took_ns?", func(x *leyline.PrefetchSettled) { x.Outcome = leyline.OutcomeDeadline }),
+		event[leyline.PrefetchRequested]("", "run seed blueprint kernel digest deadline guard bytes inflight", nil),
+		event[leyline.PrefetchSettled]("well", "run seed request outcome reason? took_ns?"+settled, nil),
+		event("in vain", "run seed request outcome reason took_ns?"+settled, func(x *leyline.PrefetchSettled) { x.Outcome = leyline.OutcomeDeadline }),
+		event[leyline.PrefetchLate]("", "run seed request outcome took_ns?", nil),
+		event[leyline.PrefetchesCancelled]("", "runs requests reason", nil),
+		event[leyline.EmergencyCleaned]("", "run command kernels? bytes? kept? took_ns?", nil),
 	}
 }
 

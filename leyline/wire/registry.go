@@ -83,6 +83,9 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputDiskMeasured:         {input[leyline.DiskMeasured]()},
 	leyline.InputCompileFallback:      {input[leyline.CompileFallback]()},
 	leyline.InputProfileReported:      {input[leyline.ProfileReported]()},
+	leyline.InputBlueprintWithdrawn:   {input[leyline.BlueprintWithdrawn]()},
+	leyline.InputPlaneStopping:        {input[leyline.PlaneStopping]()},
+	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -142,4 +145,8 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
 	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
 	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
+	leyline.EventBlueprintRetired:     {event[leyline.BlueprintRetired]()},
+	leyline.EventPrefetchLate:         {event[leyline.PrefetchLate]()},
+	leyline.EventPrefetchesCancelled:  {event[leyline.PrefetchesCancelled]()},
+	leyline.EventEmergencyCleaned:     {event[leyline.EmergencyCleaned]()},
 }
