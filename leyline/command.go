@@ -56,6 +56,8 @@ type SeedCommand struct {
 	Mesh      []string    // GERMINATE: the host layers the seed is grafted behind
 	Blend     BlendPlan   // START_GRAFTING
 	Reason    string      // CULL: why, for people
+
+	Parameters []ParameterValue // GERMINATE: within the bounds of the blueprint; sorted by name
 }
 
 // Key is the payload of a key.added envelope, signed by the admin key.

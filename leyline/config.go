@@ -143,6 +143,11 @@ type KasminaConfig struct {
 	NonceKeyShare    float64 `toml:"nonce_key_share" comment:"Share of nonce_cap that the commands of one key may fill, (0,1]; less where there are so many keys that their shares would not fit."`
 	TamiyoRate       uint32  `toml:"tamiyo_rate" comment:"Commands that Tamiyo's key may spend in a minute of plane time; 0: no limit, as a lockstep run needs, where no decision may depend on time."`
 	TeacherMemoryMiB uint32  `toml:"teacher_memory_mib" comment:"Memory in MiB above which the registration of a teacher is a WARNING."`
+
+	CacheMiB       uint32 `toml:"cache_mib" comment:"Most memory of the plane's kernel cache, in MiB, 1 or more; a larger kernel cannot be had."`
+	CacheTTL       Millis `toml:"cache_ttl_ms" comment:"How long a kernel stays in the cache after it was read; then it is read and verified anew. 0: until it must make room."`
+	CacheWaitWarn  Millis `toml:"cache_wait_warn_ms" comment:"A fetch that waits longer than this for another one of the same kernel, or for room in the cache, is a warning."`
+	PrewarmSamples uint32 `toml:"prewarm_samples" comment:"How often a kernel that was read is decoded and its tensors are checked, for the percentiles of that, 1 to 1000."`
 }
 
 // NonceKeyCap is how many nonces of one key the ledger holds at most, 1 or more.
@@ -192,6 +197,7 @@ func DefaultConfig() ExecutionConfig {
 			ContributionMode: RuleEnforce, EmbargoSteps: 100, NonceKeyShare: 0.25, TeacherMemoryMiB: 7 << 10,
 			ImprovementMode: RuleShadow, MinImprovement: 0.005, AgeMode: RuleShadow, MinAgeSteps: 200,
 			GradRatioMode: RuleShadow, MinGradRatio: 0.10,
+			CacheMiB: 256, CacheTTL: 300_000, CacheWaitWarn: 100, PrewarmSamples: 5,
 		},
 		Plane: PlaneConfig{
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,

@@ -79,6 +79,8 @@ var rules = map[string]rule{
 	"kasmina.min_improvement":     between(-1, 1),
 	"kasmina.min_gradient_ratio":  between(0, 1e6),
 	"kasmina.max_cosine":          between(0, 1),
+	"kasmina.cache_mib":           whole(1, 1<<20),
+	"kasmina.prewarm_samples":     whole(1, 1000),
 
 	"plane.workers":          whole(1, 1024),
 	"plane.worker_queue":     whole(1, 1<<20),
@@ -118,7 +120,7 @@ var rules = map[string]rule{
 var relations = []relation{
 	{low: "tolaria.rollback_fast_ms", high: "tolaria.rollback_full_ms"},
 	{low: "kasmina.skew_ms", high: "kasmina.freshness_ms"},
-	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms"},
+	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms", times: 2},
 	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},
 	{low: "kasmina.min_train_steps", high: "tamiyo.train_steps", otherwise: "gate G2 would cull every seed"},
 	{low: "kasmina.min_probes", high: "tamiyo.probes", otherwise: "gate G4 would cull every seed"},
@@ -236,17 +238,21 @@ func brokenCommand(v reflect.Value) (reason, fix string) {
 }
 
 // relation demands that one setting stays under another: an inner budget under
-// the one around it, or, where otherwise says what would happen, a demand at or
-// under what is done for it.
+// the one around it, or a number of times within it, or, where otherwise says what
+// would happen, a demand at or under what is done for it.
 type relation struct {
 	low, high string
 	otherwise string
+	times     uint64 // 0: it is enough to be less
 }
 
 // words are what relates the first to the second, and the second to the first.
 func (r relation) words() (low, high string) {
-	if r.otherwise != "" {
+	switch {
+	case r.otherwise != "":
 		return "at most", "at least"
+	case r.times > 0:
+		return fmt.Sprintf("at most 1/%d of", r.times), fmt.Sprintf("at least %d times", r.times)
 	}
 	return "less than", "more than"
 }
@@ -255,7 +261,12 @@ func (r relation) words() (low, high string) {
 // of the inner budget, or of what is done too little.
 func (r relation) problem(low, high uint64) (ConfigProblem, bool) {
 	switch {
-	case r.otherwise == "" && low >= high:
+	case r.times > 0 && low*r.times > high:
+		return ConfigProblem{
+			Key: r.low, Other: r.high, Fix: "lower the first or raise the second",
+			Reason: fmt.Sprintf("is %d, and %s (%d) is not %d times as much", low, r.high, high, r.times),
+		}, true
+	case r.otherwise == "" && r.times == 0 && low >= high:
 		return ConfigProblem{
 			Key: r.low, Other: r.high, Fix: "lower the first or raise the second",
 			Reason: fmt.Sprintf("is %d, not less than %s (%d) around it", low, r.high, high),

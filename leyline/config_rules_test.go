@@ -131,7 +131,7 @@ func TestRelations(t *testing.T) {
 		for _, c := range []struct {
 			low, high uint64
 			ok        bool
-		}{{4, 5, true}, {5, 5, r.otherwise != ""}, {6, 5, false}} {
+		}{{4, 5, r.times == 0}, {5, 5, r.otherwise != ""}, {6, 5, false}, {4, 8, true}, {4, 7, r.times == 0}} {
 			if p, broken := r.problem(c.low, c.high); broken == c.ok || broken && (p.Reason == "" || p.Fix == "" || p.Key == p.Other) {
 				t.Errorf("%s = %d, %s = %d: %+v, %v", r.low, c.low, r.high, c.high, p, broken)
 			}

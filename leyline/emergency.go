@@ -7,20 +7,22 @@ type emergencyActions struct{}
 
 func (emergencyActions) list() []string { return emergencyActionNames[:] }
 
-var emergencyActionNames = [...]string{"unspecified", "raise", "clear"}
+var emergencyActionNames = [...]string{"unspecified", "raise", "clear", "cleanup"}
 
 // The actions. Raising to L4 halts the run; clearing is the only way down from
-// L4, and does not open a halted run again.
+// L4, and does not open a halted run again. A cleanup leaves the level alone: the
+// plane empties its kernel cache, which all runs share.
 const (
 	EmergencyActionUnspecified EmergencyAction = iota
 	EmergencyRaise
 	EmergencyClear
+	EmergencyCleanup
 )
 
 // EmergencyCommand is the argument of an EMERGENCY command.
 type EmergencyCommand struct {
 	Action EmergencyAction
-	Level  EmergencyLevel // to be reached
+	Level  EmergencyLevel // to be reached; unset in a cleanup
 	Reason string         // why, for people
 }
 
@@ -29,7 +31,11 @@ type EmergencyCommand struct {
 func (x EmergencyCommand) Validate() error {
 	var c check
 	needEnum(&c, "action", x.Action)
-	needEnum(&c, "level", x.Level)
+	if x.Action != EmergencyCleanup {
+		needEnum(&c, "level", x.Level)
+	} else if x.Level != 0 {
+		c.fail(hinted("level", "is "+x.Level.String(), "leave it out: a cleanup does not change the level"))
+	}
 	needText(&c, "reason", x.Reason)
 	return c.result()
 }

@@ -169,7 +169,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean"}
 
 // The kinds of effect.
 const (
@@ -184,6 +184,7 @@ const (
 	EffectPolicy                 // computation: ask the policy what to propose
 	EffectRates                  // action: tell the trainer its learning rates
 	EffectRebuild                // action: tell the trainer to rebuild its optimizer
+	EffectClean                  // action: empty the kernel cache
 )
 
 // TimerKind says what a timer guards.

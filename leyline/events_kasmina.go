@@ -143,6 +143,9 @@ type PrefetchRequested struct {
 	Kernel    string
 	Digest    Digest
 	Deadline  Instant
+	Guard     Digest
+	Bytes     uint64 // as registered
+	Inflight  uint32 // fetches of the run that are outstanding, this one included
 }
 
 // PrefetchSettled ends a prefetch.
@@ -153,6 +156,14 @@ type PrefetchSettled struct {
 	Outcome Outcome
 	Reason  string
 	TookNs  uint64
+
+	Blueprint BlueprintID
+	Kind      RefusalKind  // of a failure: what is wrong with the kernel; none: the way to it
+	Origin    KernelOrigin // of success
+	WaitNs    uint64       // waiting for another fetch of the same kernel or for room in the cache
+	Contended bool         // that was longer than kasmina.cache_wait_warn_ms
+	Prewarm   Prewarm
+	Inflight  uint32 // fetches of the run that are still outstanding
 }
 
 // EventKind implements Event.

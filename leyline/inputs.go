@@ -72,6 +72,15 @@ type BlueprintRegistered struct {
 	Bytes      uint64  // size of the kernel file
 	Risk       float64 // [0,1]
 	Quarantine bool    // never to be germinated
+
+	Tier        BlueprintTier
+	Stage       uint32            // of its approval, as whoever keeps the catalogue counts them; 0: not told
+	Framework   string            // that the kernel was built for, as in run.opened; empty: any
+	Mesh        []string          // host layers that it needs
+	Parameters  []ParameterBounds // that a GERMINATE may set; sorted by name
+	Guard       Digest            // guard digest: over what the kernel was built for, as package kernelfile defines it
+	Hazard      HazardSheet
+	Description string // for people
 }
 
 // RunOpened opens a run, or resumes one that this plane already knows.
@@ -261,6 +270,11 @@ type KernelReady struct {
 	Digest  Digest
 	Bytes   uint64
 	TookNs  uint64
+
+	Guard   Digest // guard digest of what was read; zero: it is no kernel file
+	Origin  KernelOrigin
+	WaitNs  uint64 // of TookNs, waiting for another fetch of the same kernel or for room in the cache
+	Prewarm Prewarm
 }
 
 // KernelFailed ends a prefetch without a kernel.
@@ -271,6 +285,7 @@ type KernelFailed struct {
 	Outcome Outcome // FAILED or DEADLINE
 	Reason  string
 	TookNs  uint64
+	Kind    RefusalKind // what kind of failure it was; none: not of the kernel, but of the way to it
 }
 
 // TimerFired says that a deadline in the state has passed.

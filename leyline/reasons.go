@@ -22,6 +22,7 @@ var rejectReasonNames = [...]string{
 	"operator_only", "invalid_blend_plan", "confidence_gate_missing_logits",
 	"nonce_quota_full", "rate_limited", // verification
 	"parameter_owned", "unknown_teacher",
+	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
 }
 
 // The reasons for rejecting a command.
@@ -68,6 +69,9 @@ const (
 	RejectRateLimited
 	RejectOwned     // a parameter of the teacher is somebody's already
 	RejectNoTeacher // the run has no teacher of that id
+	RejectWithdrawn // nothing is germinated of the blueprint any more
+	RejectParameter // the blueprint does not know the parameter, or the value is out of its bounds
+	RejectBreaker   // the run's breaker of kernels lets no fetch pass
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -171,6 +175,8 @@ var refusalKindNames = [...]string{
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
 	"parameter_owned", "unknown_teacher",
+	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
+	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
 }
 
 // The kinds of refusal.
@@ -216,4 +222,10 @@ const (
 	RefusalBlendStats // the figures of a blend are not what its plan allows
 	RefusalOwned      // a parameter is somebody's already
 	RefusalNoTeacher
+	RefusalKernelGuard
+	RefusalKernelFormat // it is no kernel file
+	RefusalKernelRoom   // it does not fit into the kernel cache
+	RefusalWithdrawn    // a blueprint
+	RefusalMisfit       // a blueprint was built for another framework, or needs a layer that the host lacks
+	RefusalParameter    // of a GERMINATE
 )

@@ -57,6 +57,7 @@ var inputKindNames = [...]string{
 	"seed.probed", "policy.answered", "policy.failed", "disk.measured", "compile.fallback", "profile.reported", "snapshot.lost",
 	"key.revoked", "peer.rejected", "clock.stepped",
 	"teacher.registered", "teacher.deregistered",
+	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
 }
 
 // The kinds of input.
@@ -91,6 +92,9 @@ const (
 	InputClockStepped
 	InputTeacherRegistered
 	InputTeacherDeregistered
+	InputBlueprintWithdrawn
+	InputPlaneStopping
+	InputCacheCleared
 )
 
 // EventKind names a kind of event.
@@ -118,6 +122,7 @@ var eventKindNames = [...]string{
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
 	"seed.failed", "key.withdrawn", "commands.refused", "clock.alarmed",
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
+	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 }
 
 // The kinds of event.
@@ -186,4 +191,8 @@ const (
 	EventTeacherEnrolled
 	EventTeacherForgotten
 	EventRegistryReset
+	EventBlueprintRetired
+	EventPrefetchLate
+	EventPrefetchesCancelled
+	EventEmergencyCleaned
 )

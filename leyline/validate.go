@@ -51,6 +51,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case TeacherDeregistered:
 		return x.Run
+	case CacheCleared:
+		return x.Run
 	}
 	return ""
 }

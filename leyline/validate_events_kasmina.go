@@ -34,6 +34,7 @@ func (s *SeedCommand) check(c *check) {
 		needID(c, "seed.blueprint", s.Blueprint)
 		need(c, "seed.mesh", len(s.Mesh) > 0)
 		bound(c, "seed.mesh", len(s.Mesh), MaxLayers)
+		bound(c, "seed.parameters", len(s.Parameters), MaxSeedParameters)
 	case OpStartGrafting:
 		needEnum(c, "seed.blend.mode", s.Blend.Mode)
 		c.part("seed.blend", s.Blend.Validate())
@@ -92,6 +93,9 @@ func (x PrefetchRequested) Validate() error {
 	need(&c, "kernel", x.Kernel != "")
 	need(&c, "digest", !x.Digest.IsZero())
 	need(&c, "deadline", x.Deadline > 0)
+	need(&c, "guard", !x.Guard.IsZero())
+	need(&c, "bytes", x.Bytes > 0)
+	need(&c, "inflight", x.Inflight > 0)
 	return c.result()
 }
 
@@ -105,5 +109,7 @@ func (x PrefetchSettled) Validate() error {
 	if x.Outcome != OutcomeOK {
 		need(&c, "reason", x.Reason != "")
 	}
+	mayEnum(&c, "kind", x.Kind)
+	mayEnum(&c, "origin", x.Origin)
 	return c.result()
 }

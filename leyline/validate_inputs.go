@@ -44,6 +44,7 @@ func (x BlueprintRegistered) Validate() error {
 	need(&c, "digest", !x.Digest.IsZero())
 	need(&c, "bytes", x.Bytes > 0)
 	unit(&c, "risk", x.Risk)
+	x.checkRecord(&c)
 	return c.result()
 }
 
@@ -198,6 +199,7 @@ func (x KernelReady) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
 	need(&c, "digest", !x.Digest.IsZero())
+	needEnum(&c, "origin", x.Origin)
 	return c.result()
 }
 
@@ -209,6 +211,7 @@ func (x KernelFailed) Validate() error {
 	needID(&c, "seed", x.Seed)
 	oneOf(&c, "outcome", x.Outcome, OutcomeFailed, OutcomeDeadline)
 	needText(&c, "reason", x.Reason)
+	mayEnum(&c, "kind", x.Kind)
 	return c.result()
 }
 

@@ -25,6 +25,7 @@ func planeEvents() []Case[leyline.Event] {
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
 		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial?")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
+		event[leyline.BlueprintRetired]("", "blueprint reason", nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
 		event("", "free total threshold?", func(x *leyline.DiskRecovered) { x.Free = x.Threshold }),
 	}
@@ -125,23 +126,24 @@ func policyEvents() []Case[leyline.Event] {
 
 const (
 	checked    = "name value? limit? ok? mode"
-	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend
+	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend + parameters
 	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? "
 	schedule   = "mode total_steps temperature "
 	byChannel  = schedule + "channels channel_count gate.k? gate.tau? gate.lo? gate.hi? source? logits?"
 	bySeed     = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source logits?"
 	byPolicy   = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source logits"
 	byAlpha    = schedule + "channels? channel_count? gate.k? gate.tau? gate.lo? gate.hi? source? logits?"
-	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend
+	unused     = "operation? seed? blueprint? mesh? mesh[0]? reason? " + blend + parameters
 	filled     = " ledger.live? ledger.of_key? ledger.expired?"
-	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend
+	culls      = "operation seed blueprint? mesh? mesh[0]? reason? " + blend + parameters
+	settled    = " blueprint? kind? origin? wait_ns? contended? inflight?" + prewarmed
 )
 
 func commandEvents() []Case[leyline.Event] {
 	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?" + filled
 	return []Case[leyline.Event]{
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
-		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)), func(x *leyline.CommandVerified) {
+		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)+parameters), func(x *leyline.CommandVerified) {
 			x.Seed.Operation = leyline.OpStartGrafting
 			ofMode(&x.Seed.Blend, leyline.BlendConvex, leyline.LogitsUnspecified)
 		}),
@@ -155,9 +157,12 @@ func commandEvents() []Case[leyline.Event] {
 			func(x *leyline.CommandRejected) { x.Sequence, x.KeepUntil = 0, 0 }),
 		event[leyline.CommandSettled]("", "run command outcome reason? took_ns?", nil),
 		event("", "run command outcome", func(x *leyline.CommandExpired) { x.Outcome = leyline.OutcomeDeadline }),
-		event[leyline.PrefetchRequested]("", "run seed blueprint kernel digest deadline", nil),
-		event[leyline.PrefetchSettled]("well", "run seed request outcome reason? took_ns?", nil),
-		event("in vain", "run seed request outcome reason took_ns?", func(x *leyline.PrefetchSettled) { x.Outcome = leyline.OutcomeDeadline }),
+		event[leyline.PrefetchRequested]("", "run seed blueprint kernel digest deadline guard bytes inflight", nil),
+		event[leyline.PrefetchSettled]("well", "run seed request outcome reason? took_ns?"+settled, nil),
+		event("in vain", "run seed request outcome reason took_ns?"+settled, func(x *leyline.PrefetchSettled) { x.Outcome = leyline.OutcomeDeadline }),
+		event[leyline.PrefetchLate]("", "run seed request outcome took_ns?", nil),
+		event[leyline.PrefetchesCancelled]("", "runs requests reason", nil),
+		event[leyline.EmergencyCleaned]("", "run command kernels? bytes? kept? took_ns?", nil),
 	}
 }
 

@@ -8,7 +8,10 @@ import (
 
 const (
 	envelope  = "payload_type payload key_id signature"
-	blueprint = "blueprint kernel digest bytes risk? quarantine?"
+	blueprint = "blueprint kernel digest bytes risk? quarantine? tier stage? framework? mesh mesh[0] parameters? parameters[0].name parameters[0].min? parameters[0].max" +
+		" guard hazard.score? hazard.band hazard.handling hazard.resource hazard.provenance hazard.recommendation?" +
+		" hazard.mitigations? hazard.mitigations[0].action hazard.mitigations[0].rationale description?"
+	prewarmed = " prewarm.samples? prewarm.p50_ns? prewarm.p95_ns?"
 	posture   = " posture.version posture.device posture.compile? posture.compile_mode? posture.inference? posture.matmul? posture.tf32?" +
 		" posture.cudnn.benchmark? posture.cudnn.deterministic? posture.cudnn.tf32? posture.weights_only?" + extras
 	extras  = " posture.amp? posture.foreach? posture.pin_memory?"
@@ -23,7 +26,8 @@ const (
 		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
 	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
 		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
-	teacher = "id parameters parameters[0].name parameters[0].size bytes digest"
+	teacher    = "id parameters parameters[0].name parameters[0].size bytes digest"
+	parameters = " parameters? parameters[0].name? parameters[0].value?"
 )
 
 // Inputs returns the cases of every kind of input, in the order of kinds.
@@ -36,6 +40,9 @@ func Inputs() []Case[leyline.Input] {
 		input("", within("envelope", envelope), func(x *leyline.ConfigApplied) { x.Envelope.PayloadType = leyline.PayloadConfig }),
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
 		input[leyline.BlueprintRegistered]("", blueprint, nil),
+		input[leyline.BlueprintWithdrawn]("", "blueprint reason", nil),
+		input[leyline.PlaneStopping]("", "boot", nil),
+		input[leyline.CacheCleared]("", "run effect kernels? bytes? kept? took_ns?", nil),
 		input[leyline.RunOpened]("", plan, nil),
 		input("of torch", "run resume? workload framework"+strings.ReplaceAll(strings.TrimSuffix(posture, extras), "?", "")+extras+planned,
 			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
@@ -60,8 +67,8 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.CommandReceived]("", within("envelope", "payload_type? payload? key_id? signature?")+" peer peer_name? cause? verify_ns?",
 			nil),
 		input[leyline.CommandAcked]("", "run incarnation command outcome reason? took_ns? parameters? parameters[0].name parameters[0].size", nil),
-		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns?", nil),
-		input("", "request run seed outcome reason took_ns?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
+		input[leyline.KernelReady]("", "request run seed digest bytes? took_ns? guard? origin wait_ns?"+prewarmed, nil),
+		input("", "request run seed outcome reason took_ns? kind?", func(x *leyline.KernelFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("that was verified", "run incarnation step? snapshot tier file bytes digest measured check? problem? unwritten? write_ns? verify_ns?",
 			func(x *leyline.SnapshotTaken) { x.Problem = "" }),
 		input[leyline.SnapshotTaken]("with a problem", "run incarnation step? snapshot tier file bytes digest measured? check? problem? unwritten? write_ns? verify_ns?", nil),
@@ -73,9 +80,9 @@ func Inputs() []Case[leyline.Input] {
 		input("", "run effect level outcome reason took_ns?", func(x *leyline.EmergencyUndelivered) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SeedProbed]("", "run incarnation step seed alpha? losses accuracies losses_at_0 accuracy_at_0 samples took_ns?", nil),
 		input[leyline.PolicyAnswered]("with a proposal", "request run"+
-			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend)+" reason? why? took_ns?", nil),
+			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason? why? took_ns?", nil),
 		input("with nothing", "request run"+
-			within("command", "operation? seed? blueprint? mesh? mesh[0]? reason? "+blend)+" reason why? took_ns?",
+			within("command", "operation? seed? blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason why? took_ns?",
 			func(x *leyline.PolicyAnswered) { x.Command.Operation = leyline.OpUnknown }),
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),

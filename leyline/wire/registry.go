@@ -88,6 +88,9 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputClockStepped:         {input[leyline.ClockStepped]()},
 	leyline.InputTeacherRegistered:    {input[leyline.TeacherRegistered]()},
 	leyline.InputTeacherDeregistered:  {input[leyline.TeacherDeregistered]()},
+	leyline.InputBlueprintWithdrawn:   {input[leyline.BlueprintWithdrawn]()},
+	leyline.InputPlaneStopping:        {input[leyline.PlaneStopping]()},
+	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -156,4 +159,8 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventTeacherEnrolled:      {event[leyline.TeacherEnrolled]()},
 	leyline.EventTeacherForgotten:     {event[leyline.TeacherForgotten]()},
 	leyline.EventRegistryReset:        {event[leyline.RegistryReset]()},
+	leyline.EventBlueprintRetired:     {event[leyline.BlueprintRetired]()},
+	leyline.EventPrefetchLate:         {event[leyline.PrefetchLate]()},
+	leyline.EventPrefetchesCancelled:  {event[leyline.PrefetchesCancelled]()},
+	leyline.EventEmergencyCleaned:     {event[leyline.EmergencyCleaned]()},
 }

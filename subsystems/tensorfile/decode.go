@@ -69,6 +69,36 @@ func Check(r io.Reader, size uint64) error {
 	return checkRanges(entries, int(rest))
 }
 
+// Shape is what a header says about one tensor.
+type Shape struct {
+	Name  string
+	DType string // as in the file, such as "F32"
+	Dims  []int
+}
+
+// Describe holds a whole file against the rules and returns its metadata, never
+// nil, and what it says of its tensors, sorted by name. What they hold is not looked
+// at, so any dtype is welcome. The error is a *FormatError.
+func Describe(b []byte) (map[string]string, []Shape, error) {
+	header, data, err := split(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	meta, entries, err := parseHeader(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkRanges(entries, len(data)); err != nil {
+		return nil, nil, err
+	}
+	shapes := make([]Shape, 0, len(entries))
+	for _, e := range entries {
+		shapes = append(shapes, Shape{Name: e.name, DType: e.dtype, Dims: e.shape})
+	}
+	slices.SortFunc(shapes, func(a, b Shape) int { return cmp.Compare(a.Name, b.Name) })
+	return meta, shapes, nil
+}
+
 // Decode reads a whole safetensors file with dtypes F64 and F32 (widened to
 // float64) and returns its metadata, never nil, and its tensors sorted by name.
 // A file that breaks a rule of the package doc, or has another dtype, is a

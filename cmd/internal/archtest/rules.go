@@ -45,7 +45,7 @@ var (
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
 		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
-		"subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
 
@@ -85,6 +85,8 @@ var Table = []Rule{
 	{Package: "subsystems/decider", Own: with(decisionImports, "subsystems/effect"), Purity: Pure},
 	{Package: "subsystems/tensorfile", Purity: Pure},
 	{Package: "subsystems/snapstore", Own: []string{"leyline", "subsystems/tensorfile"}},
+	{Package: "subsystems/kernelcache"},
+	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
@@ -96,9 +98,9 @@ var Table = []Rule{
 
 	{Package: "replay", Own: replayImports},
 	{Package: "replay/recheck", Own: []string{"leyline", "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"}, Purity: Timeless}, // an auditor need not trust the deciders
-	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "testdata"), Third: []string{gonum}},
+	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "testdata"), Third: []string{gonum}},
+	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
 	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{
