@@ -93,8 +93,8 @@ const (
 
 // Bounds on what a blueprint may say.
 const (
-	MaxSeedParameters = 64 // that a GERMINATE may set
-	MaxHazardNotes    = 16 // mitigations of a hazard sheet
+	MaxSeedSettings = 64 // that a GERMINATE may set
+	MaxHazardNotes  = 16 // mitigations of a hazard sheet
 )
 
 // HazardSheet is what is known of the dangers of a kind of seed.
@@ -184,7 +184,7 @@ func (x *BlueprintRegistered) checkRecord(c *check) {
 	need(c, "mesh", len(x.Mesh) > 0)
 	bound(c, "mesh", len(x.Mesh), MaxLayers)
 	distinct(c, "mesh", x.Mesh)
-	bound(c, "parameters", len(x.Parameters), MaxSeedParameters)
+	bound(c, "parameters", len(x.Parameters), MaxSeedSettings)
 	for i, p := range x.Parameters {
 		c.element("parameters", i)
 		needID(c, "name", p.Name)

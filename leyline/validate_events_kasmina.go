@@ -34,7 +34,7 @@ func (s *SeedCommand) check(c *check) {
 		needID(c, "seed.blueprint", s.Blueprint)
 		need(c, "seed.mesh", len(s.Mesh) > 0)
 		bound(c, "seed.mesh", len(s.Mesh), MaxLayers)
-		bound(c, "seed.parameters", len(s.Parameters), MaxSeedParameters)
+		bound(c, "seed.parameters", len(s.Parameters), MaxSeedSettings)
 	case OpStartGrafting:
 		needEnum(c, "seed.blend.mode", s.Blend.Mode)
 		c.part("seed.blend", s.Blend.Validate())
