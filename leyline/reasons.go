@@ -175,7 +175,6 @@ var refusalKindNames = [...]string{
 	"missing_kernel", "kernel_digest_mismatch", "kernel_size_mismatch", "blueprint_quarantined",
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
 	"parameter_owned", "unknown_teacher",
-	"policy_artifact", "confidence_gate_missing_logits", "no_weights",
 	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
 }
 
