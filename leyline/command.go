@@ -42,6 +42,10 @@ type Command struct {
 	Metadata DecisionMetadata
 
 	Emergency EmergencyCommand // set for Kind EMERGENCY
+	Pause     PauseCommand     // set for Kind PAUSE
+	Optimizer OptimizerCommand // set for Kind OPTIMIZER
+	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER
+	Rollback  RollbackCommand  // set for Kind ROLLBACK
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required

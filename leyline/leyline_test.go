@@ -26,16 +26,16 @@ func enums() map[string]enum {
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectRebuild, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectOperatorOnly,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPruning,
 		"RiskReason": leyline.RiskEmergency, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalWeights, "InputKind": leyline.InputSnapshotLost,
-		"EventKind": leyline.EventEmergencyHeld, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventRatesScaled, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerKernel, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerKernelLatency,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
-		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceSteps, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
-		"Party": leyline.PartyPlane,
+		"EmergencyAction": leyline.EmergencyClear, "Fence": leyline.FenceCommand, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
+		"Party": leyline.PartyPlane, "PauseAction": leyline.PauseEnd, "PauseScope": leyline.PauseRun, "OptimizerAction": leyline.OptimizerScale,
 	}
 }
 

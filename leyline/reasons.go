@@ -19,7 +19,8 @@ var rejectReasonNames = [...]string{
 	"unknown_run", "run_not_open", "rollback_active", "unknown_seed", "unknown_blueprint", "missing_mesh",
 	"unknown_blend_mode", "wrong_stage", "seed_embargoed", "gate_failed", "unsupported_kind",
 	"unsupported_operation", "kernel_pending", "command_pending", "blend_incomplete", "contribution_unmeasured", "loss_suspect", "wrong_level", "before_rollback",
-	"operator_only",
+	"operator_only", "seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
+	"pruning_not_offered",
 }
 
 // The reasons for rejecting a command.
@@ -60,6 +61,13 @@ const (
 	RejectLevel      // an emergency level that would not rise, or not fall
 	RejectOutdated   // it was issued before the run was rolled back, for a network that is no more
 	RejectOperatorOnly
+	RejectPaused         // the seed is paused: it can only be resumed or given up
+	RejectNotPaused      // there is nothing to resume
+	RejectBarred         // the optimizer is not to be made anew now
+	RejectUndeclared     // the run has declared no learning rates that could be scaled
+	RejectBreakerInvalid // no such breaker, or no such state
+	RejectNoSnapshot     // there is no proven snapshot there to return to
+	RejectPruning        // this plane prunes nothing
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -137,7 +145,7 @@ const (
 	FaultEpochFailed   // an epoch failed
 	FaultEpochStreak   // as many in a row as tolaria.emergency_failed_epochs allows
 	FaultPhaseOverrun  // the fast tier took longer over a phase than it may; not the deadline of the rollback
-	FaultOperator      // an EMERGENCY command
+	FaultOperator      // an EMERGENCY or a ROLLBACK command
 )
 
 // RefusalKind classifies a refused input.

@@ -7,7 +7,7 @@ type fences struct{}
 
 func (fences) list() []string { return fenceNames[:] }
 
-var fenceNames = [...]string{"unspecified", "off", "epoch", "n_steps"}
+var fenceNames = [...]string{"unspecified", "off", "epoch", "n_steps", "command"}
 
 // The fences: never, after each epoch that did not fail, after every so many
 // optimizer steps.
@@ -16,6 +16,7 @@ const (
 	FenceOff
 	FenceEpoch
 	FenceSteps
+	FenceCommand // of an OPTIMIZER command; no setting
 )
 
 // RebuildStage is where the rebuild of an optimizer stands.

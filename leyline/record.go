@@ -109,6 +109,7 @@ var eventKindNames = [...]string{
 	"contribution.measured", "policy.asked", "policy.missed", "trainer.stalled", "trainer.returned",
 	"disk.low", "disk.recovered", "compile.fell_back", "breaker.moved", "profile.recorded",
 	"epoch.failed", "lr.set", "lr.acknowledged", "optimizer.rebuild", "emergency.dispatched", "emergency.held",
+	"seed.paused", "seed.resumed", "rates.scaled",
 }
 
 // The kinds of event.
@@ -168,4 +169,7 @@ const (
 	EventOptimizerRebuild
 	EventEmergencyDispatched
 	EventEmergencyHeld
+	EventSeedPaused
+	EventSeedResumed
+	EventRatesScaled
 )

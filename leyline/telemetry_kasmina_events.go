@@ -9,6 +9,10 @@ const (
 	NameGateEvent         EventName = "gate_event"
 	NameGateFailure       EventName = "gate_failure"
 	NameMeshMissing       EventName = "mesh_coverage_missing"
+	NameOptimizerAdjust   EventName = "optimizer_adjust"
+	NameSeedPaused        EventName = "seed_paused"
+	NameSeedResumed       EventName = "seed_resumed"
+	NameBreakerInvalid    EventName = "breaker_command_invalid"
 	NameSeedStage         EventName = "seed_stage"
 	NameBlendConfig       EventName = "blend_config"
 	NameViolationRecorded EventName = "violation_recorded"
@@ -21,16 +25,12 @@ const (
 
 // The telemetry events of Kasmina that no record carries yet.
 const (
-	NameOptimizerAdjust     EventName = "optimizer_adjust"
 	NameTamiyoAnnotations   EventName = "tamiyo_annotations"
-	NameSeedPaused          EventName = "seed_paused"
-	NameSeedResumed         EventName = "seed_resumed"
 	NameTeacherRegistered   EventName = "teacher_registered"
 	NameTeacherDeregistered EventName = "teacher_deregistered"
 	NameRegistryReset       EventName = "registry_reset"
 	NameMemoryGC            EventName = "memory_gc"
 	NameRollbackReady       EventName = "rollback_ready"
-	NameBreakerInvalid      EventName = "breaker_command_invalid"
 	NameIsolationBreaker    EventName = "isolation_breaker"
 	NameAttachFailed        EventName = "prefetch_attach_failed"
 	NameSeedForwardError    EventName = "seed_forward_error"
@@ -42,16 +42,12 @@ const (
 func kasminaEvents() []EventInfo {
 	const prefetch = "run seed_id request_id reason latency_ms"
 	reserved := []EventInfo{
-		event(NameOptimizerAdjust, "run command_id kind", "A command changes the optimizer", LevelInfo),
 		event(NameTamiyoAnnotations, "run command_id details", "What the policy wrote beside a command", LevelInfo),
-		event(NameSeedPaused, "run seed_id reason", "A seed is paused", LevelWarning),
-		event(NameSeedResumed, "run seed_id blueprint_id", "A paused seed goes on", LevelInfo),
 		event(NameTeacherRegistered, "run memory_gb budget_gb", "A teacher is known; WARNING when it is larger than planned", LevelInfo, LevelWarning),
 		event(NameTeacherDeregistered, "run", "The teacher is forgotten", LevelWarning),
 		event(NameRegistryReset, "run", "The parameter registry is emptied", LevelWarning),
 		event(NameMemoryGC, "run counts", "The trainer has cleared its caches", LevelInfo),
 		event(NameRollbackReady, "run seed_id stage reason", "What a seed needs to be restored is kept", LevelInfo, LevelWarning),
-		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
 		event(NameIsolationBreaker, "run seed_id from to reason", "The breaker of a seed's isolation has moved", LevelWarning, LevelCritical),
 		event(NameAttachFailed, "run seed_id reason", "The trainer could not attach a kernel", LevelWarning),
 		event(NameSeedForwardError, "run seed_id reason", "A seed has failed in the forward pass", LevelWarning),
@@ -69,6 +65,10 @@ func kasminaEvents() []EventInfo {
 		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical).set("kasmina.command_deadline_ms"),
 		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning).set(setGates),
 		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed; CRITICAL when it is something that the plane relies on", LevelWarning, LevelCritical).set(setGates),
+		event(NameOptimizerAdjust, "run command_id action value reason", "A command changes the optimizer", LevelInfo),
+		event(NameSeedPaused, "run seed_id step cause", "A seed is paused", LevelWarning),
+		event(NameSeedResumed, "run seed_id step blueprint_id cause", "A paused seed goes on", LevelInfo),
+		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
 		event(NameMeshMissing, "run seed_id missing_layers required_layers available_layers", "The host lacks layers that a seed was grafted behind", LevelError),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
 		event(NameBlendConfig, "run seed_id mode total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),

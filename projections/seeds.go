@@ -30,6 +30,10 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
 		})
+	case leyline.SeedPaused:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = true })
+	case leyline.SeedResumed:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = false })
 	case leyline.CompileFellBack:
 		k.update(x.Run, x.Seed, func(s *Seed) { s.Fallbacks = x.Count })
 	case leyline.PrefetchRequested:
@@ -64,7 +68,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageTraining:
 		s.unblend()
 	case leyline.StageCulled:
-		s.Kernel = Kernel{}
+		s.Kernel, s.Paused = Kernel{}, false
 		s.unblend()
 	case leyline.StageTerminated:
 		s.Closed = true
@@ -118,7 +122,7 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
 // is none. What was counted of a seed's compiled code is not rewound: it would be
-// given up again. Nor is what an operator has closed.
+// given up again. Nor is what an operator has closed, paused or resumed.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
@@ -145,6 +149,9 @@ func keep(seeds, now []Seed) {
 		s.Closed = s.Closed || now[i].Closed
 		if s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
+			if leyline.OnTrial(now[i].Stage) || leyline.Grafted(now[i].Stage) {
+				s.Paused = now[i].Paused && leyline.OnTrial(s.Stage)
+			}
 		}
 	}
 }

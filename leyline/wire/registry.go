@@ -142,4 +142,7 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventOptimizerRebuild:     {event[leyline.OptimizerRebuild]()},
 	leyline.EventEmergencyDispatched:  {event[leyline.EmergencyDispatched]()},
 	leyline.EventEmergencyHeld:        {event[leyline.EmergencyHeld]()},
+	leyline.EventSeedPaused:           {event[leyline.SeedPaused]()},
+	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
+	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
 }

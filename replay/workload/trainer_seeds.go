@@ -25,6 +25,15 @@ func (t *trainer) enter(slot string, s leyline.Stage) error {
 	return nil
 }
 
+// hold takes a seed out of the net for the time being, with nothing in its place, or
+// lets it take part again in what its stage has it do.
+func (t *trainer) hold(slot string, paused bool) error {
+	if paused {
+		return t.net.SetMode(slot, ModeIdle)
+	}
+	return t.net.SetMode(slot, modeOf(t.stages[slot]))
+}
+
 // give removes a seed, or ends the management of one that was kept: that one stays
 // part of the net.
 func (t *trainer) give(slot string) error {
@@ -52,6 +61,9 @@ func (t *trainer) adopt() error {
 			continue
 		}
 		if err := t.enter(slot, v.Stage); err != nil {
+			return err
+		}
+		if err := t.hold(slot, v.Paused); err != nil {
 			return err
 		}
 	}

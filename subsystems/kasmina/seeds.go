@@ -22,6 +22,9 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 	}
 	for _, o := range x.Seeds {
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
+		if s.Paused {
+			continue // the trainer had not heard of it yet
+		}
 		isolate(t, x.Run, s, o)
 		if s.Stage == leyline.StageBlending && !s.Complete {
 			advance(t, x.Run, s)

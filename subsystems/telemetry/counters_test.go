@@ -19,7 +19,7 @@ func TestCountersOfTheStories(t *testing.T) {
 		attrs []l.Attr
 		want  float64
 	}{
-		{l.MetricCommandsRejected, nil, 3},
+		{l.MetricCommandsRejected, nil, 4},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "nonce_replayed"}}, 1},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "malformed"}}, 0},
 		{l.MetricCommandsAccepted, []l.Attr{{Key: "operation", Value: "GERMINATE"}, {Key: "run", Value: "r1"}}, 1},

@@ -57,6 +57,9 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
+	leyline.EventSeedPaused:           leyline.SubsystemKasmina,
+	leyline.EventSeedResumed:          leyline.SubsystemKasmina,
+	leyline.EventRatesScaled:          leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

@@ -68,10 +68,8 @@ func (v *Verdict) decode(env leyline.Envelope) bool {
 	if err := c.Metadata.Validate(); err != nil {
 		return v.reject(leyline.RejectMalformed, "%v", err)
 	}
-	if c.Kind == leyline.CommandEmergency {
-		if err := c.Emergency.Validate(); err != nil {
-			return v.reject(leyline.RejectMalformed, "%v", err)
-		}
+	if err := c.CheckArguments(); err != nil {
+		return v.reject(leyline.RejectMalformed, "%v", err)
 	}
 	v.Command = c
 	return true
