@@ -1,5 +1,7 @@
 package leyline
 
+import "reflect"
+
 // Fence says when an optimizer may be rebuilt.
 type Fence = Enum[fences]
 
@@ -18,6 +20,14 @@ const (
 	FenceSteps
 	FenceCommand // of an OPTIMIZER command; no setting
 )
+
+// brokenFence demands a fence that a setting may name.
+func brokenFence(v reflect.Value) (reason, fix string) {
+	if f := v.Interface().(Fence); f.Validate() != nil || f == FenceCommand {
+		return "is " + f.String(), "write off, epoch or n_steps"
+	}
+	return "", ""
+}
 
 // RebuildStage is where the rebuild of an optimizer stands.
 type RebuildStage = Enum[rebuildStages]
