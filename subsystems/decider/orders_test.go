@@ -371,3 +371,21 @@ func TestRollbacksThatAreRefused(t *testing.T) {
 		ada.want(leyline.RejectRunNotOpen, c)
 	}
 }
+
+// TestArgumentsOfAnotherKindAreNotActedUpon: a PAUSE that was made from a SEED command
+// and still carries its operation pauses, and does nothing else (D-A24).
+func TestArgumentsOfAnotherKindAreNotActedUpon(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.reach(leyline.StageProbationary)
+	c := paused(leyline.PauseStart, "seed-a")
+	c.Seed = leyline.SeedCommand{Operation: leyline.OpFossilize, Seed: "seed-a"}
+	e := one[leyline.CommandVerified](w, w.enrol("ada").want(leyline.RejectNone, c))
+	if e.Seed.Operation != leyline.OpUnknown {
+		t.Errorf("accepted with %+v", e.Seed)
+	}
+	w.serve()
+	if w.seed().Stage != leyline.StageProbationary || !w.seed().Paused {
+		t.Errorf("the seed is %+v", w.seed())
+	}
+}
