@@ -8,10 +8,15 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// modeOf says what a seed of a stage does in this net.
+// modeOf says what a seed of a stage does in this net. While it is observed at full
+// alpha it learns nothing, so that what is measured is what would be kept; a seed
+// that was kept learns with its host.
 func modeOf(s leyline.Stage) Mode {
-	if s == leyline.StageTraining {
+	switch s {
+	case leyline.StageTraining:
 		return ModeTraining
+	case leyline.StageShadowing, leyline.StageProbationary:
+		return ModeFrozen
 	}
 	return ModeBlending
 }

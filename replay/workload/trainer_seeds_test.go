@@ -226,3 +226,48 @@ func TestRefusalWithoutNewsIsAnError(t *testing.T) {
 		t.Errorf("training ends with %v", err)
 	}
 }
+
+// TestObservedSeedLearnsNothing (O-K-42): in SHADOWING and PROBATIONARY it has no
+// gradient and does not change, though it is blended in; in TRAINING, in BLENDING and
+// once it is kept it learns.
+func TestObservedSeedLearnsNothing(t *testing.T) {
+	p := newFake(t)
+	grown(p, func(s leyline.Step, seed *leyline.SeedView) {
+		switch s {
+		case 7:
+			p.command(leyline.OpStabilize)
+			seed.Stage, seed.Alpha = leyline.StageShadowing, 1
+		case 9:
+			p.command(leyline.OpEvaluate)
+			seed.Stage = leyline.StageProbationary
+		case 11:
+			p.command(leyline.OpFossilize)
+			seed.Stage = leyline.StageFossilized
+		}
+	})
+	tr, err := newTrainer(p, p.options(13))
+	ok(t, err)
+	values := map[leyline.Step][]float64{}
+	tr.opts.Observe = func(x Progress) {
+		if s := tr.net.find(slotName); s != nil {
+			values[x.Step] = append([]float64(nil), s.value...)
+		}
+	}
+	_, err = tr.run(t.Context())
+	ok(t, err)
+	for _, x := range seen[leyline.StepObserved](p) {
+		if len(x.Seeds) == 0 {
+			continue
+		}
+		learns := x.Seeds[0].Stage != leyline.StageShadowing && x.Seeds[0].Stage != leyline.StageProbationary
+		if got := x.Seeds[0].GradNorm > 0; got != learns {
+			t.Errorf("step %d, %s: a gradient of norm %v", x.Step, x.Seeds[0].Stage, x.Seeds[0].GradNorm)
+		}
+		if before := values[x.Step-1]; before != nil && same([][]float64{before}, [][]float64{values[x.Step]}) == learns {
+			t.Errorf("step %d, %s: it has changed: %v", x.Step, x.Seeds[0].Stage, !learns)
+		}
+	}
+	if len(values) != 11 {
+		t.Errorf("the seed was there in %d steps", len(values))
+	}
+}
