@@ -29,11 +29,15 @@ type OpenAnswer struct {
 }
 
 // SeedView is what a trainer must know of a seed. A trainer that has a seed
-// grafted whose stage is not Grafted removes it.
+// grafted whose stage is not Grafted removes it; one that is TERMINATED stays and is
+// reported no more.
 type SeedView struct {
 	Seed  SeedID
 	Stage Stage
 	Alpha float64 // [0,1], with which the seed's output is blended
+	// Paused: the seed takes no part in the forward pass, whatever its alpha, learns
+	// nothing and is not reported.
+	Paused bool
 }
 
 // SnapshotRef names a snapshot's bytes.
@@ -78,13 +82,16 @@ type Directive struct {
 	WithinNs uint64 // what was left of the time to Deadline when it was handed over; 0: there is no deadline, or it has passed
 }
 
-// VerifiedCommand is a command that passed the verifier.
+// VerifiedCommand is a command that passed the verifier. One of Kind PAUSE asks for
+// what the seeds of the answer say.
 type VerifiedCommand struct {
 	ID           CommandID
 	Seed         SeedCommand
 	Blueprint    BlueprintID // of the seed
 	Kernel       string      // file in the kernel store, for START_TRAINING
 	KernelDigest Digest
+	Kind         CommandKind // SEED or PAUSE
+	Pause        PauseCommand
 }
 
 // RestoreOrder tells the trainer to restore a snapshot and to report with the

@@ -45,6 +45,10 @@ type Command struct {
 
 	Emergency EmergencyCommand // set for Kind EMERGENCY
 	Registry  RegistryCommand  // set for Kind REGISTRY
+	Pause     PauseCommand     // set for Kind PAUSE
+	Optimizer OptimizerCommand // set for Kind OPTIMIZER
+	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER
+	Rollback  RollbackCommand  // set for Kind ROLLBACK
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required
@@ -78,13 +82,7 @@ func (c *Command) Validate() error {
 	if err := c.Metadata.Validate(); err != nil {
 		return err
 	}
-	switch c.Kind {
-	case CommandEmergency:
-		return c.Emergency.Validate()
-	case CommandRegistry:
-		return c.Registry.Validate()
-	}
-	return nil
+	return c.checkArguments()
 }
 
 // Freshness is the window in which a command is acceptable: no older than

@@ -47,6 +47,7 @@ var rules = map[string]rule{
 	"tolaria.lr_decay":               number("a number greater than 0, 1 or less", func(x float64) bool { return x > 0 && x <= 1 }),
 	"tolaria.lr_decay_epochs":        atLeast(1),
 	"tolaria.lr_warmup_floor":        between(0, 1),
+	"tolaria.opt_rebuild":            {"off, epoch or n_steps", brokenFence},
 	"tolaria.opt_rebuild_steps":      atLeast(1),
 	"tolaria.opt_rebuild_backoff_ms": atLeast(1),
 	"tolaria.emergency_dispatch_ms":  atLeast(1),

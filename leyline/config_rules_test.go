@@ -114,6 +114,7 @@ func TestRulesKeepTheirWord(t *testing.T) {
 			offer(math.NaN(), false)
 		case strings.Contains(r.allowed, "text"): // in TestLogConfigBounds
 		case key == "tamiyo.blend_channels": // in TestBlendSettings
+		case key == "tolaria.opt_rebuild": // in TestOnlyFencesOfSettings
 		case strings.HasPrefix(key, "posture."), strings.HasPrefix(key, "telemetry.webhook"): // in TestPostureConfig
 		default:
 			t.Errorf("%s: nothing tests %q", key, r.allowed)
@@ -146,4 +147,15 @@ func parse(t *testing.T, s string) float64 {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// TestOnlyFencesOfSettings: a rebuild at the word of an operator is no setting.
+func TestOnlyFencesOfSettings(t *testing.T) {
+	for _, f := range FenceUnspecified.Members() {
+		c := DefaultConfig()
+		c.Tolaria.Rebuild = f
+		if err := c.Validate(); (err == nil) != (f != FenceCommand) {
+			t.Errorf("tolaria.opt_rebuild = %s: %v", f, err)
+		}
+	}
 }

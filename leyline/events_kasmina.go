@@ -16,6 +16,10 @@ type CommandVerified struct {
 	Digest    Digest           // of the payload bytes
 	Emergency EmergencyCommand // set for Kind EMERGENCY, which the plane carries out itself, in this record
 	Ledger    LedgerFill       // as this verdict leaves it
+	Pause     PauseCommand     // set for Kind PAUSE
+	Optimizer OptimizerCommand // set for Kind OPTIMIZER; so the plane itself
+	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER; so the plane itself
+	Rollback  RollbackCommand  // set for Kind ROLLBACK; so the plane itself
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

@@ -104,3 +104,29 @@ func TestPartyOf(t *testing.T) {
 		t.Errorf("a person's commands are the %s's", p)
 	}
 }
+
+// TestGateLevel holds the severities against the list of SPEC.md 4.4, and what this
+// plane adds to it.
+func TestGateLevel(t *testing.T) {
+	for reason, want := range map[string]leyline.Level{
+		"fallback_kernel_used": leyline.LevelCritical, "stage_mismatch": leyline.LevelCritical,
+		"resume_kernel_fetch_failed": leyline.LevelCritical, "kernel_fetch_failed": leyline.LevelCritical,
+		"kernel_fetch_latency_exceeded": leyline.LevelCritical, "prefetch_timeout": leyline.LevelCritical,
+		"breaker_denied": leyline.LevelCritical, "registry_conflict": leyline.LevelCritical, "isolation_violated": leyline.LevelCritical,
+		"mesh_incomplete": leyline.LevelWarning, "trained_steps": leyline.LevelWarning, "contribution": leyline.LevelWarning,
+		"improvement": leyline.LevelWarning, "": leyline.LevelWarning,
+	} {
+		if got := leyline.GateLevel(reason); got != want {
+			t.Errorf("%q is %s, want %s", reason, got, want)
+		}
+	}
+}
+
+// BenchmarkEdges looks up the transition that is last in the table.
+func BenchmarkEdges(b *testing.B) {
+	for b.Loop() {
+		if !leyline.MayMove(leyline.StageFossilized, leyline.StageTerminated) {
+			b.Fatal("no such transition")
+		}
+	}
+}

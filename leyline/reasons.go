@@ -23,6 +23,8 @@ var rejectReasonNames = [...]string{
 	"nonce_quota_full", "rate_limited", // verification
 	"parameter_owned", "unknown_teacher",
 	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
+	"seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
+	"pruning_not_offered",
 }
 
 // The reasons for rejecting a command.
@@ -67,11 +69,18 @@ const (
 	RejectLogits     // a CONFIDENCE blend without the logits that its gate needs
 	RejectNonceQuota // the key's share of the replay ledger is full
 	RejectRateLimited
-	RejectOwned     // a parameter of the teacher is somebody's already
-	RejectNoTeacher // the run has no teacher of that id
-	RejectWithdrawn // nothing is germinated of the blueprint any more
-	RejectParameter // the blueprint does not know the parameter, or the value is out of its bounds
-	RejectBreaker   // the run's breaker of kernels lets no fetch pass
+	RejectOwned          // a parameter of the teacher is somebody's already
+	RejectNoTeacher      // the run has no teacher of that id
+	RejectWithdrawn      // nothing is germinated of the blueprint any more
+	RejectParameter      // the blueprint does not know the parameter, or the value is out of its bounds
+	RejectBreaker        // the run's breaker of kernels lets no fetch pass
+	RejectPaused         // the seed is paused: it can only be resumed or given up
+	RejectNotPaused      // there is nothing to resume
+	RejectBarred         // the optimizer is not to be made anew now
+	RejectUndeclared     // the run has declared no learning rates that could be scaled
+	RejectBreakerInvalid // no such breaker, or no such state
+	RejectNoSnapshot     // there is no proven snapshot there to return to
+	RejectPruning        // this plane prunes nothing
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -155,7 +164,7 @@ const (
 	FaultEpochFailed   // an epoch failed
 	FaultEpochStreak   // as many in a row as tolaria.emergency_failed_epochs allows
 	FaultPhaseOverrun  // the fast tier took longer over a phase than it may; not the deadline of the rollback
-	FaultOperator      // an EMERGENCY command
+	FaultOperator      // an EMERGENCY or a ROLLBACK command
 )
 
 // RefusalKind classifies a refused input.

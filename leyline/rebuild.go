@@ -1,5 +1,7 @@
 package leyline
 
+import "reflect"
+
 // Fence says when an optimizer may be rebuilt.
 type Fence = Enum[fences]
 
@@ -7,7 +9,7 @@ type fences struct{}
 
 func (fences) list() []string { return fenceNames[:] }
 
-var fenceNames = [...]string{"unspecified", "off", "epoch", "n_steps"}
+var fenceNames = [...]string{"unspecified", "off", "epoch", "n_steps", "command"}
 
 // The fences: never, after each epoch that did not fail, after every so many
 // optimizer steps.
@@ -16,7 +18,16 @@ const (
 	FenceOff
 	FenceEpoch
 	FenceSteps
+	FenceCommand // of an OPTIMIZER command; no setting
 )
+
+// brokenFence demands a fence that a setting may name.
+func brokenFence(v reflect.Value) (reason, fix string) {
+	if f := v.Interface().(Fence); f.Validate() != nil || f == FenceCommand {
+		return "is " + f.String(), "write off, epoch or n_steps"
+	}
+	return "", ""
+}
 
 // RebuildStage is where the rebuild of an optimizer stands.
 type RebuildStage = Enum[rebuildStages]

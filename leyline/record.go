@@ -123,6 +123,7 @@ var eventKindNames = [...]string{
 	"seed.failed", "key.withdrawn", "commands.refused", "clock.alarmed",
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
+	"seed.paused", "seed.resumed", "rates.scaled",
 }
 
 // The kinds of event.
@@ -195,4 +196,7 @@ const (
 	EventPrefetchLate
 	EventPrefetchesCancelled
 	EventEmergencyCleaned
+	EventSeedPaused
+	EventSeedResumed
+	EventRatesScaled
 )

@@ -10,6 +10,10 @@ const (
 	NameGateEvent         EventName = "gate_event"
 	NameGateFailure       EventName = "gate_failure"
 	NameMeshMissing       EventName = "mesh_coverage_missing"
+	NameOptimizerAdjust   EventName = "optimizer_adjust"
+	NameSeedPaused        EventName = "seed_paused"
+	NameSeedResumed       EventName = "seed_resumed"
+	NameBreakerInvalid    EventName = "breaker_command_invalid"
 	NameSeedStage         EventName = "seed_stage"
 	NameBlendConfig       EventName = "blend_config"
 	NameViolationRecorded EventName = "violation_recorded"
@@ -26,13 +30,9 @@ const (
 
 // The telemetry events of Kasmina that no record carries yet.
 const (
-	NameOptimizerAdjust   EventName = "optimizer_adjust"
 	NameTamiyoAnnotations EventName = "tamiyo_annotations"
-	NameSeedPaused        EventName = "seed_paused"
-	NameSeedResumed       EventName = "seed_resumed"
 	NameMemoryGC          EventName = "memory_gc"
 	NameRollbackReady     EventName = "rollback_ready"
-	NameBreakerInvalid    EventName = "breaker_command_invalid"
 	NameAttachFailed      EventName = "prefetch_attach_failed"
 	NameEmergencyCleanup  EventName = "emergency_cleanup"
 )
@@ -40,13 +40,9 @@ const (
 func kasminaEvents() []EventInfo {
 	const prefetch = "run seed_id request_id reason latency_ms"
 	reserved := []EventInfo{
-		event(NameOptimizerAdjust, "run command_id kind", "A command changes the optimizer", LevelInfo),
 		event(NameTamiyoAnnotations, "run command_id details", "What the policy wrote beside a command", LevelInfo),
-		event(NameSeedPaused, "run seed_id reason", "A seed is paused", LevelWarning),
-		event(NameSeedResumed, "run seed_id blueprint_id", "A paused seed goes on", LevelInfo),
 		event(NameMemoryGC, "run counts", "The trainer has cleared its caches", LevelInfo),
 		event(NameRollbackReady, "run seed_id stage reason", "What a seed needs to be restored is kept", LevelInfo, LevelWarning),
-		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
 		event(NameAttachFailed, "run seed_id reason", "The trainer could not attach a kernel", LevelWarning),
 		event(NameEmergencyCleanup, "run reason", "The trainer has let go of every seed", LevelCritical),
 	}
@@ -61,6 +57,10 @@ func kasminaEvents() []EventInfo {
 		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical).set("kasmina.command_deadline_ms"),
 		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning).set(setGates),
 		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed; CRITICAL when it is something that the plane relies on", LevelWarning, LevelCritical).set(setGates),
+		event(NameOptimizerAdjust, "run command_id action value reason", "A command changes the optimizer", LevelInfo),
+		event(NameSeedPaused, "run seed_id step cause", "A seed is paused", LevelWarning),
+		event(NameSeedResumed, "run seed_id step blueprint_id cause", "A paused seed goes on", LevelInfo),
+		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
 		event(NameMeshMissing, "run seed_id missing_layers required_layers available_layers", "The host lacks layers that a seed was grafted behind", LevelError),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
 		event(NameBlendConfig, "run seed_id mode source alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),

@@ -10,11 +10,19 @@ func (x CommandVerified) Validate() error {
 	needID(&c, "key", x.Key)
 	need(&c, "issuer", x.Issuer != "")
 	needEnum(&c, "kind", x.Kind)
-	if x.Kind == CommandSeed {
+	switch x.Kind {
+	case CommandSeed:
 		x.Seed.check(&c)
-	}
-	if x.Kind == CommandEmergency {
+	case CommandEmergency:
 		c.part("emergency", x.Emergency.Validate())
+	case CommandPause:
+		c.part("pause", x.Pause.Validate())
+	case CommandOptimizer:
+		c.part("optimizer", x.Optimizer.Validate())
+	case CommandCircuitBreaker:
+		c.part("breaker", x.Breaker.Validate())
+	case CommandRollback:
+		c.part("rollback", x.Rollback.Validate())
 	}
 	need(&c, "sequence", x.Sequence > 0)
 	need(&c, "issued_at", x.IssuedAt > 0)

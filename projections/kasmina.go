@@ -24,6 +24,16 @@ type PendingCommand struct {
 	Seed     leyline.SeedCommand
 	Deadline leyline.Instant
 	Unknown  bool // the process stopped between durable and acted
+	Kind     leyline.CommandKind
+	Pause    leyline.PauseCommand // of the kind PAUSE
+}
+
+// Concerns reports whether a command is about a seed of its run.
+func (p *PendingCommand) Concerns(seed leyline.SeedID) bool {
+	if p.Kind == leyline.CommandPause {
+		return p.Pause.Scope == leyline.PauseRun || p.Pause.Seed == seed
+	}
+	return p.Seed.Seed == seed
 }
 
 // Slots holds the seeds of one run.
@@ -75,6 +85,7 @@ type Seed struct {
 	Isolation    Isolation
 	Fallbacks    uint32 // compile fallbacks since it germinated
 	Born         leyline.Step
+	Paused       bool               // takes no part in the forward pass and stays as it is
 	Closed       bool               // by an operator, for good: not even a rollback opens the slot again
 	Violations   uint32             // of its isolation since it germinated
 	Health       leyline.SeedHealth // unset in an empty slot
@@ -133,7 +144,7 @@ func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedI
 	var out []leyline.SeedID
 	for i := range slots.Seeds {
 		s := &slots.Seeds[i]
-		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !k.Commanded(run, s.ID) {
+		if c := &s.Contribution; c.Due != 0 && now >= c.Due && !s.Paused && !k.Commanded(run, s.ID) {
 			out = append(out, s.ID)
 		}
 	}
@@ -142,7 +153,7 @@ func (k *Kasmina) ProbesDue(run leyline.RunID, now leyline.Step) []leyline.SeedI
 
 // Commanded reports whether a command about a seed waits for its answer.
 func (k *Kasmina) Commanded(run leyline.RunID, seed leyline.SeedID) bool {
-	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Seed.Seed == seed })
+	return slices.ContainsFunc(k.Pending, func(p PendingCommand) bool { return p.Run == run && p.Concerns(seed) })
 }
 
 func slotsRun(s *Slots) leyline.RunID { return s.Run }
@@ -188,7 +199,7 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		k.forget(x.Ledger.Expired)
 		k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
 		k.Pending = append(k.Pending, PendingCommand{
-			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline,
+			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Kind: x.Kind, Pause: x.Pause,
 		})
 	case leyline.CommandRejected:
 		k.forget(x.Ledger.Expired)

@@ -38,6 +38,8 @@ func runOfEvent(e leyline.Event) (leyline.RunID, bool) {
 		return x.Run, true
 	case leyline.CompileFellBack:
 		return x.Run, true
+	case leyline.RatesScaled:
+		return x.Run, true
 	}
 	return loopRun(e)
 }

@@ -34,6 +34,10 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
 		})
+	case leyline.SeedPaused:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = true })
+	case leyline.SeedResumed:
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = false })
 	case leyline.CompileFellBack:
 		k.update(x.Run, x.Seed, func(s *Seed) { s.Fallbacks = x.Count })
 	case leyline.PrefetchRequested:
@@ -68,7 +72,7 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageTraining:
 		s.unblend()
 	case leyline.StageCulled:
-		s.Kernel, s.Parameters = Kernel{}, nil
+		s.Kernel, s.Parameters, s.Paused = Kernel{}, nil, false
 		s.unblend()
 	case leyline.StageTerminated:
 		s.Closed = true
@@ -123,7 +127,7 @@ func (k *Kasmina) applyMemo(e leyline.Event) {
 // rewind returns the seeds of a run to a snapshot, or to empty slots when there
 // is none. What was counted of a seed's compiled code and of its isolation is not
 // rewound: the one would be given up and the other violated again. Nor is what an
-// operator has closed.
+// operator has closed, paused or resumed.
 func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	s := k.Run(run)
 	if s == nil {
@@ -151,6 +155,9 @@ func keep(seeds, now []Seed) {
 		if s.Blueprint != "" && s.Blueprint == now[i].Blueprint {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
 			s.Violations, s.Health = max(s.Violations, now[i].Violations), max(s.Health, now[i].Health)
+			if leyline.OnTrial(now[i].Stage) || leyline.Grafted(now[i].Stage) {
+				s.Paused = now[i].Paused && leyline.OnTrial(s.Stage)
+			}
 		}
 	}
 }

@@ -47,6 +47,7 @@ type Run struct {
 	Waits       Waits
 	Rates       Rates
 	Rebuild     Rebuild
+	RateScale   float64 // by which an operator multiplies learning rates; 0: nobody does. Never rewound
 }
 
 // Track is what of a run is rewound with its network.
@@ -194,6 +195,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		r.applyEpoch(e)
 		r.applyRates(id, e)
 		r.applyRebuild(id, e)
+		r.applyOrders(e)
 		r.applyEmergency(id, e)
 	}
 }

@@ -75,15 +75,9 @@ func startWords(x leyline.RollbackStarted) string {
 func commandWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.CommandVerified:
-		if x.Kind == leyline.CommandEmergency {
-			return because(fmt.Sprintf("command %s of %q is accepted: %s the emergency level to %s", x.Command, x.Issuer, x.Emergency.Action, x.Emergency.Level),
-				x.Emergency.Reason)
-		}
-		if x.Kind == leyline.CommandRegistry {
-			return fmt.Sprintf("command %s of %q is accepted: it is about the registry of parameters", x.Command, x.Issuer)
-		}
-		return fmt.Sprintf("command %s of %q is accepted: %s of seed %s, to be answered by %s", x.Command, x.Issuer, x.Seed.Operation,
-			x.Seed.Seed, x.Deadline)
+		what, why := acceptedWords(x)
+		return because(fmt.Sprintf("command %s of %q is accepted: %s%s", x.Command, x.Issuer, what,
+			when(leyline.ByPlane(x.Kind), "", fmt.Sprintf(", to be answered by %s", x.Deadline))), why)
 	case leyline.CommandRejected:
 		return because(fmt.Sprintf("command %q of %q is rejected for %s", x.Command, x.Issuer, x.Reason), x.Detail)
 	case leyline.CommandsRefused:
@@ -102,6 +96,12 @@ func seedWords(e leyline.Event) string {
 		return gateWords(x)
 	case leyline.SeedMoved:
 		return moveWords(x)
+	case leyline.SeedPaused:
+		return fmt.Sprintf("seed %s is paused at step %d by %q: it takes no part and stays as it is", x.Seed, x.Step, x.Cause)
+	case leyline.SeedResumed:
+		return fmt.Sprintf("seed %s goes on at step %d by %q, of blueprint %s", x.Seed, x.Step, x.Cause, x.Blueprint)
+	case leyline.RatesScaled:
+		return fmt.Sprintf("learning rates are multiplied by %v from the next step on, by %q", x.Factor, x.Cause)
 	case leyline.BlendConfigured:
 		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v%s; the running loss before it is %v", x.Seed, x.Plan.Mode,
 			x.Plan.TotalSteps, x.Plan.Temperature, planWords(x.Plan), x.Loss)
@@ -124,6 +124,25 @@ func seedWords(e leyline.Event) string {
 		return breakerWords(x)
 	}
 	return ""
+}
+
+// acceptedWords says what an accepted command asks for, and why, as it says.
+func acceptedWords(x leyline.CommandVerified) (what, why string) {
+	switch x.Kind {
+	case leyline.CommandEmergency:
+		return fmt.Sprintf("%s the emergency level to %s", x.Emergency.Action, x.Emergency.Level), x.Emergency.Reason
+	case leyline.CommandPause:
+		return fmt.Sprintf("%s %s", x.Pause.Action, when(x.Pause.Scope == leyline.PauseRun, "every seed of the run", "seed "+string(x.Pause.Seed))), x.Pause.Reason
+	case leyline.CommandOptimizer:
+		return when(x.Optimizer.Action == leyline.OptimizerScale, fmt.Sprintf("multiply the learning rates by %v", x.Optimizer.Factor), "make the optimizer anew"), x.Optimizer.Reason
+	case leyline.CommandCircuitBreaker:
+		return fmt.Sprintf("force breaker %s to %s", x.Breaker.Breaker, x.Breaker.State), x.Breaker.Reason
+	case leyline.CommandRollback:
+		return "go back to " + when(x.Rollback.Snapshot != "", "snapshot "+string(x.Rollback.Snapshot), fmt.Sprintf("step %d", x.Rollback.Step)), x.Rollback.Reason
+	case leyline.CommandRegistry:
+		return "it is about the registry of parameters", ""
+	}
+	return fmt.Sprintf("%s of seed %s", x.Seed.Operation, x.Seed.Seed), ""
 }
 
 func gateWords(x leyline.GateEvaluated) string {

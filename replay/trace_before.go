@@ -38,8 +38,10 @@ type Situation struct {
 type Waiting struct {
 	Command   leyline.CommandID
 	Operation leyline.SeedOperation
-	Seed      leyline.SeedID
+	Seed      leyline.SeedID // empty: every seed of the run
 	Deadline  leyline.Instant
+	Kind      leyline.CommandKind
+	Pause     leyline.PauseAction // of the kind PAUSE
 }
 
 // Sprout is a seed as it stood.
@@ -52,8 +54,15 @@ type Sprout struct {
 	Measured     uint32 // steps of the stage in which its isolation was measured
 	MaxLeak      float64
 	Probes       uint32
-	Contribution float64 // mean gain in accuracy over the probes
-	LossGain     float64 // mean gain in loss over the probes
+	Contribution float64      // mean gain in accuracy over the probes
+	LossGain     float64      // mean gain in loss over the probes
+	Age          leyline.Step // steps since it germinated
+	Paused       bool
+	Blends       bool   // it changes the host's output
+	AlphaStep    uint32 // of its schedule, AlphaSteps long and of Temperature in steps
+	AlphaSteps   uint32 // 0: it has no schedule
+	Temperature  float64
+	Quality      leyline.Quality
 }
 
 // concerns returns the run that a record is about. A command has none in the
@@ -93,7 +102,7 @@ func situation(s *projections.State, id leyline.RunID) *Situation {
 	}
 	for _, p := range s.Kasmina.Pending {
 		if p.Run == id {
-			x.Pending = append(x.Pending, Waiting{p.Command, p.Seed.Operation, p.Seed.Seed, p.Deadline})
+			x.Pending = append(x.Pending, waiting(&p))
 		}
 	}
 	if slots := s.Kasmina.Run(id); slots != nil {
@@ -104,10 +113,32 @@ func situation(s *projections.State, id leyline.RunID) *Situation {
 	return x
 }
 
+func waiting(p *projections.PendingCommand) Waiting {
+	w := Waiting{Command: p.Command, Operation: p.Seed.Operation, Seed: p.Seed.Seed, Deadline: p.Deadline, Kind: p.Kind, Pause: p.Pause.Action}
+	if p.Kind == leyline.CommandPause {
+		w.Seed = p.Pause.Seed
+	}
+	return w
+}
+
+// words says what the trainer was asked to do.
+func (w *Waiting) words() string {
+	what := w.Operation.String()
+	if w.Kind == leyline.CommandPause {
+		what = w.Pause.String()
+	}
+	return what + " of " + when(w.Seed == "", "every seed of the run", "seed "+string(w.Seed))
+}
+
 func sprout(s *projections.Seed, now leyline.Step) Sprout {
 	x := Sprout{
 		Seed: s.ID, Stage: s.Stage, Blueprint: s.Blueprint, Alpha: s.Alpha, Measured: s.Isolation.Steps, MaxLeak: s.Isolation.MaxLeak,
 		Probes: s.Contribution.Probes, Contribution: s.Contribution.Accuracy, LossGain: s.Contribution.Loss,
+		Paused: s.Paused, Blends: s.Alpha > 0 && !s.Paused, AlphaStep: s.AlphaStep, AlphaSteps: s.Plan.TotalSteps, Temperature: s.Plan.Temperature,
+		Quality: s.Isolation.Quality,
+	}
+	if s.Blueprint != "" && now > s.Born {
+		x.Age = now - s.Born
 	}
 	if now > s.Since {
 		x.Steps = now - s.Since

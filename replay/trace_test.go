@@ -123,6 +123,7 @@ func TestSituationIsThatBefore(t *testing.T) {
 	kept := traced(t, h, h.proposed(leyline.OpFossilize)+1).Before
 	want := Sprout{
 		Seed: seedID, Stage: leyline.StageProbationary, Steps: 6, Blueprint: "bp-1", Alpha: 1, Measured: 6, Probes: 2, Contribution: 0.125, LossGain: 0.25,
+		Age: 31, Blends: true, AlphaStep: 6, AlphaSteps: 6, Temperature: 0.6,
 	}
 	if d := cmp.Diff(want, kept.Seeds[0]); d != "" {
 		t.Errorf("the seed:\n%s", d)
@@ -158,8 +159,8 @@ func TestTextOfAGateAndOfARollback(t *testing.T) {
 	for seq, says := range map[leyline.Seq][]string{
 		h.proposed(leyline.OpFossilize) + 1: {
 			": command.received\n", "  sender   policy test, key ", `of "tamiyo": SEED FOSSILIZE of seed seed-a`,
-			"\nbefore it\n  run-1 ", "PROBATIONARY for 6 steps, bp-1 at alpha 1",
-			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 6 checks hold\n",
+			"\nbefore it\n  run-1 ", "PROBATIONARY for 6 steps, bp-1 31 steps old at alpha 1 (step 6 of 6 at temperature 0.6)",
+			"\ndecided\n  0 gate.evaluated: gate G4_SYSTEM_IMPACT lets pass seed seed-a; 7 checks hold\n",
 			"      check                measured  limit  mode     holds\n", "      contribution         0.125     0.01   enforce  yes\n",
 			"\nbecause of\n", "\nset in motion, as far as record ", "\ndecided again by this program: identical\n",
 		},

@@ -102,7 +102,7 @@ func (s *Situation) figures() []Figure {
 		f = append(f, fig("rollback", "%s, %s", s.Rollback, s.Phase))
 	}
 	for _, p := range s.Pending {
-		f = append(f, fig("pending", "%s of seed %s by command %s, to be answered by %s", p.Operation, p.Seed, p.Command, p.Deadline))
+		f = append(f, fig("pending", "%s by command %s, to be answered by %s", p.words(), p.Command, p.Deadline))
 	}
 	for i := range s.Seeds {
 		f = append(f, Figure{string(s.Seeds[i].Seed), s.Seeds[i].words()})
@@ -121,9 +121,12 @@ func (s *Sprout) words() string {
 	if s.Stage == leyline.StageDormant {
 		return s.Stage.String()
 	}
-	w := fmt.Sprintf("%s for %d steps", s.Stage, s.Steps)
+	w := fmt.Sprintf("%s for %d steps%s", s.Stage, s.Steps, when(s.Paused, ", paused", ""))
 	if s.Blueprint != "" {
-		w += fmt.Sprintf(", %s at alpha %s", s.Blueprint, short(s.Alpha))
+		w += fmt.Sprintf(", %s %d steps old at alpha %s", s.Blueprint, s.Age, short(s.Alpha))
+	}
+	if s.AlphaSteps > 0 {
+		w += fmt.Sprintf(" (step %d of %d at temperature %v)", s.AlphaStep, s.AlphaSteps, s.Temperature)
 	}
 	if s.Measured > 0 {
 		w += fmt.Sprintf(", %d steps measured, leak %s", s.Measured, short(s.MaxLeak))

@@ -21,6 +21,7 @@ type Run struct {
 	Tasks       int
 	Grafted     []leyline.SeedID // seeds that are part of the network now
 	Alphas      []float64        // of these, as answered
+	Absent      []leyline.SeedID // of these, that need not be reported: they are paused, or were
 	Rollback    leyline.RollbackID
 }
 
@@ -127,7 +128,7 @@ func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
 		}
 	}
 	for _, id := range r.Grafted {
-		if !slices.ContainsFunc(seen, func(s leyline.SeedObserved) bool { return s.Seed == id }) {
+		if !slices.Contains(r.Absent, id) && !slices.ContainsFunc(seen, func(s leyline.SeedObserved) bool { return s.Seed == id }) {
 			return refuse(leyline.RefusalMissingSeed, "seeds", string(id), "is grafted but was not reported",
 				"report every grafted seed in every step")
 		}

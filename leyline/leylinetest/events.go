@@ -140,7 +140,16 @@ const (
 )
 
 func commandEvents() []Case[leyline.Event] {
-	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest emergency.action? emergency.level? emergency.reason?" + filled
+	const unset = " emergency.action? emergency.level? emergency.reason? pause.action? pause.scope? pause.seed? pause.reason?" +
+		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?"
+	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled
+	needs := func(names string) string { // the fields that a kind of command does need
+		all := verified
+		for _, n := range strings.Fields(names) {
+			all = strings.Replace(all, " "+n+"?", " "+n, 1)
+		}
+		return all + within("seed", unused)
+	}
 	return []Case[leyline.Event]{
 		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
 		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)+parameters), func(x *leyline.CommandVerified) {
@@ -148,9 +157,21 @@ func commandEvents() []Case[leyline.Event] {
 			ofMode(&x.Seed.Blend, leyline.BlendConvex, leyline.LogitsUnspecified)
 		}),
 		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
-		event("to pause", verified+within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandPause }),
-		event("to raise the level", strings.ReplaceAll(verified, "emergency.action? emergency.level? emergency.reason?", "emergency.action emergency.level emergency.reason")+
-			within("seed", unused), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
+		event("to pause a seed", needs("pause.action pause.scope pause.seed pause.reason"), func(x *leyline.CommandVerified) {
+			x.Kind, x.Pause.Scope = leyline.CommandPause, leyline.PauseSeed
+		}),
+		event("to pause a run", needs("pause.action pause.scope pause.reason"), func(x *leyline.CommandVerified) {
+			x.Kind, x.Pause.Scope, x.Pause.Seed = leyline.CommandPause, leyline.PauseRun, ""
+		}),
+		event("to make the optimizer anew", needs("optimizer.action optimizer.reason"), func(x *leyline.CommandVerified) {
+			x.Kind, x.Optimizer.Action, x.Optimizer.Factor = leyline.CommandOptimizer, leyline.OptimizerRebuildNow, 0
+		}),
+		event("to scale rates", needs("optimizer.action optimizer.factor optimizer.reason"), func(x *leyline.CommandVerified) {
+			x.Kind, x.Optimizer.Action = leyline.CommandOptimizer, leyline.OptimizerScale
+		}),
+		event("to force a breaker", needs("breaker.breaker breaker.state breaker.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandCircuitBreaker }),
+		event("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
+		event("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
 		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest"+filled,
@@ -192,6 +213,9 @@ func seedEvents() []Case[leyline.Event] {
 		event[leyline.BreakerMoved]("that counted", "run breaker action from to reason failures? successes? until? until_step?", nil),
 		event("that opened", "run breaker action from to reason failures? successes? until until_step?",
 			func(x *leyline.BreakerMoved) { x.To, x.UntilStep = leyline.BreakerOpen, 0 }),
+		event[leyline.SeedPaused]("", "run seed step? cause", nil),
+		event[leyline.SeedResumed]("", "run seed step? blueprint cause", nil),
+		event[leyline.RatesScaled]("", "run factor cause", nil),
 		event[leyline.ContributionMeasured]("", "run seed step probes accuracy? loss? mean_accuracy? mean_loss? next", nil),
 	}
 }

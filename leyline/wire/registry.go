@@ -163,4 +163,7 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventPrefetchLate:         {event[leyline.PrefetchLate]()},
 	leyline.EventPrefetchesCancelled:  {event[leyline.PrefetchesCancelled]()},
 	leyline.EventEmergencyCleaned:     {event[leyline.EmergencyCleaned]()},
+	leyline.EventSeedPaused:           {event[leyline.SeedPaused]()},
+	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
+	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
 }

@@ -137,6 +137,9 @@ func (t *trainer) ack(ctx context.Context, in leyline.CommandAcked) error {
 
 // obey changes the net as a verified command says.
 func (t *trainer) obey(c *leyline.VerifiedCommand) error {
+	if c.Kind == leyline.CommandPause {
+		return t.reconcile()
+	}
 	slot := string(c.Seed.Seed)
 	switch c.Seed.Operation {
 	case leyline.OpGerminate:
@@ -180,8 +183,8 @@ func (t *trainer) attach(slot string, c *leyline.VerifiedCommand) error {
 }
 
 // reconcile makes the net agree with the seeds of the latest answer: a seed
-// that is no longer part of the network goes, the others take their alpha. One
-// that is managed no more stays.
+// that is no longer part of the network goes, the others take their alpha, and
+// take part unless they are paused. One that is managed no more stays.
 func (t *trainer) reconcile() error {
 	for _, v := range t.answer.Seeds {
 		if t.net.find(string(v.Seed)) == nil {
@@ -189,7 +192,9 @@ func (t *trainer) reconcile() error {
 		}
 		var err error
 		if leyline.Grafted(v.Stage) || v.Stage == leyline.StageTerminated {
-			err = t.net.SetAlpha(string(v.Seed), v.Alpha)
+			if err = t.net.SetAlpha(string(v.Seed), v.Alpha); err == nil {
+				err = t.hold(string(v.Seed), v.Paused)
+			}
 		} else {
 			err = t.remove(string(v.Seed))
 		}

@@ -219,8 +219,10 @@ func (p *fakePlane) Step(ctx context.Context, in leyline.StepObserved, after ley
 	if in.Step != p.now.step+1 {
 		p.t.Errorf("step %d after step %d", in.Step, p.now.step)
 	}
-	if grafted := leyline.Grafted(p.now.seed.Stage); grafted != (len(in.Seeds) == 1) {
+	if here := leyline.Grafted(p.now.seed.Stage) && !p.now.seed.Paused; here != (len(in.Seeds) == 1) {
 		p.t.Errorf("step %d: %d seeds reported, the seed is %s", in.Step, len(in.Seeds), p.now.seed.Stage)
+	} else if here && in.Seeds[0].Stage != p.now.seed.Stage {
+		p.t.Errorf("step %d: the seed is reported as %s, it is %s", in.Step, in.Seeds[0].Stage, p.now.seed.Stage)
 	}
 	sick := math.IsNaN(in.Losses[0])
 	if sick {

@@ -172,8 +172,8 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 		in.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainHookMs, Value: ms}}
 	}
 	for _, p := range pass.Seeds {
-		if t.stages[p.Slot] == leyline.StageTerminated {
-			continue // it is the host's: nobody looks at it any more
+		if p.Mode == ModeIdle || t.stages[p.Slot] == leyline.StageTerminated {
+			continue // it is paused, or the host's: there is nothing to tell
 		}
 		in.Seeds = append(in.Seeds, leyline.SeedObserved{
 			Seed: leyline.SeedID(p.Slot), Alpha: p.Alpha, GradNorm: p.GradNorm, HostNorm: pass.HostGradNorm,

@@ -8,10 +8,15 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// modeOf says what a seed of a stage does in this net.
+// modeOf says what a seed of a stage does in this net. While it is observed at full
+// alpha it learns nothing, so that what is measured is what would be kept; a seed
+// that was kept learns with its host.
 func modeOf(s leyline.Stage) Mode {
-	if s == leyline.StageTraining {
+	switch s {
+	case leyline.StageTraining:
 		return ModeTraining
+	case leyline.StageShadowing, leyline.StageProbationary:
+		return ModeFrozen
 	}
 	return ModeBlending
 }
@@ -23,6 +28,15 @@ func (t *trainer) enter(slot string, s leyline.Stage) error {
 	}
 	t.stages[slot] = s
 	return nil
+}
+
+// hold takes a seed out of the net for the time being, with nothing in its place, or
+// lets it take part again in what its stage has it do.
+func (t *trainer) hold(slot string, paused bool) error {
+	if paused {
+		return t.net.SetMode(slot, ModeIdle)
+	}
+	return t.net.SetMode(slot, modeOf(t.stages[slot]))
 }
 
 // give removes a seed, or ends the management of one that was kept: that one stays
@@ -52,6 +66,9 @@ func (t *trainer) adopt() error {
 			continue
 		}
 		if err := t.enter(slot, v.Stage); err != nil {
+			return err
+		}
+		if err := t.hold(slot, v.Paused); err != nil {
 			return err
 		}
 	}

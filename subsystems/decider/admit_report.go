@@ -21,11 +21,23 @@ func runFacts(s *projections.State, id leyline.RunID) guard.Run {
 		Rollback: r.Rollback.ID,
 	}
 	for _, seed := range s.Kasmina.Run(id).Seeds {
-		if leyline.Grafted(seed.Stage) {
-			f.Grafted, f.Alphas = append(f.Grafted, seed.ID), append(f.Alphas, seed.Alpha)
+		if !leyline.Grafted(seed.Stage) {
+			continue
+		}
+		f.Grafted, f.Alphas = append(f.Grafted, seed.ID), append(f.Alphas, seed.Alpha)
+		if seed.Paused || resuming(s, id, seed.ID) {
+			f.Absent = append(f.Absent, seed.ID)
 		}
 	}
 	return f
+}
+
+// resuming reports whether the trainer may not have heard yet that a seed is paused
+// no more.
+func resuming(s *projections.State, run leyline.RunID, seed leyline.SeedID) bool {
+	return slices.ContainsFunc(s.Kasmina.Pending, func(p projections.PendingCommand) bool {
+		return p.Run == run && p.Kind == leyline.CommandPause && p.Concerns(seed)
+	})
 }
 
 // life is what every report of a trainer must pass.
@@ -196,7 +208,7 @@ func probeDue(s *projections.State, x leyline.SeedProbed) *leyline.Refusal {
 		return refuse(leyline.RefusalInvalidField, "step", fmt.Sprint(x.Step), "has an anomalous loss, nothing is measured there", "probe the seeds that the answer to the step names")
 	case seed == nil:
 		return refuse(leyline.RefusalUnknownSeed, "seed", string(x.Seed), "is not a slot of the run", "name a seed of run.opened")
-	case seed.Contribution.Due == 0 || x.Step < seed.Contribution.Due:
+	case seed.Contribution.Due == 0 || x.Step < seed.Contribution.Due || seed.Paused:
 		return refuse(leyline.RefusalInvalidField, "seed", string(x.Seed), "is not to be probed now", "probe the seeds that the answer to the step names")
 	case x.Alpha != seed.Alpha:
 		return refuse(leyline.RefusalInvalidField, "alpha", fmt.Sprint(x.Alpha), fmt.Sprintf("is not the alpha that was answered, %v", seed.Alpha), "set every seed's alpha from the latest answer")

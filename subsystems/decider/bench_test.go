@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
 )
@@ -94,4 +95,41 @@ func BenchmarkDigest(b *testing.B) {
 	for b.Loop() {
 		projections.DigestOf(*w.s)
 	}
+}
+
+// BenchmarkTransition decides the command that moves a seed from TRAINING to
+// BLENDING: verifier with signature, gate G2, and the events. Beside it stands what
+// of that is not the signature.
+func BenchmarkTransition(b *testing.B) {
+	w := newWorld(&testing.T{}, func(c *leyline.ExecutionConfig) { c.Tamiyo.TrainSteps = 1 << 20 })
+	w.open()
+	w.reach(leyline.StageTraining)
+	w.steps(6)
+	in := w.received(w.valid(leyline.SeedCommand{
+		Operation: leyline.OpStartGrafting, Seed: "seed-a", Blend: leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 4, Temperature: 1},
+	}))
+	seeds, windows, kasmina := slices.Clone(w.s.Kasmina.Run("run-1").Seeds), slices.Clone(w.s.Kasmina.Windows), w.s.Kasmina
+	m := leyline.Meta{Seq: w.seq + 1, At: w.at}
+	reset := func() {
+		w.s.Kasmina = kasmina
+		copy(w.s.Kasmina.Run("run-1").Seeds, seeds)
+		copy(w.s.Kasmina.Windows, windows)
+	}
+	b.Run("decide", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			reset()
+			events := decider.Decide(w.s, m, in)
+			if _, ok := first[leyline.SeedMoved](events); !ok {
+				b.Fatal(kinds(events))
+			}
+		}
+	})
+	b.Run("signature alone", func(b *testing.B) {
+		for b.Loop() {
+			if err := sign.Verify(w.tamiyo.Public(), in.Envelope); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -51,7 +51,7 @@ func TestVerifierReasons(t *testing.T) {
 			x.Envelope.Signature = w.tamiyo.Sign(leyline.PayloadKey, x.Envelope.Payload).Signature
 		}},
 		{want: leyline.RejectNotPermitted, change: func(w *world, c *leyline.Command) { c.Issuer = "operator" }},
-		{want: leyline.RejectNotPermitted, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandOptimizer }},
+		{want: leyline.RejectNotPermitted, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandCircuitBreaker }},
 		{want: leyline.RejectWrongAudience, change: func(w *world, c *leyline.Command) { c.Audience.Origin = "another-log" }},
 		{want: leyline.RejectMissingCommandID, change: func(w *world, c *leyline.Command) { c.ID = "" }},
 		{want: leyline.RejectMissingTimestamp, change: func(w *world, c *leyline.Command) { c.IssuedAt = 0 }},
@@ -65,7 +65,7 @@ func TestVerifierReasons(t *testing.T) {
 		{want: leyline.RejectMissingMesh, change: func(w *world, c *leyline.Command) { c.Seed.Mesh = nil }},
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpStartTraining }},
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpCull }},
-		{want: leyline.RejectUnsupportedKind, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandPause }},
+		{want: leyline.RejectMalformed, change: func(w *world, c *leyline.Command) { c.Kind = leyline.CommandPause }},
 		{want: leyline.RejectWrongStage, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpFineTune }},
 		{want: leyline.RejectUnsupportedOperation, change: func(w *world, c *leyline.Command) { c.Seed.Operation = leyline.OpUnknown }},
 	} {

@@ -30,7 +30,8 @@ type world struct {
 	last   []leyline.Event
 	log    []leyline.Record
 
-	lockstep bool // of the run that is opened
+	lockstep bool                 // of the run that is opened
+	watch    func(leyline.Record) // sees every record right after it was decided; nil: nobody does
 }
 
 type entropy struct{ *detmath.PCG }
@@ -105,6 +106,9 @@ func (w *world) feedNow(in leyline.Input) []leyline.Event {
 	events := decider.Decide(w.s, m, in)
 	w.log = append(w.log, leyline.Record{Seq: m.Seq, At: m.At, Wall: m.At, Run: m.Run, Input: in, Events: events})
 	w.last = events
+	if w.watch != nil {
+		w.watch(w.log[len(w.log)-1])
+	}
 	for i, e := range events {
 		if p, ok := e.(leyline.CommandProposed); ok {
 			w.feedNow(w.received(leyline.Command{

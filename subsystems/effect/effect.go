@@ -72,10 +72,12 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
-		if x.Kind == leyline.CommandEmergency || x.Kind == leyline.CommandRegistry {
-			return Effect{}, false // the plane has carried it out itself
+		if leyline.ByPlane(x.Kind) {
+			return Effect{}, false
 		}
-		return command(s, id, x.Run, x.Command, x.Seed, x.Deadline), true
+		return command(s, projections.PendingCommand{
+			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Kind: x.Kind, Pause: x.Pause,
+		}), true
 	case leyline.RollbackStarted:
 		return stage(s, id, x.Run), true
 	case leyline.RollbackAdvanced:
@@ -103,14 +105,14 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	return Effect{}, false
 }
 
-func command(s *projections.State, id leyline.EffectID, run leyline.RunID, cmd leyline.CommandID, sc leyline.SeedCommand, due leyline.Instant) Effect {
-	v := &leyline.VerifiedCommand{ID: cmd, Seed: sc}
-	if seed := s.Kasmina.Seed(run, sc.Seed); seed != nil {
+func command(s *projections.State, p projections.PendingCommand) Effect {
+	v := &leyline.VerifiedCommand{ID: p.Command, Seed: p.Seed, Kind: p.Kind, Pause: p.Pause}
+	if seed := s.Kasmina.Seed(p.Run, p.Seed.Seed); seed != nil {
 		v.Blueprint, v.Kernel, v.KernelDigest = seed.Blueprint, seed.Kernel.Name, seed.Kernel.Digest
 	}
 	return Effect{
-		ID: id, Kind: leyline.EffectCommand, Run: run,
-		Order: &leyline.Directive{ID: id, Kind: leyline.EffectCommand, Command: v, Deadline: due},
+		ID: p.Effect, Kind: leyline.EffectCommand, Run: p.Run,
+		Order: &leyline.Directive{ID: p.Effect, Kind: leyline.EffectCommand, Command: v, Deadline: p.Deadline},
 	}
 }
 
@@ -209,7 +211,7 @@ func Outstanding(s *projections.State) []Effect {
 	for i := range s.Kasmina.Pending {
 		p := &s.Kasmina.Pending[i]
 		if !p.Unknown {
-			out = append(out, command(s, p.Effect, p.Run, p.Command, p.Seed, p.Deadline))
+			out = append(out, command(s, *p))
 		}
 	}
 	for i := range s.Tolaria.Runs {

@@ -49,27 +49,57 @@ func (d *dispatch) accept() {
 	if c.NotAfter != 0 {
 		deadline = min(deadline, c.NotAfter)
 	}
-	d.Emit(leyline.CommandVerified{
-		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: c.Seed,
+	e := leyline.CommandVerified{
+		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
-		Emergency: c.Emergency, Ledger: d.v.Spending(),
-	})
+		Ledger: d.v.Spending(),
+	}
+	switch c.Kind { // what the kind does not use may be anything, and must not be acted upon
+	case leyline.CommandSeed:
+		e.Seed = c.Seed
+	case leyline.CommandEmergency:
+		e.Emergency = c.Emergency
+	case leyline.CommandPause:
+		e.Pause = c.Pause
+	case leyline.CommandOptimizer:
+		e.Optimizer = c.Optimizer
+	case leyline.CommandCircuitBreaker:
+		e.Breaker = c.Breaker
+	case leyline.CommandRollback:
+		e.Rollback = c.Rollback
+	}
+	d.Emit(e)
 }
 
 func (d *dispatch) run() {
-	c := &d.v.Command
-	if c.Kind == leyline.CommandEmergency {
+	if c := &d.v.Command; !leyline.PolicyMay(c.Kind) && leyline.PartyOf(c.Issuer) == leyline.PartyPolicy {
+		d.reject(leyline.RejectOperatorOnly, fmt.Sprintf("only an operator may issue %s commands", c.Kind))
+		return
+	}
+	switch d.v.Command.Kind {
+	case leyline.CommandSeed:
+		d.operation()
+	case leyline.CommandEmergency:
 		d.emergency()
-		return
-	}
-	if c.Kind == leyline.CommandRegistry {
+	case leyline.CommandPause:
+		d.pause()
+	case leyline.CommandOptimizer:
+		d.optimizer()
+	case leyline.CommandCircuitBreaker:
+		d.breaker()
+	case leyline.CommandRollback:
+		d.rollback()
+	case leyline.CommandRegistry:
 		d.registry()
-		return
+	case leyline.CommandStructuralPruning:
+		d.reject(leyline.RejectPruning, "this plane prunes nothing: it grows seeds and gives them up, and leaves the parameters of the host alone")
+	default:
+		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s is no kind of command", d.v.Command.Kind))
 	}
-	if c.Kind != leyline.CommandSeed {
-		d.reject(leyline.RejectUnsupportedKind, fmt.Sprintf("%s commands are not supported by this version", c.Kind))
-		return
-	}
+}
+
+// operation decides a SEED command.
+func (d *dispatch) operation() {
 	why, detail := d.possible()
 	if why == leyline.RejectNone {
 		why, detail = d.asked()
@@ -104,13 +134,23 @@ func (d *dispatch) operate() {
 	}
 }
 
-// possible checks what every operation on a seed needs, and finds the seed.
-func (d *dispatch) possible() (leyline.RejectReason, string) {
+// steady checks what every command to a run needs that changes how it trains: the
+// run is open and stands on the network that the command was issued for.
+func (d *dispatch) steady() (leyline.RejectReason, string) {
 	c := &d.v.Command
 	run := d.State.Tolaria.Run(c.Audience.Run)
 	if why, detail := d.reachable(run); why != leyline.RejectNone {
 		return why, detail
 	}
+	return leyline.RejectNone, ""
+}
+
+// possible checks what every operation on a seed needs, and finds the seed.
+func (d *dispatch) possible() (leyline.RejectReason, string) {
+	if why, detail := d.steady(); why != leyline.RejectNone {
+		return why, detail
+	}
+	c, run := &d.v.Command, d.State.Tolaria.Run(d.id())
 	if op := c.Seed.Operation; run.Track.Suspect > 0 && op != leyline.OpCull && op != leyline.OpCancel {
 		return leyline.RejectSuspect, fmt.Sprintf("the loss is anomalous since step %d", run.Track.SuspectFrom)
 	}
@@ -118,12 +158,23 @@ func (d *dispatch) possible() (leyline.RejectReason, string) {
 	if d.seed == nil {
 		return leyline.RejectUnknownSeed, fmt.Sprintf("the run has no seed %q", c.Seed.Seed)
 	}
-	for _, p := range pending(d.State, run.ID) {
-		if p.Seed.Seed == d.seed.ID {
+	return d.unanswered(d.seed.ID)
+}
+
+// unanswered finds the command about a seed that the trainer has not answered.
+func (d *dispatch) unanswered(seed leyline.SeedID) (leyline.RejectReason, string) {
+	for _, p := range pending(d.State, d.id()) {
+		if p.Concerns(seed) {
 			return leyline.RejectCommandPending, fmt.Sprintf("command %s has not been answered", p.Command)
 		}
 	}
 	return leyline.RejectNone, ""
+}
+
+// done accepts a command that the plane carries out in this record.
+func (d *dispatch) done() {
+	d.accept()
+	d.Emit(leyline.CommandSettled{Run: d.id(), Command: d.v.Command.ID, Outcome: leyline.OutcomeOK})
 }
 
 func (d *dispatch) id() leyline.RunID { return d.v.Command.Audience.Run }

@@ -121,14 +121,27 @@ func acked(t *projections.Turn, x leyline.CommandAcked) {
 	t.Emit(leyline.CommandSettled{
 		Run: x.Run, Command: x.Command, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs,
 	})
+	if x.Outcome != leyline.OutcomeOK {
+		lose(t, p, "command_failed")
+		return
+	}
 	s := t.State.Kasmina.Seed(x.Run, p.Seed.Seed)
 	switch {
-	case x.Outcome != leyline.OutcomeOK:
-		cull(t, x.Run, s, "command_failed")
 	case p.Seed.Operation == leyline.OpStartTraining && s.Stage == leyline.StageTraining:
 		claim(t, x, s)
 	case p.Seed.Operation == leyline.OpFossilize && s.Stage == leyline.StageProbationary:
 		move(t, x.Run, s, leyline.StageFossilized, string(p.Command))
+	}
+}
+
+// lose culls the seeds of a command that was not carried out, or of which nobody
+// knows: the network may hold anything in their place.
+func lose(t *projections.Turn, p projections.PendingCommand, cause string) {
+	slots := t.State.Kasmina.Run(p.Run)
+	for i := range slots.Seeds {
+		if s := &slots.Seeds[i]; p.Concerns(s.ID) {
+			cull(t, p.Run, s, cause)
+		}
 	}
 }
 
@@ -150,12 +163,9 @@ func timer(t *projections.Turn, x leyline.TimerFired) {
 	}
 }
 
-// unanswered closes a command whose answer is overdue. What the trainer did with
-// the seed is unknown, so the seed goes: the same as after a failure.
+// unanswered closes a command whose answer is overdue: the same as after a failure.
 func unanswered(t *projections.Turn, x leyline.TimerFired) {
 	p := *t.State.Kasmina.PendingCommand(leyline.CommandID(x.Subject))
 	t.Emit(leyline.CommandExpired{Run: x.Run, Command: p.Command, Outcome: leyline.OutcomeDeadline})
-	if s := t.State.Kasmina.Seed(x.Run, p.Seed.Seed); s != nil {
-		cull(t, x.Run, s, "command_unanswered")
-	}
+	lose(t, p, "command_unanswered")
 }

@@ -22,7 +22,6 @@ func (d *dispatch) emergency() {
 	case c.Action == leyline.EmergencyClear && c.Level >= run.Emergency:
 		d.reject(leyline.RejectLevel, fmt.Sprintf("the level is %s, %s would not lower it", run.Emergency, c.Level))
 	default:
-		d.accept()
-		d.Emit(leyline.CommandSettled{Run: run.ID, Command: d.v.Command.ID, Outcome: leyline.OutcomeOK})
+		d.done()
 	}
 }

@@ -24,6 +24,8 @@ func (d *dispatch) asked() (leyline.RejectReason, string) {
 		return leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, %s starts from %s", stage, op, either(from))
 	case !edge.MayAsk(leyline.PartyOf(d.v.Command.Issuer)):
 		return leyline.RejectOperatorOnly, fmt.Sprintf("only an operator may %s a %s seed", op, stage)
+	case d.seed.Paused && !leaves(op):
+		return leyline.RejectPaused, "the seed is paused: resume it, or give it up"
 	}
 	return leyline.RejectNone, ""
 }

@@ -27,6 +27,9 @@ func observe(t *projections.Turn, x leyline.StepObserved) {
 			continue
 		}
 		s := t.State.Kasmina.Seed(x.Run, o.Seed)
+		if s.Paused {
+			continue // the trainer had not heard of it yet
+		}
 		if overreaches(t, x.Run, s, o.Parameters) {
 			continue
 		}

@@ -168,7 +168,7 @@ func (l *loop) view(id leyline.RunID) leyline.Answer {
 		FastRoom: rollback.Room(l.state),
 	}
 	for _, s := range l.state.Kasmina.Run(id).Seeds {
-		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha})
+		a.Seeds = append(a.Seeds, leyline.SeedView{Seed: s.ID, Stage: s.Stage, Alpha: s.Alpha, Paused: s.Paused})
 	}
 	return a
 }

@@ -160,6 +160,9 @@ type bench struct {
 	free      func() (free, total uint64, err error)
 	admit     func(s *projections.State) error
 	logger    hclog.Logger
+	operator  *sign.Signer                    // enrolled as "ada" for every kind of command; nil: there is none
+	observe   func(workload.Progress)         // of the trainer
+	rejected  map[leyline.RejectReason]uint64 // counted so far
 }
 
 func newBench(t testing.TB) *bench {
@@ -196,6 +199,15 @@ func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		body, err := wire.EncodeKey(leyline.Key{
 			ID: b.tamiyo.KeyID(), Public: b.tamiyo.Public(), Issuer: "tamiyo",
 			Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandEmergency},
+		})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, leyline.KeyAdded{Envelope: b.admin.Sign(leyline.PayloadKey, body)})
+	}
+	if b.operator != nil && s.Plane.Key(b.operator.KeyID()) == nil {
+		body, err := wire.EncodeKey(leyline.Key{
+			ID: b.operator.KeyID(), Public: b.operator.Public(), Issuer: "ada", Kinds: leyline.CommandUnknown.Members(),
 		})
 		if err != nil {
 			return nil, err
@@ -239,7 +251,7 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 	}
 	o := workload.Options{
 		Run: "run-1", Workload: spec, Seed: 7, Steps: steps, Faults: faults, Resume: resume,
-		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: b.kernels,
+		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: b.kernels, Observe: b.observe,
 	}
 	if b.fast != "" {
 		o.Fast = snapstore.NewDir(b.fast, false)

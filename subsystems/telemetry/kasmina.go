@@ -24,6 +24,10 @@ func (b *builder) commands(e leyline.Event) {
 		s.event(leyline.NameCommandAccepted, leyline.LevelInfo,
 			run, text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),
 			kind, op, text(keySeed, x.Seed.Seed))
+		if x.Kind == leyline.CommandOptimizer {
+			s.event(leyline.NameOptimizerAdjust, leyline.LevelInfo, run, text(keyCommand, x.Command),
+				name(keyAction, x.Optimizer.Action), number(keyValue, x.Optimizer.Factor), text(keyReason, x.Optimizer.Reason))
+		}
 	case leyline.CommandRejected:
 		b.rejected(x)
 	case leyline.CommandSettled:
@@ -58,6 +62,9 @@ func (b *builder) rejected(x leyline.CommandRejected) {
 	s.event(leyline.NameCommandRejected, leyline.LevelCritical,
 		text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),
 		name(keyKind, x.Kind), name(keyOperation, x.Operation), name(keyReason, x.Reason), text(keyDetails, x.Detail))
+	if x.Reason == leyline.RejectBreakerInvalid {
+		s.event(leyline.NameBreakerInvalid, leyline.LevelWarning, text(keyRun, x.Run), text(keyCommand, x.Command), text(keyReason, x.Detail))
+	}
 }
 
 func (b *builder) seeds(e leyline.Event) {
@@ -66,6 +73,12 @@ func (b *builder) seeds(e leyline.Event) {
 		b.gate(x)
 	case leyline.SeedMoved:
 		b.moved(x)
+	case leyline.SeedPaused:
+		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameSeedPaused, leyline.LevelWarning,
+			text(keyRun, x.Run), text(keySeed, x.Seed), whole(keyStep, x.Step), text(keyCause, x.Cause))
+	case leyline.SeedResumed:
+		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameSeedResumed, leyline.LevelInfo,
+			text(keyRun, x.Run), text(keySeed, x.Seed), whole(keyStep, x.Step), text(keyBlueprint, x.Blueprint), text(keyCause, x.Cause))
 	case leyline.BlendConfigured:
 		b.blend(x)
 	case leyline.BlendStepped:

@@ -66,6 +66,9 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventTeacherEnrolled:      leyline.SubsystemKasmina,
 	leyline.EventTeacherForgotten:     leyline.SubsystemKasmina,
 	leyline.EventRegistryReset:        leyline.SubsystemKasmina,
+	leyline.EventSeedPaused:           leyline.SubsystemKasmina,
+	leyline.EventSeedResumed:          leyline.SubsystemKasmina,
+	leyline.EventRatesScaled:          leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

@@ -104,6 +104,25 @@ var commandStory = []scene{
 			Reason: l.RejectWrongStage, Detail: "s1 is GERMINATED",
 		},
 	}},
+	{"an operator makes the optimizer anew", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandVerified{
+			Run: "r1", Command: "cmd-5", Key: "k2", Issuer: "ada", Kind: l.CommandOptimizer,
+			Optimizer: l.OptimizerCommand{Action: l.OptimizerRebuildNow, Reason: "its state is stale"},
+		},
+	}},
+	{"and halves the rates", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandVerified{
+			Run: "r1", Command: "cmd-6", Key: "k2", Issuer: "ada", Kind: l.CommandOptimizer,
+			Optimizer: l.OptimizerCommand{Action: l.OptimizerScale, Factor: 0.5, Reason: "too fast"},
+		},
+		l.RatesScaled{Run: "r1", Factor: 0.5, Cause: "cmd-6"},
+	}},
+	{"a breaker cannot be forced into no state", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
+		l.CommandRejected{
+			Run: "r1", Command: "cmd-7", Key: "k2", Issuer: "ada", Kind: l.CommandCircuitBreaker,
+			Reason: l.RejectBreakerInvalid, Detail: "state is not set",
+		},
+	}},
 	{"a command comes twice; the run is a claim, so the packet has none", "", l.CommandReceived{Peer: l.PeerOperator}, []l.Event{
 		l.CommandRejected{
 			Run: "r1", Command: "cmd-1", Key: "k1", Issuer: "tamiyo", Kind: l.CommandSeed, Operation: l.OpGerminate,
@@ -158,6 +177,8 @@ var seedStory = []scene{
 			Mesh: l.MeshCoverage{Missing: []string{"layer2"}, Required: []string{"layer1", "layer2"}, Available: []string{"layer1"}},
 		},
 	}},
+	{"a seed is paused", "", l.CommandReceived{}, []l.Event{l.SeedPaused{Run: "r1", Seed: "s1", Step: 120, Cause: "cmd-8"}}},
+	{"and resumed", "", l.CommandReceived{}, []l.Event{l.SeedResumed{Run: "r1", Seed: "s1", Step: 130, Blueprint: "mlp-8", Cause: "cmd-9"}}},
 	{"a kernel could not be read", "r1", l.KernelFailed{Run: "r1"}, []l.Event{
 		l.PrefetchSettled{Run: "r1", Seed: "s2", Request: l.EffectID{Seq: 9}, Outcome: l.OutcomeFailed, Reason: "digest mismatch", TookNs: 1_000_000},
 	}},

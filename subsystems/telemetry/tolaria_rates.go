@@ -8,6 +8,8 @@ func (b *builder) rates(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RateSet:
 		b.at(leyline.SubsystemTolaria, x.Run).metric(leyline.MetricLearnRateEnabled, 1, text(keyRun, x.Run))
+	case leyline.RatesScaled:
+		b.at(leyline.SubsystemTolaria, x.Run).metric(leyline.MetricLearnRateScale, x.Factor, text(keyRun, x.Run))
 	case leyline.RateAcked:
 		if x.Outcome == leyline.OutcomeFailed || x.Outcome == leyline.OutcomeDeadline {
 			b.at(leyline.SubsystemTolaria, x.Run).event(leyline.NameRatesUnset, leyline.LevelWarning,

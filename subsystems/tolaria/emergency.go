@@ -28,14 +28,44 @@ func Control(t *projections.Turn) leyline.RunID {
 }
 
 // commanded carries out the command that Kasmina has verified in this record, if
-// it is about the level, and returns the run that it halted.
+// it is about how the run trains, and returns the run that it halted.
 func commanded(t *projections.Turn) leyline.RunID {
 	for _, e := range t.Events() {
-		if x, ok := e.(leyline.CommandVerified); ok && x.Kind == leyline.CommandEmergency {
-			return obey(t, t.State.Tolaria.Run(x.Run), x.Emergency)
+		x, ok := e.(leyline.CommandVerified)
+		if !ok {
+			continue
 		}
+		r := t.State.Tolaria.Run(x.Run)
+		switch x.Kind {
+		case leyline.CommandEmergency:
+			return obey(t, r, x.Emergency)
+		case leyline.CommandOptimizer:
+			adjust(t, r, x)
+		case leyline.CommandRollback:
+			goBack(t, r, x.Rollback)
+		}
+		return ""
 	}
 	return ""
+}
+
+// adjust orders a rebuild of the optimizer, or fixes by what its rates are
+// multiplied.
+func adjust(t *projections.Turn, r *projections.Run, x leyline.CommandVerified) {
+	if x.Optimizer.Action == leyline.OptimizerScale {
+		t.Emit(leyline.RatesScaled{Run: r.ID, Factor: x.Optimizer.Factor, Cause: string(x.Command)})
+		return
+	}
+	rebuild(t, r, leyline.FenceCommand, r.Track.Step)
+}
+
+// goBack begins the rollback that an operator asked for. Invariant: Kasmina has found
+// the snapshot.
+func goBack(t *projections.Turn, r *projections.Run, c leyline.RollbackCommand) {
+	at := r.Track.Step
+	begin(t, r, fall{
+		cause: leyline.FaultOperator, step: at, reached: at, before: r.Named(c).Step + 1, seen: t.Meta.At, since: t.Meta.At,
+	})
 }
 
 func obey(t *projections.Turn, r *projections.Run, c leyline.EmergencyCommand) leyline.RunID {

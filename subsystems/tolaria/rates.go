@@ -14,11 +14,17 @@ const same = 1e-12
 
 // rates orders the learning rates of a step that is trained on, if they are not
 // those ordered last. They are a function of the step: after a rollback the same
-// steps use the same rates again. A run that declared no groups was opened before
+// steps use the same rates again, but for what an operator multiplies them by. A run that declared no groups was opened before
 // there was a policy and is refused when it is resumed.
 func rates(t *projections.Turn, r *projections.Run, at leyline.Step) {
 	c, groups := &t.Config().Tolaria, r.Plan.Groups
 	factor, on := lr.Of(c).Factor(uint64(at-1), r.Track.Epoch)
+	if r.RateScale != 0 {
+		if !on {
+			factor, on = 1, true
+		}
+		factor = float64(factor * r.RateScale)
+	}
 	if !on || len(groups) == 0 {
 		return
 	}

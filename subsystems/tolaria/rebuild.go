@@ -16,7 +16,14 @@ func fence(t *projections.Turn, r *projections.Run, which leyline.Fence, at leyl
 	if c.Rebuild != which || which == leyline.FenceSteps && at%leyline.Step(c.RebuildSteps) != 0 {
 		return
 	}
-	e := leyline.OptimizerRebuild{Run: r.ID, Step: at, Fence: which, Stage: leyline.RebuildRequested, Deadline: t.Meta.At.Add(c.Order.Duration())}
+	rebuild(t, r, which, at)
+}
+
+// rebuild orders a rebuild, or records why it is left out.
+func rebuild(t *projections.Turn, r *projections.Run, which leyline.Fence, at leyline.Step) {
+	e := leyline.OptimizerRebuild{
+		Run: r.ID, Step: at, Fence: which, Stage: leyline.RebuildRequested, Deadline: t.Meta.At.Add(t.Config().Tolaria.Order.Duration()),
+	}
 	if why := barred(t, r); why != leyline.RebuildFine {
 		e.Stage, e.Reason, e.Deadline = leyline.RebuildSkipped, why, 0
 	}
@@ -26,12 +33,8 @@ func fence(t *projections.Turn, r *projections.Run, which leyline.Fence, at leyl
 // barred says why no rebuild is asked for now. The storm guard comes before the
 // breaker: a fence that is too soon is no trial of it.
 func barred(t *projections.Turn, r *projections.Run) leyline.RebuildReason {
-	b := &r.Rebuild
-	switch {
-	case !b.Order.IsZero():
-		return leyline.RebuildPending
-	case b.Asked && r.Steps-b.Last < uint64(t.Config().Tolaria.RebuildMin):
-		return leyline.RebuildTooSoon
+	if why := r.Barred(t.Config().Tolaria.RebuildMin); why != leyline.RebuildFine {
+		return why
 	}
 	allowed, moved, moves := breaker.Allow(r.Breaker(leyline.BreakerOptimizer), now(t, r))
 	if moves {

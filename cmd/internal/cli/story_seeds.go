@@ -76,7 +76,9 @@ func (s *story) seeds(r leyline.Record, e leyline.Event) {
 		s.gates = append(s.gates, gateVerdict{x.Gate, x.Passed, x.Reason, x.Checks, x.Seed})
 		s.seedBeat(r, x.Seed, "%s gate %s %s", x.Seed, x.Gate, verdict)
 	case leyline.SeedMoved:
-		s.seedBeat(r, x.Seed, "%s moves %s to %s", x.Seed, x.From, x.To)
+		if x.From != leyline.StageUnknown { // that a run opens its slots is not worth a line
+			s.seedBeat(r, x.Seed, "%s moves %s to %s", x.Seed, x.From, x.To)
+		}
 		if x.Run == s.run {
 			s.moved(r, x)
 		}

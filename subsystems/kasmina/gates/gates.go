@@ -78,11 +78,26 @@ func GradientHealth(c *leyline.KasminaConfig, s *projections.Seed, compile bool)
 	v := begin(leyline.GateGradientHealth)
 	v.mustFor(leyline.ReasonKernel, "kernel_ready", s.Kernel.Ready)
 	staged(v, s)
+	healthy(v, c, s, compile)
+	return *v
+}
+
+// Resumption is G1 for a seed that was paused. Its kernel must still be there, and
+// still be the one that is registered with its blueprint.
+func Resumption(c *leyline.KasminaConfig, s *projections.Seed, bp *leyline.BlueprintRegistered, compile bool) Verdict {
+	v := begin(leyline.GateGradientHealth)
+	v.mustFor(leyline.ReasonResume, "kernel_ready", s.Kernel.Ready)
+	v.mustFor(leyline.ReasonResume, "kernel_digest", bp != nil && s.Kernel.Digest == bp.Digest)
+	healthy(v, c, s, compile)
+	return *v
+}
+
+// healthy is what both forms of G1 ask for beside the kernel itself.
+func healthy(v *Verdict, c *leyline.KasminaConfig, s *projections.Seed, compile bool) {
 	v.mustFor(leyline.ReasonIsolation, "isolation_intact", !s.Isolation.Violated)
 	v.mustFor(leyline.ReasonBreaker, "compile_breaker", compile)
 	took, budget := float64(s.Kernel.TookNs)/float64(time.Millisecond), float64(c.KernelLatency)
 	v.because(leyline.ReasonKernelLatency, "kernel_latency_ms", took, budget, took <= budget, c.LatencyMode)
-	return *v
 }
 
 // Stability is G2: the seed has trained long enough, has gradients, those never

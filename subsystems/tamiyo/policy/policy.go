@@ -82,8 +82,11 @@ func Next(q Question) Choice {
 	return germinate(&q)
 }
 
-// ready returns the next operation of a seed on trial.
+// ready returns the next operation of a seed on trial: none for one that is paused.
 func ready(c *leyline.ExecutionConfig, s *projections.Seed) Choice {
+	if s.Paused {
+		return Choice{}
+	}
 	switch s.Stage {
 	case leyline.StageGerminated:
 		if !s.Kernel.Ready {
