@@ -92,6 +92,9 @@ type BlendStepped struct {
 	AlphaStep uint32
 	Alpha     float64 // [0,1]
 	Complete  bool    // the schedule has ended
+
+	TotalSteps  uint32  // of the schedule, as in the plan
+	Temperature float64 // of the schedule, in steps, as in the plan
 }
 
 // IsolationAssessed is what one step showed of a grafted seed's isolation from

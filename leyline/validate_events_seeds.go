@@ -53,6 +53,8 @@ func (x BlendStepped) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
 	unit(&c, "alpha", x.Alpha)
+	need(&c, "total_steps", x.TotalSteps > 0)
+	need(&c, "temperature", x.Temperature > 0)
 	return c.result()
 }
 

@@ -175,7 +175,7 @@ func seedEvents() []Case[leyline.Event] {
 		event("by channel", configured+within("plan", byChannel), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendChannel, leyline.LogitsUnspecified) }),
 		event("by the seed's confidence", configured+within("plan", bySeed), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsSeed) }),
 		event("by the policy's confidence", configured+within("plan", byPolicy), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsPolicy) }),
-		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
+		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete? total_steps temperature", nil),
 		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated? coupled? news? violations? run_violations? breaker? health", nil),
 		event[leyline.SeedFailed]("", "run seed step failure reason", nil),
 		event[leyline.CompileFellBack]("", "run step? seed? stage reason count", nil),

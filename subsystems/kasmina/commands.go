@@ -219,9 +219,7 @@ func (d *dispatch) startGrafting() {
 	d.Emit(leyline.BlendConfigured{
 		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(),
 	})
-	d.Emit(leyline.BlendStepped{
-		Run: d.id(), Seed: d.seed.ID, Alpha: blend.Alpha(0, int(plan.TotalSteps), plan.Temperature),
-	})
+	stepped(d.Turn, d.id(), d.seed, 0, blend.Alpha(0, int(plan.TotalSteps), plan.Temperature), false)
 }
 
 func (d *dispatch) stabilize() {
@@ -237,9 +235,7 @@ func (d *dispatch) stabilize() {
 		return
 	}
 	move(d.Turn, d.id(), d.seed, leyline.StageShadowing, d.cause())
-	d.Emit(leyline.BlendStepped{
-		Run: d.id(), Seed: d.seed.ID, AlphaStep: d.seed.AlphaStep, Alpha: 1, Complete: true,
-	})
+	stepped(d.Turn, d.id(), d.seed, d.seed.AlphaStep, 1, true)
 }
 
 // evaluate puts a seed that runs at full alpha on probation: from here on its
