@@ -196,7 +196,7 @@ func (d *dispatch) startTraining() {
 	}
 	run := d.State.Tolaria.Run(d.id())
 	allowed, quiet := mayCompile(d.Turn, run), mayIsolate(d.Turn, run)
-	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed("isolation_breaker", quiet)) {
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed(leyline.BreakerIsolation, quiet)) {
 		isolated(d.Turn, run)
 		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
 	}
