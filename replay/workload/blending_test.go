@@ -57,6 +57,24 @@ func bench(t *testing.T, c leylinetest.BlendCase, row int) (*Net, *seed) {
 	return n, s
 }
 
+// blended is a gallery whose seeds blend by every mode.
+func blended(t *testing.T) *story {
+	s := gallery(t)
+	ok(t, s.net.SetBlend("a", confident(leyline.LogitsSeed)))
+	ok(t, s.net.SetBlend("c", leyline.BlendPlan{Mode: leyline.BlendConvex, TotalSteps: 1, Temperature: 1}))
+	ok(t, s.net.SetBlend("d", leyline.BlendPlan{Mode: leyline.BlendChannel, TotalSteps: 1, Temperature: 1, Channels: []float64{0, 0.2, 0.4, 0.6, 0.8, 1}, ChannelCount: 6}))
+	return s
+}
+
+// confident is a plan of CONFIDENCE.
+func confident(source leyline.LogitSource) leyline.BlendPlan {
+	p := leyline.BlendPlan{Mode: leyline.BlendConfidence, TotalSteps: 1, Temperature: 1, Source: source, Gate: leyline.ConfidenceGate{K: 4, Tau: 0.2, Lo: 0.05, Hi: 0.6}}
+	if source == leyline.LogitsPolicy {
+		p.Logits = []float64{1, 0.5}
+	}
+	return p
+}
+
 // TestNetBlendsByTheVectors runs the shared vectors through the net, row by row. Its
 // rounding differs by that of reading and adding.
 func TestNetBlendsByTheVectors(t *testing.T) {
@@ -194,103 +212,5 @@ func TestConfidenceFollowsTheSeedsOwnLogits(t *testing.T) {
 		if got := s.mix.Share(at, 0); math.Abs(got-want) > 1e-12 {
 			t.Errorf("row %d: share %v, want %v", at, got, want)
 		}
-	}
-}
-
-// TestSeedThatFailsHasNoPart: the host's output and gradients are those of a net
-// without the seed, nothing of it is measured, and nothing of it learns.
-func TestSeedThatFailsHasNoPart(t *testing.T) {
-	for _, mode := range []Mode{ModeTraining, ModeBlending} {
-		bare, with := newStory(t, 7), newStory(t, 7)
-		ok(t, with.net.Graft("s", kernelOf(t, "residual-mlp-16")))
-		ok(t, with.net.SetMode("s", mode))
-		ok(t, with.net.SetAlpha("s", 0.5))
-		ok(t, with.net.Corrupt(FaultSeed))
-		batch := with.batches.Batch(1)
-		p, err := with.net.Step(batch)
-		ok(t, err)
-		q, err := bare.net.Step(batch)
-		ok(t, err)
-		got := p.Seeds[0]
-		if got.Failure != leyline.SeedFailureForward || got.Why == "" || got.GradNorm != 0 || got.Blend.Mode != 0 || got.Cosine != 0 {
-			t.Errorf("%s: reported as %+v", mode, got)
-		}
-		size := with.net.trunk.size()
-		if d := cmp.Diff(q.Losses, p.Losses); d != "" || !slices.Equal(q.Gradients[0], p.Gradients[0][:size]) {
-			t.Errorf("%s: the host is not as without the seed: %s", mode, d)
-		}
-		values := slices.Clone(with.net.find("s").value)
-		ok(t, with.net.Apply(p, with.weights))
-		for i, v := range with.net.find("s").value {
-			if math.Float64bits(v) != math.Float64bits(values[i]) {
-				t.Fatalf("%s: a seed that failed has learned", mode)
-			}
-		}
-		ev, err := with.net.Evaluate(batch, AlphaOverride{"s", 1})
-		ok(t, err)
-		if d := cmp.Diff([]string{"s"}, ev.Failed); d != "" {
-			t.Errorf("%s: %s", mode, d)
-		}
-		ok(t, with.net.SetMode("s", ModeIdle))
-		if p, err = with.net.Step(batch); err != nil || p.Seeds[0].Failure != leyline.SeedFailureNone {
-			t.Errorf("a seed that does nothing fails: %+v, %v", p.Seeds, err)
-		}
-	}
-}
-
-// TestConfidenceWithoutLogitsFails: heads that went mad while the trunk did not give
-// no classification, and the activations do not take its place.
-func TestConfidenceWithoutLogitsFails(t *testing.T) {
-	n := blended(t).net
-	n.head(1).b[0] = math.Inf(1)
-	p, err := n.Step(n.data.Train[:8])
-	ok(t, err)
-	if s := p.Seeds[0]; s.Failure != leyline.SeedFailureLogits || s.Blend.Mode != 0 || !strings.Contains(s.Why, "logits") {
-		t.Errorf("reported as %+v", s)
-	}
-	if s := p.Seeds[3]; s.Failure != leyline.SeedFailureNone || s.Blend.Mode != leyline.BlendChannel {
-		t.Errorf("a seed that needs no logits: %+v", s)
-	}
-}
-
-// TestMadHostBlamesNoSeed: NaN from the trunk goes through to the losses.
-func TestMadHostBlamesNoSeed(t *testing.T) {
-	n := blended(t).net
-	ok(t, n.Corrupt(FaultNaN))
-	p, err := n.Step(n.data.Train[:8])
-	ok(t, err)
-	if !math.IsNaN(p.Losses[0]) {
-		t.Errorf("losses %v", p.Losses)
-	}
-	for _, s := range p.Seeds {
-		if s.Failure != leyline.SeedFailureNone {
-			t.Errorf("%s is blamed: %s", s.Slot, s.Why)
-		}
-	}
-}
-
-// TestEvaluateLeavesAPassAlone: what a step measured of a blend is not that of an
-// evaluation after it, and an override of 0 leaves a seed out in spite of a least
-// share.
-func TestEvaluateLeavesAPassAlone(t *testing.T) {
-	one, two := blended(t), blended(t)
-	batch := one.batches.Batch(31)
-	p, err := one.net.Step(batch)
-	ok(t, err)
-	q, err := two.net.Step(batch)
-	ok(t, err)
-	left, err := one.net.Evaluate(batch, AlphaOverride{Slot: "a"})
-	ok(t, err)
-	ok(t, one.net.Apply(p, one.weights))
-	ok(t, two.net.Apply(q, two.weights))
-	if one.net.Digest() != two.net.Digest() {
-		t.Error("an evaluation between a step and its update has changed the update")
-	}
-	three := blended(t)
-	ok(t, three.net.Remove("a"))
-	gone, err := three.net.Evaluate(batch)
-	ok(t, err)
-	if d := cmp.Diff(gone.Losses, left.Losses); d != "" {
-		t.Errorf("a seed at alpha 0 is not one that is gone: %s", d)
 	}
 }
