@@ -82,6 +82,8 @@ type BlendConfigured struct {
 	Seed SeedID
 	Plan BlendPlan
 	Loss float64 // loss EWMA before the seed changed anything
+
+	Source string // who chose the plan: the issuer of the command
 }
 
 // BlendStepped advances a seed's alpha by one step. The trainer uses the new

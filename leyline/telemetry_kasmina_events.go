@@ -65,7 +65,7 @@ func kasminaEvents() []EventInfo {
 		event(NameGateEvent, "run seed_id gate passed reason", "A gate has judged a seed; WARNING when it stays closed", LevelInfo, LevelWarning).set(setGates),
 		event(NameGateFailure, "run seed_id gate reason check value limit", "A gate stays closed, and on what it failed", LevelCritical).set(setGates),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
-		event(NameBlendConfig, "run seed_id mode source alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
+		event(NameBlendConfig, "run seed_id mode source logits alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
 		event(NameViolationRecorded, "run seed_id steps value cosine violations breaker_state", "A seed's isolation is violated, for the first time in its stage or worse than before; CRITICAL from the fourth step on and while the isolation breaker is open",
 			LevelWarning, LevelCritical).set(setIsolation + " kasmina.strict_isolation"),
 		event(NamePrefetchRequested, "run seed_id blueprint_id request_id", "A kernel is being fetched", LevelInfo),

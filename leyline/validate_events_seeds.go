@@ -44,6 +44,7 @@ func (x BlendConfigured) Validate() error {
 	needEnum(&c, "plan.mode", x.Plan.Mode)
 	c.part("plan", x.Plan.Validate())
 	finite(&c, "loss", x.Loss)
+	need(&c, "source", x.Source != "")
 	return c.result()
 }
 

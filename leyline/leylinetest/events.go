@@ -162,7 +162,7 @@ func commandEvents() []Case[leyline.Event] {
 
 func seedEvents() []Case[leyline.Event] {
 	const moved = "run seed from to step? until? until_step? cause "
-	const configured = "run seed loss?"
+	const configured = "run seed loss? source"
 	gate := within("checks[0]", checked)
 	to := func(s leyline.Stage) func(*leyline.SeedMoved) { return func(x *leyline.SeedMoved) { x.To = s } }
 	return []Case[leyline.Event]{

@@ -217,7 +217,7 @@ func (d *dispatch) startGrafting() {
 	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
 	move(d.Turn, d.id(), d.seed, leyline.StageBlending, d.cause())
 	d.Emit(leyline.BlendConfigured{
-		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(),
+		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(), Source: d.v.Command.Issuer,
 	})
 	stepped(d.Turn, d.id(), d.seed, 0, blend.Alpha(0, int(plan.TotalSteps), plan.Temperature), false)
 }
