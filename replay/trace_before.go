@@ -54,6 +54,9 @@ type Sprout struct {
 	Probes       uint32
 	Contribution float64 // mean gain in accuracy over the probes
 	LossGain     float64 // mean gain in loss over the probes
+	Blend        leyline.BlendMode
+	Health       leyline.SeedHealth
+	Violations   uint32 // of its isolation, since it germinated
 }
 
 // concerns returns the run that a record is about. A command has none in the
@@ -108,6 +111,7 @@ func sprout(s *projections.Seed, now leyline.Step) Sprout {
 	x := Sprout{
 		Seed: s.ID, Stage: s.Stage, Blueprint: s.Blueprint, Alpha: s.Alpha, Measured: s.Isolation.Steps, MaxLeak: s.Isolation.MaxLeak,
 		Probes: s.Contribution.Probes, Contribution: s.Contribution.Accuracy, LossGain: s.Contribution.Loss,
+		Blend: s.Plan.Mode, Health: s.Health, Violations: s.Violations,
 	}
 	if now > s.Since {
 		x.Steps = now - s.Since

@@ -125,6 +125,12 @@ func (s *Sprout) words() string {
 	if s.Blueprint != "" {
 		w += fmt.Sprintf(", %s at alpha %s", s.Blueprint, short(s.Alpha))
 	}
+	if s.Blend != leyline.BlendUnspecified {
+		w += " by " + s.Blend.String()
+	}
+	if s.Health > leyline.SeedHealthy {
+		w += fmt.Sprintf(", %s with %d violations", s.Health, s.Violations)
+	}
 	if s.Measured > 0 {
 		w += fmt.Sprintf(", %d steps measured, leak %s", s.Measured, short(s.MaxLeak))
 	}
