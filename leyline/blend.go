@@ -4,10 +4,10 @@ import "fmt"
 
 // Bounds on a blend.
 const (
-	MaxBlendSteps = 1 << 30 // of an alpha schedule
-	MaxChannels   = 64      // entries of an alpha vector
-	MaxLogits     = 64      // classes of one classification
-	MaxGate       = 1e6     // steepness and margin of a confidence gate
+	MaxBlendSteps    = 1 << 30 // of an alpha schedule
+	MaxBlendChannels = 64      // entries of an alpha vector
+	MaxLogits        = 64      // classes of one classification
+	MaxGate          = 1e6     // steepness and margin of a confidence gate
 )
 
 // LogitSource says whose classification a CONFIDENCE blend is gated by.
@@ -52,7 +52,7 @@ type BlendPlan struct {
 	Mode         BlendMode
 	TotalSteps   uint32         // optimizer steps from configured to complete, 1 to MaxBlendSteps
 	Temperature  float64        // T, in steps, greater than 0
-	Channels     []float64      // CHANNEL: the share of each channel of the host, 1 to MaxChannels, each in [0,1]
+	Channels     []float64      // CHANNEL: the share of each channel of the host, 1 to MaxBlendChannels, each in [0,1]
 	ChannelCount uint32         // CHANNEL: how many there are, so that a vector that was cut is noticed
 	Gate         ConfidenceGate // CONFIDENCE
 	Source       LogitSource    // CONFIDENCE
@@ -153,7 +153,7 @@ func (p *BlendPlan) checkChannels(c *check) {
 
 func checkChannels(c *check, list string, channels []float64) {
 	need(c, list, len(channels) > 0)
-	bound(c, list, len(channels), MaxChannels)
+	bound(c, list, len(channels), MaxBlendChannels)
 	units(c, list, channels)
 }
 

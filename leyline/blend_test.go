@@ -131,7 +131,7 @@ func FuzzPlan(f *testing.F) {
 		case leyline.BlendConvex, leyline.BlendResidual:
 			good = good && len(list) == 0 && count == 0 && g == leyline.ConfidenceGate{} && source == 0
 		case leyline.BlendChannel:
-			good = good && len(p.Channels) > 0 && len(p.Channels) <= leyline.MaxChannels && int(count) == len(p.Channels) &&
+			good = good && len(p.Channels) > 0 && len(p.Channels) <= leyline.MaxBlendChannels && int(count) == len(p.Channels) &&
 				!slices.ContainsFunc(p.Channels, func(x float64) bool { return !unit(x) }) && g == leyline.ConfidenceGate{} && source == 0
 		case leyline.BlendConfidence:
 			good = good && g.K >= 0 && g.Tau >= 0 && g.K <= leyline.MaxGate && g.Tau <= leyline.MaxGate && unit(g.Lo) && unit(g.Hi) && g.Lo <= g.Hi &&

@@ -54,7 +54,7 @@ func brokenChannels(v reflect.Value) (reason, fix string) {
 	var c check
 	checkChannels(&c, "entry ", v.Interface().([]float64))
 	if c.err != nil {
-		return strings.TrimSpace(c.err.Field) + " " + c.err.Reason, fmt.Sprintf("write 1 to %d numbers from 0 to 1, or an empty list", MaxChannels)
+		return strings.TrimSpace(c.err.Field) + " " + c.err.Reason, fmt.Sprintf("write 1 to %d numbers from 0 to 1, or an empty list", MaxBlendChannels)
 	}
 	return "", ""
 }

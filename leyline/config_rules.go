@@ -62,7 +62,7 @@ var rules = map[string]rule{
 	"tamiyo.blend_steps":       atLeast(1),
 	"tamiyo.blend_temperature": positive(),
 	"tamiyo.probes":            atLeast(1),
-	"tamiyo.blend_channels":    {fmt.Sprintf("at most %d numbers from 0 to 1", MaxChannels), brokenChannels},
+	"tamiyo.blend_channels":    {fmt.Sprintf("at most %d numbers from 0 to 1", MaxBlendChannels), brokenChannels},
 	"tamiyo.blend_gate_k":      between(0, MaxGate),
 	"tamiyo.blend_gate_tau":    between(0, MaxGate),
 	"tamiyo.blend_alpha_lo":    between(0, 1),

@@ -89,6 +89,8 @@ type BlendConfigured struct {
 	Seed SeedID
 	Plan BlendPlan
 	Loss float64 // loss EWMA before the seed changed anything
+
+	Source string // who chose the plan: the issuer of the command
 }
 
 // BlendStepped advances a seed's alpha by one step. The trainer uses the new
@@ -99,6 +101,9 @@ type BlendStepped struct {
 	AlphaStep uint32
 	Alpha     float64 // [0,1]
 	Complete  bool    // the schedule has ended
+
+	TotalSteps  uint32  // of the schedule, as in the plan
+	Temperature float64 // of the schedule, in steps, as in the plan
 }
 
 // IsolationAssessed is what one step showed of a grafted seed: above all of its

@@ -48,7 +48,7 @@ const (
 const setIsolation = "kasmina.max_leak kasmina.cosine_mode kasmina.max_cosine"
 
 func kasminaMetrics() []MetricInfo {
-	const seed, blended = "run seed_id", "run seed_id mode source"
+	const seed, blended = "run seed_id", "run seed_id mode logits"
 	const setBlend = "tamiyo.blend_mode tamiyo.blend_channels tamiyo.blend_gate_k tamiyo.blend_gate_tau tamiyo.blend_alpha_lo tamiyo.blend_alpha_hi"
 	return []MetricInfo{
 		counter(MetricCommandsAccepted, "run kind operation", "Commands that were accepted"),

@@ -63,7 +63,7 @@ func kasminaEvents() []EventInfo {
 		event(NameBreakerInvalid, "run command_id reason", "A command to a breaker makes no sense", LevelWarning),
 		event(NameMeshMissing, "run seed_id missing_layers required_layers available_layers", "The host lacks layers that a seed was grafted behind", LevelError),
 		event(NameSeedStage, "run seed_id stage from step blueprint_id cause", "A seed has moved; WARNING when it is culled", LevelInfo, LevelWarning),
-		event(NameBlendConfig, "run seed_id mode source alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
+		event(NameBlendConfig, "run seed_id mode source logits alpha_vec_len total_steps temperature loss", "How a seed will be blended in is fixed", LevelInfo),
 		event(NameViolationRecorded, "run seed_id steps value cosine violations breaker_state", "A seed's isolation is violated, for the first time in its stage or worse than before; CRITICAL from the fourth step on and while the isolation breaker is open",
 			LevelWarning, LevelCritical).set(setIsolation + " kasmina.strict_isolation"),
 		event(NamePrefetchRequested, "run seed_id blueprint_id request_id", "A kernel is being fetched", LevelInfo),

@@ -50,6 +50,7 @@ func (x BlendConfigured) Validate() error {
 	needEnum(&c, "plan.mode", x.Plan.Mode)
 	c.part("plan", x.Plan.Validate())
 	finite(&c, "loss", x.Loss)
+	need(&c, "source", x.Source != "")
 	return c.result()
 }
 
@@ -59,6 +60,8 @@ func (x BlendStepped) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
 	unit(&c, "alpha", x.Alpha)
+	need(&c, "total_steps", x.TotalSteps > 0)
+	need(&c, "temperature", x.Temperature > 0)
 	return c.result()
 }
 

@@ -151,7 +151,7 @@ func (x PolicyAnswered) Validate() error {
 	needEnum(&c, "command.operation", x.Command.Operation)
 	needID(&c, "command.seed", x.Command.Seed)
 	bound(&c, "command.mesh", len(x.Command.Mesh), MaxLayers)
-	bound(&c, "command.blend.channels", len(x.Command.Blend.Channels), MaxChannels)
+	bound(&c, "command.blend.channels", len(x.Command.Blend.Channels), MaxBlendChannels)
 	bound(&c, "command.blend.logits", len(x.Command.Blend.Logits), MaxLogits)
 	text(&c, "command.reason", x.Command.Reason, MaxText)
 	return c.result()

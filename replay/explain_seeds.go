@@ -106,7 +106,7 @@ func seedWords(e leyline.Event) string {
 		return fmt.Sprintf("seed %s will blend %s in %d steps at temperature %v%s; the running loss before it is %v", x.Seed, x.Plan.Mode,
 			x.Plan.TotalSteps, x.Plan.Temperature, planWords(x.Plan), x.Loss)
 	case leyline.BlendStepped:
-		return fmt.Sprintf("alpha of seed %s is %v at step %d%s", x.Seed, x.Alpha, x.AlphaStep, when(x.Complete, ", the last", ""))
+		return fmt.Sprintf("alpha of seed %s is %v at step %d of %d%s", x.Seed, x.Alpha, x.AlphaStep, x.TotalSteps, when(x.Complete, ", the last", ""))
 	case leyline.IsolationAssessed:
 		return isolationWords(x)
 	case leyline.SeedFailed:

@@ -63,6 +63,9 @@ type Sprout struct {
 	AlphaSteps   uint32 // 0: it has no schedule
 	Temperature  float64
 	Quality      leyline.Quality
+	Blend        leyline.BlendMode
+	Health       leyline.SeedHealth
+	Violations   uint32 // of its isolation, since it germinated
 }
 
 // concerns returns the run that a record is about. A command has none in the
@@ -136,6 +139,7 @@ func sprout(s *projections.Seed, now leyline.Step) Sprout {
 		Probes: s.Contribution.Probes, Contribution: s.Contribution.Accuracy, LossGain: s.Contribution.Loss,
 		Paused: s.Paused, Blends: s.Alpha > 0 && !s.Paused, AlphaStep: s.AlphaStep, AlphaSteps: s.Plan.TotalSteps, Temperature: s.Plan.Temperature,
 		Quality: s.Isolation.Quality,
+		Blend:   s.Plan.Mode, Health: s.Health, Violations: s.Violations,
 	}
 	if s.Blueprint != "" && now > s.Born {
 		x.Age = now - s.Born

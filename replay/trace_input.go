@@ -122,13 +122,29 @@ func stepFigures(x leyline.StepObserved) []Figure {
 		f = append(f, fig("solution", "%s", solutionWords(s)))
 	}
 	for _, s := range x.Seeds {
-		f = append(f, fig(string(s.Seed), "alpha %s, gradient %s against %s of the host, leak %s", short(s.Alpha), short(s.GradNorm),
-			short(s.HostNorm), short(s.Leak)))
+		f = append(f, fig(string(s.Seed), "alpha %s, gradient %s against %s of the host, leak %s%s", short(s.Alpha), short(s.GradNorm),
+			short(s.HostNorm), short(s.Leak), blendFigures(s)))
 	}
 	for _, a := range x.Acks {
 		f = append(f, fig("order "+a.Order.String(), "%s, %s in %s", a.Kind, a.Outcome, took(a.TookNs)))
 	}
 	return f
+}
+
+// blendFigures says what was measured of a seed's part in the output, or why it had
+// none.
+func blendFigures(s leyline.SeedObserved) string {
+	b := &s.Blend
+	switch {
+	case s.Failure != leyline.SeedFailureNone:
+		return fmt.Sprintf("; its %s failed: %q", s.Failure, s.Why)
+	case b.Mode == leyline.BlendUnspecified:
+		return ""
+	case b.Mode == leyline.BlendConfidence:
+		return fmt.Sprintf("; %s by the %s: share %s in the mean, %s at the 95th percentile, gate %s, %s of the samples at a bound", b.Mode, b.Source,
+			short(b.Mean), short(b.P95), short(b.GateMean), short(b.Clamped))
+	}
+	return fmt.Sprintf("; %s: share %s in the mean, %s at the 95th percentile", b.Mode, short(b.Mean), short(b.P95))
 }
 
 // solutionWords says what the plane's solver brought to a step.

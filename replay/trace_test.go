@@ -124,6 +124,7 @@ func TestSituationIsThatBefore(t *testing.T) {
 	want := Sprout{
 		Seed: seedID, Stage: leyline.StageProbationary, Steps: 6, Blueprint: "bp-1", Alpha: 1, Measured: 6, Probes: 2, Contribution: 0.125, LossGain: 0.25,
 		Age: 31, Blends: true, AlphaStep: 6, AlphaSteps: 6, Temperature: 0.6,
+		Blend: leyline.BlendResidual, Health: leyline.SeedHealthy,
 	}
 	if d := cmp.Diff(want, kept.Seeds[0]); d != "" {
 		t.Errorf("the seed:\n%s", d)
@@ -180,5 +181,17 @@ func TestTextOfAGateAndOfARollback(t *testing.T) {
 				t.Errorf("record %d: %q is missing in\n%s", seq, want, text)
 			}
 		}
+	}
+}
+
+// TestSproutTellsItsHealth only when something is held against it.
+func TestSproutTellsItsHealth(t *testing.T) {
+	s := Sprout{Seed: seedID, Stage: leyline.StageBlending, Steps: 3, Blueprint: "bp-1", Alpha: 0.25, Blend: leyline.BlendConfidence, Health: leyline.SeedHealthy}
+	if got, want := s.words(), "BLENDING for 3 steps, bp-1 at alpha 0.25 by CONFIDENCE"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.Health, s.Violations = leyline.SeedUnhealthy, 2
+	if got, want := s.words(), "BLENDING for 3 steps, bp-1 at alpha 0.25 by CONFIDENCE, UNHEALTHY with 2 violations"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -128,6 +128,12 @@ func (s *Sprout) words() string {
 	if s.AlphaSteps > 0 {
 		w += fmt.Sprintf(" (step %d of %d at temperature %v)", s.AlphaStep, s.AlphaSteps, s.Temperature)
 	}
+	if s.Blend != leyline.BlendUnspecified {
+		w += " by " + s.Blend.String()
+	}
+	if s.Health > leyline.SeedHealthy {
+		w += fmt.Sprintf(", %s with %d violations", s.Health, s.Violations)
+	}
 	if s.Measured > 0 {
 		w += fmt.Sprintf(", %d steps measured, leak %s", s.Measured, short(s.MaxLeak))
 	}

@@ -189,7 +189,7 @@ func commandEvents() []Case[leyline.Event] {
 
 func seedEvents() []Case[leyline.Event] {
 	const moved = "run seed from to step? until? until_step? cause "
-	const configured = "run seed loss?"
+	const configured = "run seed loss? source"
 	gate := within("checks[0]", checked)
 	const coverage = " mesh.missing? mesh.missing[0]? mesh.required? mesh.required[0]? mesh.available? mesh.available[0]?"
 	along := func(from, to leyline.Stage) func(*leyline.SeedMoved) {
@@ -206,7 +206,7 @@ func seedEvents() []Case[leyline.Event] {
 		event("by channel", configured+within("plan", byChannel), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendChannel, leyline.LogitsUnspecified) }),
 		event("by the seed's confidence", configured+within("plan", bySeed), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsSeed) }),
 		event("by the policy's confidence", configured+within("plan", byPolicy), func(x *leyline.BlendConfigured) { ofMode(&x.Plan, leyline.BlendConfidence, leyline.LogitsPolicy) }),
-		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete?", nil),
+		event[leyline.BlendStepped]("", "run seed alpha_step? alpha? complete? total_steps temperature", nil),
 		event[leyline.IsolationAssessed]("", "run seed steps grad_norm? cosine? leak? max_leak? violated? quality.first_loss? quality.loss? quality.ratio? quality.ratio_steps? reported? coupled? news? violations? run_violations? breaker? health", nil),
 		event[leyline.SeedFailed]("", "run seed step failure reason", nil),
 		event[leyline.CompileFellBack]("", "run step? seed? stage reason count", nil),

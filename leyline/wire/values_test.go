@@ -84,7 +84,7 @@ func stepRecord() leyline.Record {
 				Run: run, Step: 412, Health: leyline.HealthHealthy, Loss: 0.72, Delta: 0.008,
 				LossEWMA: moments, GradEWMA: moments, ConflictEWMA: moments, QuietBy: 1_790_000_010_123_456_789,
 			},
-			leyline.BlendStepped{Run: run, Seed: "slot-0", AlphaStep: 9, Alpha: 0.38},
+			leyline.BlendStepped{Run: run, Seed: "slot-0", AlphaStep: 9, Alpha: 0.38, TotalSteps: 20, Temperature: 2},
 		},
 	}
 }

@@ -28,12 +28,16 @@
 // # Network
 //
 //	h  = tanh(W2 tanh(W1 x + b1) + b2)          trunk, shared by all tasks
-//	h' = h + a1 s1(x, h) + a2 s2(x, h1) + ...   blending and frozen seeds, in slot order
+//	h' = blend(h, h + s1(x, h)), and so on      blending and frozen seeds, in slot order
 //	p_t = softmax(V_t h' + c_t)                 one head per task
 //	s(x, u) = R2 tanh([F * x + f; R1 u + r1]) + r2   a seed's residual block
 //
-// where h1 is h with the first seed blended in, and so on: a seed reads the
-// result so far. F * x is a strided convolution: every filter sees patches of 5 x 5
+// where a seed reads the result so far. Its output is that and what its block adds;
+// package blend defines how the two are mixed. RESIDUAL mixes what the block adds,
+// h + a s, so in this net, where every block is residual, CONVEX is the same function.
+// CONFIDENCE takes the seed's own classification from the heads, as its auxiliary loss
+// does: softmax(V_t(u + s(x, u)) + c_t), one per task; the heads learn nothing by it.
+// F * x is a strided convolution: every filter sees patches of 5 x 5
 // pixels, one in every two along rows and columns. A block without filters reads
 // the trunk only, and runs on data that are no image too. Which layers a block
 // reads is a property of its kernel. The loss of a task is the mean cross-entropy
@@ -46,7 +50,13 @@
 // loss, the sum over tasks of the cross-entropy of softmax(V_t(u + s(x, u)) + c_t)
 // on detached u, with the heads held fixed; its gradient reaches the seed only.
 // In blending the task losses themselves reach the host along h and the seed
-// along a s. Isolation is the reason: while a seed is on trial the host must
+// along e s, where e is its effective share. What package blend calls detached is the
+// host inside the blend. A host that were owed nothing would stop learning, and one
+// that were owed the (1-e) of its own term would learn ever less as alpha rises, and
+// nothing at all beside a seed that stays. But the seed's output contains h too, and
+// what comes back along both is (1-e) + e: the host is given the whole gradient in
+// every mode, exactly what it would learn from if s were a constant. Only what the
+// block reads is detached, and the shares are constants. Isolation is the reason: while a seed is on trial the host must
 // learn as if the seed's inner workings were not there, so that removing the
 // seed takes away exactly what it added, and so that a bad seed cannot bend the
 // host to its purpose. The rule is measured in every step rather than trusted

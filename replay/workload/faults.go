@@ -33,7 +33,7 @@ const (
 
 // FaultNames lists the faults that a run can be given.
 func FaultNames() []string {
-	return []string{FaultSpike, FaultCollapse, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay}
+	return []string{FaultSpike, FaultCollapse, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay, FaultLeak, FaultSeed}
 }
 
 // ErrNothingYet is what a lever says that finds nothing to take hold of. The
@@ -68,7 +68,7 @@ func (f Fault) check(steps leyline.Step, l Levers) error {
 	}
 	ready := true
 	switch f.Name {
-	case FaultSpike, FaultCollapse, FaultNaN:
+	case FaultSpike, FaultCollapse, FaultNaN, FaultLeak, FaultSeed:
 	case FaultStall:
 		ready = l.Stall > 0
 	case FaultKernel:
@@ -128,6 +128,10 @@ func (t *trainer) strike(ctx context.Context, f Fault) error {
 		return t.opts.Levers.ReplayCommand(ctx)
 	case FaultPolicy:
 		return nil // the policy is late by itself
+	case FaultLeak, FaultSeed:
+		if len(t.net.seeds) == 0 {
+			return ErrNothingYet
+		}
 	}
 	return t.net.Corrupt(f.Name)
 }

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
-
-	"github.com/esper-plane/esper/leyline"
 )
 
 // slow is the twin of Net for one row and loops only: it reads the same
@@ -225,24 +223,6 @@ func TestGradients(t *testing.T) {
 	t.Run("every blend mode", func(t *testing.T) { checkGradients(t, blended(t).net) })
 }
 
-// blended is a gallery whose seeds blend by every mode.
-func blended(t *testing.T) *story {
-	s := gallery(t)
-	ok(t, s.net.SetBlend("a", confident(leyline.LogitsSeed)))
-	ok(t, s.net.SetBlend("c", leyline.BlendPlan{Mode: leyline.BlendConvex, TotalSteps: 1, Temperature: 1}))
-	ok(t, s.net.SetBlend("d", leyline.BlendPlan{Mode: leyline.BlendChannel, TotalSteps: 1, Temperature: 1, Channels: []float64{0, 0.2, 0.4, 0.6, 0.8, 1}, ChannelCount: 6}))
-	return s
-}
-
-// confident is a plan of CONFIDENCE.
-func confident(source leyline.LogitSource) leyline.BlendPlan {
-	p := leyline.BlendPlan{Mode: leyline.BlendConfidence, TotalSteps: 1, Temperature: 1, Source: source, Gate: leyline.ConfidenceGate{K: 4, Tau: 0.2, Lo: 0.05, Hi: 0.6}}
-	if source == leyline.LogitsPolicy {
-		p.Logits = []float64{1, 0.5}
-	}
-	return p
-}
-
 func checkGradients(t *testing.T, n *Net) {
 	t.Helper()
 	batch := n.data.Train[:8]
@@ -294,49 +274,5 @@ func checkGradients(t *testing.T, n *Net) {
 	}
 	if p.IsolationLeak != 0 || p.Cosine == 0 || math.Abs(p.Cosine) > 1 || p.SeedGradNorm == 0 || p.HostGradNorm == 0 {
 		t.Errorf("leak %g, cosine %g, norms %g and %g", p.IsolationLeak, p.Cosine, p.HostGradNorm, p.SeedGradNorm)
-	}
-}
-
-// The leak drill does what it says: the host's gradient becomes that of a net
-// without detach, and the leak is seen, also when the seed reads the input too.
-func TestLeakDrill(t *testing.T) {
-	t.Run("trunk", func(t *testing.T) { checkLeak(t, newStory(t, 7), kernelOf(t, "residual-mlp-16")) })
-	t.Run("input and trunk", func(t *testing.T) {
-		kernel, err := NewKernel("test", Block{Hidden: 6, Width: 2, Channels: 2, Side: 8}, 1)
-		ok(t, err)
-		checkLeak(t, newGallery(t), kernel)
-	})
-}
-
-func checkLeak(t *testing.T, s *story, kernel []byte) {
-	t.Helper()
-	n := s.net
-	if err := n.Corrupt(FaultLeak); err == nil {
-		t.Error("a leak without a seed was accepted")
-	}
-	ok(t, n.Graft("a", kernel))
-	s.train(t, 1, 20)
-	ok(t, n.SetMode("a", ModeBlending))
-	ok(t, n.SetAlpha("a", 0.8))
-	sound, err := n.Save(0)
-	ok(t, err)
-	ok(t, n.Corrupt(FaultLeak))
-	batch := n.data.Train[:8]
-	p, err := n.Step(batch)
-	ok(t, err)
-	if p.IsolationLeak < 1e-6 || p.Seeds[0].Leak != p.IsolationLeak {
-		t.Errorf("leak %g, of the seed %g", p.IsolationLeak, p.Seeds[0].Leak)
-	}
-	leak, cos := p.IsolationLeak, p.Cosine
-	p, err = n.Step(batch)
-	ok(t, err)
-	if p.IsolationLeak != leak || p.Cosine != cos {
-		t.Errorf("the same step again: leak %g and cosine %g, then %g and %g", leak, cos, p.IsolationLeak, p.Cosine)
-	}
-	loss := func() float64 { l, _ := slow{n: n}.losses(batch, 0, nil, nil); return l }
-	slopes(t, "trunk", n.trunk.value, p.Gradients[0][:n.trunk.size()], loss)
-	ok(t, n.Load(sound))
-	if p, err = n.Step(batch); err != nil || p.IsolationLeak != 0 {
-		t.Errorf("after Load: leak %g, error %v", p.IsolationLeak, err)
 	}
 }

@@ -142,6 +142,9 @@ func (p *fakePlane) command(op leyline.SeedOperation) *leyline.VerifiedCommand {
 		ID: leyline.CommandID(fmt.Sprintf("cmd-%d", p.seq+1)), Seed: leyline.SeedCommand{Operation: op, Seed: slotName},
 		Blueprint: "residual-mlp-16", Kernel: "residual-mlp-16.safetensors", KernelDigest: sha256.Sum256(kernel),
 	}
+	if op == leyline.OpStartGrafting {
+		c.Seed.Blend = leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 1, Temperature: 1}
+	}
 	p.asked[c.ID] = true
 	p.order(leyline.Directive{Kind: leyline.EffectCommand, Command: c})
 	return c

@@ -166,7 +166,7 @@ func TestFiguresOfASeedThatDoesNotBlend(t *testing.T) {
 // without is a report of a step that had to do without seed-a.
 func (w *world) without(what leyline.SeedFailure) leyline.StepObserved {
 	x := w.report()
-	x.Seeds[0] = leyline.SeedObserved{Seed: "seed-a", Alpha: x.Seeds[0].Alpha, Failure: what, Why: "its output is NaN"}
+	x.Seeds[0] = leyline.SeedObserved{Seed: "seed-a", Alpha: x.Seeds[0].Alpha, Stage: x.Seeds[0].Stage, Failure: what, Why: "its output is NaN"}
 	return x
 }
 

@@ -143,7 +143,13 @@ func (z *scrambler) answer() leyline.Input {
 func (z *scrambler) command() leyline.SeedCommand {
 	c := germinate()
 	c.Operation = leyline.SeedOperation(z.pick(10))
-	c.Blend = leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: uint32(z.pick(3)), Temperature: float64(z.pick(3))}
+	c.Blend = leyline.BlendPlan{Mode: leyline.BlendMode(z.pick(5)), TotalSteps: uint32(z.pick(3)), Temperature: float64(z.pick(3))}
+	switch c.Blend.Mode {
+	case leyline.BlendChannel:
+		c.Blend.Channels, c.Blend.ChannelCount = []float64{0.5, float64(z.pick(3))}, 2
+	case leyline.BlendConfidence:
+		c.Blend.Gate, c.Blend.Source = leyline.ConfidenceGate{K: 4, Lo: float64(z.pick(2)), Hi: 1}, leyline.LogitSource(z.pick(3))
+	}
 	return c
 }
 

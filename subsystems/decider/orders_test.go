@@ -30,7 +30,7 @@ func (o person) want(why leyline.RejectReason, c leyline.Command) []leyline.Even
 }
 
 // without is the report of a trainer that has taken its seeds out.
-func (w *world) without() leyline.StepObserved {
+func (w *world) seedless() leyline.StepObserved {
 	x := w.report()
 	x.Seeds = nil
 	return x
@@ -57,7 +57,7 @@ func TestPausedSeedStaysAsItIs(t *testing.T) {
 			w.must(w.report()) // the trainer has not heard yet
 			w.serve()
 			for range 12 {
-				w.must(w.without())
+				w.must(w.seedless())
 				if len(w.s.Kasmina.Pending) > 0 || len(w.s.Kasmina.ProbesDue("run-1", w.run().Track.Step)) > 0 {
 					t.Fatalf("something is asked of a paused seed: %+v", w.s.Kasmina.Pending)
 				}
@@ -80,9 +80,9 @@ func TestPausedSeedStaysAsItIs(t *testing.T) {
 			if one[leyline.SeedResumed](w, ev); g.Gate != leyline.GateGradientHealth || !g.Passed {
 				t.Errorf("resumed behind %+v", g)
 			}
-			w.must(w.without()) // the trainer has not heard yet
+			w.must(w.seedless()) // the trainer has not heard yet
 			w.serve()
-			if r := w.refused(w.without()); r.Kind != leyline.RefusalMissingSeed {
+			if r := w.refused(w.seedless()); r.Kind != leyline.RefusalMissingSeed {
 				t.Errorf("a step without the resumed seed is refused as %s", r.Kind)
 			}
 			w.steps(1)

@@ -28,17 +28,19 @@ func planned(p leyline.BlendPlan) (leyline.RejectReason, string) {
 }
 
 // CheckBlends refuses a step whose figures of a blend are not what the plan of the
-// seed allows (package blend). A seed that failed has none, nor has one whose trainer
-// has not answered the command to blend it yet, nor one of a step whose losses are no
-// numbers: there the host went mad, and its seeds are not to blame.
+// seed allows (package blend). A seed that failed has none, nor has one that is paused
+// or whose trainer has not answered the command to blend it yet, nor one of a step
+// whose losses are no numbers: there the host went mad, and its seeds are not to blame.
 func CheckBlends(s *projections.State, x *leyline.StepObserved) *leyline.Refusal {
 	mad := slices.ContainsFunc(x.Losses, func(l float64) bool { return math.IsNaN(l) || math.IsInf(l, 0) })
 	for i := range x.Seeds {
 		o := &x.Seeds[i]
-		if o.Failure != leyline.SeedFailureNone || o.Blend.Mode == leyline.BlendUnspecified && (mad || s.Kasmina.Commanded(x.Run, o.Seed)) {
+		seed := s.Kasmina.Seed(x.Run, o.Seed)
+		excused := mad || seed.Paused || s.Kasmina.Commanded(x.Run, o.Seed)
+		if o.Failure != leyline.SeedFailureNone || o.Blend.Mode == leyline.BlendUnspecified && excused {
 			continue
 		}
-		if r := blend.Check(&s.Kasmina.Seed(x.Run, o.Seed).Plan, o.Alpha, o.Blend); r != nil {
+		if r := blend.Check(&seed.Plan, o.Alpha, o.Blend); r != nil {
 			r.Field, r.Identifier = fmt.Sprintf("seeds[%d].%s", i, r.Field), string(o.Seed)
 			return r
 		}

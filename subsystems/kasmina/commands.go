@@ -223,7 +223,7 @@ func (d *dispatch) startTraining() {
 	}
 	run := d.State.Tolaria.Run(d.id())
 	allowed, quiet := mayCompile(d.Turn, run), mayIsolate(d.Turn, run)
-	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed("isolation_breaker", quiet)) {
+	if d.pass(gates.GradientHealth(&d.Config().Kasmina, d.seed, allowed).Allowed(leyline.BreakerIsolation, quiet)) {
 		isolated(d.Turn, run)
 		move(d.Turn, d.id(), d.seed, leyline.StageTraining, d.cause())
 	}
@@ -241,11 +241,9 @@ func (d *dispatch) startGrafting() {
 	compiled(d.Turn, d.State.Tolaria.Run(d.id()), d.seed)
 	move(d.Turn, d.id(), d.seed, leyline.StageBlending, d.cause())
 	d.Emit(leyline.BlendConfigured{
-		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(),
+		Run: d.id(), Seed: d.seed.ID, Plan: plan, Loss: d.loss(), Source: d.v.Command.Issuer,
 	})
-	d.Emit(leyline.BlendStepped{
-		Run: d.id(), Seed: d.seed.ID, Alpha: blend.Alpha(0, int(plan.TotalSteps), plan.Temperature),
-	})
+	stepped(d.Turn, d.id(), d.seed, 0, blend.Alpha(0, int(plan.TotalSteps), plan.Temperature), false)
 }
 
 func (d *dispatch) stabilize() {
@@ -258,9 +256,7 @@ func (d *dispatch) stabilize() {
 		return
 	}
 	move(d.Turn, d.id(), d.seed, leyline.StageShadowing, d.cause())
-	d.Emit(leyline.BlendStepped{
-		Run: d.id(), Seed: d.seed.ID, AlphaStep: d.seed.AlphaStep, Alpha: 1, Complete: true,
-	})
+	stepped(d.Turn, d.id(), d.seed, d.seed.AlphaStep, 1, true)
 }
 
 // evaluate puts a seed that runs at full alpha on probation: from here on its

@@ -57,6 +57,41 @@
 // Alpha advances by one step of the schedule with every healthy step while
 // BLENDING; the new alpha holds from the next step on.
 //
+// # A blend
+//
+// START_GRAFTING carries the plan: mode, schedule and what the mode needs.
+// leyline.BlendPlan.Validate judges it, for the rules that propose it as for the
+// command that came in; package blend defines what the modes are. A plan with which
+// anything is wrong is rejected as unknown_blend_mode, invalid_blend_plan or
+// confidence_gate_missing_logits. How many channels a host has is the trainer's to
+// know: a vector of another length fails the command, and the seed goes.
+//
+// The trainer reports what it measured of each blend (BlendStats). Figures that the
+// plan and alpha do not allow, and a CONFIDENCE without figures, are refused with the
+// whole report: such a trainer blends something else than was verified, and its
+// gradients are those of another network. A trainer that had to leave a seed out of a
+// step says so (SeedObserved.Failure): seed.failed is CRITICAL, and the seed is culled
+// in the same record, also when the step teaches nothing else. A FOSSILIZED seed
+// cannot be culled; it is told at every step that has to do without it.
+//
+// # Isolation
+//
+// Every step that shows a seed says whether its isolation is violated: the gradient
+// that got into the host through the detached input is over kasmina.max_leak, or, where
+// kasmina.cosine_mode is enforce, host and seed pull along one line at the graft
+// (kasmina.max_cosine). The cosine is asked while a seed trains and blends, and does
+// not depend on the size of a layer; over parameters that are not shared it says
+// little, which is why it only watches by default. The leak is watched for in every
+// seed of the network.
+//
+// A violation counts for the seed, since it germinated, and for the run; neither count
+// is rewound. It fails the next gate, and the rules propose nothing meanwhile. With
+// kasmina.strict_isolation the seed is culled at once, after the events that tell why.
+// The run's isolation breaker opens at breaker.failures of them; while it is OPEN gate
+// G1 lets no seed begin to train, and a seed that G1 lets pass is its success.
+// violation_recorded is CRITICAL from the fourth step of a seed on and while the
+// breaker is OPEN.
+//
 // # What a seed is worth
 //
 // While a seed is PROBATIONARY the answers ask for a probe every

@@ -40,7 +40,7 @@ func isolate(t *projections.Turn, run *projections.Run, s *projections.Seed, o l
 	e.Health = health(c, s, e.Violations)
 	t.Emit(e)
 	if e.Violated && c.StrictIsolation {
-		cull(t, run.ID, s, "isolation_violation")
+		cull(t, run.ID, s, leyline.BreakerIsolationViolation.String())
 	}
 }
 

@@ -73,10 +73,14 @@ func running(mean, x float64, n uint32) float64 { return mean + (x-mean)/float64
 
 func advance(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
 	step := s.AlphaStep + 1
+	stepped(t, run, s, step, blend.Alpha(int(step), int(s.Plan.TotalSteps), s.Plan.Temperature), step >= s.Plan.TotalSteps)
+}
+
+// stepped records where a seed's alpha stands, with the parameters of its schedule.
+func stepped(t *projections.Turn, run leyline.RunID, s *projections.Seed, step uint32, alpha float64, complete bool) {
 	t.Emit(leyline.BlendStepped{
-		Run: run, Seed: s.ID, AlphaStep: step,
-		Alpha:    blend.Alpha(int(step), int(s.Plan.TotalSteps), s.Plan.Temperature),
-		Complete: step >= s.Plan.TotalSteps,
+		Run: run, Seed: s.ID, AlphaStep: step, Alpha: alpha, Complete: complete,
+		TotalSteps: s.Plan.TotalSteps, Temperature: s.Plan.Temperature,
 	})
 }
 

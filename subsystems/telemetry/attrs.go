@@ -50,6 +50,7 @@ const (
 	keyLevel       = "level"
 	keyLimit       = "limit"
 	keyLineage     = "lineage"
+	keyLogits      = "logits"
 	keyLoss        = "loss"
 	keyLost        = "lost_step"
 	keyMethod      = "method"

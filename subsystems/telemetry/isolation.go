@@ -53,11 +53,7 @@ func (s *section) blended(x leyline.BlendStats, run, seed leyline.Attr) {
 	if x.Mode == leyline.BlendUnspecified {
 		return
 	}
-	source := text(keySource, "")
-	if x.Source != leyline.LogitsUnspecified {
-		source = name(keySource, x.Source)
-	}
-	attrs := []leyline.Attr{run, seed, name(keyMode, x.Mode), source}
+	attrs := []leyline.Attr{run, seed, name(keyMode, x.Mode), logits(x.Source)}
 	s.metric(leyline.MetricBlendAlphaMean, x.Mean, attrs...)
 	s.metric(leyline.MetricBlendAlphaP95, x.P95, attrs...)
 	s.metric(leyline.MetricBlendSparsity, x.Sparsity, attrs...)
@@ -65,4 +61,12 @@ func (s *section) blended(x leyline.BlendStats, run, seed leyline.Attr) {
 		s.metric(leyline.MetricBlendGateMean, x.GateMean, attrs...)
 		s.metric(leyline.MetricBlendClamped, x.Clamped, attrs...)
 	}
+}
+
+// logits says whose logits gate a blend; empty where no gate does.
+func logits(s leyline.LogitSource) leyline.Attr {
+	if s == leyline.LogitsUnspecified {
+		return text(keyLogits, "")
+	}
+	return name(keyLogits, s)
 }

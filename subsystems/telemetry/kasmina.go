@@ -100,11 +100,7 @@ func (b *builder) blend(x leyline.BlendConfigured) {
 	s.metric(leyline.MetricBlendTemperature, x.Plan.Temperature, run, seed)
 	s.metric(leyline.MetricBlendLoss, x.Loss, run, seed)
 	s.metric(leyline.MetricBlendComplete, 0, run, seed)
-	source := text(keySource, "")
-	if x.Plan.Source != leyline.LogitsUnspecified {
-		source = name(keySource, x.Plan.Source)
-	}
-	s.event(leyline.NameBlendConfig, leyline.LevelInfo, run, seed, mode, source, whole(keyAlphaVec, x.Plan.ChannelCount),
+	s.event(leyline.NameBlendConfig, leyline.LevelInfo, run, seed, mode, text(keySource, x.Source), logits(x.Plan.Source), whole(keyAlphaVec, x.Plan.ChannelCount),
 		whole(keyTotalSteps, x.Plan.TotalSteps), number(keyTemperature, x.Plan.Temperature), number(keyLoss, x.Loss))
 }
 

@@ -6,10 +6,10 @@ import l "github.com/esper-plane/esper/leyline"
 // violated again and again, and of seeds that fail.
 var blendStory = []scene{
 	{"a blend by channel is configured", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
-		l.BlendConfigured{Run: "r1", Seed: "s1", Plan: l.BlendPlan{Mode: l.BlendChannel, TotalSteps: 20, Temperature: 2, Channels: []float64{0, 0.5, 1}, ChannelCount: 3}, Loss: 0.5},
+		l.BlendConfigured{Run: "r1", Seed: "s1", Source: "tamiyo", Plan: l.BlendPlan{Mode: l.BlendChannel, TotalSteps: 20, Temperature: 2, Channels: []float64{0, 0.5, 1}, ChannelCount: 3}, Loss: 0.5},
 	}},
 	{"and one by confidence", "", l.CommandReceived{Peer: l.PeerPlane}, []l.Event{
-		l.BlendConfigured{Run: "r1", Seed: "s2", Plan: l.BlendPlan{
+		l.BlendConfigured{Run: "r1", Seed: "s2", Source: "tamiyo", Plan: l.BlendPlan{
 			Mode: l.BlendConfidence, TotalSteps: 20, Temperature: 2, Gate: l.ConfidenceGate{K: 4, Tau: 0.2, Hi: 1}, Source: l.LogitsSeed,
 		}, Loss: 0.5},
 	}},

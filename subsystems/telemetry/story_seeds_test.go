@@ -141,7 +141,7 @@ var seedStory = []scene{
 		l.PrefetchSettled{Run: "r1", Seed: "s1", Request: l.EffectID{Seq: 2, Index: 2}, Outcome: l.OutcomeOK, TookNs: 4_500_000},
 	}},
 	{"a blend is configured and steps once", "r1", l.StepObserved{Run: "r1"}, []l.Event{
-		l.BlendConfigured{Run: "r1", Seed: "s1", Plan: l.BlendPlan{Mode: l.BlendConvex, TotalSteps: 20, Temperature: 2}, Loss: 0.75},
+		l.BlendConfigured{Run: "r1", Seed: "s1", Source: "tamiyo", Plan: l.BlendPlan{Mode: l.BlendConvex, TotalSteps: 20, Temperature: 2}, Loss: 0.75},
 		l.SeedMoved{Run: "r1", Seed: "s1", From: l.StageTraining, To: l.StageBlending, Step: 100, Blueprint: "mlp-8", Cause: "cmd-3"},
 		l.BlendStepped{Run: "r1", Seed: "s1", AlphaStep: 1, Alpha: 0.0109375},
 	}},

@@ -94,6 +94,22 @@ func (s *story) seeds(r leyline.Record, e leyline.Event) {
 		if x.Outcome != leyline.OutcomeOK && x.Outcome != leyline.OutcomeSuperseded {
 			s.beat(r, "CRITICAL %s has no kernel: %s", x.Seed, x.Reason)
 		}
+	default:
+		s.faults(r, e)
+	}
+}
+
+// faults tells of a seed that fails, and of one whose isolation is violated, as often
+// as that is news.
+func (s *story) faults(r leyline.Record, e leyline.Event) {
+	switch x := e.(type) {
+	case leyline.SeedFailed:
+		s.beat(r, "CRITICAL %s failed (%s) and had no part in the step: %s", x.Seed, x.Failure, printable(x.Reason))
+	case leyline.IsolationAssessed:
+		if x.Violated && x.News {
+			s.beat(r, "%s violates its isolation, for the %d. time: leak %.3g, cosine %.3g; it is %s, the isolation breaker %s",
+				x.Seed, x.Violations, x.Leak, x.Cosine, x.Health, x.Breaker)
+		}
 	}
 }
 
