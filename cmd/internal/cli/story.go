@@ -165,7 +165,7 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 	case leyline.TrainerReturned:
 		s.beat(r, "the trainer reports again after %.1f s", float64(x.AgeNs)/1e9)
 	case leyline.ClockAlarmed:
-		s.beat(r, "%sthe wall clock was set by %.1f s: plane time does not follow", critical(x.AmountNs < 0), float64(x.AmountNs)/1e9)
+		s.beat(r, "%sthe wall clock was set by %.1f s: plane time does not follow", beatLevel(x.AmountNs < 0), float64(x.AmountNs)/1e9)
 	case leyline.KeyWithdrawn:
 		s.beat(r, "key %s of %s revoked: %s", short(string(x.Key)), printable(x.Issuer), printable(x.Reason))
 	case leyline.EmergencyPublished:
@@ -175,8 +175,9 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 	}
 }
 
-func critical(is bool) string {
-	if is {
+// beatLevel begins a beat that is CRITICAL.
+func beatLevel(critical bool) string {
+	if critical {
 		return "CRITICAL "
 	}
 	return ""
