@@ -123,7 +123,7 @@ func TestRevocationsThatMeanNothingAreRefused(t *testing.T) {
 		"no reason":             {w.revoked(leyline.KeyRevocation{Key: ada.KeyID()}), "revocation.reason"},
 		"forged":                {forged, "envelope.signature"},
 		"garbage":               {garbage, "envelope.payload"},
-		"an enrolment":          {leyline.KeyRevoked{Envelope: retyped.Envelope}, "envelope.payload_type"},
+		"an enrolment":          {leyline.KeyRevoked(retyped), "envelope.payload_type"},
 		"successor of another":  {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(other, "eve")}), "revocation.successor.issuer"},
 		"successor of itself":   {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(ada, "ada")}), "revocation.successor"},
 		"successor is tamiyo's": {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(w.tamiyo, "ada")}), "revocation.successor"},
@@ -270,4 +270,24 @@ func TestDoorsCountsAndClockStepsAreDecided(t *testing.T) {
 			t.Errorf("step %d is counted as %d", n+1, e.Steps)
 		}
 	}
+}
+
+// TestUnansweredCommandBeforeTheFirstStep lets the trainer be silent about a command
+// that an operator gave it before it had reported any step.
+func TestUnansweredCommandBeforeTheFirstStep(t *testing.T) {
+	w := quiet(t)
+	if r := w.command(germinate()); r != leyline.RejectNone {
+		t.Fatal(r)
+	}
+	w.must(leyline.KernelReady{Request: w.seed().Kernel.Request, Run: "run-1", Seed: "seed-a", Digest: digest("kernel"), Bytes: 6})
+	due, ok := w.s.NextTimer()
+	if !ok || due.Timer != leyline.TimerCommand {
+		t.Fatalf("armed is %+v", due)
+	}
+	w.at = due.Due
+	ev := w.must(due)
+	if e := one[leyline.ConservativeEntered](w, ev); e.Step != 0 || e.Reason != leyline.RiskCommandTimeout {
+		t.Errorf("entered as %+v", e)
+	}
+	one[leyline.CommandExpired](w, ev)
 }

@@ -100,6 +100,9 @@ func (j *job) admit(s *projections.State) error {
 		return err
 	}
 	tamiyo := j.dir.Keys.Tamiyo
+	if r := s.Plane.Revocation(tamiyo.KeyID()); r != nil {
+		return fmt.Errorf("%w: keys/tamiyo.key is key %s, which was revoked in record %d; put a new one in its place: `esper key new --name tamiyo FILE`", datadir.ErrKeys, tamiyo.KeyID(), r.Seq)
+	}
 	for _, k := range s.Plane.Keys {
 		if k.Issuer == leyline.IssuerTamiyo && k.ID != tamiyo.KeyID() && s.Plane.Revocation(k.ID) == nil {
 			return fmt.Errorf("%w: keys/tamiyo.key is key %s, the log has enrolled %s; restore the key that belongs to this log", datadir.ErrKeys, tamiyo.KeyID(), k.ID)
