@@ -42,10 +42,22 @@ func (l *loop) admit(q *request) {
 			q.reply <- reply{err: err}
 			return
 		}
-		c := &chain{request: q}
-		l.chains = append(l.chains, c)
-		l.stamp(l.solved(in), c)
+		if run := l.between(q, in); run != "" {
+			l.hold(q, in, run)
+			return
+		}
+		l.take(q, in)
+		if reports(in) {
+			l.letIn(leyline.RunOf(in))
+		}
 	}
+}
+
+// take decides the input of a request.
+func (l *loop) take(q *request, in leyline.Input) {
+	c := &chain{request: q}
+	l.chains = append(l.chains, c)
+	l.stamp(l.solved(in), c)
 }
 
 // announce tells the door by which rule steps are combined from now on.

@@ -169,19 +169,26 @@ func (p *Plane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.
 // policy's, anyone's. It returns the record that holds the verdict; a command
 // that Kasmina rejects is no error of the call.
 func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
-	a, err := p.Judge(ctx, in)
+	a, err := p.judge(ctx, in, nil)
 	return a.Seq, err
 }
 
-// Judge hands in a command as Command does and returns the verdict.
+// Judge hands in a command as Command does and returns the verdict. A command that
+// changes the network is decided with the trainer's next report, so that the answer to
+// that report tells of it; see the package comment. Until then Judge waits. Once ctx has
+// ended a command that was not decided never is.
 func (p *Plane) Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error) {
+	return p.judge(ctx, in, ctx)
+}
+
+func (p *Plane) judge(ctx context.Context, in leyline.CommandReceived, wait context.Context) (leyline.CommandAnswer, error) {
 	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
 		return leyline.CommandAnswer{}, &leyline.Refusal{
 			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
 			Reason: "is the plane's own", Hint: "hand in a command as operator, policy or trainer, without a cause",
 		}
 	}
-	r, err := p.call(ctx, &request{in: in})
+	r, err := p.call(ctx, &request{in: in, ctx: wait})
 	return r.said, err
 }
 

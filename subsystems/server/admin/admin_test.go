@@ -90,6 +90,7 @@ func start(t *testing.T, tcp bool, token string) *desk {
 	t.Helper()
 	log := memlog.New(eventlog.Origin{Name: "esper-test", LogKey: key(3).Public(), AdminKey: key(1).Public()}, time.Now().UnixNano())
 	c := leyline.DefaultConfig()
+	c.Tolaria.Stall = 1 // nobody trains, and commands do not wait for a silent trainer
 	p, err := plane.Start(t.Context(), plane.Options{
 		Log: planeLog{log}, Origin: "esper-test", AdminKey: key(1).Public(), Boot: "boot-1", Build: leyline.Build{Version: "test"}, Signer: key(2),
 		Signal: noSignal{}, Snapshots: snapstore.NewDir(t.TempDir(), true), Kernels: testdata.Kernels(), Process: c.Plane, Logger: hclog.NewNullLogger(),
