@@ -175,4 +175,4 @@ func (d *dispatch) resetRegistry() {
 }
 
 // causeReset is why seeds, prefetches and the teacher go with a reset.
-const causeReset = "registry_reset"
+const causeReset = string(leyline.NameRegistryReset)

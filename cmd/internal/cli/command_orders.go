@@ -68,7 +68,7 @@ var orders = []order{
 // seedOrder is the row of an operation on a seed.
 func seedOrder(name, short, flags string, op leyline.SeedOperation) order {
 	return order{
-		group: "seed", about: "the seed in a slot", name: name, args: "SEED", short: short, flags: flags, kind: leyline.CommandSeed,
+		group: "seed", about: "the seed in a slot", name: name, args: "SLOT", short: short, flags: flags, kind: leyline.CommandSeed,
 		fill: func(c *leyline.Command, args []string, f *orderFlags) error {
 			c.Seed = leyline.SeedCommand{
 				Operation: op, Seed: leyline.SeedID(args[0]), Blueprint: leyline.BlueprintID(f.blueprint), Mesh: f.layers, Reason: f.reason,
