@@ -98,13 +98,30 @@ func (d *dispatch) run() {
 	}
 }
 
-// possible checks what every operation on a seed needs, and finds the seed.
-func (d *dispatch) possible() (leyline.RejectReason, string) {
+// steady checks what every command to a run needs that changes how it trains: the
+// run is open and stands on the network that the command was issued for.
+func (d *dispatch) steady() (leyline.RejectReason, string) {
 	c := &d.v.Command
 	run := d.State.Tolaria.Run(c.Audience.Run)
-	if why, detail := d.reachable(run); why != leyline.RejectNone {
+	switch {
+	case run == nil:
+		return leyline.RejectUnknownRun, fmt.Sprintf("no run %q", c.Audience.Run)
+	case run.Status != leyline.RunStatusOpen:
+		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
+	case run.Rollback.Active():
+		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
+	case c.IssuedAt < run.RewoundAt:
+		return leyline.RejectOutdated, fmt.Sprintf("it was issued %s before the run was rolled back", run.RewoundAt.Sub(c.IssuedAt))
+	}
+	return leyline.RejectNone, ""
+}
+
+// possible checks what every operation on a seed needs, and finds the seed.
+func (d *dispatch) possible() (leyline.RejectReason, string) {
+	if why, detail := d.steady(); why != leyline.RejectNone {
 		return why, detail
 	}
+	c, run := &d.v.Command, d.State.Tolaria.Run(d.id())
 	if op := c.Seed.Operation; run.Track.Suspect > 0 && op != leyline.OpCull && op != leyline.OpCancel {
 		return leyline.RejectSuspect, fmt.Sprintf("the loss is anomalous since step %d", run.Track.SuspectFrom)
 	}

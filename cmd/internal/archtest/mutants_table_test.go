@@ -216,7 +216,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "outdated command", does: "carries out a command that was issued before a rollback",
-		file: "subsystems/kasmina/registry.go",
+		file: "subsystems/kasmina/commands.go",
 		old:  "	case c.IssuedAt < run.RewoundAt:\n",
 		new:  "	case c.IssuedAt < 0:\n",
 		pkg:  "subsystems/decider", run: "TestCommandFromBeforeARollbackIsRejected",

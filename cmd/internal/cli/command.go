@@ -254,7 +254,7 @@ func (f *commandFlags) commandID(env leyline.Envelope) leyline.CommandID {
 
 // writeEnvelope writes an envelope as the routes take it.
 func writeEnvelope(name string, env leyline.Envelope) error {
-	b, err := json.MarshalIndent(admin.EnvelopeDoc(env), "", "  ")
+	b, err := json.MarshalIndent(admin.DocOf(env), "", "  ")
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
-// newKey writes the key of an operator.
-func newKey(t *testing.T, path string) sign.Signer {
+// operatorKey writes the key of an operator.
+func operatorKey(t *testing.T, path string) sign.Signer {
 	t.Helper()
 	key, err := sign.Generate(rand.Reader)
 	if err != nil {
@@ -168,7 +168,7 @@ func (p *planeAt) seeds() (stages []leyline.Stage, doc admin.RunDoc) {
 // and the log decides the same again.
 func TestOperator(t *testing.T) {
 	p := startPlane(t)
-	key := newKey(t, p.key)
+	key := operatorKey(t, p.key)
 	p.commands(exitRefused, "emergency", "raise", "L2", "--reason", "x", "--key", p.key) // not enrolled
 	enrol := filepath.Join(t.TempDir(), "ada.json")
 	vouched(t, p.data, key, enrol)
@@ -301,7 +301,7 @@ func (p *planeAt) judged(key sign.Signer) {
 // TestSequence spends the numbers of one key from many shells at once.
 func TestSequence(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "k")
-	id := newKey(t, key).KeyID()
+	id := operatorKey(t, key).KeyID()
 	var all []uint64
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -369,7 +369,7 @@ func TestSequence(t *testing.T) {
 func TestCommandOffline(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
-	key := newKey(t, path)
+	key := operatorKey(t, path)
 	teacher := filepath.Join(dir, "teacher.json")
 	doc := `{"id":"t1","parameters":[{"name":"b","size":4},{"name":"a","size":"5"}],"bytes":16,"digest":"` + leyline.Digest{1}.String() + `"}`
 	if err := os.WriteFile(teacher, []byte(doc), 0o600); err != nil {
@@ -423,7 +423,7 @@ func TestCommandOffline(t *testing.T) {
 func TestCommandMistakes(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
-	newKey(t, path)
+	operatorKey(t, path)
 	open := filepath.Join(dir, "open")
 	if err := os.WriteFile(open, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)

@@ -207,7 +207,7 @@ func (d *desk) ask(method, path, media string, body []byte, token string) said {
 
 func (d *desk) post(path string, env leyline.Envelope) said {
 	d.Helper()
-	b, err := json.Marshal(admin.EnvelopeDoc(env))
+	b, err := json.Marshal(admin.DocOf(env))
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -335,12 +335,14 @@ func TestResetRoute(t *testing.T) {
 func TestStrictBodies(t *testing.T) {
 	d := start(t, false, "")
 	for body, want := range map[string]string{
-		`{"payload_type":"x","payload":"AA==","payload":"AA=="}`: "400 duplicate_field payload",
-		`{"payload_type":"x","Payload":"AA=="}`:                  "400 unknown_field Payload",
-		`{"payload":"!"}`:                                        "400 invalid_field ",
-		`{"payload":7}`:                                          "400 invalid_field payload",
-		`{`:                                                      "400 malformed ",
-		`{"key_id":null}`:                                        "400 invalid_field key_id",
+		`{"payloadType":"x","payload":"AA==","payload":"AA=="}`: "400 duplicate_field payload",
+		`{"payloadType":"x","Payload":"AA=="}`:                  "400 unknown_field Payload",
+		`{"payloadType":"x","payload":"AA==","signatures":[]}`:  "400 invalid_field signatures",
+		`{"signatures":[{"keyid":"k","keyid":"k"}]}`:            "400 duplicate_field signatures[0].keyid",
+		`{"payload":"!"}`:     "400 invalid_field ",
+		`{"payload":7}`:       "400 invalid_field payload",
+		`{`:                   "400 malformed ",
+		`{"signatures":null}`: "400 invalid_field signatures",
 	} {
 		a := d.ask("POST", "/v1/commands", admin.MediaJSON+"; charset=utf-8", []byte(body), "")
 		if got := fmt.Sprintf("%d %s %s", a.status, a.Kind, a.Field); got != want {
@@ -437,14 +439,14 @@ func TestWhoSpeaksForTheTrainer(t *testing.T) {
 
 // FuzzEnvelope: an envelope that is read says the same when it is written and read again.
 func FuzzEnvelope(f *testing.F) {
-	f.Add([]byte(`{"payload_type":"x","payload":"AA==","key_id":"k","signature":"AQI="}`))
+	f.Add([]byte(`{"payloadType":"x","payload":"AA==","signatures":[{"keyid":"k","sig":"AQI="}]}`))
 	f.Add([]byte(`{"payload":"A\nA=="}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		env, err := admin.ParseEnvelope(b)
 		if err != nil || env.Payload == nil || env.Signature == nil {
 			return
 		}
-		doc, err := json.Marshal(admin.EnvelopeDoc(env))
+		doc, err := json.Marshal(admin.DocOf(env))
 		if err != nil {
 			t.Fatal(err)
 		}
