@@ -32,6 +32,7 @@ type Situation struct {
 	Asked       leyline.EffectID   // question to the policy that is not answered
 	Pending     []Waiting
 	Seeds       []Sprout
+	Teacher     leyline.TeacherID // whose parameters nobody may update; empty when there is none
 }
 
 // Waiting is a command that the trainer has not answered.
@@ -54,6 +55,7 @@ type Sprout struct {
 	Probes       uint32
 	Contribution float64 // mean gain in accuracy over the probes
 	LossGain     float64 // mean gain in loss over the probes
+	Parameters   uint64  // numbers in its tensors; 0: there are none, or nobody said
 }
 
 // concerns returns the run that a record is about. A command has none in the
@@ -97,6 +99,7 @@ func situation(s *projections.State, id leyline.RunID) *Situation {
 		}
 	}
 	if slots := s.Kasmina.Run(id); slots != nil {
+		x.Teacher = slots.Teacher.ID
 		for i := range slots.Seeds {
 			x.Seeds = append(x.Seeds, sprout(&slots.Seeds[i], x.Step))
 		}
@@ -108,6 +111,7 @@ func sprout(s *projections.Seed, now leyline.Step) Sprout {
 	x := Sprout{
 		Seed: s.ID, Stage: s.Stage, Blueprint: s.Blueprint, Alpha: s.Alpha, Measured: s.Isolation.Steps, MaxLeak: s.Isolation.MaxLeak,
 		Probes: s.Contribution.Probes, Contribution: s.Contribution.Accuracy, LossGain: s.Contribution.Loss,
+		Parameters: leyline.ParameterCount(s.Parameters),
 	}
 	if now > s.Since {
 		x.Steps = now - s.Since

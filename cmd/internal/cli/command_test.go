@@ -70,8 +70,18 @@ type planeAt struct {
 
 func startPlane(t *testing.T) *planeAt {
 	t.Helper()
-	p := &planeAt{T: t, data: filepath.Join(t.TempDir(), "data"), socket: filepath.Join(shortDir(t), "own", "s"), ended: make(chan string, 1)}
+	p := &planeAt{T: t, data: filepath.Join(t.TempDir(), "data"), socket: filepath.Join(shortDir(t), "own", "s")}
 	p.key = filepath.Join(t.TempDir(), "ada.key")
+	p.begin()
+	return p
+}
+
+// begin starts the process, on existing data again.
+func (p *planeAt) begin() {
+	t := p.T
+	t.Helper()
+	ended := make(chan string, 1)
+	p.ended = ended
 	p.cmd = command(t, "run", "--steps", "1000000", "--data", p.data, "--http", "unix:"+p.socket, "--set", "tamiyo.enabled=false", "--set", "tolaria.snapshot_every=1000")
 	errs, err := p.cmd.StderrPipe()
 	if err == nil {
@@ -89,12 +99,13 @@ func startPlane(t *testing.T) *planeAt {
 				once.Do(func() { close(trains) })
 			}
 		}
-		p.ended <- said
+		ended <- said
 	}()
+	process := p.cmd.Process
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
-		if t.Failed() {
-			t.Logf("it said\n%s", <-p.ended)
+		_ = process.Kill() // it has ended, unless the test failed
+		if t.Failed() && len(ended) > 0 {
+			t.Logf("it said\n%s", <-ended)
 		}
 	})
 	select {
@@ -104,7 +115,16 @@ func startPlane(t *testing.T) *planeAt {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("it does not train")
 	}
-	return p
+}
+
+// crash ends the process as kill -9 does.
+func (p *planeAt) crash() {
+	p.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.Fatal(err)
+	}
+	<-p.ended
+	_ = p.cmd.Wait() // it was killed
 }
 
 // stop ends the process in order.
@@ -193,7 +213,7 @@ func TestOperator(t *testing.T) {
 	p.signs(exitOK, germinate...)
 	p.signs(exitOK, "seed", "train", slot)
 	p.signs(exitOK, "seed", "cull", slot, "--reason", "by hand")
-	if stages, _ := p.seeds(); stages[0] != leyline.StageEmbargoed {
+	if stages, _ := p.seeds(); leyline.OnTrial(stages[0]) {
 		t.Errorf("culled, and the seeds are %v", stages)
 	}
 
@@ -219,9 +239,15 @@ func TestOperator(t *testing.T) {
 		t.Errorf("reset, and the run is %+v", after)
 	}
 
-	out := p.commands(exitRefused, "send", stolen, "--json")
-	if !strings.Contains(out, `"kind":"nonce_replayed"`) || !strings.Contains(out, `"verdict":"rejected"`) {
-		t.Errorf("a replay after the reset: %s", out)
+	for _, when := range []string{"after the reset", "after kill -9"} {
+		out := p.commands(exitRefused, "send", stolen, "--json")
+		if !strings.Contains(out, `"kind":"nonce_replayed"`) || !strings.Contains(out, `"verdict":"rejected"`) {
+			t.Errorf("a replay %s: %s", when, out)
+		}
+		if when == "after the reset" {
+			p.crash()
+			p.begin()
+		}
 	}
 	p.stop()
 	p.judged(key)
@@ -272,7 +298,7 @@ func (p *planeAt) judged(key sign.Signer) {
 	want := []string{
 		"EMERGENCY UNKNOWN accepted", "EMERGENCY UNKNOWN rejected wrong_level", "EMERGENCY UNKNOWN accepted",
 		"SEED GERMINATE accepted", "SEED START_TRAINING accepted", "SEED CULL accepted", "SEED GERMINATE accepted", "SEED START_TRAINING accepted",
-		"REGISTRY UNKNOWN accepted", "REGISTRY UNKNOWN accepted", "SEED GERMINATE rejected nonce_replayed",
+		"REGISTRY UNKNOWN accepted", "REGISTRY UNKNOWN accepted", "SEED GERMINATE rejected nonce_replayed", "SEED GERMINATE rejected nonce_replayed",
 	}
 	if !slices.Equal(done, want) {
 		p.Errorf("audit lists\n%s\nwant\n%s", strings.Join(done, "\n"), strings.Join(want, "\n"))

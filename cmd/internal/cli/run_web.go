@@ -132,7 +132,7 @@ func (w *web) probes(a *app) supervise.Component {
 			}
 			for _, at := range w.server.Addresses() {
 				a.notice("/healthz, /readyz, /metrics and /v1/telemetry at %s", place(at.Network(), at.String()))
-				a.notice("operators command it with `esper command ... --to %s`; their keys are enrolled at POST /v1/keys, signed with admin.key", dialled(at))
+				a.notice("operators command it with `esper command ... --to %[1]s`; `esper command send FILE --to %[1]s` hands in a key that the admin key has signed", dialled(at))
 			}
 			return nil
 		},
