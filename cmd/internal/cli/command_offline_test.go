@@ -97,7 +97,7 @@ func TestCommandOffline(t *testing.T) {
 	flags := map[string]string{"blueprint": "bp", "layer": "trunk", "mode": "RESIDUAL", "steps": "20", "temperature": "2", "reason": "why"}
 	seq := uint64(0)
 	for _, o := range orders {
-		args := []string{"command", o.group, o.name}
+		args := slices.DeleteFunc([]string{"command", o.group, o.name}, func(s string) bool { return s == "" })
 		for _, a := range strings.Fields(o.args) {
 			args = append(args, values[a])
 		}
