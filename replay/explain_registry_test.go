@@ -30,3 +30,20 @@ func TestRegistryInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnersOfASituation(t *testing.T) {
+	x := Situation{Run: "r", Teacher: "t1", Seeds: []Sprout{
+		{Seed: "s1", Stage: leyline.StageTraining, Steps: 3, Parameters: 7}, {Seed: "s2", Stage: leyline.StageFossilized, Parameters: 9}, {Seed: "s3", Stage: leyline.StageTraining},
+	}}
+	got := map[string]string{}
+	for _, f := range x.figures() {
+		got[f.Name] = f.Value
+	}
+	for name, want := range map[string]string{
+		"teacher": "t1", "s1": "TRAINING for 3 steps, owns 7 numbers", "s2": "FOSSILIZED for 0 steps, gave the host 9 numbers", "s3": "TRAINING for 0 steps",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is told as %q, want %q", name, got[name], want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Situation struct {
 	Asked       leyline.EffectID   // question to the policy that is not answered
 	Pending     []Waiting
 	Seeds       []Sprout
+	Teacher     leyline.TeacherID // whose parameters nobody may update; empty when there is none
 }
 
 // Waiting is a command that the trainer has not answered.
@@ -66,6 +67,7 @@ type Sprout struct {
 	Blend        leyline.BlendMode
 	Health       leyline.SeedHealth
 	Violations   uint32 // of its isolation, since it germinated
+	Parameters   uint64 // numbers in its tensors; 0: there are none, or nobody said
 }
 
 // concerns returns the run that a record is about. A command has none in the
@@ -109,6 +111,7 @@ func situation(s *projections.State, id leyline.RunID) *Situation {
 		}
 	}
 	if slots := s.Kasmina.Run(id); slots != nil {
+		x.Teacher = slots.Teacher.ID
 		for i := range slots.Seeds {
 			x.Seeds = append(x.Seeds, sprout(&slots.Seeds[i], x.Step))
 		}
@@ -138,8 +141,9 @@ func sprout(s *projections.Seed, now leyline.Step) Sprout {
 		Seed: s.ID, Stage: s.Stage, Blueprint: s.Blueprint, Alpha: s.Alpha, Measured: s.Isolation.Steps, MaxLeak: s.Isolation.MaxLeak,
 		Probes: s.Contribution.Probes, Contribution: s.Contribution.Accuracy, LossGain: s.Contribution.Loss,
 		Paused: s.Paused, Blends: s.Alpha > 0 && !s.Paused, AlphaStep: s.AlphaStep, AlphaSteps: s.Plan.TotalSteps, Temperature: s.Plan.Temperature,
-		Quality: s.Isolation.Quality,
-		Blend:   s.Plan.Mode, Health: s.Health, Violations: s.Violations,
+		Parameters: leyline.ParameterCount(s.Parameters),
+		Quality:    s.Isolation.Quality,
+		Blend:      s.Plan.Mode, Health: s.Health, Violations: s.Violations,
 	}
 	if s.Blueprint != "" && now > s.Born {
 		x.Age = now - s.Born

@@ -98,6 +98,9 @@ func (s *Situation) figures() []Figure {
 		fig("policy", "conservative mode %s, %d healthy windows%s", when(s.Cautious, "on for "+s.Caution.String(), "off"), s.Healthy,
 			when(s.Asked.IsZero(), "", fmt.Sprintf(", question %s not answered", s.Asked))),
 	}
+	if s.Teacher != "" {
+		f = append(f, fig("teacher", "%s", s.Teacher))
+	}
 	if s.Rollback != "" {
 		f = append(f, fig("rollback", "%s, %s", s.Rollback, s.Phase))
 	}
@@ -133,6 +136,9 @@ func (s *Sprout) words() string {
 	}
 	if s.Health > leyline.SeedHealthy {
 		w += fmt.Sprintf(", %s with %d violations", s.Health, s.Violations)
+	}
+	if s.Parameters > 0 {
+		w += fmt.Sprintf(", %s %d numbers", when(leyline.OnTrial(s.Stage), "owns", "gave the host"), s.Parameters)
 	}
 	if s.Measured > 0 {
 		w += fmt.Sprintf(", %d steps measured, leak %s", s.Measured, short(s.MaxLeak))

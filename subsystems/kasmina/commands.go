@@ -139,8 +139,15 @@ func (d *dispatch) operate() {
 func (d *dispatch) steady() (leyline.RejectReason, string) {
 	c := &d.v.Command
 	run := d.State.Tolaria.Run(c.Audience.Run)
-	if why, detail := d.reachable(run); why != leyline.RejectNone {
-		return why, detail
+	switch {
+	case run == nil:
+		return leyline.RejectUnknownRun, fmt.Sprintf("no run %q", c.Audience.Run)
+	case run.Status != leyline.RunStatusOpen:
+		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
+	case run.Rollback.Active():
+		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
+	case c.IssuedAt < run.RewoundAt:
+		return leyline.RejectOutdated, fmt.Sprintf("it was issued %s before the run was rolled back", run.RewoundAt.Sub(c.IssuedAt))
 	}
 	return leyline.RejectNone, ""
 }

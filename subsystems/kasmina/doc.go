@@ -102,4 +102,23 @@
 // kasmina.min_probes of them and a mean of kasmina.min_contribution. A seed that
 // was never measured is not kept: the command is refused, and the seed stays
 // where it is.
+//
+// # Whose parameters are whose
+//
+// A trainer names the host's tensors when it opens a run and a seed's when it answers
+// that it has grafted it. Each tensor has one owner at most: the host, a seed on trial,
+// or the teacher, whose parameters nobody may update. projections.Registry derives it
+// from the plan and the seeds, so a cull releases what a seed owned, a fossilised seed
+// leaves it to the host, and a rollback rewinds it. Package ownership judges.
+//
+// A seed that claims what is somebody's (registry.conflicted says whose), or that is
+// about to update another count of numbers than it owns, is culled. A teacher that
+// claims what is somebody's is refused. What a rollback brings back and has become the
+// teacher's in the meantime is a conflict as well.
+//
+// A REGISTRY command registers or deregisters the teacher, or resets the registry: every
+// seed on trial goes the way of every cull, prefetches that were outstanding are
+// cancelled, the teacher is forgotten, and what is left is the host's. Keys, spent
+// command ids, sequences, counters and breakers are not the registry's: a reset never
+// lets a command be replayed.
 package kasmina

@@ -91,27 +91,11 @@ func CheckTeacher(s *projections.State, x leyline.TeacherRegistered) *leyline.Re
 	}
 }
 
-// reachable says why nothing of a run can be changed by a command at present.
-func (d *dispatch) reachable(run *projections.Run) (leyline.RejectReason, string) {
-	c := &d.v.Command
-	switch {
-	case run == nil:
-		return leyline.RejectUnknownRun, fmt.Sprintf("no run %q", c.Audience.Run)
-	case run.Status != leyline.RunStatusOpen:
-		return leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status)
-	case run.Rollback.Active():
-		return leyline.RejectRollbackActive, fmt.Sprintf("rollback %s is under way", run.Rollback.ID)
-	case c.IssuedAt < run.RewoundAt:
-		return leyline.RejectOutdated, fmt.Sprintf("it was issued %s before the run was rolled back", run.RewoundAt.Sub(c.IssuedAt))
-	}
-	return leyline.RejectNone, ""
-}
-
 // registry carries out a REGISTRY command. Nothing of it is the trainer's to answer:
 // it is settled in the record that accepts it, and the trainer sees from the stages of
 // the next answer which seeds have to go.
 func (d *dispatch) registry() {
-	why, detail := d.reachable(d.State.Tolaria.Run(d.id()))
+	why, detail := d.steady()
 	if why == leyline.RejectNone {
 		why, detail = d.teachable()
 	}
@@ -175,4 +159,4 @@ func (d *dispatch) resetRegistry() {
 }
 
 // causeReset is why seeds, prefetches and the teacher go with a reset.
-const causeReset = "registry_reset"
+const causeReset = string(leyline.NameRegistryReset)

@@ -1,6 +1,8 @@
 package plane
 
 import (
+	"context"
+
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/projections"
@@ -16,6 +18,7 @@ type request struct {
 	poll  bool
 	run   leyline.RunID // of a poll
 	after leyline.Seq
+	ctx   context.Context // of a command that waits for the trainer; nil: it does not wait
 	reply chan reply
 	proof sign.Proof // of a command's signature, made at the door
 }

@@ -81,6 +81,15 @@
 // of broadcasts, and the budgets of epochs and answers where they are set: one that
 // is broken decides something, and is in the log. Other runs get such results with a later answer.
 //
+// # Commands from outside
+//
+// A command that changes a network must not surprise its trainer: what that reports
+// next is the network that the last answer described. So Judge lets a command wait for
+// the next report of the run and decides it right behind, before the answer to the
+// report is captured: the answer tells of it. It waits no longer than the trainer is
+// expected to report; EMERGENCY does not wait. What a deadline changes meanwhile is
+// not held back.
+//
 // # Before the first record
 //
 // Options.Admit sees the recovered state before plane.started is decided and before

@@ -42,17 +42,29 @@ func (l *loop) admit(q *request) {
 			q.reply <- reply{err: err}
 			return
 		}
-		if x, ok := in.(leyline.CommandReceived); ok {
-			if r := l.excess(x, q.proof); r != nil {
-				q.reply <- reply{err: r}
-				return
-			}
-			l.proof = q.proof
+		if run := l.between(q, in); run != "" {
+			l.hold(q, in, run)
+			return
 		}
-		c := &chain{request: q}
-		l.chains = append(l.chains, c)
-		l.stamp(l.solved(in), c)
+		l.take(q, in)
+		if reports(in) {
+			l.letIn(leyline.RunOf(in))
+		}
 	}
+}
+
+// take decides the input of a request.
+func (l *loop) take(q *request, in leyline.Input) {
+	if x, ok := in.(leyline.CommandReceived); ok {
+		if r := l.excess(x, q.proof); r != nil {
+			q.reply <- reply{err: r}
+			return
+		}
+		l.proof = q.proof
+	}
+	c := &chain{request: q}
+	l.chains = append(l.chains, c)
+	l.stamp(l.solved(in), c)
 }
 
 // announce tells the door by which rule steps are combined from now on.

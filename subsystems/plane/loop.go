@@ -36,6 +36,7 @@ type loop struct {
 	running   map[leyline.EffectID]*chain
 	views     []*request
 	polls     []*request
+	held      []heldCommand                         // in order of arrival
 	orders    map[leyline.RunID][]leyline.Directive // released directives
 	saver     *saver
 	signals   int                    // broadcasts under way
@@ -64,6 +65,7 @@ func (p *Plane) run(l *loop) {
 	defer close(l.commit)
 	stop := p.stop
 	for {
+		l.letInUnheard()
 		l.settle()
 		l.send()
 		if l.stopping && len(l.flying) == 0 && len(l.pending) == 0 && l.signals == 0 {

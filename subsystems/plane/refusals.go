@@ -127,12 +127,19 @@ func (p *Plane) proven(env leyline.Envelope) (sign.Proof, verify.Verdict, uint64
 // goes for refusals of a key that has had its share of records in this minute. VerifyNs
 // of the input is the plane's.
 func (p *Plane) Command(ctx context.Context, in leyline.CommandReceived) (leyline.Seq, error) {
-	a, err := p.Judge(ctx, in)
+	a, err := p.judge(ctx, in, nil)
 	return a.Seq, err
 }
 
-// Judge hands in a command as Command does and returns the verdict.
+// Judge hands in a command as Command does and returns the verdict. A command that
+// changes the network is decided with the trainer's next report, so that the answer to
+// that report tells of it; see the package comment. Until then Judge waits. Once ctx has
+// ended a command that was not decided never is.
 func (p *Plane) Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error) {
+	return p.judge(ctx, in, ctx)
+}
+
+func (p *Plane) judge(ctx context.Context, in leyline.CommandReceived, wait context.Context) (leyline.CommandAnswer, error) {
 	if in.Peer == leyline.PeerPlane || !in.Cause.IsZero() {
 		return leyline.CommandAnswer{}, &leyline.Refusal{
 			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "peer", Identifier: in.Peer.String(),
@@ -148,7 +155,7 @@ func (p *Plane) Judge(ctx context.Context, in leyline.CommandReceived) (leyline.
 		p.refusals.note(in.Peer, in.PeerName, v.Reason, v.Digest)
 		return leyline.CommandAnswer{}, leyline.Reject(v.Reason, in.Envelope.KeyID, v.Detail)
 	}
-	r, err := p.call(ctx, &request{in: in, proof: proof})
+	r, err := p.call(ctx, &request{in: in, proof: proof, ctx: wait})
 	return r.said, err
 }
 

@@ -42,7 +42,7 @@ func (b *builder) registry(e leyline.Event) {
 		s.event(leyline.NameTeacherDeregistered, leyline.LevelWarning, text(keyRun, x.Run), text(keyTeacher, x.Teacher), text(keyCause, x.Cause))
 	case leyline.RegistryReset:
 		b.at(leyline.SubsystemKasmina, x.Run).event(leyline.NameRegistryReset, leyline.LevelWarning,
-			text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyReason, x.Reason), text(keySeeds, names(x.Culled)),
+			text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyReason, x.Reason), text(keySeeds, seedList(x.Culled)),
 			whole(keyCount, x.Cancelled))
 	}
 }
@@ -55,7 +55,7 @@ func owner(x leyline.RegistryConflicted) string {
 	return string(x.Owner)
 }
 
-func names(seeds []leyline.SeedID) string {
+func seedList(seeds []leyline.SeedID) string {
 	out := make([]string, len(seeds))
 	for i, s := range seeds {
 		out[i] = string(s)

@@ -120,9 +120,12 @@ func (a *app) command(ctx context.Context, o order, f *commandFlags, given *orde
 		if err := writeEnvelope(f.out, env); err != nil {
 			return err
 		}
-		a.notice("%s is signed as %s, number %d of %s: %s", o.title(), f.commandID(env), f.sequence, c.Issuer, f.out)
+		a.notice("%s is signed as %s, number %d of %s: %s", o.title(), c.ID, f.sequence, c.Issuer, f.out)
 	}
 	if r == nil {
+		if a.json {
+			return a.document(signedCommand{c.ID, c.Sequence, c.Issuer, key.KeyID(), f.out})
+		}
 		return nil
 	}
 	return a.handIn(ctx, r, "/v1/commands", env)
@@ -246,15 +249,18 @@ func (a *app) sign(f *commandFlags, key sign.Signer, c leyline.Command) (leyline
 	return key.Sign(leyline.PayloadCommand, body), nil
 }
 
-// commandID is the id of a command that was just signed.
-func (f *commandFlags) commandID(env leyline.Envelope) leyline.CommandID {
-	c, _ := wire.DecodeCommand(env.Payload) // Invariant: it was encoded here
-	return c.ID
+// signedCommand is a command that was written and not handed in.
+type signedCommand struct {
+	Command  leyline.CommandID
+	Sequence uint64
+	Issuer   string
+	Key      leyline.KeyID
+	File     string
 }
 
 // writeEnvelope writes an envelope as the routes take it.
 func writeEnvelope(name string, env leyline.Envelope) error {
-	b, err := json.MarshalIndent(admin.EnvelopeDoc(env), "", "  ")
+	b, err := json.MarshalIndent(admin.DocOf(env), "", "  ")
 	if err != nil {
 		return err
 	}
@@ -276,7 +282,11 @@ func (a *app) handIn(ctx context.Context, r *remote, path string, env leyline.En
 	case said.rejection != nil:
 		x := said.rejection
 		if !a.json {
-			if _, err := fmt.Fprintf(a.out, "rejected as %s: %s (record %d)\n", x.Reason, printable(x.Detail), x.Record); err != nil {
+			where := "no record of its own"
+			if x.Record > 0 {
+				where = fmt.Sprintf("record %d", x.Record)
+			}
+			if _, err := fmt.Fprintf(a.out, "rejected as %s: %s (%s)\n", x.Reason, printable(x.Detail), where); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -10,7 +11,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
-// order is one command that can be built. To add one, add a row.
+// order is one command that can be built. To add one, add a row to a list of orders.
 type order struct {
 	group string // "seed"; empty: it stands by itself
 	about string // the group, for its help
@@ -25,7 +26,9 @@ type order struct {
 func (o *order) title() string { return strings.TrimSpace(o.group + " " + o.name) }
 
 // orders are the commands that this version can build.
-var orders = []order{
+var orders = slices.Concat(seedOrders, emergencyOrders, registryOrders)
+
+var seedOrders = []order{
 	seedOrder("germinate", "Plant a seed of a blueprint behind layers of the host", "blueprint layer", leyline.OpGerminate),
 	seedOrder("train", "Let a germinated seed train beside the host", "", leyline.OpStartTraining),
 	seedOrder("graft", "Begin to blend a trained seed into the host", "mode? steps temperature?", leyline.OpStartGrafting),
@@ -34,6 +37,9 @@ var orders = []order{
 	seedOrder("fossilize", "Make a seed a lasting part of the host", "", leyline.OpFossilize),
 	seedOrder("cull", "Give a seed up", "reason", leyline.OpCull),
 	seedOrder("cancel", "Call a seed on trial off", "reason", leyline.OpCancel),
+}
+
+var emergencyOrders = []order{
 	{
 		group: "emergency", about: "the emergency level of a run", name: "raise", args: "LEVEL", short: "Raise the emergency level; L4_HALT stops the run for good", flags: "reason",
 		kind: leyline.CommandEmergency, fill: emergencyOrder(leyline.EmergencyRaise),
@@ -42,6 +48,9 @@ var orders = []order{
 		group: "emergency", name: "clear", args: "LEVEL", short: "Lower the emergency level", flags: "reason",
 		kind: leyline.CommandEmergency, fill: emergencyOrder(leyline.EmergencyClear),
 	},
+}
+
+var registryOrders = []order{
 	{
 		group: "registry", about: "whose parameters are whose", name: "reset", short: "Cull every seed on trial and forget the teacher", flags: "reason",
 		kind: leyline.CommandRegistry,
@@ -68,7 +77,7 @@ var orders = []order{
 // seedOrder is the row of an operation on a seed.
 func seedOrder(name, short, flags string, op leyline.SeedOperation) order {
 	return order{
-		group: "seed", about: "the seed in a slot", name: name, args: "SEED", short: short, flags: flags, kind: leyline.CommandSeed,
+		group: "seed", about: "the seed in a slot", name: name, args: "SLOT", short: short, flags: flags, kind: leyline.CommandSeed,
 		fill: func(c *leyline.Command, args []string, f *orderFlags) error {
 			c.Seed = leyline.SeedCommand{
 				Operation: op, Seed: leyline.SeedID(args[0]), Blueprint: leyline.BlueprintID(f.blueprint), Mesh: f.layers, Reason: f.reason,

@@ -19,8 +19,11 @@ import (
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
-// remoteTimeout bounds one request to a plane.
-const remoteTimeout = 30 * time.Second
+// remoteTimeout bounds one request to a plane. A command may wait for a step.
+const remoteTimeout = 10 * time.Minute
+
+// dialTimeout bounds how long a plane may take to be reached.
+const dialTimeout = 10 * time.Second
 
 // maxReply bounds what is read of an answer.
 const maxReply = 4 << 20
@@ -65,7 +68,7 @@ func (f *remoteFlags) open() (*remote, error) {
 	r.client = &http.Client{Timeout: remoteTimeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
+			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
 		},
 	}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return r, nil
@@ -151,7 +154,7 @@ type reply struct {
 
 // post hands in an envelope. An answer that holds no verdict is an error.
 func (r *remote) post(ctx context.Context, path string, env leyline.Envelope) (reply, error) {
-	body, err := json.Marshal(admin.EnvelopeDoc(env))
+	body, err := json.Marshal(admin.DocOf(env))
 	if err != nil {
 		return reply{}, err
 	}

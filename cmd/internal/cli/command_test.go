@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,8 +21,8 @@ import (
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
-// newKey writes the key of an operator.
-func newKey(t *testing.T, path string) sign.Signer {
+// operatorKey writes the key of an operator.
+func operatorKey(t *testing.T, path string) sign.Signer {
 	t.Helper()
 	key, err := sign.Generate(rand.Reader)
 	if err != nil {
@@ -71,8 +70,18 @@ type planeAt struct {
 
 func startPlane(t *testing.T) *planeAt {
 	t.Helper()
-	p := &planeAt{T: t, data: filepath.Join(t.TempDir(), "data"), socket: filepath.Join(shortDir(t), "own", "s"), ended: make(chan string, 1)}
+	p := &planeAt{T: t, data: filepath.Join(t.TempDir(), "data"), socket: filepath.Join(shortDir(t), "own", "s")}
 	p.key = filepath.Join(t.TempDir(), "ada.key")
+	p.begin()
+	return p
+}
+
+// begin starts the process, on existing data again.
+func (p *planeAt) begin() {
+	t := p.T
+	t.Helper()
+	ended := make(chan string, 1)
+	p.ended = ended
 	p.cmd = command(t, "run", "--steps", "1000000", "--data", p.data, "--http", "unix:"+p.socket, "--set", "tamiyo.enabled=false", "--set", "tolaria.snapshot_every=1000")
 	errs, err := p.cmd.StderrPipe()
 	if err == nil {
@@ -90,12 +99,13 @@ func startPlane(t *testing.T) *planeAt {
 				once.Do(func() { close(trains) })
 			}
 		}
-		p.ended <- said
+		ended <- said
 	}()
+	process := p.cmd.Process
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
-		if t.Failed() {
-			t.Logf("it said\n%s", <-p.ended)
+		_ = process.Kill() // it has ended, unless the test failed
+		if t.Failed() && len(ended) > 0 {
+			t.Logf("it said\n%s", <-ended)
 		}
 	})
 	select {
@@ -105,7 +115,16 @@ func startPlane(t *testing.T) *planeAt {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("it does not train")
 	}
-	return p
+}
+
+// crash ends the process as kill -9 does.
+func (p *planeAt) crash() {
+	p.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.Fatal(err)
+	}
+	<-p.ended
+	_ = p.cmd.Wait() // it was killed
 }
 
 // stop ends the process in order.
@@ -168,7 +187,7 @@ func (p *planeAt) seeds() (stages []leyline.Stage, doc admin.RunDoc) {
 // and the log decides the same again.
 func TestOperator(t *testing.T) {
 	p := startPlane(t)
-	key := newKey(t, p.key)
+	key := operatorKey(t, p.key)
 	p.commands(exitRefused, "emergency", "raise", "L2", "--reason", "x", "--key", p.key) // not enrolled
 	enrol := filepath.Join(t.TempDir(), "ada.json")
 	vouched(t, p.data, key, enrol)
@@ -194,7 +213,7 @@ func TestOperator(t *testing.T) {
 	p.signs(exitOK, germinate...)
 	p.signs(exitOK, "seed", "train", slot)
 	p.signs(exitOK, "seed", "cull", slot, "--reason", "by hand")
-	if stages, _ := p.seeds(); stages[0] != leyline.StageEmbargoed {
+	if stages, _ := p.seeds(); leyline.OnTrial(stages[0]) {
 		t.Errorf("culled, and the seeds are %v", stages)
 	}
 
@@ -220,9 +239,15 @@ func TestOperator(t *testing.T) {
 		t.Errorf("reset, and the run is %+v", after)
 	}
 
-	out := p.commands(exitRefused, "send", stolen, "--json")
-	if !strings.Contains(out, `"kind":"nonce_replayed"`) || !strings.Contains(out, `"verdict":"rejected"`) {
-		t.Errorf("a replay after the reset: %s", out)
+	for _, when := range []string{"after the reset", "after kill -9"} {
+		out := p.commands(exitRefused, "send", stolen, "--json")
+		if !strings.Contains(out, `"kind":"nonce_replayed"`) || !strings.Contains(out, `"verdict":"rejected"`) {
+			t.Errorf("a replay %s: %s", when, out)
+		}
+		if when == "after the reset" {
+			p.crash()
+			p.begin()
+		}
 	}
 	p.stop()
 	p.judged(key)
@@ -273,7 +298,7 @@ func (p *planeAt) judged(key sign.Signer) {
 	want := []string{
 		"EMERGENCY UNKNOWN accepted", "EMERGENCY UNKNOWN rejected wrong_level", "EMERGENCY UNKNOWN accepted",
 		"SEED GERMINATE accepted", "SEED START_TRAINING accepted", "SEED CULL accepted", "SEED GERMINATE accepted", "SEED START_TRAINING accepted",
-		"REGISTRY UNKNOWN accepted", "REGISTRY UNKNOWN accepted", "SEED GERMINATE rejected nonce_replayed",
+		"REGISTRY UNKNOWN accepted", "REGISTRY UNKNOWN accepted", "SEED GERMINATE rejected nonce_replayed", "SEED GERMINATE rejected nonce_replayed",
 	}
 	if !slices.Equal(done, want) {
 		p.Errorf("audit lists\n%s\nwant\n%s", strings.Join(done, "\n"), strings.Join(want, "\n"))
@@ -295,161 +320,5 @@ func (p *planeAt) judged(key sign.Signer) {
 	}
 	if owned != 2 {
 		p.Errorf("%d seeds were given parameters, want 2", owned)
-	}
-}
-
-// TestSequence spends the numbers of one key from many shells at once.
-func TestSequence(t *testing.T) {
-	key := filepath.Join(t.TempDir(), "k")
-	id := newKey(t, key).KeyID()
-	var all []uint64
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 10 {
-				unlock, err := lockKey(key)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				n, err := spend(key, id, 3, true, 0)
-				unlock()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				all = append(all, n)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	slices.Sort(all)
-	if len(all) != 80 || all[0] != 4 || all[79] != 83 || len(slices.Compact(all)) != 80 {
-		t.Errorf("spent %v", all)
-	}
-	if n, err := spend(key, id, 100, true, 0); n != 101 || err != nil {
-		t.Errorf("behind the plane: %d, %v", n, err)
-	}
-	if n, err := spend(key, id, 0, false, 200); n != 200 || err != nil {
-		t.Errorf("a number by hand: %d, %v", n, err)
-	}
-	for name, c := range map[string]struct {
-		text, says string
-		want       uint64
-	}{
-		"spent":       {string(id) + " 200\n", "is spent already", 200},
-		"damaged":     {string(id), "is damaged", 0},
-		"no number":   {string(id) + " x\n", "is damaged", 0},
-		"another key": {"abc 7\n", "belongs to key abc", 0},
-		"the last":    {string(id) + " 18446744073709551615\n", "has spent its last number", 0},
-	} {
-		if err := os.WriteFile(key+sequenceSuffix, []byte(c.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := spend(key, id, 0, true, c.want); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %d, %v", name, n, err)
-		}
-	}
-	if err := os.Remove(key + sequenceSuffix); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := spend(key, id, 0, false, 0); err == nil || !strings.Contains(err.Error(), "--sequence") {
-		t.Errorf("a lost file: %d, %v", n, err)
-	}
-	if n, err := spend(key, id, 7, true, 0); n != 8 || err != nil {
-		t.Errorf("a lost file, and the plane was asked: %d, %v", n, err)
-	}
-}
-
-// TestCommandOffline writes every command that there is to a file, and reads back what
-// was signed.
-func TestCommandOffline(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "k")
-	key := newKey(t, path)
-	teacher := filepath.Join(dir, "teacher.json")
-	doc := `{"id":"t1","parameters":[{"name":"b","size":4},{"name":"a","size":"5"}],"bytes":16,"digest":"` + leyline.Digest{1}.String() + `"}`
-	if err := os.WriteFile(teacher, []byte(doc), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]string{"SEED": "seed-a", "LEVEL": "L3", "FILE": teacher, "ID": "t1"}
-	flags := map[string]string{"blueprint": "bp", "layer": "trunk", "mode": "RESIDUAL", "steps": "20", "temperature": "2", "reason": "why"}
-	seq := uint64(0)
-	for _, o := range orders {
-		args := []string{"command", o.group, o.name}
-		for _, a := range strings.Fields(o.args) {
-			args = append(args, values[a])
-		}
-		for _, f := range strings.Fields(o.flags) {
-			f = strings.TrimSuffix(f, "?")
-			args = append(args, "--"+f, flags[f])
-		}
-		seq++
-		out := filepath.Join(dir, o.group+o.name+".json")
-		args = append(args, "--key", path, "--origin", "esper-1", "--run", "run-1", "--issuer", "ada", "--out", out, "--not-after", "1m")
-		if seq == 1 {
-			esper(t, exitUsage, args...) // nobody knows which numbers are spent
-			args = append(args, "--sequence", "1")
-		}
-		esper(t, exitOK, args...)
-		b, err := os.ReadFile(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		env, err := parseEnvelope(b)
-		if err == nil {
-			err = sign.Verify(key.Public(), env)
-		}
-		c, derr := wire.DecodeCommand(env.Payload)
-		if err != nil || derr != nil {
-			t.Fatalf("%s: %v, %v", o.title(), err, derr)
-		}
-		if c.Kind != o.kind || c.Sequence != seq || c.Issuer != "ada" || c.Audience != (leyline.Audience{Origin: "esper-1", Run: "run-1"}) || c.NotAfter.Sub(c.IssuedAt) != time.Minute || !strings.HasPrefix(string(c.ID), "op-") {
-			t.Errorf("%s is signed as %+v", o.title(), c)
-		}
-		packed, err := wire.EncodeEnvelope(env)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again, err := parseEnvelope(packed); err != nil || !bytes.Equal(again.Payload, env.Payload) {
-			t.Errorf("%s as msgpack: %v", o.title(), err)
-		}
-	}
-}
-
-func TestCommandMistakes(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "k")
-	newKey(t, path)
-	open := filepath.Join(dir, "open")
-	if err := os.WriteFile(open, []byte("x"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{
-		{"emergency", "raise", "L2", "--key", path, "--to", "unix:/none"},                            // no reason
-		{"emergency", "raise", "L9", "--reason", "x", "--key", path, "--to", "unix:/none"},           // no such level
-		{"seed", "cull", "s", "--reason", "x", "--to", "unix:/none"},                                 // no key
-		{"seed", "cull", "s", "--reason", "x", "--key", open, "--to", "unix:/none"},                  // a key that others can read
-		{"seed", "cull", "s", "--reason", "x", "--key", path},                                        // neither plane nor file
-		{"seed", "cull", "s", "--reason", "x", "--key", path, "--out", filepath.Join(dir, "o")},      // no audience
-		{"seed", "cull", "s", "--reason", "x", "--key", path, "--to", "nowhere"},                     // no address
-		{"seed", "graft", "s", "--steps", "3", "--mode", "ODD", "--key", path, "--to", "unix:/none"}, // no such mode
-		{"teacher", "register", open, "--reason", "x", "--key", path, "--to", "unix:/none"},          // no teacher
-		{"teacher", "deregister", "a b", "--reason", "x", "--key", path, "--to", "unix:/none"},       // no id
-		{"send", open, "--to", "unix:/none"},                                                         // no envelope
-		{"sow", "s"},                                                                                 // no such command
-	} {
-		esper(t, exitUsage, append([]string{"command"}, args...)...)
-	}
-	var errs bytes.Buffer
-	args := []string{"command", "seed", "cull", "s", "--reason", "x", "--key", path, "--to", "unix:" + filepath.Join(dir, "none")}
-	if code := run(args, &app{out: io.Discard, err: &errs}); code != exitFailed || !strings.Contains(errs.String(), "cannot reach the plane at") {
-		t.Errorf("no plane: exit %d, %s", code, &errs)
-	}
-	if _, err := os.Stat(path + sequenceSuffix); err == nil {
-		t.Error("a command that could not be addressed has spent a number")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,6 +132,7 @@ func (w *web) probes(a *app) supervise.Component {
 			}
 			for _, at := range w.server.Addresses() {
 				a.notice("/healthz, /readyz, /metrics and /v1/telemetry at %s", place(at.Network(), at.String()))
+				a.notice("operators command it with `esper command ... --to %[1]s`; `esper command send FILE --to %[1]s` hands in a key that the admin key has signed", dialled(at))
 			}
 			return nil
 		},
@@ -143,6 +145,14 @@ func place(network, at string) string {
 		return "unix:" + at
 	}
 	return "http://" + at
+}
+
+// dialled is an address as `esper command --to` takes it.
+func dialled(at net.Addr) string {
+	if at.Network() == "unix" {
+		return "unix:" + at.String()
+	}
+	return at.String()
 }
 
 // requests is the time in which the plane takes requests.

@@ -75,6 +75,7 @@ func (s *story) add(r leyline.Record) []beat {
 		s.disk(r, e)
 		s.seeds(r, e)
 		s.commands(r, e)
+		s.registry(r, e)
 		s.rollbacks(r, e)
 		s.snapshots(r, e)
 	}

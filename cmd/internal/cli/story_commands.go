@@ -62,7 +62,11 @@ func (s *story) commands(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.CommandVerified:
 		c.Accepted++
-		c.Operations = count(c.Operations, doing(x.Kind, x.Seed.Operation))
+		what := x.Kind.String()
+		if x.Kind == leyline.CommandSeed {
+			what = x.Seed.Operation.String()
+		}
+		c.Operations = count(c.Operations, what)
 	case leyline.CommandRejected:
 		c.Rejected++
 		s.beat(r, "CRITICAL command %s rejected: %s", printable(string(x.Command)), x.Reason)

@@ -16,10 +16,10 @@
 //
 // # Envelopes
 //
-// An envelope is application/json with payload and signature in base64,
+// An envelope is application/json in the form of DSSE with one signature,
 //
-//	{"payload_type": "application/vnd.esper.command.v1+msgpack",
-//	 "payload": "3wAP...", "key_id": "5f2c...", "signature": "Mk9d..."}
+//	{"payloadType": "application/vnd.esper.command.v1+msgpack", "payload": "3wAP...",
+//	 "signatures": [{"keyid": "5f2c...", "sig": "Mk9d..."}]}
 //
 // or application/msgpack as leyline/wire encodes an Envelope. The payload is verified
 // as the bytes that it is and never encoded again. `esper command --out FILE` writes
@@ -32,6 +32,10 @@
 //
 //	202  accepted: {"verdict":"accepted","record":412,"command":"op-...","run":"run-1",
 //	     "at":"2026-...","deadline":"2026-...","settled":true}
+//
+// The verdict on a command that changes the network comes with the trainer's next
+// report, so it may take as long as a step. A client that goes before then has
+// withdrawn the command.
 //
 // settled says that the plane has carried the command out itself; else the trainer is
 // to answer by the deadline. A rejection is a problem document (RFC 9457) whose kind is

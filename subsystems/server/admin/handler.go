@@ -51,16 +51,17 @@ func Routes(o Options) []server.Route {
 	for _, r := range []struct {
 		pattern string
 		do      func(http.ResponseWriter, *http.Request) error
+		waits   bool // for the trainer's next report, however long that takes
 	}{
-		{"POST /v1/commands", h.command},
-		{"POST /v1/runs/{run}/registry/reset", h.reset},
-		{"POST /v1/keys", h.key},
-		{"POST /v1/runs/{run}/teacher", h.trainers(h.teach)},
-		{"DELETE /v1/runs/{run}/teacher", h.trainers(h.forget)},
-		{"GET /v1/plane", h.look},
-		{"GET /v1/keys/{key}", h.lookKey},
+		{"POST /v1/commands", h.command, true},
+		{"POST /v1/runs/{run}/registry/reset", h.reset, true},
+		{"POST /v1/keys", h.key, false},
+		{"POST /v1/runs/{run}/teacher", h.trainers(h.teach), false},
+		{"DELETE /v1/runs/{run}/teacher", h.trainers(h.forget), false},
+		{"GET /v1/plane", h.look, false},
+		{"GET /v1/keys/{key}", h.lookKey, false},
 	} {
-		out = append(out, server.Route{Pattern: r.pattern, Handler: answering(r.do)})
+		out = append(out, server.Route{Pattern: r.pattern, Handler: answering(r.do), Stream: r.waits})
 	}
 	return out
 }
@@ -115,12 +116,22 @@ func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) fun
 	}
 }
 
-// EnvelopeDoc is the JSON form of an envelope.
+// EnvelopeDoc is the JSON form of an envelope, as the DSSE specification has it.
 type EnvelopeDoc struct {
-	PayloadType string        `json:"payload_type"`
-	Payload     []byte        `json:"payload"` // base64
-	KeyID       leyline.KeyID `json:"key_id"`
-	Signature   []byte        `json:"signature"` // base64
+	PayloadType string         `json:"payloadType"`
+	Payload     []byte         `json:"payload"` // base64
+	Signatures  []SignatureDoc `json:"signatures"`
+}
+
+// SignatureDoc is the signature of an envelope.
+type SignatureDoc struct {
+	KeyID leyline.KeyID `json:"keyid"`
+	Sig   []byte        `json:"sig"` // base64
+}
+
+// DocOf returns the JSON form of an envelope.
+func DocOf(e leyline.Envelope) EnvelopeDoc {
+	return EnvelopeDoc{e.PayloadType, e.Payload, []SignatureDoc{{e.KeyID, e.Signature}}}
 }
 
 // ParseEnvelope reads the JSON form of an envelope. The error is a *strictjson.Error.
@@ -129,7 +140,13 @@ func ParseEnvelope(b []byte) (leyline.Envelope, error) {
 	if err := strictjson.Decode(b, &d); err != nil {
 		return leyline.Envelope{}, err
 	}
-	return leyline.Envelope(d), nil
+	if len(d.Signatures) != 1 {
+		return leyline.Envelope{}, &strictjson.Error{
+			Kind: strictjson.KindInvalid, Field: "signatures", Reason: fmt.Sprintf("has %d entries; want one", len(d.Signatures)),
+		}
+	}
+	s := d.Signatures[0]
+	return leyline.Envelope{PayloadType: d.PayloadType, Payload: d.Payload, KeyID: s.KeyID, Signature: s.Sig}, nil
 }
 
 // maxEnvelope bounds the body of an envelope: its payload in base64 and a few texts.

@@ -28,11 +28,15 @@ type RunDoc struct {
 
 // SeedDoc is one slot of a run.
 type SeedDoc struct {
-	Seed       leyline.SeedID      `json:"seed"`
-	Stage      leyline.Stage       `json:"stage"`
-	Blueprint  leyline.BlueprintID `json:"blueprint,omitempty"`
-	Alpha      float64             `json:"alpha"`
-	Parameters uint64              `json:"parameters"` // numbers that it owns, or owned when it was kept; 0: none, or not told
+	Seed        leyline.SeedID      `json:"seed"`
+	Stage       leyline.Stage       `json:"stage"`
+	Blueprint   leyline.BlueprintID `json:"blueprint,omitempty"`
+	Since       leyline.Step        `json:"since_step"` // at which it entered the stage
+	Alpha       float64             `json:"alpha"`
+	AlphaSteps  uint32              `json:"alpha_steps"`       // of its schedule that it has taken
+	TotalSteps  uint32              `json:"alpha_total_steps"` // of its schedule; 0: there is none yet
+	Temperature float64             `json:"alpha_temperature"` // of its schedule, in steps
+	Parameters  uint64              `json:"parameters"`        // numbers that it owns, or owned when it was kept; 0: none, or not told
 }
 
 // KeyDoc is an enrolled key.
@@ -61,7 +65,8 @@ func planeDoc(s *projections.State) PlaneDoc {
 		for j := range slots.Seeds {
 			seed := &slots.Seeds[j]
 			x.Seeds = append(x.Seeds, SeedDoc{
-				Seed: seed.ID, Stage: seed.Stage, Blueprint: seed.Blueprint, Alpha: seed.Alpha, Parameters: leyline.ParameterCount(seed.Parameters),
+				Seed: seed.ID, Stage: seed.Stage, Blueprint: seed.Blueprint, Since: seed.Since, Alpha: seed.Alpha,
+				AlphaSteps: seed.AlphaStep, TotalSteps: seed.Plan.TotalSteps, Temperature: seed.Plan.Temperature, Parameters: leyline.ParameterCount(seed.Parameters),
 			})
 		}
 		d.Runs = append(d.Runs, x)

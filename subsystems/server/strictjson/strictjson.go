@@ -19,7 +19,7 @@ const (
 	KindMalformed = "malformed"
 	KindUnknown   = "unknown_field"
 	KindDuplicate = "duplicate_field"
-	KindInvalid   = "invalid_field"
+	KindInvalid   = "invalid_field" // constant: local because this package decodes for anyone and knows no refusals
 )
 
 // maxDepth bounds objects and lists within each other.
