@@ -63,7 +63,7 @@ type breakerReasons struct{}
 func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
-	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency",
+	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency", "on_trial",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -81,6 +81,7 @@ const (
 	BreakerKernelFailed
 	BreakerKernelTimeout
 	BreakerKernelLatency // the kernel came in time, but over kasmina.kernel_latency_ms while that is enforced
+	BreakerOnTrial       // the one attempt that a half-open breaker lets through is under way
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

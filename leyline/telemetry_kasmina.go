@@ -64,21 +64,11 @@ func kasminaMetrics() []MetricInfo {
 
 // The metrics of Kasmina that no record carries yet.
 const (
-	MetricSeedsActive        MetricName = "kasmina.seeds.active"
-	MetricValidationMs       MetricName = "kasmina.command_verifier.validation_latency_ms"
-	MetricLedgerSize         MetricName = "kasmina.nonce_ledger.size"
-	MetricLedgerEvictions    MetricName = "kasmina.nonce_ledger.evictions_total"
-	MetricLedgerTTL          MetricName = "kasmina.nonce_ledger.ttl_seconds"
-	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
-	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
-	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
-	MetricKernelCacheHits    MetricName = "kasmina.cache.kernel_hit_rate"
-	MetricKernelCacheEvicted MetricName = "kasmina.cache.kernel_evictions"
-	MetricGPUCacheSize       MetricName = "kasmina.cache.gpu_size"
-	MetricGPUCacheCapacity   MetricName = "kasmina.cache.gpu_capacity"
-	MetricGPUCacheHits       MetricName = "kasmina.cache.gpu_hit_rate"
-	MetricGPUCacheEvicted    MetricName = "kasmina.cache.gpu_evictions"
-	MetricKernelAttached     MetricName = "kasmina.seed.kernel_attached"
+	MetricSeedsActive     MetricName = "kasmina.seeds.active"
+	MetricValidationMs    MetricName = "kasmina.command_verifier.validation_latency_ms"
+	MetricLedgerSize      MetricName = "kasmina.nonce_ledger.size"
+	MetricLedgerEvictions MetricName = "kasmina.nonce_ledger.evictions_total"
+	MetricLedgerTTL       MetricName = "kasmina.nonce_ledger.ttl_seconds"
 )
 
 func kasminaReserved() []MetricInfo {
@@ -88,16 +78,6 @@ func kasminaReserved() []MetricInfo {
 		gauge(MetricLedgerSize, UnitCount, "", "Nonces that are kept against replay"),
 		counter(MetricLedgerEvictions, "", "Nonces that were let go of because they could not be replayed any more"),
 		gauge(MetricLedgerTTL, UnitSeconds, "", "How long a nonce is kept"),
-		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
-		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
-		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),
-		gauge(MetricKernelCacheHits, UnitRatio, "", "Lookups that the kernel cache could serve"),
-		counter(MetricKernelCacheEvicted, "", "Kernels that left the kernel cache"),
-		gauge(MetricGPUCacheSize, UnitCount, "run", "Kernels in the trainer's accelerator cache"),
-		gauge(MetricGPUCacheCapacity, UnitCount, "run", "Kernels that the trainer's accelerator cache can hold"),
-		gauge(MetricGPUCacheHits, UnitRatio, "run", "Lookups that the trainer's accelerator cache could serve"),
-		counter(MetricGPUCacheEvicted, "run", "Kernels that left the trainer's accelerator cache"),
-		gauge(MetricKernelAttached, UnitBool, "run seed_id", "Whether the trainer has attached a seed's kernel"),
 	}
 	for i := range table {
 		table[i] = table[i].reserved(SubsystemKasmina)

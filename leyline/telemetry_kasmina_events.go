@@ -35,7 +35,6 @@ const (
 	NameSeedForwardError    EventName = "seed_forward_error"
 	NameSeedBlendError      EventName = "seed_blend_error"
 	NameGateMissingLogits   EventName = "confidence_gate_missing_logits"
-	NameEmergencyCleanup    EventName = "emergency_cleanup"
 )
 
 func kasminaEvents() []EventInfo {
@@ -56,7 +55,6 @@ func kasminaEvents() []EventInfo {
 		event(NameSeedForwardError, "run seed_id reason", "A seed has failed in the forward pass", LevelWarning),
 		event(NameSeedBlendError, "run seed_id reason", "A seed's output could not be blended", LevelWarning),
 		event(NameGateMissingLogits, "run seed_id", "A confidence gate has no logits to judge by", LevelError),
-		event(NameEmergencyCleanup, "run reason", "The trainer has let go of every seed", LevelCritical),
 	}
 	for i := range reserved {
 		reserved[i] = reserved[i].reserved(SubsystemKasmina)
@@ -75,6 +73,6 @@ func kasminaEvents() []EventInfo {
 		event(NamePrefetchReady, prefetch, "A kernel is here and verified", LevelInfo),
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
 		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
-		event(NamePrefetchCanceled, prefetch, "A resume or a rollback has made a prefetch void", LevelWarning),
+		event(NamePrefetchCanceled, prefetch, "A prefetch was cancelled: its seed is gone, the run has ended or was rewound, or the plane stops", LevelWarning),
 	}, reserved...)
 }

@@ -35,6 +35,8 @@ type PendingCommand struct {
 	Seed     leyline.SeedCommand
 	Deadline leyline.Instant
 	Unknown  bool // the process stopped between durable and acted
+
+	Emergency leyline.EmergencyAction // of an EMERGENCY command
 }
 
 // Slots holds the seeds of one run.
@@ -43,6 +45,25 @@ type Slots struct {
 	Seeds  []Seed  // in the order of RunOpened.Seeds
 	Trials []Trial // sorted by blueprint
 	Memos  []SeedMemo
+	Void   []VoidFetch // whose seeds were rewound; closed in the record that did it
+}
+
+// VoidFetch is a fetch that was outstanding when its seed was rewound.
+type VoidFetch struct {
+	Seed      leyline.SeedID
+	Blueprint leyline.BlueprintID
+	Request   leyline.EffectID
+}
+
+// Inflight counts the fetches of kernels that are outstanding.
+func (s *Slots) Inflight() uint32 {
+	n := uint32(0)
+	for i := range s.Seeds {
+		if !s.Seeds[i].Kernel.Request.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -89,6 +110,8 @@ type Kernel struct {
 	Deadline leyline.Instant // zero after a restart: only the worker's own limit holds
 	Ready    bool
 	TookNs   uint64
+	Guard    leyline.Digest
+	Bytes    uint64
 }
 
 // Isolation is what was measured of a seed in its present stage.
@@ -210,7 +233,7 @@ func (k *Kasmina) apply(id leyline.EffectID, e leyline.Event) {
 	case leyline.CommandVerified:
 		k.spend(x.Command, x.Key, x.Sequence, x.IssuedAt, x.KeepUntil)
 		k.Pending = append(k.Pending, PendingCommand{
-			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline,
+			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Emergency: x.Emergency.Action,
 		})
 	case leyline.CommandRejected:
 		if x.KeepUntil > 0 {
@@ -237,7 +260,7 @@ func newSlots(x leyline.RunStarted) Slots {
 // recovered marks what the last process may or may not have done, and stops the
 // clock of what the next one does again.
 func (k *Kasmina) recovered(x leyline.EffectRecovered) {
-	if p := k.pendingEffect(x.Effect); p != nil && !x.Reissued {
+	if p := k.PendingEffect(x.Effect); p != nil && !x.Reissued {
 		p.Unknown = true
 	}
 	slots := k.Run(x.Run)
@@ -251,7 +274,8 @@ func (k *Kasmina) recovered(x leyline.EffectRecovered) {
 	}
 }
 
-func (k *Kasmina) pendingEffect(id leyline.EffectID) *PendingCommand {
+// PendingEffect returns the accepted command that an effect carries out, or nil.
+func (k *Kasmina) PendingEffect(id leyline.EffectID) *PendingCommand {
 	for i := range k.Pending {
 		if k.Pending[i].Effect == id {
 			return &k.Pending[i]

@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // State is everything a plane knows, derived from the records up to Seq.
 // The zero State is the state before the first record. It is not safe for
@@ -31,6 +35,8 @@ type Plane struct {
 	DiskLow    bool   // the disk is nearly full
 	DiskFree   uint64 // bytes free when DiskLow last changed
 	FastFree   uint64 // bytes of memory free for the fast tier when the process started
+
+	Retired []leyline.BlueprintID // that were withdrawn; sorted
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
@@ -42,6 +48,20 @@ func (p *Plane) Key(id leyline.KeyID) *leyline.Key { return get(p.Keys, id, keyI
 // Blueprint returns the admitted blueprint, or nil.
 func (p *Plane) Blueprint(id leyline.BlueprintID) *leyline.BlueprintRegistered {
 	return get(p.Blueprints, id, blueprintID)
+}
+
+// Withdrawn reports whether nothing is germinated of a blueprint any more.
+func (p *Plane) Withdrawn(id leyline.BlueprintID) bool {
+	_, ok := slices.BinarySearch(p.Retired, id)
+	return ok
+}
+
+// InUse lists the blueprints that are not withdrawn.
+func (p *Plane) InUse() []leyline.BlueprintRegistered {
+	if len(p.Retired) == 0 {
+		return p.Blueprints
+	}
+	return slices.DeleteFunc(slices.Clone(p.Blueprints), func(b leyline.BlueprintRegistered) bool { return p.Withdrawn(b.Blueprint) })
 }
 
 func (p *Plane) apply(e leyline.Event) {
@@ -57,6 +77,10 @@ func (p *Plane) apply(e leyline.Event) {
 		p.Keys = put(p.Keys, x.Key, keyID)
 	case leyline.BlueprintAdmitted:
 		p.Blueprints = put(p.Blueprints, x.Blueprint, blueprintID)
+	case leyline.BlueprintRetired:
+		if i, found := slices.BinarySearch(p.Retired, x.Blueprint); !found {
+			p.Retired = slices.Insert(p.Retired, i, x.Blueprint)
+		}
 	case leyline.DiskLow:
 		p.DiskLow, p.DiskFree = true, x.Free
 	case leyline.DiskRecovered:

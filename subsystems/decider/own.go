@@ -24,6 +24,8 @@ func own(t *projections.Turn, in leyline.Input) {
 		t.Emit(leyline.KeyEnrolled{Key: k, By: x.Envelope.KeyID})
 	case leyline.BlueprintRegistered:
 		t.Emit(leyline.BlueprintAdmitted{Blueprint: x})
+	case leyline.BlueprintWithdrawn:
+		t.Emit(leyline.BlueprintRetired(x))
 	case leyline.DiskMeasured:
 		measureDisk(t, x)
 	}

@@ -19,7 +19,7 @@ func decide(t *projections.Turn, in leyline.Input) {
 	switch x := in.(type) {
 	case leyline.RunOpened:
 		if x.Resume {
-			rewound(t, x.Run)
+			rewound(t, x.Run, cancelResumed)
 		}
 	case leyline.StepObserved:
 		observe(t, x)
@@ -30,18 +30,23 @@ func decide(t *projections.Turn, in leyline.Input) {
 	case leyline.CommandAcked:
 		acked(t, x)
 	case leyline.KernelReady:
-		s := t.State.Kasmina.Seed(x.Run, x.Seed)
-		settle(t, prefetch.Ready(s, t.State.Plane.Blueprint(s.Blueprint), t.Meta.At, x))
+		kernelReady(t, x)
 	case leyline.KernelFailed:
-		settle(t, prefetch.Failed(x))
+		kernelFailed(t, x)
 	case leyline.RollbackReported:
 		if finishedNow(t) {
-			rewound(t, x.Run)
+			rewound(t, x.Run, cancelRollback)
 		}
 	case leyline.TimerFired:
 		timer(t, x)
 	case leyline.CompileFallback:
 		fellBack(t, x)
+	case leyline.PlaneStarted:
+		resumeFetches(t)
+	case leyline.PlaneStopping:
+		stop(t)
+	case leyline.CacheCleared:
+		cleaned(t, x)
 	}
 }
 
@@ -60,25 +65,16 @@ func Closed(t *projections.Turn, run leyline.RunID) {
 	void(t, run)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {
-		if s := &slots.Seeds[i]; !s.Kernel.Request.IsZero() {
-			t.Emit(leyline.PrefetchSettled{
-				Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeSuperseded, Reason: "run_closed",
-			})
-		}
+		cancel(t, run, &slots.Seeds[i], cancelClosed)
 	}
 }
 
 // rewound voids what was on its way to the network that no longer exists, and
 // asks again for kernels that the rewound seeds were waiting for.
-func rewound(t *projections.Turn, run leyline.RunID) {
+func rewound(t *projections.Turn, run leyline.RunID, why string) {
 	void(t, run)
-	slots := t.State.Kasmina.Run(run)
-	for i := range slots.Seeds {
-		s := &slots.Seeds[i]
-		if s.Stage == leyline.StageGerminated && !s.Kernel.Ready {
-			request(t, run, s)
-		}
-	}
+	voided(t, run, why)
+	refetch(t, t.State.Kasmina.Run(run))
 }
 
 // void expires the commands that nobody will answer any more.
@@ -102,11 +98,6 @@ func pending(s *projections.State, run leyline.RunID) []projections.PendingComma
 	return out
 }
 
-func request(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
-	bp := t.State.Plane.Blueprint(s.Blueprint) // Invariant: blueprints are never withdrawn in this version
-	t.Emit(prefetch.Plan(&t.Config().Kasmina, t.Meta.At, run, s.ID, bp))
-}
-
 func acked(t *projections.Turn, x leyline.CommandAcked) {
 	p := *t.State.Kasmina.PendingCommand(x.Command)
 	t.Emit(leyline.CommandSettled{
@@ -121,19 +112,12 @@ func acked(t *projections.Turn, x leyline.CommandAcked) {
 	}
 }
 
-func settle(t *projections.Turn, e leyline.PrefetchSettled) {
-	t.Emit(e)
-	if e.Outcome != leyline.OutcomeOK {
-		cull(t, e.Run, t.State.Kasmina.Seed(e.Run, e.Seed), e.Reason)
-	}
-}
-
 func timer(t *projections.Turn, x leyline.TimerFired) {
 	switch x.Timer {
 	case leyline.TimerCommand:
 		unanswered(t, x)
 	case leyline.TimerPrefetch:
-		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject))))
+		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)), others(t, x.Run)))
 	case leyline.TimerEmbargo:
 		reset(t, x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)))
 	}

@@ -48,11 +48,13 @@ func (l *loop) admit(q *request) {
 	}
 }
 
-// announce tells the door by which rule steps are combined from now on.
+// announce tells the door by which rule steps are combined from now on, and the
+// kernel cache how much it may hold.
 func (l *loop) announce() {
 	if l.state.Plane.Configured {
 		c := l.state.Plane.Config.Tolaria
 		l.plane.rule.Store(&c)
+		l.plane.configureKernels(&l.state.Plane.Config.Kasmina)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/worker"
 )
 
 // maxPending bounds the records that are decided but not durable.
@@ -33,6 +34,7 @@ type loop struct {
 	commits   chan error   // from the committer
 	chains    []*chain     // requests without a reply, in order
 	running   map[leyline.EffectID]*chain
+	jobs      map[leyline.EffectID]*worker.Handle // of fetches of kernels, to be cancelled
 	views     []*request
 	polls     []*request
 	orders    map[leyline.RunID][]leyline.Directive // released directives
@@ -84,6 +86,7 @@ func (p *Plane) run(l *loop) {
 			}
 			l.release()
 		case <-stop:
+			l.cancelFetches()
 			l.stopping, stop = true, nil
 		}
 		disarm()
@@ -149,6 +152,8 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 			l.reissue()
 		case leyline.ConfigAdopted:
 			l.announce()
+		case leyline.PrefetchSettled:
+			l.cancelFetch(x.Request)
 		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}

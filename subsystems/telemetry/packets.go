@@ -57,6 +57,10 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventOptimizerRebuild:     leyline.SubsystemTolaria,
 	leyline.EventEmergencyDispatched:  leyline.SubsystemTolaria,
 	leyline.EventEmergencyHeld:        leyline.SubsystemTolaria,
+	leyline.EventBlueprintRetired:     leyline.SubsystemPlane,
+	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
+	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
+	leyline.EventEmergencyCleaned:     leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -176,6 +180,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.contribution(e)
 		b.compile(e)
 		b.prefetch(id, e)
+		b.kernels(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
 	}

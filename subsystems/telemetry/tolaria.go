@@ -41,6 +41,7 @@ func (b *builder) step(x leyline.StepObserved) {
 		s.metric(leyline.MetricSeedCosine, o.Cosine, attrs...)
 		s.metric(leyline.MetricSeedGradNorm, o.GradNorm, attrs...)
 		s.metric(leyline.MetricHostGradNorm, o.HostNorm, attrs...)
+		s.attached(x.Run, o.Seed, true)
 	}
 }
 

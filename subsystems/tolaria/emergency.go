@@ -40,6 +40,7 @@ func commanded(t *projections.Turn) leyline.RunID {
 
 func obey(t *projections.Turn, r *projections.Run, c leyline.EmergencyCommand) leyline.RunID {
 	switch {
+	case c.Action == leyline.EmergencyCleanup: // does not concern the level
 	case c.Action == leyline.EmergencyClear:
 		t.Emit(leyline.EmergencyCleared{Run: r.ID, From: r.Emergency, To: c.Level, Reason: leyline.FaultOperator})
 	case c.Level == leyline.EmergencyHalt:
