@@ -69,3 +69,14 @@ func Shipped(b Blueprint) (leyline.BlueprintRegistered, error) {
 	}
 	return Record(b.ID, kernel, b.Risk)
 }
+
+// Accepts refuses a kernel that no seed of the workload could be made of: see
+// Net.Graft for the errors.
+func (s Spec) Accepts(kernel []byte) error {
+	data, err := s.Data()
+	if err != nil {
+		return err
+	}
+	_, err = decodeKernel(kernel, s.Net.Hidden, data.Side)
+	return err
+}

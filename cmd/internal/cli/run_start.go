@@ -66,6 +66,9 @@ func (j *job) installKernels() error {
 		kernels = append(kernels, kernelFile(b.ID))
 	}
 	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
+	if err == nil {
+		err = j.installOwn()
+	}
 	if err == nil && len(installed) > 0 && !j.dir.Created {
 		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
@@ -132,7 +135,11 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
 	}
 	bs, err := j.blueprints(s)
-	return append(in, bs...), err
+	if err != nil {
+		return nil, err
+	}
+	own, err := j.registerOwn(s)
+	return append(append(in, bs...), own...), err
 }
 
 // blueprints registers the kinds of seed that the workload can grow. Their
@@ -161,7 +168,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
 	return workload.Train(ctx, j.plane, workload.Options{
-		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
+		Run: j.run, Workload: j.offered(), Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		Traces: snapstore.NewDir(j.dir.Traces(), false), SeedLayers: j.config.Tolaria.SeedLayers > 0,
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
