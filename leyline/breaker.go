@@ -65,7 +65,7 @@ func (breakerReasons) list() []string { return breakerReasonNames[:] }
 
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
 	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency",
-	"isolation_violation",
+	"isolation_violation", "on_trial",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -84,6 +84,7 @@ const (
 	BreakerKernelTimeout
 	BreakerKernelLatency // the kernel came in time, but over kasmina.kernel_latency_ms while that is enforced
 	BreakerIsolationViolation
+	BreakerOnTrial // the one attempt that a half-open breaker lets through is under way
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

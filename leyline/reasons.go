@@ -106,7 +106,7 @@ var riskReasonNames = [...]string{
 	"loss_volatility_high", "grad_conflict_high", "isolation_violation", "rollback_active", "warming_up",
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
-	"epoch_failed", "command_timeout", "emergency_level",
+	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -134,6 +134,7 @@ const (
 	RiskEpochFailed
 	RiskCommandTimeout // an accepted command was not answered in time
 	RiskEmergency      // the emergency level is L3 or above
+	RiskKernelBreaker  // the breaker of kernels lets no fetch pass
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

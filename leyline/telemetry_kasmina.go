@@ -96,32 +96,12 @@ func kasminaMetrics() []MetricInfo {
 
 // The metrics of Kasmina that no record carries yet.
 const (
-	MetricSeedsActive        MetricName = "kasmina.seeds.active"
-	MetricPrefetchInflight   MetricName = "kasmina.prefetch.inflight"
-	MetricPrewarmMs          MetricName = "kasmina.prewarm.latency_ms"
-	MetricKernelCacheSize    MetricName = "kasmina.cache.kernel_size"
-	MetricKernelCacheHits    MetricName = "kasmina.cache.kernel_hit_rate"
-	MetricKernelCacheEvicted MetricName = "kasmina.cache.kernel_evictions"
-	MetricGPUCacheSize       MetricName = "kasmina.cache.gpu_size"
-	MetricGPUCacheCapacity   MetricName = "kasmina.cache.gpu_capacity"
-	MetricGPUCacheHits       MetricName = "kasmina.cache.gpu_hit_rate"
-	MetricGPUCacheEvicted    MetricName = "kasmina.cache.gpu_evictions"
-	MetricKernelAttached     MetricName = "kasmina.seed.kernel_attached"
+	MetricSeedsActive MetricName = "kasmina.seeds.active"
 )
 
 func kasminaReserved() []MetricInfo {
 	table := []MetricInfo{
 		gauge(MetricSeedsActive, UnitCount, "run", "Seeds that occupy a slot"),
-		gauge(MetricPrefetchInflight, UnitCount, "run", "Prefetches that are under way"),
-		gauge(MetricPrewarmMs, UnitMs, "run", "How long a kernel took to be warmed up"),
-		gauge(MetricKernelCacheSize, UnitCount, "", "Kernels in the kernel cache"),
-		gauge(MetricKernelCacheHits, UnitRatio, "", "Lookups that the kernel cache could serve"),
-		counter(MetricKernelCacheEvicted, "", "Kernels that left the kernel cache"),
-		gauge(MetricGPUCacheSize, UnitCount, "run", "Kernels in the trainer's accelerator cache"),
-		gauge(MetricGPUCacheCapacity, UnitCount, "run", "Kernels that the trainer's accelerator cache can hold"),
-		gauge(MetricGPUCacheHits, UnitRatio, "run", "Lookups that the trainer's accelerator cache could serve"),
-		counter(MetricGPUCacheEvicted, "run", "Kernels that left the trainer's accelerator cache"),
-		gauge(MetricKernelAttached, UnitBool, "run seed_id", "Whether the trainer has attached a seed's kernel"),
 	}
 	for i := range table {
 		table[i] = table[i].reserved(SubsystemKasmina)

@@ -34,7 +34,6 @@ const (
 	NameMemoryGC          EventName = "memory_gc"
 	NameRollbackReady     EventName = "rollback_ready"
 	NameAttachFailed      EventName = "prefetch_attach_failed"
-	NameEmergencyCleanup  EventName = "emergency_cleanup"
 )
 
 func kasminaEvents() []EventInfo {
@@ -44,7 +43,6 @@ func kasminaEvents() []EventInfo {
 		event(NameMemoryGC, "run counts", "The trainer has cleared its caches", LevelInfo),
 		event(NameRollbackReady, "run seed_id stage reason", "What a seed needs to be restored is kept", LevelInfo, LevelWarning),
 		event(NameAttachFailed, "run seed_id reason", "The trainer could not attach a kernel", LevelWarning),
-		event(NameEmergencyCleanup, "run reason", "The trainer has let go of every seed", LevelCritical),
 	}
 	for i := range reserved {
 		reserved[i] = reserved[i].reserved(SubsystemKasmina)
@@ -70,7 +68,7 @@ func kasminaEvents() []EventInfo {
 		event(NamePrefetchReady, prefetch, "A kernel is here and verified", LevelInfo),
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
 		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
-		event(NamePrefetchCanceled, prefetch, "A resume, a rollback or a reset of the registry has made a prefetch void", LevelWarning),
+		event(NamePrefetchCanceled, prefetch, "A prefetch was cancelled: its seed is gone, the run has ended or was rewound, or the plane stops", LevelWarning),
 		event(NameIsolationBreaker, "run component breaker_state from action reason", "The breaker of a run's isolation has moved: CRITICAL when it is open, INFO when it counted a success",
 			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
 		event(NameSeedForwardError, "run seed_id step reason", "A seed has failed in the forward pass and is culled", LevelCritical),

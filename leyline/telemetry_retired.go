@@ -26,6 +26,7 @@ const (
 	whyFallback = "nothing here falls back: what fails is said to have failed"
 	whyBus      = "there is no message bus: the log and the telemetry streams take its place"
 	whySuper    = "there is no supervisor: the plane is one process, and its log says what happened"
+	whyGPU      = "the plane has no accelerator and keeps kernels in its own memory; what a trainer holds on one is its own"
 	whyTwice    = "it would say the same twice"
 )
 
@@ -66,7 +67,10 @@ var retired = []RetiredName{
 
 	{"kasmina.prefetch.latency_ms", string(MetricPrefetchLastMs), "a mean over history is a fold over packets"},
 	{"kasmina.fallback.*", "", whyFallback},
-	{"kasmina.cache.lock_wait_ms", "", "one loop decides and waits for no lock"},
+	{"kasmina.cache.gpu_size", string(MetricKernelCacheSize), whyGPU},
+	{"kasmina.cache.gpu_capacity", string(MetricKernelCacheBytes), whyGPU},
+	{"kasmina.cache.gpu_hit_rate", string(MetricKernelCacheHits), whyGPU},
+	{"kasmina.cache.gpu_evictions", string(MetricKernelCacheEvicted), whyGPU},
 	{"kasmina.cache.telemetry_size", "", "telemetry is computed from records and cached nowhere"},
 	{"kasmina.rollback.latency_ms", string(MetricRollbackTotalMs), whyTwice},
 	{"kasmina.seed.kernel_latency_ms", string(MetricKernelFetchMs), "the seed is an attribute there"},
@@ -74,7 +78,6 @@ var retired = []RetiredName{
 	{"kasmina.seed.fallback_used", "", whyFallback},
 	{"kasmina.seed.isolation.dot", string(MetricSeedCosine), "over disjoint parameters a dot product says nothing"},
 	{"kasmina.telemetry.dropped_total", string(MetricDropped), "no packet is dropped on its way out of a subsystem"},
-	{"cache_lock_contention", "", "one loop decides and waits for no lock"},
 	{"seed_queue_dropped", string(NameOverflow), "no packet is dropped on its way out of a subsystem"},
 	{"nonce_ledger_truncated", string(NameCommandRejected), "a full ledger rejects and forgets nothing that could be replayed"},
 	{"unsupported_command", string(NameCommandRejected), "it is a reason of a rejection"},

@@ -18,14 +18,15 @@ type Kasmina struct {
 
 // PendingCommand is an accepted command whose answer is outstanding.
 type PendingCommand struct {
-	Command  leyline.CommandID
-	Run      leyline.RunID
-	Effect   leyline.EffectID // the directive that carries it
-	Seed     leyline.SeedCommand
-	Deadline leyline.Instant
-	Unknown  bool // the process stopped between durable and acted
-	Kind     leyline.CommandKind
-	Pause    leyline.PauseCommand // of the kind PAUSE
+	Command   leyline.CommandID
+	Run       leyline.RunID
+	Effect    leyline.EffectID // the directive that carries it
+	Seed      leyline.SeedCommand
+	Deadline  leyline.Instant
+	Unknown   bool // the process stopped between durable and acted
+	Kind      leyline.CommandKind
+	Pause     leyline.PauseCommand    // of the kind PAUSE
+	Emergency leyline.EmergencyAction // of the kind EMERGENCY
 }
 
 // Concerns reports whether a command is about a seed of its run.
@@ -47,6 +48,25 @@ type Slots struct {
 	// Teacher is the network whose parameters nobody may update; without an ID there is
 	// none. It is no part of what is trained, so a rollback leaves it alone.
 	Teacher leyline.Teacher
+	Void    []VoidFetch // whose seeds were rewound; closed in the record that did it
+}
+
+// VoidFetch is a fetch that was outstanding when its seed was rewound.
+type VoidFetch struct {
+	Seed      leyline.SeedID
+	Blueprint leyline.BlueprintID
+	Request   leyline.EffectID
+}
+
+// Inflight counts the fetches of kernels that are outstanding.
+func (s *Slots) Inflight() uint32 {
+	n := uint32(0)
+	for i := range s.Seeds {
+		if !s.Seeds[i].Kernel.Request.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -102,6 +122,8 @@ type Kernel struct {
 	Deadline leyline.Instant // zero after a restart: only the worker's own limit holds
 	Ready    bool
 	TookNs   uint64
+	Guard    leyline.Digest
+	Bytes    uint64
 }
 
 // Isolation is what was measured of a seed in its present stage.
@@ -200,6 +222,7 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
 		k.Pending = append(k.Pending, PendingCommand{
 			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Kind: x.Kind, Pause: x.Pause,
+			Emergency: x.Emergency.Action,
 		})
 	case leyline.CommandRejected:
 		k.forget(x.Ledger.Expired)
@@ -228,7 +251,7 @@ func newSlots(x leyline.RunStarted) Slots {
 // recovered marks what the last process may or may not have done, and stops the
 // clock of what the next one does again.
 func (k *Kasmina) recovered(x leyline.EffectRecovered) {
-	if p := k.pendingEffect(x.Effect); p != nil && !x.Reissued {
+	if p := k.PendingEffect(x.Effect); p != nil && !x.Reissued {
 		p.Unknown = true
 	}
 	slots := k.Run(x.Run)
@@ -242,7 +265,8 @@ func (k *Kasmina) recovered(x leyline.EffectRecovered) {
 	}
 }
 
-func (k *Kasmina) pendingEffect(id leyline.EffectID) *PendingCommand {
+// PendingEffect returns the accepted command that an effect carries out, or nil.
+func (k *Kasmina) PendingEffect(id leyline.EffectID) *PendingCommand {
 	for i := range k.Pending {
 		if k.Pending[i].Effect == id {
 			return &k.Pending[i]

@@ -42,14 +42,24 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 		k.update(x.Run, x.Seed, func(s *Seed) { s.Fallbacks = x.Count })
 	case leyline.PrefetchRequested:
 		k.update(x.Run, x.Seed, func(s *Seed) {
-			s.Kernel = Kernel{Request: id, Name: x.Kernel, Digest: x.Digest, Deadline: x.Deadline}
+			s.Kernel = Kernel{Request: id, Name: x.Kernel, Digest: x.Digest, Deadline: x.Deadline, Guard: x.Guard, Bytes: x.Bytes}
 		})
 	case leyline.PrefetchSettled:
-		k.update(x.Run, x.Seed, func(s *Seed) {
-			s.Kernel.Request = leyline.EffectID{}
-			s.Kernel.Ready = x.Outcome == leyline.OutcomeOK
-			s.Kernel.TookNs = x.TookNs
-		})
+		k.settled(x)
+	}
+}
+
+// settled closes a fetch: that of a seed, or one whose seed was rewound.
+func (k *Kasmina) settled(x leyline.PrefetchSettled) {
+	slots := k.Run(x.Run)
+	if slots == nil {
+		return
+	}
+	slots.Void = slices.DeleteFunc(slots.Void, func(v VoidFetch) bool { return v.Request == x.Request })
+	if s := slots.Seed(x.Seed); s != nil && s.Kernel.Request == x.Request {
+		s.Kernel.Request = leyline.EffectID{}
+		s.Kernel.Ready = x.Outcome == leyline.OutcomeOK
+		s.Kernel.TookNs = x.TookNs
 	}
 }
 
@@ -135,6 +145,11 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 	}
 	now := slices.Clone(s.Seeds)
 	defer func() { keep(s.Seeds, now) }()
+	for i := range now {
+		if d := &now[i]; !d.Kernel.Request.IsZero() {
+			s.Void = append(s.Void, VoidFetch{Seed: d.ID, Blueprint: d.Blueprint, Request: d.Kernel.Request})
+		}
+	}
 	for i := range s.Seeds {
 		s.Seeds[i] = Seed{ID: s.Seeds[i].ID, Stage: leyline.StageDormant}
 	}
@@ -143,6 +158,9 @@ func (k *Kasmina) rewind(run leyline.RunID, id leyline.SnapshotID) {
 		if m.Snapshot == id {
 			s.Seeds, s.Trials = slices.Clone(m.Seeds), slices.Clone(m.Trials)
 		}
+	}
+	for i := range s.Seeds { // a fetch of that time has ended since, or is void now
+		s.Seeds[i].Kernel.Request = leyline.EffectID{}
 	}
 }
 

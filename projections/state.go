@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // State is everything a plane knows, derived from the records up to Seq.
 // The zero State is the state before the first record. It is not safe for
@@ -32,8 +36,9 @@ type Plane struct {
 	DiskFree   uint64 // bytes free when DiskLow last changed
 	FastFree   uint64 // bytes of memory free for the fast tier when the process started
 
-	Revoked    []Revocation // sorted by key; the keys themselves stay in Keys
-	ClockSteps uint32       // of the wall clock, that were alarmed
+	Revoked    []Revocation          // sorted by key; the keys themselves stay in Keys
+	ClockSteps uint32                // of the wall clock, that were alarmed
+	Retired    []leyline.BlueprintID // that were withdrawn; sorted
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
@@ -46,6 +51,20 @@ func (p *Plane) Key(id leyline.KeyID) *leyline.Key { return get(p.Keys, id, keyI
 // Blueprint returns the admitted blueprint, or nil.
 func (p *Plane) Blueprint(id leyline.BlueprintID) *leyline.BlueprintRegistered {
 	return get(p.Blueprints, id, blueprintID)
+}
+
+// Withdrawn reports whether nothing is germinated of a blueprint any more.
+func (p *Plane) Withdrawn(id leyline.BlueprintID) bool {
+	_, ok := slices.BinarySearch(p.Retired, id)
+	return ok
+}
+
+// InUse lists the blueprints that are not withdrawn.
+func (p *Plane) InUse() []leyline.BlueprintRegistered {
+	if len(p.Retired) == 0 {
+		return p.Blueprints
+	}
+	return slices.DeleteFunc(slices.Clone(p.Blueprints), func(b leyline.BlueprintRegistered) bool { return p.Withdrawn(b.Blueprint) })
 }
 
 func (p *Plane) apply(m leyline.Meta, e leyline.Event) {
@@ -65,6 +84,10 @@ func (p *Plane) apply(m leyline.Meta, e leyline.Event) {
 		p.ClockSteps = x.Steps
 	case leyline.BlueprintAdmitted:
 		p.Blueprints = put(p.Blueprints, x.Blueprint, blueprintID)
+	case leyline.BlueprintRetired:
+		if i, found := slices.BinarySearch(p.Retired, x.Blueprint); !found {
+			p.Retired = slices.Insert(p.Retired, i, x.Blueprint)
+		}
 	case leyline.DiskLow:
 		p.DiskLow, p.DiskFree = true, x.Free
 	case leyline.DiskRecovered:

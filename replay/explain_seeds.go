@@ -114,10 +114,6 @@ func seedWords(e leyline.Event) string {
 	case leyline.ContributionMeasured:
 		return fmt.Sprintf("seed %s at step %d: this probe adds %s to accuracy and takes %s off the loss, the mean over %d is %s and %s; next from step %d",
 			x.Seed, x.Step, short(x.Accuracy), short(x.Loss), x.Probes, short(x.MeanAccuracy), short(x.MeanLoss), x.Next)
-	case leyline.PrefetchRequested:
-		return fmt.Sprintf("kernel %q is fetched for seed %s by %s", x.Kernel, x.Seed, x.Deadline)
-	case leyline.PrefetchSettled:
-		return because(fmt.Sprintf("fetching the kernel of seed %s ended %s in %s", x.Seed, x.Outcome, took(x.TookNs)), x.Reason)
 	case leyline.CompileFellBack:
 		return because(fmt.Sprintf("%s was given up for eager execution at step %d (%s), fallback %d of it", codeOf(x.Seed), x.Step, x.Stage, x.Count), x.Reason)
 	case leyline.BreakerMoved:

@@ -63,6 +63,13 @@ func TestWordsSayTheFigures(t *testing.T) {
 			`compiled code of seed seed-a was given up for eager execution at step 7 (runtime), fallback 2 of it: "boom"`},
 		{leyline.BreakerMoved{Breaker: leyline.BreakerCompile, From: leyline.BreakerClosed, To: leyline.BreakerOpen, Failures: 3, UntilStep: 40, Reason: leyline.BreakerCompileFallback},
 			`breaker compile moves from CLOSED to OPEN with 3 failures in a row, until 40 healthy steps, by compile_fallback`},
+		{leyline.BreakerMoved{Breaker: leyline.BreakerKernel, Action: leyline.BreakerCount, From: leyline.BreakerHalfOpen, To: leyline.BreakerHalfOpen, Failures: 3, Successes: 1, Reason: leyline.BreakerSuccess},
+			`breaker kernel is HALF_OPEN with 3 failures in a row and 1 successes, by success`},
+		{leyline.BreakerMoved{Breaker: leyline.BreakerKernel, Action: leyline.BreakerForced, From: leyline.BreakerOpen, To: leyline.BreakerClosed, Reason: leyline.BreakerOperator},
+			`breaker kernel moves from OPEN to CLOSED with 0 failures in a row, forced, by operator`},
+		{leyline.PrefetchSettled{Seed: "seed-a", Outcome: leyline.OutcomeOK, Origin: leyline.KernelFromCache, TookNs: 1e6}, `fetching the kernel of seed seed-a ended ok in 1ms, from the cache`},
+		{leyline.PrefetchesCancelled{Runs: 1, Requests: 2, Reason: "shutdown"}, `2 fetches of 1 runs were cancelled: "shutdown"`},
+		{leyline.EmergencyCleaned{Command: "c", Kernels: 2, Bytes: 1 << 20, Kept: 1, TookNs: 1e6}, `command c has emptied the kernel cache of 2 kernels, 1.0 MiB, in 1ms; 1 stay`},
 		{leyline.DiskLow{Free: 1 << 19, Total: 1 << 30, Threshold: 256 << 20},
 			"the disk is nearly full, 0.5 MiB of 1024.0 MiB are free, under the limit of 256.0 MiB: new runs are refused"},
 		{leyline.KeyWithdrawn{Key: "aa", Issuer: "ada", Reason: "lost", By: "bb"}, `key aa of "ada" is revoked, vouched for by bb: "lost"`},
@@ -114,6 +121,7 @@ func everyEvent() []leyline.Event {
 		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedFailed{},
 		leyline.KeyWithdrawn{}, leyline.CommandsRefused{}, leyline.ClockAlarmed{},
 		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
+		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
 	}
 }
 

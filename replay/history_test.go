@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -69,7 +70,7 @@ func begin(t testing.TB, version uint32, tasks ...leyline.TaskID) *history {
 		ID: h.tamiyo.KeyID(), Public: h.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
 	}))})
 	h.configure(h.config)
-	h.feed(leyline.BlueprintRegistered{Blueprint: "bp-1", Kernel: "k.safetensors", Digest: sum("kernel"), Bytes: 6, Risk: 0.1})
+	h.feed(leylinetest.Blueprint("bp-1", []byte("kernel")))
 	if len(tasks) == 0 {
 		tasks = []leyline.TaskID{"a", "b"}
 	}
@@ -161,7 +162,7 @@ func (h *history) steps(n int) {
 		h.feed(h.report())
 		for _, s := range h.state.Kasmina.Run(runID).Seeds {
 			if k := s.Kernel; !k.Request.IsZero() {
-				h.feed(leyline.KernelReady{Request: k.Request, Run: runID, Seed: s.ID, Digest: k.Digest, Bytes: 6, TookNs: 1e6})
+				h.feed(leyline.KernelReady{Request: k.Request, Run: runID, Seed: s.ID, Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6})
 			}
 		}
 		h.acknowledge()

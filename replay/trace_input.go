@@ -60,6 +60,12 @@ func planeFigures(r leyline.Record) []Figure {
 		}
 	case leyline.ClockStepped:
 		return []Figure{fig("wall clock", "expected at %s, found at %s", x.Old, x.New)}
+	case leyline.BlueprintWithdrawn:
+		return problem([]Figure{fig("blueprint", "%s", x.Blueprint)}, x.Reason)
+	case leyline.PlaneStopping:
+		return []Figure{fig("process", "%s stops", x.Boot)}
+	case leyline.CacheCleared:
+		return []Figure{fig("freed", "%d kernels, %d bytes; %d stay", x.Kernels, x.Bytes, x.Kept), fig("took", "%s", took(x.TookNs))}
 	case leyline.DiskMeasured:
 		return []Figure{fig("disk", "%d of %d bytes are free", x.Free, x.Total)}
 	}
@@ -74,7 +80,9 @@ func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
 	if err != nil {
 		return append(f, fig("command", "cannot be read: %v", err))
 	}
-	if c.Kind == leyline.CommandEmergency {
+	if c.Emergency.Action == leyline.EmergencyCleanup {
+		f = append(f, fig("emergency", "clean up"))
+	} else if c.Kind == leyline.CommandEmergency {
 		f = append(f, fig("level", "%s to %s", c.Emergency.Action, c.Emergency.Level))
 	}
 	if c.Kind == leyline.CommandRegistry {
@@ -176,7 +184,10 @@ func workFigures(r leyline.Record) []Figure {
 	case leyline.TeacherDeregistered:
 		return []Figure{fig("sender", "%s %s", x.Peer, x.PeerName)}
 	case leyline.KernelReady:
-		return []Figure{fig("kernel", "for seed %s: %d bytes, %s", x.Seed, x.Bytes, x.Digest.Short()), fig("took", "%s", took(x.TookNs))}
+		return []Figure{
+			fig("kernel", "for seed %s: %d bytes, %s, from the %s", x.Seed, x.Bytes, x.Digest.Short(), x.Origin), fig("took", "%s", took(x.TookNs)),
+			fig("prewarm", "%s at the median of %d, %s at 95 %%", took(x.Prewarm.P50Ns), x.Prewarm.Samples, took(x.Prewarm.P95Ns)),
+		}
 	case leyline.KernelFailed:
 		return problem([]Figure{fig("kernel", "for seed %s: %s", x.Seed, x.Outcome), fig("took", "%s", took(x.TookNs))}, x.Reason)
 	case leyline.RollbackReported:

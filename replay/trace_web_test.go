@@ -182,5 +182,6 @@ func everyInput() []leyline.Input {
 		leyline.SeedProbed{}, leyline.PolicyAnswered{}, leyline.PolicyFailed{}, leyline.DiskMeasured{}, leyline.CompileFallback{},
 		leyline.ProfileReported{}, leyline.SnapshotLost{}, leyline.KeyRevoked{}, leyline.PeerRejected{}, leyline.ClockStepped{},
 		leyline.TeacherRegistered{}, leyline.TeacherDeregistered{},
+		leyline.BlueprintWithdrawn{Reason: "r"}, leyline.PlaneStopping{Boot: "b"}, leyline.CacheCleared{},
 	}
 }

@@ -78,6 +78,33 @@ func Kernel(bp *leyline.BlueprintRegistered, digest leyline.Digest, bytes uint64
 	return nil
 }
 
+// KernelGuard refuses a kernel that was not built for what is registered with its
+// blueprint. measured is the guard digest of the file; zero: it is no kernel file.
+func KernelGuard(bp *leyline.BlueprintRegistered, measured leyline.Digest) *leyline.Refusal {
+	if measured == bp.Guard {
+		return nil
+	}
+	return refuse(leyline.RefusalKernelGuard, "kernel", bp.Kernel,
+		fmt.Sprintf("has the guard digest %s, registered is %s", measured.Short(), bp.Guard.Short()),
+		"register the blueprint with the framework and the layers that its kernel was built for")
+}
+
+// Suits refuses a blueprint for a run whose framework or layers it was not built for.
+func Suits(bp *leyline.BlueprintRegistered, field, framework string, layers []string) *leyline.Refusal {
+	bad := func(reason string) *leyline.Refusal {
+		return refuse(leyline.RefusalMisfit, field, string(bp.Blueprint), reason, "name only blueprints that fit the host")
+	}
+	if bp.Framework != "" && bp.Framework != framework {
+		return bad(fmt.Sprintf("was built for %s, the run uses %s", bp.Framework, short(framework)))
+	}
+	for _, m := range bp.Mesh {
+		if !slices.Contains(layers, m) {
+			return bad(fmt.Sprintf("needs layer %q, which the host does not have", m))
+		}
+	}
+	return nil
+}
+
 // Artifact is what is said of the artifact of a learned policy.
 type Artifact struct {
 	ID      string

@@ -46,11 +46,16 @@ func Allow(b projections.Breaker, now Now) (allowed bool, moved leyline.BreakerM
 		over = now.Steps >= b.UntilStep
 	}
 	if !over {
-		return false, move(b, now, leyline.BreakerOpen, leyline.BreakerDenied, leyline.BreakerCoolingDown), true
+		return false, Deny(b, now, leyline.BreakerCoolingDown), true
 	}
 	moved = move(b, now, leyline.BreakerHalfOpen, leyline.BreakerTransition, leyline.BreakerCooldownElapsed)
 	moved.Successes, moved.Until, moved.UntilStep = 0, 0, 0
 	return true, moved, true
+}
+
+// Deny tells that an attempt was refused, and leaves the breaker as it is.
+func Deny(b projections.Breaker, now Now, why leyline.BreakerReason) leyline.BreakerMoved {
+	return move(b, now, b.State, leyline.BreakerDenied, why)
 }
 
 // Fail counts a failure.

@@ -32,6 +32,8 @@ func admit(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return admitRevocation(s, x)
 	case leyline.BlueprintRegistered:
 		return admitBlueprint(s, x)
+	case leyline.BlueprintWithdrawn:
+		return admitWithdrawal(s, x)
 	}
 	if !s.Plane.Configured {
 		return refuse(leyline.RefusalNotConfigured, "input", in.InputKind().String(),
@@ -107,6 +109,16 @@ func admitBlueprint(s *projections.State, x leyline.BlueprintRegistered) *leylin
 	return nil
 }
 
+func admitWithdrawal(s *projections.State, x leyline.BlueprintWithdrawn) *leyline.Refusal {
+	if r := guard.Registered(s.Plane.Blueprint(x.Blueprint), "blueprint", x.Blueprint); r != nil {
+		return r
+	}
+	if s.Plane.Withdrawn(x.Blueprint) {
+		return refuse(leyline.RefusalWithdrawn, "blueprint", string(x.Blueprint), "is withdrawn already", "withdraw it once")
+	}
+	return nil
+}
+
 func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	if r := guard.Posture(&s.Plane.Config.Posture, x.Framework, x.Posture); r != nil {
 		return r
@@ -116,7 +128,11 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	}
 	run := s.Tolaria.Run(x.Run)
 	for i, b := range x.Blueprints {
-		if r := guard.Registered(s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i), b); r != nil {
+		bp, field := s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i)
+		if r := guard.Registered(bp, field, b); r != nil {
+			return r
+		}
+		if r := guard.Suits(bp, field, x.Framework, x.Layers); r != nil {
 			return r
 		}
 	}

@@ -116,9 +116,11 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 	case leyline.TeacherDeregistered:
 		return thisTeacher(s, x)
 	case leyline.KernelReady:
-		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+		return slot(s, x.Run, x.Seed)
 	case leyline.KernelFailed:
-		return thisPrefetch(s, x.Run, x.Seed, x.Request)
+		return slot(s, x.Run, x.Seed)
+	case leyline.CacheCleared:
+		return cleanup(s, x)
 	case leyline.CompileFallback:
 		return fellBack(s, x)
 	case leyline.TimerFired:
@@ -243,11 +245,23 @@ func pendingCommand(s *projections.State, x leyline.CommandAcked) *leyline.Refus
 	return refuse(leyline.RefusalUnknownCommand, "command", string(x.Command), "is not waiting for an answer", "answer every command once, in time")
 }
 
-func thisPrefetch(s *projections.State, run leyline.RunID, seed leyline.SeedID, req leyline.EffectID) *leyline.Refusal {
-	if d := s.Kasmina.Seed(run, seed); d != nil && d.Kernel.Request == req {
+// slot admits the result of any fetch for a seed that the run has: one that nobody
+// waits for any more is recorded, and ignored.
+func slot(s *projections.State, run leyline.RunID, seed leyline.SeedID) *leyline.Refusal {
+	if s.Kasmina.Seed(run, seed) != nil {
 		return nil
 	}
-	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a prefetch that was voided is not answered")
+	return refuse(leyline.RefusalUnknownSeed, "seed", string(seed), "is not a slot of the run", "name a seed of run.opened")
+}
+
+func cleanup(s *projections.State, x leyline.CacheCleared) *leyline.Refusal {
+	if r := knownRun(s, x.Run); r != nil {
+		return r
+	}
+	if p := s.Kasmina.PendingEffect(x.Effect); p != nil && p.Run == x.Run && p.Emergency == leyline.EmergencyCleanup {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "effect", x.Effect.String(), "is not outstanding", "a cleanup is answered once")
 }
 
 // knownRun admits the outcome of a broadcast for any run, also one that has ended.

@@ -231,7 +231,7 @@ func TestUnansweredCommandIsCautious(t *testing.T) {
 		w.must(w.report())
 	}
 	k := w.seed().Kernel
-	w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6, TookNs: 1e6})
+	w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6})
 	due, _ := w.s.NextTimer()
 	w.at = due.Due
 	ev := w.must(due)

@@ -123,7 +123,7 @@ func (z *scrambler) answer() leyline.Input {
 		if z.pick(4) == 0 {
 			return leyline.KernelFailed{Request: k.Request, Run: "run-1", Seed: "seed-a", Outcome: leyline.OutcomeFailed, Reason: "x"}
 		}
-		return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6}
+		return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6}
 	}
 	if q := w.s.Tamiyo.Run("run-1").Asked.Effect; !q.IsZero() {
 		if z.pick(3) == 0 {

@@ -132,7 +132,7 @@ func TestMissingKernelCulls(t *testing.T) {
 			return leyline.KernelFailed{Request: k, Run: "run-1", Seed: "seed-a", Outcome: leyline.OutcomeFailed, Reason: "kernel_missing"}
 		}, "kernel_missing"},
 		{"wrong bytes", func(w *world, k leyline.EffectID) leyline.Input {
-			return leyline.KernelReady{Request: k, Run: "run-1", Seed: "seed-a", Digest: digest("identity")}
+			return leyline.KernelReady{Request: k, Run: "run-1", Seed: "seed-a", Digest: digest("identity"), Origin: leyline.KernelFromStore}
 		}, "kernel_digest_mismatch"},
 		{"late", func(w *world, k leyline.EffectID) leyline.Input {
 			due, _ := w.s.NextTimer()
@@ -189,7 +189,7 @@ func TestUnansweredCommandExpires(t *testing.T) {
 		w.must(w.report())
 	}
 	k := w.seed().Kernel
-	w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest})
+	w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore})
 	due, _ := w.s.NextTimer()
 	w.at = due.Due
 	if e := one[leyline.CommandExpired](w, w.must(due)); e.Outcome != leyline.OutcomeDeadline {

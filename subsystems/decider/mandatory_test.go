@@ -100,7 +100,7 @@ func TestOnlyTheRegisteredKernelIsReady(t *testing.T) {
 		w := quiet(t)
 		w.command(germinate())
 		k := w.seed().Kernel
-		x := leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6}
+		x := leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6}
 		change(&x)
 		e := one[leyline.PrefetchSettled](w, w.must(x))
 		if good := reason == ""; e.Reason != reason || (e.Outcome == leyline.OutcomeOK) != good || w.seed().Kernel.Ready != good {
@@ -111,7 +111,7 @@ func TestOnlyTheRegisteredKernelIsReady(t *testing.T) {
 
 func TestBlueprintOfAnotherHostDoesNotGerminate(t *testing.T) {
 	w := quiet(t)
-	w.must(leyline.BlueprintRegistered{Blueprint: "bp-2", Kernel: "k", Digest: digest("k"), Bytes: 1})
+	w.must(leylinetest.Blueprint("bp-2", []byte("k")))
 	sc := germinate()
 	sc.Blueprint = "bp-2"
 	if r := w.command(sc); r != leyline.RejectUnknownBlueprint || w.seed().Stage != leyline.StageDormant {
@@ -127,7 +127,7 @@ func TestLateKernelIsNotReady(t *testing.T) {
 		w.command(germinate())
 		k := w.seed().Kernel
 		w.at = k.Deadline.Add(late)
-		ev := w.feedNow(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6})
+		ev := w.feedNow(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6})
 		e := one[leyline.PrefetchSettled](w, ev)
 		if ready := late == 0; w.seed().Kernel.Ready != ready || (e.Outcome == leyline.OutcomeDeadline) == ready {
 			t.Errorf("%v after the deadline: settled as %+v, ready %v", late, e, w.seed().Kernel.Ready)

@@ -30,6 +30,8 @@ func own(t *projections.Turn, in leyline.Input) {
 		t.Emit(leyline.ClockAlarmed{AmountNs: x.AmountNs, Old: x.Old, New: x.New, Steps: t.State.Plane.ClockSteps + 1})
 	case leyline.BlueprintRegistered:
 		t.Emit(leyline.BlueprintAdmitted{Blueprint: x})
+	case leyline.BlueprintWithdrawn:
+		t.Emit(leyline.BlueprintRetired(x))
 	case leyline.DiskMeasured:
 		measureDisk(t, x)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/wire"
 )
 
@@ -175,12 +176,12 @@ func TestAdmission(t *testing.T) {
 		{"forged config", leyline.ConfigApplied{Envelope: w.tamiyo.Sign(leyline.PayloadConfig, good)}, leyline.RefusalInvalidSignature},
 		{"invalid config", leyline.ConfigApplied{Envelope: w.admin.Sign(leyline.PayloadConfig, cfg)}, leyline.RefusalConfig},
 		{"forged key", leyline.KeyAdded{Envelope: w.tamiyo.Sign(leyline.PayloadKey, good)}, leyline.RefusalInvalidSignature},
-		{"blueprint twice", leyline.BlueprintRegistered{Blueprint: "bp-1", Kernel: "k", Digest: digest("k"), Bytes: 1}, leyline.RefusalBlueprintExists},
+		{"blueprint twice", leylinetest.Blueprint("bp-1", []byte("k")), leyline.RefusalBlueprintExists},
 		{"another log", leyline.PlaneStarted{Boot: "b", Origin: "esper-other", AdminKey: w.admin.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
 		{"restored from yet another log", leyline.PlaneStarted{Boot: "b", Origin: "esper-new", Previous: "esper-other", AdminKey: w.admin.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
 		{"restored with another admin key", leyline.PlaneStarted{Boot: "b", Origin: "esper-new", Previous: "esper-test", AdminKey: w.tamiyo.Public(), Decider: 1}, leyline.RefusalNotAuthorized},
 		{"unknown command", leyline.CommandAcked{Run: "run-1", Incarnation: 1, Command: "cmd-9.9", Outcome: leyline.OutcomeOK}, leyline.RefusalUnknownCommand},
-		{"unknown prefetch", leyline.KernelReady{Request: leyline.EffectID{Seq: 9}, Run: "run-1", Seed: "seed-a", Digest: digest("k")}, leyline.RefusalUnknownRequest},
+		{"prefetch for no slot", leyline.KernelReady{Request: leyline.EffectID{Seq: 9}, Run: "run-1", Seed: "seed-z", Digest: digest("k"), Origin: leyline.KernelFromStore}, leyline.RefusalUnknownSeed},
 		{"unknown rollback", w.rollback(leyline.PhaseCommit, digest("x")), leyline.RefusalMissingField},
 		{"snapshot twice", func() leyline.Input { x := w.snapshot("s-1-5"); return x }(), leyline.RefusalSnapshotExists},
 		{"snapshot file twice", func() leyline.Input { x := w.snapshot("s-new"); x.File = "s-1-5.safetensors"; return x }(), leyline.RefusalSnapshotExists},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -78,7 +79,7 @@ func newWorld(t *testing.T, change ...func(*leyline.ExecutionConfig)) *world {
 	body, err = wire.EncodeConfig(c)
 	w.check(err)
 	w.must(leyline.ConfigApplied{Envelope: w.admin.Sign(leyline.PayloadConfig, body)})
-	w.must(leyline.BlueprintRegistered{Blueprint: "bp-1", Kernel: "bp-1.safetensors", Digest: digest("kernel"), Bytes: 6, Risk: 0.1})
+	w.must(leylinetest.Blueprint("bp-1", []byte("kernel")))
 	return w
 }
 
@@ -227,7 +228,7 @@ func (w *world) steps(n int) {
 func (w *world) serve() {
 	w.t.Helper()
 	if k := w.seed().Kernel; !k.Request.IsZero() {
-		w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6, TookNs: 1e6})
+		w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6})
 	}
 	for len(w.s.Kasmina.Pending) > 0 {
 		w.must(leyline.CommandAcked{Run: "run-1", Incarnation: w.inc, Command: w.s.Kasmina.Pending[0].Command, Outcome: leyline.OutcomeOK})

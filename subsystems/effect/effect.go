@@ -10,7 +10,7 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes and restore orders are issued again; evicted
+// false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes, cleanups and restore orders are issued again; evicted
 // bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened.
@@ -32,6 +32,9 @@ type Effect struct {
 	Run      leyline.RunID
 	Seed     leyline.SeedID         // PREFETCH
 	Kernel   string                 // PREFETCH: file in the kernel store
+	Bytes    uint64                 // PREFETCH: its size, as registered
+	Guard    leyline.Digest         // PREFETCH: its guard digest, as registered
+	Built    Built                  // PREFETCH: what it was built for, as registered
 	Tier     leyline.Tier           // STAGE, EVICT
 	File     string                 // STAGE, EVICT: file in the run's directory of the tier
 	Quick    bool                   // STAGE: the trainer alone has the time to read the bytes
@@ -43,6 +46,12 @@ type Effect struct {
 	Within   time.Duration          // SIGNAL: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
 	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
+}
+
+// Built is what a kernel was built for.
+type Built struct {
+	Framework string
+	Mesh      []string // not to be changed
 }
 
 // Computation reports whether an effect of this kind touches nothing outside
@@ -67,13 +76,16 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 	case leyline.PrefetchRequested:
 		return Effect{
 			ID: id, Kind: leyline.EffectPrefetch, Run: x.Run, Seed: x.Seed,
-			Kernel: x.Kernel, Digest: x.Digest, Deadline: x.Deadline,
+			Kernel: x.Kernel, Digest: x.Digest, Bytes: x.Bytes, Guard: x.Guard, Built: built(s, x.Blueprint), Deadline: x.Deadline,
 		}, true
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
+		if x.Emergency.Action == leyline.EmergencyCleanup {
+			return Effect{ID: id, Kind: leyline.EffectClean, Run: x.Run}, true
+		}
 		if leyline.ByPlane(x.Kind) {
-			return Effect{}, false
+			return Effect{}, false // it was carried out in the record itself
 		}
 		return command(s, projections.PendingCommand{
 			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Kind: x.Kind, Pause: x.Pause,
@@ -210,7 +222,9 @@ func Outstanding(s *projections.State) []Effect {
 	var out []Effect
 	for i := range s.Kasmina.Pending {
 		p := &s.Kasmina.Pending[i]
-		if !p.Unknown {
+		if p.Emergency == leyline.EmergencyCleanup {
+			out = append(out, Effect{ID: p.Effect, Kind: leyline.EffectClean, Run: p.Run})
+		} else if !p.Unknown {
 			out = append(out, command(s, *p))
 		}
 	}
@@ -224,7 +238,7 @@ func Outstanding(s *projections.State) []Effect {
 		}
 	}
 	for i := range s.Kasmina.Runs {
-		out = append(out, prefetches(&s.Kasmina.Runs[i])...)
+		out = append(out, prefetches(s, &s.Kasmina.Runs[i])...)
 	}
 	slices.SortFunc(out, func(a, b Effect) int {
 		return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))
@@ -232,7 +246,14 @@ func Outstanding(s *projections.State) []Effect {
 	return out
 }
 
-func prefetches(slots *projections.Slots) []Effect {
+func built(s *projections.State, id leyline.BlueprintID) Built {
+	if bp := s.Plane.Blueprint(id); bp != nil {
+		return Built{bp.Framework, bp.Mesh}
+	}
+	return Built{}
+}
+
+func prefetches(s *projections.State, slots *projections.Slots) []Effect {
 	var out []Effect
 	for i := range slots.Seeds {
 		d := &slots.Seeds[i]
@@ -241,7 +262,8 @@ func prefetches(slots *projections.Slots) []Effect {
 		}
 		out = append(out, Effect{
 			ID: d.Kernel.Request, Kind: leyline.EffectPrefetch, Run: slots.Run, Seed: d.ID,
-			Kernel: d.Kernel.Name, Digest: d.Kernel.Digest, Deadline: d.Kernel.Deadline,
+			Kernel: d.Kernel.Name, Digest: d.Kernel.Digest, Bytes: d.Kernel.Bytes, Guard: d.Kernel.Guard,
+			Built: built(s, d.Blueprint), Deadline: d.Kernel.Deadline,
 		})
 	}
 	return out

@@ -213,6 +213,14 @@ func (d *dispatch) germinate() {
 		d.reject(leyline.RejectMissingMesh, fmt.Sprintf("the mesh names %d layers, want 1 to %d", len(c.Mesh), leyline.MaxLayers))
 		return
 	}
+	if why, detail := d.plantable(bp); why != leyline.RejectNone {
+		d.reject(why, detail)
+		return
+	}
+	if !mayFetch(d.Turn, d.id(), d.seed) {
+		d.reject(leyline.RejectBreaker, "the breaker of kernels lets no fetch pass")
+		return
+	}
 	if !d.pass(gates.Sanity(bp, c.Mesh)) {
 		return
 	}
@@ -220,7 +228,7 @@ func (d *dispatch) germinate() {
 		Run: d.id(), Seed: d.seed.ID, From: d.seed.Stage, To: leyline.StageGerminated,
 		Step: d.State.Tolaria.Run(d.id()).Track.Step, Blueprint: c.Blueprint, Mesh: c.Mesh, Cause: d.cause(),
 	})
-	request(d.Turn, d.id(), d.seed)
+	fetch(d.Turn, d.id(), d.seed)
 }
 
 func (d *dispatch) startTraining() {

@@ -19,7 +19,7 @@ func decide(t *projections.Turn, in leyline.Input) {
 	switch x := in.(type) {
 	case leyline.RunOpened:
 		if x.Resume {
-			rewound(t, x.Run)
+			rewound(t, x.Run, cancelResumed)
 		} else {
 			started(t, x.Run)
 		}
@@ -32,13 +32,12 @@ func decide(t *projections.Turn, in leyline.Input) {
 	case leyline.CommandAcked:
 		acked(t, x)
 	case leyline.KernelReady:
-		s := t.State.Kasmina.Seed(x.Run, x.Seed)
-		settle(t, prefetch.Ready(s, t.State.Plane.Blueprint(s.Blueprint), t.Meta.At, x))
+		kernelReady(t, x)
 	case leyline.KernelFailed:
-		settle(t, prefetch.Failed(x))
+		kernelFailed(t, x)
 	case leyline.RollbackReported:
 		if finishedNow(t) {
-			rewound(t, x.Run)
+			rewound(t, x.Run, cancelRollback)
 		}
 	case leyline.TimerFired:
 		timer(t, x)
@@ -48,6 +47,12 @@ func decide(t *projections.Turn, in leyline.Input) {
 		teach(t, x.Run, x.Teacher)
 	case leyline.TeacherDeregistered:
 		forget(t, x.Run, "deregistered by "+x.Peer.String())
+	case leyline.PlaneStarted:
+		resumeFetches(t)
+	case leyline.PlaneStopping:
+		stop(t)
+	case leyline.CacheCleared:
+		cleaned(t, x)
 	}
 }
 
@@ -66,27 +71,21 @@ func Closed(t *projections.Turn, run leyline.RunID) {
 	void(t, run)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {
-		if s := &slots.Seeds[i]; !s.Kernel.Request.IsZero() {
-			t.Emit(leyline.PrefetchSettled{
-				Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeSuperseded, Reason: "run_closed",
-			})
-		}
+		cancel(t, run, &slots.Seeds[i], cancelClosed)
 	}
 }
 
 // rewound voids what was on its way to the network that no longer exists, closes
 // again what an operator has closed, and asks again for kernels that the rewound
 // seeds were waiting for.
-func rewound(t *projections.Turn, run leyline.RunID) {
+func rewound(t *projections.Turn, run leyline.RunID, why string) {
 	void(t, run)
+	voided(t, run, why)
 	slots := t.State.Kasmina.Run(run)
 	for i := range slots.Seeds {
-		s := &slots.Seeds[i]
-		shut(t, run, s)
-		if s.Stage == leyline.StageGerminated && !s.Kernel.Ready {
-			request(t, run, s)
-		}
+		shut(t, run, &slots.Seeds[i])
 	}
+	refetch(t, slots)
 	untangle(t, run)
 }
 
@@ -109,11 +108,6 @@ func pending(s *projections.State, run leyline.RunID) []projections.PendingComma
 		}
 	}
 	return out
-}
-
-func request(t *projections.Turn, run leyline.RunID, s *projections.Seed) {
-	bp := t.State.Plane.Blueprint(s.Blueprint) // Invariant: blueprints are never withdrawn in this version
-	t.Emit(prefetch.Plan(&t.Config().Kasmina, t.Meta.At, run, s.ID, bp))
 }
 
 func acked(t *projections.Turn, x leyline.CommandAcked) {
@@ -145,19 +139,12 @@ func lose(t *projections.Turn, p projections.PendingCommand, cause string) {
 	}
 }
 
-func settle(t *projections.Turn, e leyline.PrefetchSettled) {
-	t.Emit(e)
-	if e.Outcome != leyline.OutcomeOK {
-		cull(t, e.Run, t.State.Kasmina.Seed(e.Run, e.Seed), e.Reason)
-	}
-}
-
 func timer(t *projections.Turn, x leyline.TimerFired) {
 	switch x.Timer {
 	case leyline.TimerCommand:
 		unanswered(t, x)
 	case leyline.TimerPrefetch:
-		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject))))
+		settle(t, prefetch.Overdue(x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)), others(t, x.Run)))
 	case leyline.TimerEmbargo:
 		reset(t, x.Run, t.State.Kasmina.Seed(x.Run, leyline.SeedID(x.Subject)))
 	}

@@ -8,7 +8,8 @@ import (
 
 // emergency accepts a command to raise or to clear the emergency level. Tolaria's
 // controller carries it out in this very record, so it is settled at once. Only an
-// open run can be raised; also a halted one can be cleared.
+// open run can be raised; also a halted one can be cleared. A command to clean up is
+// an effect of the plane's own, which empties the kernel cache.
 func (d *dispatch) emergency() {
 	c := d.v.Command.Emergency
 	run := d.State.Tolaria.Run(d.id())
@@ -21,6 +22,8 @@ func (d *dispatch) emergency() {
 		d.reject(leyline.RejectLevel, fmt.Sprintf("the level is %s, %s would not raise it", run.Emergency, c.Level))
 	case c.Action == leyline.EmergencyClear && c.Level >= run.Emergency:
 		d.reject(leyline.RejectLevel, fmt.Sprintf("the level is %s, %s would not lower it", run.Emergency, c.Level))
+	case c.Action == leyline.EmergencyCleanup:
+		d.accept() // it is settled when the plane has done it
 	default:
 		d.done()
 	}

@@ -145,10 +145,7 @@ func (d *dispatch) resetRegistry() {
 		if !leyline.OnTrial(s.Stage) {
 			continue
 		}
-		if !s.Kernel.Request.IsZero() {
-			d.Emit(leyline.PrefetchSettled{
-				Run: run, Seed: s.ID, Request: s.Kernel.Request, Outcome: leyline.OutcomeSuperseded, Reason: causeReset,
-			})
+		if cancel(d.Turn, run, s, causeReset) {
 			e.Cancelled++
 		}
 		cull(d.Turn, run, s, causeReset)

@@ -99,6 +99,7 @@ func cull(t *projections.Turn, run leyline.RunID, s *projections.Seed, cause str
 	if !leyline.OnTrial(s.Stage) {
 		return
 	}
+	cancel(t, run, s, cancelRetired)
 	move(t, run, s, leyline.StageCulled, cause)
 	e := leyline.SeedMoved{
 		Run: run, Seed: s.ID, From: s.Stage, To: leyline.StageEmbargoed, Step: s.Since, Blueprint: s.Blueprint, Cause: cause,

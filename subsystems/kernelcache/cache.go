@@ -35,10 +35,12 @@ var ErrRoom = errors.New("is larger than the kernel cache")
 // ErrSize marks a kernel that has not the size it was asked for with.
 var ErrSize = errors.New("has another size than was asked for")
 
-// Key names a kernel by where it lies, what it hashes to and its size in bytes.
+// Key names a kernel by where it lies, what it hashes to, what it was built for and
+// its size in bytes.
 type Key struct {
 	Name   string
 	Digest [32]byte
+	Guard  [32]byte
 	Bytes  uint64
 }
 

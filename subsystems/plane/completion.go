@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/kernelcache"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
@@ -16,6 +17,8 @@ type completion struct {
 	effect  effect.Effect
 	outcome worker.Outcome
 	sums    snapstore.Sums
+	kernel  fetched             // PREFETCH
+	cleared kernelcache.Cleared // CLEAN
 	choice  policy.Choice
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
@@ -32,7 +35,8 @@ func (p *Plane) post(c *completion, o worker.Outcome) {
 
 // complete records what came of an effect. A computation that the state no
 // longer waits for was voided by a rollback, a resume or its deadline, which is
-// in the log already; its late result is dropped.
+// in the log already; its late result is dropped, but for that of a kernel, which is
+// recorded and ignored.
 func (l *loop) complete(c *completion) {
 	f := c.effect
 	switch f.Kind {
@@ -42,6 +46,11 @@ func (l *loop) complete(c *completion) {
 	case leyline.EffectEvict:
 		l.evicted(c)
 		return
+	case leyline.EffectClean:
+		if in := l.cleanedInput(c); in != nil {
+			l.stamp(in, nil)
+		}
+		return
 	}
 	if f.Kind == leyline.EffectSignal {
 		l.signalled(c)
@@ -49,6 +58,7 @@ func (l *loop) complete(c *completion) {
 	}
 	owner := l.running[f.ID]
 	delete(l.running, f.ID)
+	delete(l.jobs, f.ID)
 	if in := l.input(c); in != nil {
 		l.stamp(in, owner)
 	} else {
@@ -77,21 +87,6 @@ func (l *loop) input(c *completion) leyline.Input {
 		return l.policyInput(c)
 	}
 	return nil
-}
-
-func (l *loop) kernelInput(c *completion) leyline.Input {
-	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
-	if s := l.state.Kasmina.Seed(f.Run, f.Seed); s == nil || s.Kernel.Request != f.ID {
-		return nil
-	}
-	if c.outcome.State == worker.Done {
-		return leyline.KernelReady{
-			Request: f.ID, Run: f.Run, Seed: f.Seed, Digest: c.sums.Digest, Bytes: c.sums.Bytes, TookNs: took,
-		}
-	}
-	return leyline.KernelFailed{
-		Request: f.ID, Run: f.Run, Seed: f.Seed, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took,
-	}
 }
 
 func (l *loop) policyInput(c *completion) leyline.Input {

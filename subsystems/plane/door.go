@@ -67,11 +67,13 @@ func (l *loop) take(q *request, in leyline.Input) {
 	l.stamp(l.solved(in), c)
 }
 
-// announce tells the door by which rule steps are combined from now on.
+// announce tells the door by which rule steps are combined from now on, and the
+// kernel cache how much it may hold.
 func (l *loop) announce() {
 	if l.state.Plane.Configured {
 		c := l.state.Plane.Config.Tolaria
 		l.plane.rule.Store(&c)
+		l.plane.configureKernels(&l.state.Plane.Config.Kasmina)
 	}
 }
 

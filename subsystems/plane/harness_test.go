@@ -225,13 +225,11 @@ func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		if s.Plane.Blueprint(leyline.BlueprintID(id)) != nil {
 			continue
 		}
-		kernel, err := testdata.Kernel(id)
+		record, err := workload.Shipped(workload.Blueprint{ID: id, Risk: 0.1})
 		if err != nil {
 			return nil, err
 		}
-		in = append(in, leyline.BlueprintRegistered{
-			Blueprint: leyline.BlueprintID(id), Kernel: id + ".safetensors", Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
-		})
+		in = append(in, record)
 	}
 	return in, nil
 }
@@ -251,7 +249,7 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 	}
 	o := workload.Options{
 		Run: "run-1", Workload: spec, Seed: 7, Steps: steps, Faults: faults, Resume: resume,
-		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: b.kernels, Observe: b.observe,
+		Snapshots: snapstore.NewDir(b.snapshots, true), Kernels: p.Kernels(), Observe: b.observe,
 	}
 	if b.fast != "" {
 		o.Fast = snapstore.NewDir(b.fast, false)

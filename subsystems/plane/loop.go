@@ -13,6 +13,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/worker"
 )
 
 // maxPending bounds the records that are decided but not durable.
@@ -34,6 +35,7 @@ type loop struct {
 	commits   chan error   // from the committer
 	chains    []*chain     // requests without a reply, in order
 	running   map[leyline.EffectID]*chain
+	jobs      map[leyline.EffectID]*worker.Handle // of fetches of kernels, to be cancelled
 	views     []*request
 	polls     []*request
 	held      []heldCommand                         // in order of arrival
@@ -99,6 +101,7 @@ func (p *Plane) run(l *loop) {
 			l.refuse()
 		case <-stop:
 			l.refuse()
+			l.cancelFetches()
 			l.stopping, stop = true, nil
 		}
 		disarm()
@@ -180,6 +183,8 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 			l.announce()
 		case leyline.KeyEnrolled, leyline.KeyWithdrawn:
 			l.announceKeys()
+		case leyline.PrefetchSettled:
+			l.cancelFetch(x.Request)
 		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}

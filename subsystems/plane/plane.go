@@ -12,6 +12,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/kernelcache"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -31,7 +32,9 @@ type Plane struct {
 	watched <-chan struct{} // closed when nobody looks at the disk any more
 	once    sync.Once
 	rule    atomic.Pointer[leyline.TolariaConfig] // in force in the loop, for the door
-	lost    []leyline.SnapshotLost                // to be recorded when the plane has booted
+	kernels *kernelcache.Cache[kernelFacts]
+	samples atomic.Uint32          // of warming up a kernel
+	lost    []leyline.SnapshotLost // to be recorded when the plane has booted
 
 	keys     atomic.Pointer[projections.Plane] // those of the loop, for the door; nothing else of it is set
 	refusals *refusals
@@ -53,7 +56,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 	p := &Plane{
 		opts: o, log: o.Logger.Named("plane"),
 		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
-		stop: make(chan struct{}), ended: make(chan struct{}),
+		stop: make(chan struct{}), ended: make(chan struct{}), kernels: kernelcache.New[kernelFacts](0, 0, nil),
 	}
 	p.lost, p.refusals, l.proven = l.lost, newRefusals(), l.covered
 	p.signal = newPublisher(o.Signal)

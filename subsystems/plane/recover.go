@@ -8,6 +8,7 @@ import (
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/worker"
 )
 
 // ErrBehind marks a log that ends before, or differs from, what its stored
@@ -44,8 +45,9 @@ func recoverState(o Options) (*loop, error) {
 	return &loop{
 		state: s, lost: lost, clock: newClock(s.At, o.Wall), next: next, durable: next - 1,
 		commit: make(chan []Entry, 1), commits: make(chan error, 1),
-		running: map[leyline.EffectID]*chain{}, noise: map[leyline.KeyID]noise{}, orders: map[leyline.RunID][]leyline.Directive{},
-		saver: newSaver(o, s.Seq),
+		running: map[leyline.EffectID]*chain{}, noise: map[leyline.KeyID]noise{}, jobs: map[leyline.EffectID]*worker.Handle{},
+		orders: map[leyline.RunID][]leyline.Directive{},
+		saver:  newSaver(o, s.Seq),
 	}, nil
 }
 

@@ -6,12 +6,13 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/kernelcache"
 )
 
 // A step that was solved for one rule, and reaches the loop under another, is
 // solved again there; one that fits passes as it is.
 func TestRuleThatChangedBetweenDoorAndLoop(t *testing.T) {
-	l := &loop{plane: &Plane{}, state: &projections.State{}}
+	l := &loop{plane: &Plane{kernels: kernelcache.New[kernelFacts](0, 0, nil)}, state: &projections.State{}}
 	if l.announce(); l.plane.rule.Load() != nil {
 		t.Error("a rule is announced before there is a configuration")
 	}

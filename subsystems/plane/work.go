@@ -2,13 +2,10 @@ package plane
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
-	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
@@ -16,6 +13,9 @@ import (
 // compute starts a computation on the shared worker. Its deadline is plane
 // time's; after a restart there is none and the configured budget holds.
 func (l *loop) compute(f effect.Effect, c *chain) {
+	if _, running := l.running[f.ID]; running {
+		return // the record that started the process has asked for it itself
+	}
 	done := &completion{effect: f}
 	l.running[f.ID] = c
 	if c != nil {
@@ -28,10 +28,13 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 	case leyline.EffectPolicy:
 		work = l.ask(policy.Ask(l.state, f.Run).Clone())
 	}
-	l.submit(worker.Job{
+	job := l.submit(worker.Job{
 		Name: f.Kind.String() + " " + f.ID.String(), Priority: class, Timeout: l.budget(f),
 		Run: func(ctx context.Context) error { return work(ctx, f, done) },
 	}, done)
+	if f.Kind == leyline.EffectPrefetch && job != nil {
+		l.jobs[f.ID] = job
+	}
 }
 
 func (l *loop) budget(f effect.Effect) time.Duration {
@@ -44,21 +47,15 @@ func (l *loop) budget(f effect.Effect) time.Duration {
 	return l.state.Plane.Config.Kasmina.PrefetchTimeout.Duration()
 }
 
-// submit queues a job; a full queue is an outcome like any other failure.
-func (l *loop) submit(j worker.Job, done *completion) {
+// submit queues a job and returns its handle; a full queue is an outcome like any
+// other failure, and then there is none.
+func (l *loop) submit(j worker.Job, done *completion) *worker.Handle {
 	j.Done = func(o worker.Outcome) { l.plane.post(done, o) }
-	if _, err := l.plane.worker.Submit(context.Background(), j); err != nil {
+	job, err := l.plane.worker.Submit(context.Background(), j)
+	if err != nil {
 		go l.plane.post(done, worker.Outcome{Name: j.Name, Err: err, State: worker.Failed})
 	}
-}
-
-func (l *loop) prefetch(ctx context.Context, f effect.Effect, c *completion) error {
-	file, err := l.plane.opts.Kernels.Open(f.Kernel)
-	if err != nil {
-		return fmt.Errorf("kernel_missing: %w", err)
-	}
-	c.sums, err = snapstore.SumReader(ctx, file)
-	return errors.Join(err, file.Close())
+	return job
 }
 
 // ask puts a question to the policy. The question was copied: the loop goes on
@@ -82,6 +79,8 @@ func (l *loop) act(f effect.Effect) {
 		l.orders[f.Run] = append(l.orders[f.Run], *f.Order)
 	case leyline.EffectSignal:
 		l.broadcast(f)
+	case leyline.EffectClean:
+		l.clean(f)
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
 			Name: "evict " + f.ID.String(), Priority: worker.Background, Timeout: 10 * time.Second,

@@ -27,7 +27,7 @@ func TestClassesOfEffects(t *testing.T) {
 		t.Fatal(err)
 	}
 	const run = "run-a"
-	l := &loop{plane: p, running: map[leyline.EffectID]*chain{}, state: &projections.State{
+	l := &loop{plane: p, running: map[leyline.EffectID]*chain{}, jobs: map[leyline.EffectID]*worker.Handle{}, state: &projections.State{
 		Tolaria: projections.Tolaria{Runs: []projections.Run{{ID: run}}},
 		Kasmina: projections.Kasmina{Runs: []projections.Slots{{Run: run}}},
 	}}
@@ -36,6 +36,7 @@ func TestClassesOfEffects(t *testing.T) {
 		class worker.Priority
 	}{
 		{leyline.EffectEvict, worker.Background},
+		{leyline.EffectClean, worker.Urgent},
 		{leyline.EffectPrefetch, worker.Normal},
 		{leyline.EffectPolicy, worker.Normal},
 		{leyline.EffectStage, worker.Urgent},

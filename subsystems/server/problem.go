@@ -75,6 +75,12 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalBlendStats:       http.StatusUnprocessableEntity,
 	leyline.RefusalOwned:            http.StatusConflict,
 	leyline.RefusalNoTeacher:        http.StatusNotFound,
+	leyline.RefusalKernelGuard:      http.StatusUnprocessableEntity,
+	leyline.RefusalKernelFormat:     http.StatusUnprocessableEntity,
+	leyline.RefusalKernelRoom:       http.StatusInsufficientStorage,
+	leyline.RefusalWithdrawn:        http.StatusForbidden,
+	leyline.RefusalMisfit:           http.StatusUnprocessableEntity,
+	leyline.RefusalParameter:        http.StatusUnprocessableEntity,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

@@ -101,13 +101,6 @@ func read(ctx context.Context, s Store, run leyline.RunID, file string, got *sum
 	return got.result(), errors.Join(err, f.Close())
 }
 
-// SumReader takes the sums of what r yields, whatever it is. It stops as Sum does.
-func SumReader(ctx context.Context, r io.Reader) (Sums, error) {
-	got := newSums(false)
-	err := got.readAll(ctx, r)
-	return got.result(), err
-}
-
 func (s *sums) readAll(ctx context.Context, r io.Reader) error {
 	buf := buffers.Get().(*[chunk]byte)
 	defer buffers.Put(buf)

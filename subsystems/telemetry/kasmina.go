@@ -156,6 +156,7 @@ func (b *builder) moved(x leyline.SeedMoved) {
 	s.metric(leyline.MetricSeedStage, float64(x.To), run, seed)
 	if x.To == leyline.StageCulled || x.To == leyline.StageDormant || x.To == leyline.StageTraining {
 		s.alpha(x.Run, x.Seed, 0, 0)
+		s.attached(x.Run, x.Seed, false)
 	}
 	s.event(leyline.NameSeedStage, either(x.To == leyline.StageCulled, leyline.LevelWarning, leyline.LevelInfo),
 		run, seed, name(keyStage, x.To), name(keyFrom, x.From), whole(keyStep, x.Step),
@@ -196,6 +197,7 @@ func (b *builder) prefetch(id leyline.EffectID, e leyline.Event) {
 		s := b.at(leyline.SubsystemKasmina, x.Run)
 		run := text(keyRun, x.Run)
 		s.count(leyline.MetricPrefetchRequests, run, text(keyStatus, statusScheduled))
+		s.metric(leyline.MetricPrefetchInflight, float64(x.Inflight), run)
 		s.event(leyline.NamePrefetchRequested, leyline.LevelInfo,
 			run, text(keySeed, x.Seed), text(keyBlueprint, x.Blueprint), name(keyRequest, id))
 	case leyline.PrefetchSettled:
@@ -225,8 +227,10 @@ func (b *builder) prefetchSettled(x leyline.PrefetchSettled) {
 		how = settlements[x.Outcome]
 	}
 	s.count(leyline.MetricPrefetchRequests, run, text(keyStatus, how.status))
+	s.metric(leyline.MetricPrefetchInflight, float64(x.Inflight), run)
 	if x.Outcome == leyline.OutcomeOK {
 		s.duration(leyline.MetricKernelFetchMs, x.TookNs, run, seed)
+		s.staged(x)
 	}
 	if x.Outcome != leyline.OutcomeSuperseded {
 		s.duration(leyline.MetricPrefetchLastMs, x.TookNs, run)

@@ -69,6 +69,10 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventSeedPaused:           leyline.SubsystemKasmina,
 	leyline.EventSeedResumed:          leyline.SubsystemKasmina,
 	leyline.EventRatesScaled:          leyline.SubsystemTolaria,
+	leyline.EventBlueprintRetired:     leyline.SubsystemPlane,
+	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
+	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
+	leyline.EventEmergencyCleaned:     leyline.SubsystemKasmina,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -191,6 +195,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.compile(e)
 		b.prefetch(id, e)
 		b.registry(e)
+		b.kernels(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
 		b.trust(e)

@@ -45,6 +45,12 @@ var dependencies = [...]string{
 	leyline.RefusalBlendStats:       "blend",
 	leyline.RefusalOwned:            "parameter",
 	leyline.RefusalNoTeacher:        "teacher",
+	leyline.RefusalKernelGuard:      "kernel",
+	leyline.RefusalKernelFormat:     "kernel",
+	leyline.RefusalKernelRoom:       "kernel",
+	leyline.RefusalWithdrawn:        "blueprint",
+	leyline.RefusalMisfit:           "blueprint",
+	leyline.RefusalParameter:        "blueprint",
 }
 
 func dependency(k leyline.RefusalKind) string {
@@ -82,6 +88,9 @@ func (b *builder) plane(e leyline.Event) {
 			b.at(leyline.SubsystemPlane, x.Run).event(leyline.NameEffectUnknown, leyline.LevelWarning,
 				text(keyRun, x.Run), name(keyRequest, x.Effect), name(keyKind, x.Kind))
 		}
+	case leyline.BlueprintRetired:
+		b.at(leyline.SubsystemPlane, "").event(leyline.NameBlueprintWithdrawn, leyline.LevelWarning,
+			text(keyBlueprint, x.Blueprint), text(keyReason, x.Reason))
 	case leyline.DiskLow:
 		b.disk(1, leyline.NameDiskLow, leyline.LevelCritical, x.Free, x.Total, x.Threshold)
 	case leyline.DiskRecovered:

@@ -42,6 +42,7 @@ func (b *builder) step(x leyline.StepObserved) {
 		s.metric(leyline.MetricSeedGradNorm, o.GradNorm, attrs...)
 		s.metric(leyline.MetricHostGradNorm, o.HostNorm, attrs...)
 		s.blended(o.Blend, attrs[0], attrs[1])
+		s.attached(x.Run, o.Seed, true)
 	}
 }
 

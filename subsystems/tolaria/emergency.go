@@ -70,6 +70,7 @@ func goBack(t *projections.Turn, r *projections.Run, c leyline.RollbackCommand) 
 
 func obey(t *projections.Turn, r *projections.Run, c leyline.EmergencyCommand) leyline.RunID {
 	switch {
+	case c.Action == leyline.EmergencyCleanup: // does not concern the level
 	case c.Action == leyline.EmergencyClear:
 		t.Emit(leyline.EmergencyCleared{Run: r.ID, From: r.Emergency, To: c.Level, Reason: leyline.FaultOperator})
 	case c.Level == leyline.EmergencyHalt:

@@ -200,8 +200,8 @@ func (j *job) control(ctx context.Context, c control, dir string) (workload.Resu
 		return workload.Result{}, err
 	}
 	k := &job{
-		app: &app{out: io.Discard, err: io.Discard, level: "off"}, flags: runFlags{data: dir, steps: j.flags.steps, seed: j.flags.seed, stepsSet: true},
-		spec: j.spec, config: j.config, isControl: true,
+		app: &app{out: io.Discard, err: io.Discard, level: "off"}, flags: runFlags{data: dir, blueprints: j.flags.blueprints, steps: j.flags.steps, seed: j.flags.seed, stepsSet: true},
+		spec: j.spec, config: j.config, isControl: true, own: j.own,
 	}
 	c.change(&k.config)
 	res, failed, stopping := k.supervise(ctx)

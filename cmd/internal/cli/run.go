@@ -34,6 +34,8 @@ type runFlags struct {
 	compare  bool
 	report   string
 	web      webFlags
+
+	blueprints string
 }
 
 func newRun(a *app) *cobra.Command {
@@ -58,6 +60,7 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.workload, "workload", defaultWorkload, "what to train: "+strings.Join(workload.Names(), ", "))
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: "+strings.Join(workload.FaultNames(), ", ")+"; may be repeated")
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
+	c.Flags().StringVar(&f.blueprints, "blueprints", "", "directory of further blueprints for the run, as `esper blueprint` keeps them")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
 	f.flags(c.Flags())
 	f.web.flags(c.Flags())
@@ -83,8 +86,9 @@ type job struct {
 	hookURL   string                      // of the webhook; read from its file by preflight
 	running   atomic.Pointer[plane.Plane] // the plane once it has started
 	notify    *manager
-	exported  error // why the last checkpoint was not exported
-	isControl bool  // a run to compare with; the same command does not go on with it
+	exported  error            // why the last checkpoint was not exported
+	isControl bool             // a run to compare with; the same command does not go on with it
+	own       []*blueprintFile // of --blueprints
 }
 
 func (a *app) runWorkload(ctx context.Context, f runFlags) (err error) {

@@ -44,6 +44,7 @@ func (j *job) preflight(ctx context.Context) error {
 			if at.Usage == nil {
 				j.checkKernels(r)
 			}
+			j.readBlueprints(r)
 		}},
 		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { j.checkSpace(at, r) }},
 		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},

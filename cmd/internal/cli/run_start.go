@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -67,6 +66,9 @@ func (j *job) installKernels() error {
 		kernels = append(kernels, kernelFile(b.ID))
 	}
 	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
+	if err == nil {
+		err = j.installOwn()
+	}
 	if err == nil && len(installed) > 0 && !j.dir.Created {
 		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
@@ -138,7 +140,11 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
 	}
 	bs, err := j.blueprints(s)
-	return append(in, bs...), err
+	if err != nil {
+		return nil, err
+	}
+	own, err := j.registerOwn(s)
+	return append(append(in, bs...), own...), err
 }
 
 // changed reports whether a key may do something else than before. The next envelope
@@ -160,18 +166,16 @@ func (j *job) blueprints(s *projections.State) ([]leyline.Input, error) {
 		if s.Plane.Blueprint(leyline.BlueprintID(b.ID)) != nil {
 			continue
 		}
-		kernel, err := testdata.Kernel(b.ID)
+		record, err := workload.Shipped(b)
 		if err != nil {
 			return nil, err
 		}
-		in = append(in, leyline.BlueprintRegistered{
-			Blueprint: leyline.BlueprintID(b.ID), Kernel: kernelFile(b.ID), Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: b.Risk,
-		})
+		in = append(in, record)
 	}
 	return in, nil
 }
 
-func kernelFile(blueprint string) string { return blueprint + ".safetensors" }
+func kernelFile(blueprint string) string { return blueprint + workload.KernelSuffix }
 
 // work opens or resumes the run and trains it to its end.
 func (j *job) work(ctx context.Context) (workload.Result, error) {
@@ -180,9 +184,9 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
 	return workload.Train(ctx, j.plane, workload.Options{
-		Run: j.run, Workload: j.spec, Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
+		Run: j.run, Workload: j.offered(), Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		Traces: snapstore.NewDir(j.dir.Traces(), false), SeedLayers: j.config.Tolaria.SeedLayers > 0,
-		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.dir.Kernels(), Observe: j.show.progress,
+		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
 			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
 			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,

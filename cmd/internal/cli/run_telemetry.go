@@ -76,7 +76,7 @@ func (o *outlets) start(ctx context.Context, log replay.Source, last leyline.Seq
 	if err != nil {
 		return err
 	}
-	process := []func() []leyline.Metric{o.hub.Metrics, o.worker, func() []leyline.Metric { return metrics.Process(Version, o.free) }}
+	process := []func() []leyline.Metric{o.hub.Metrics, o.worker, o.kernels, func() []leyline.Metric { return metrics.Process(Version, o.free) }}
 	if o.url != "" {
 		if err := o.startHook(ctx, log); err != nil {
 			return err
@@ -109,6 +109,15 @@ func (o *outlets) worker() []leyline.Metric {
 		return nil
 	}
 	return metrics.Worker(p.WorkerStats())
+}
+
+// kernels measures the kernel cache.
+func (o *outlets) kernels() []leyline.Metric {
+	p := o.plane()
+	if p == nil {
+		return nil
+	}
+	return metrics.Kernels(p.KernelStats())
 }
 
 func (o *outlets) startHook(ctx context.Context, log replay.Source) (err error) {

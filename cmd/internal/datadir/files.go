@@ -36,6 +36,10 @@ func makeDir(path string) error {
 
 // writeFile writes a private file so that after a crash it is there as a whole
 // or not at all.
+// WriteFile replaces a file so that a crash leaves the old one or the new one, durable
+// when it returns.
+func WriteFile(path string, b []byte) error { return writeFile(path, b) }
+
 func writeFile(path string, b []byte) error {
 	f, err := os.OpenFile(path+tempSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

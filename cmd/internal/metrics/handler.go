@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/kernelcache"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -53,6 +54,18 @@ func Worker(s worker.Stats) []leyline.Metric {
 			row(leyline.MetricWorkerRanMs, float64(ran.Quantile(q).Nanoseconds())/1e6, attr))
 	}
 	return rows
+}
+
+// Kernels returns the statistics of a kernel cache under their names in the catalogue.
+func Kernels(s kernelcache.Stats) []leyline.Metric {
+	left := func(n uint64, cause string) leyline.Metric {
+		return row(leyline.MetricKernelCacheEvicted, float64(n), leyline.Attr{Key: "cause", Value: cause})
+	}
+	return []leyline.Metric{
+		row(leyline.MetricKernelCacheSize, float64(s.Kernels)), row(leyline.MetricKernelCacheBytes, float64(s.Bytes)),
+		row(leyline.MetricKernelCacheHits, s.Served()),
+		left(s.Evicted, "room"), left(s.Expired, "age"), left(s.Cleared, "cleared"),
+	}
 }
 
 // Process returns what is known of the process: which program it is and, unless

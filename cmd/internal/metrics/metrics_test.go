@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	l "github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/kernelcache"
 	"github.com/esper-plane/esper/subsystems/telemetry"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
@@ -249,6 +250,12 @@ func TestProcess(t *testing.T) {
 		`esper_plane_worker_ran_seconds{share="1"} 90`)
 	want(t, c, "esper_plane_worker_ended", `esper_plane_worker_ended_total{state="cancelled"} 0`, `esper_plane_worker_ended_total{state="done"} 2`,
 		`esper_plane_worker_ended_total{state="failed"} 1`, `esper_plane_worker_ended_total{state="timed_out"} 0`)
+	kernels := New(Options{Process: []func() []l.Metric{func() []l.Metric {
+		return Kernels(kernelcache.Stats{Kernels: 2, Bytes: 9, Found: 1, Read: 3, Evicted: 4, Expired: 5, Cleared: 6})
+	}}})
+	want(t, kernels, "esper_kasmina_cache_kernel", `esper_kasmina_cache_kernel_bytes 9`, `esper_kasmina_cache_kernel_evictions_total{cause="age"} 5`,
+		`esper_kasmina_cache_kernel_evictions_total{cause="cleared"} 6`, `esper_kasmina_cache_kernel_evictions_total{cause="room"} 4`,
+		`esper_kasmina_cache_kernel_hit_rate_ratio 0.25`, `esper_kasmina_cache_kernel_size 2`)
 	full := New(Options{Process: []func() []l.Metric{func() []l.Metric {
 		return Process("v1", func() (uint64, uint64, error) { return 5, 9, nil })
 	}}})

@@ -14,6 +14,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/breaker"
 )
 
 // Name names the policy and its version in what it decides.
@@ -27,7 +28,13 @@ type Question struct {
 	Plan       leyline.RunOpened
 	Seeds      []projections.Seed // in slot order
 	Trials     []projections.Trial
-	Blueprints []leyline.BlueprintRegistered
+	Blueprints []leyline.BlueprintRegistered // that are not withdrawn
+	Barred     bool                          // the breaker of kernels lets no fetch pass now
+}
+
+func barred(s *projections.State, r *projections.Run) bool {
+	allowed, _, _ := breaker.Allow(r.Breaker(leyline.BreakerKernel), breaker.Now{Run: r.ID, At: s.At, Steps: r.Steps, Lockstep: r.Plan.Lockstep})
+	return !allowed
 }
 
 // Ask is the question that the state puts for a run that it knows. It shares
@@ -36,7 +43,7 @@ func Ask(s *projections.State, run leyline.RunID) Question {
 	r, slots := s.Tolaria.Run(run), s.Kasmina.Run(run)
 	return Question{
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
-		Blueprints: s.Plane.Blueprints,
+		Blueprints: s.Plane.InUse(), Barred: barred(s, r),
 	}
 }
 
@@ -78,6 +85,9 @@ func Next(q Question) Choice {
 	}
 	if busy {
 		return Choice{Reason: reason}
+	}
+	if q.Barred {
+		return Choice{Reason: leyline.RiskKernelBreaker}
 	}
 	return germinate(&q)
 }
