@@ -117,7 +117,7 @@ func TestCommandSentTwice(t *testing.T) {
 // loss stays finite.
 func TestSpikeIsCaughtAndUndone(t *testing.T) {
 	b := newBench(t)
-	b.config.Tolaria.DivergeLoss = 1.5
+	b.config.Tolaria.DivergeLoss = 2
 	log := b.newLog()
 	ctx := context.Background()
 	p, err := b.start(ctx, log)
