@@ -58,6 +58,16 @@ func TestWordsSayTheFigures(t *testing.T) {
 			"the disk has room again, 320.0 MiB of 1024.0 MiB are free: new runs are opened again"},
 		{leyline.DiskRecovered{Free: 1 << 19, Total: 1 << 30},
 			"the disk is not watched any more, 0.5 MiB of 1024.0 MiB are free: new runs are opened again"},
+		{leyline.CommandVerified{Command: "c", Issuer: "ada", Kind: leyline.CommandPause, Pause: leyline.PauseCommand{Action: leyline.PauseStart, Scope: leyline.PauseRun, Reason: "look"}},
+			`command c of "ada" is accepted: pause every seed of the run, to be answered by 1970-01-01T00:00:00.000000Z: "look"`},
+		{leyline.CommandVerified{Command: "c", Issuer: "ada", Kind: leyline.CommandOptimizer, Optimizer: leyline.OptimizerCommand{Action: leyline.OptimizerScale, Factor: 0.5}},
+			`command c of "ada" is accepted: multiply the learning rates by 0.5`},
+		{leyline.CommandVerified{Command: "c", Issuer: "ada", Kind: leyline.CommandCircuitBreaker, Breaker: leyline.BreakerCommand{Breaker: leyline.BreakerEpochs, State: leyline.BreakerOpen}},
+			`command c of "ada" is accepted: force breaker epochs to OPEN`},
+		{leyline.CommandVerified{Command: "c", Issuer: "ada", Kind: leyline.CommandRollback, Rollback: leyline.RollbackCommand{Step: 7}},
+			`command c of "ada" is accepted: go back to step 7`},
+		{leyline.GateEvaluated{Seed: "s", Gate: leyline.GateInterface, Reason: leyline.ReasonMesh, Mesh: leyline.MeshCoverage{Missing: []string{"b"}, Required: []string{"a", "b"}, Available: []string{"a"}}},
+			`gate G3_INTERFACE stops seed s; 0 checks hold; of the layers [a b] the host lacks [b], it has [a]: "mesh_incomplete"`},
 		{leyline.RunStarted{Run: "r", Incarnation: 1, Plan: plan}, `run r starts in incarnation 1: "w" for 9 steps; seed slots [seed-a], blueprints [bp-1 bp-2]`},
 	} {
 		if got := eventWords(c.event); got != c.want {
@@ -94,7 +104,7 @@ func everyEvent() []leyline.Event {
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
 		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
-		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{},
+		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
 	}
 }
 
