@@ -22,7 +22,8 @@
 //   - OPTIMIZER: the trainer makes its optimizer anew now, or its learning rates are
 //     multiplied by a factor from the next step on. Either is an order that the
 //     trainer acknowledges, as those that Tolaria gives by itself.
-//   - ROLLBACK: an ordinary rollback to a proven snapshot, by step or by name.
+//   - ROLLBACK: a rollback to a proven snapshot, by step or by name, like any other but
+//     without a deadline, since the trainer may be in the middle of a step.
 //   - CIRCUIT_BREAKER: a breaker of the run is forced CLOSED, OPEN or HALF_OPEN.
 //   - STRUCTURAL_PRUNING: refused by name; this plane prunes nothing.
 //
