@@ -23,11 +23,12 @@ const historyInputs = 1000
 // respected, alpha never falls within a blend, a paused seed does not move, a closed
 // slot stays closed; and the log of a history folds to the state that decided it.
 func TestLifecycleHoldsItsInvariants(t *testing.T) {
-	left := *modelInputs
+	inputs := *modelInputs
 	if testing.Short() || raced {
-		left = min(left, 20_000)
+		inputs = min(inputs, 20_000)
 	}
 	reached, moves, histories := map[leyline.Stage]int{}, 0, 0
+	left := inputs
 	for seed := *modelSeed; left > 0; seed++ {
 		n, m := history(t, seed, min(left, historyInputs), reached)
 		left -= min(left, n)
@@ -38,7 +39,7 @@ func TestLifecycleHoldsItsInvariants(t *testing.T) {
 			t.Errorf("no seed was ever %s", s)
 		}
 	}
-	t.Logf("%d inputs in %d histories moved seeds %d times: %v", *modelInputs, histories, moves, reached)
+	t.Logf("%d inputs in %d histories moved seeds %d times: %v", inputs, histories, moves, reached)
 }
 
 // history makes one history of at most n inputs. It returns how many were decided
