@@ -8,15 +8,12 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// modeOf says what a seed of a stage does in this net. While it is observed at full
-// alpha it learns nothing, so that what is measured is what would be kept; a seed
-// that was kept learns with its host.
+// modeOf says what a seed of a stage does in this net. One that is observed at full
+// alpha learns on with its host, as it would once it is kept: it would be measured as
+// what it never is if it stood still while the host moves.
 func modeOf(s leyline.Stage) Mode {
-	switch s {
-	case leyline.StageTraining:
+	if s == leyline.StageTraining {
 		return ModeTraining
-	case leyline.StageShadowing, leyline.StageProbationary:
-		return ModeFrozen
 	}
 	return ModeBlending
 }

@@ -168,22 +168,6 @@ func (d *dispatch) possible() (leyline.RejectReason, string) {
 	return d.unanswered(d.seed.ID)
 }
 
-// unanswered finds the command about a seed that the trainer has not answered.
-func (d *dispatch) unanswered(seed leyline.SeedID) (leyline.RejectReason, string) {
-	for _, p := range pending(d.State, d.id()) {
-		if p.Concerns(seed) {
-			return leyline.RejectCommandPending, fmt.Sprintf("command %s has not been answered", p.Command)
-		}
-	}
-	return leyline.RejectNone, ""
-}
-
-// done accepts a command that the plane carries out in this record.
-func (d *dispatch) done() {
-	d.accept()
-	d.Emit(leyline.CommandSettled{Run: d.id(), Command: d.v.Command.ID, Outcome: leyline.OutcomeOK})
-}
-
 func (d *dispatch) id() leyline.RunID { return d.v.Command.Audience.Run }
 func (d *dispatch) cause() string     { return string(d.v.Command.ID) }
 

@@ -10,8 +10,26 @@
 // gate on its way must pass. An authentic command spends its nonce whatever
 // becomes of it; an unauthentic one spends nothing.
 //
-// An EMERGENCY command raises or clears the emergency level of a run. Tolaria's
-// controller carries it out in the record that accepts it, so it is settled there.
+// Of a command only the argument of its kind is looked at. What becomes of a kind:
+//
+//   - SEED: an operation on a seed, below.
+//   - PAUSE: one seed on trial, or all of a run, is taken out of the forward pass with
+//     nothing in its place, or put back. A paused seed stays as it is: its alpha
+//     stands still, nothing is learned of it, and it can only be given up. To be put
+//     back it must pass gate G1 again, and its kernel must still be the registered
+//     one; else it is culled. The policy may pause single seeds.
+//   - EMERGENCY: raises or clears the emergency level.
+//   - OPTIMIZER: the trainer makes its optimizer anew now, or its learning rates are
+//     multiplied by a factor from the next step on. Either is an order that the
+//     trainer acknowledges, as those that Tolaria gives by itself.
+//   - ROLLBACK: a rollback to a proven snapshot, by step or by name, like any other but
+//     without a deadline, since the trainer may be in the middle of a step.
+//   - CIRCUIT_BREAKER: a breaker of the run is forced CLOSED, OPEN or HALF_OPEN.
+//   - STRUCTURAL_PRUNING: refused by name; this plane prunes nothing.
+//
+// All but SEED and PAUSE are for operators only and are carried out in the record
+// that accepts them, partly by Tolaria's controller, so they are settled there. An
+// operator is every issuer that is not the policy of this plane.
 //
 // # A seed
 //
@@ -56,6 +74,18 @@
 //
 // Alpha advances by one step of the schedule with every healthy step while
 // BLENDING; the new alpha holds from the next step on.
+//
+// A gate that stays closed says why by a reason that leyline.GateLevel gives a
+// severity, and shows every check that it made. Beside the hard checks G2 asks for
+// what a seed is worth after its training: that its own loss has fallen
+// (kasmina.min_improvement), its age (kasmina.min_age_steps), and the ratio of its
+// gradient to the host's (kasmina.min_gradient_ratio). Each is off, watched or
+// enforced; watched it never closes the gate, and is counted. What was never
+// measured fails.
+//
+// In every report the trainer says which stage it holds each seed for. If that is
+// not the plane's, and no directive under way explains it, the next gate of the seed
+// stays closed.
 //
 // # A blend
 //

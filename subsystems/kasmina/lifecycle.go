@@ -30,6 +30,22 @@ func (d *dispatch) asked() (leyline.RejectReason, string) {
 	return leyline.RejectNone, ""
 }
 
+// unanswered finds the command about a seed that the trainer has not answered.
+func (d *dispatch) unanswered(seed leyline.SeedID) (leyline.RejectReason, string) {
+	for _, p := range pending(d.State, d.id()) {
+		if p.Concerns(seed) {
+			return leyline.RejectCommandPending, fmt.Sprintf("command %s has not been answered", p.Command)
+		}
+	}
+	return leyline.RejectNone, ""
+}
+
+// done accepts a command that the plane carries out in this record.
+func (d *dispatch) done() {
+	d.accept()
+	d.Emit(leyline.CommandSettled{Run: d.id(), Command: d.v.Command.ID, Outcome: leyline.OutcomeOK})
+}
+
 // leaves reports whether an operation gives a seed up.
 func leaves(op leyline.SeedOperation) bool { return op == leyline.OpCull || op == leyline.OpCancel }
 

@@ -67,7 +67,7 @@ func (d *dispatch) breaker() {
 }
 
 // rollback accepts a command to go back to a proven snapshot. Tolaria's controller
-// begins an ordinary rollback, which has its own limits and deadlines.
+// begins a rollback like any other, but without a deadline.
 func (d *dispatch) rollback() {
 	if why, detail := d.steady(); why != leyline.RejectNone {
 		d.reject(why, detail)

@@ -70,6 +70,8 @@ func TestSignalThatHangs(t *testing.T) {
 // command clears it.
 func TestOperatorHaltsARealRun(t *testing.T) {
 	b := newBench(t)
+	key := testKey(9)
+	b.operator = &key
 	reached := make(chan struct{})
 	b.released = func(r leyline.Record) {
 		if x, ok := r.Input.(leyline.StepObserved); ok && x.Step == 10 {
@@ -144,7 +146,7 @@ func (b *bench) command(p *plane.Plane, sequence uint64, action leyline.Emergenc
 		b.t.Fatal(err)
 	}
 	body, err := wire.EncodeCommand(leyline.Command{
-		Issuer: "tamiyo", Audience: leyline.Audience{Origin: b.origin.Name, Run: "run-1"}, ID: leyline.CommandID("by-hand-" + level.String()),
+		Issuer: "ada", Audience: leyline.Audience{Origin: b.origin.Name, Run: "run-1"}, ID: leyline.CommandID("by-hand-" + level.String()),
 		Sequence: sequence, IssuedAt: at, Kind: leyline.CommandEmergency,
 		Emergency: leyline.EmergencyCommand{Action: action, Level: level, Reason: "by hand"},
 	})
@@ -152,7 +154,7 @@ func (b *bench) command(p *plane.Plane, sequence uint64, action leyline.Emergenc
 		b.t.Fatal(err)
 	}
 	if _, err := p.Command(b.t.Context(), leyline.CommandReceived{
-		Envelope: b.tamiyo.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerOperator, PeerName: "ada",
+		Envelope: b.operator.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerOperator, PeerName: "ada",
 	}); err != nil {
 		b.t.Fatal(err)
 	}

@@ -59,12 +59,13 @@ func adjust(t *projections.Turn, r *projections.Run, x leyline.CommandVerified) 
 	rebuild(t, r, leyline.FenceCommand, r.Track.Step)
 }
 
-// goBack begins the rollback that an operator asked for. Invariant: Kasmina has found
-// the snapshot.
+// goBack begins the rollback that an operator asked for. It has no deadline: nothing
+// is wrong with the network, and the trainer may be in the middle of a long step and
+// hears of it only after that. Invariant: Kasmina has found the snapshot.
 func goBack(t *projections.Turn, r *projections.Run, c leyline.RollbackCommand) {
 	at := r.Track.Step
 	begin(t, r, fall{
-		cause: leyline.FaultOperator, step: at, reached: at, before: r.Named(c).Step + 1, seen: t.Meta.At, since: t.Meta.At,
+		cause: leyline.FaultOperator, step: at, reached: at, before: r.Named(c).Step + 1, seen: t.Meta.At, since: t.Meta.At, still: true,
 	})
 }
 

@@ -515,4 +515,32 @@ var mutants = []mutant{
 		new:  "	last = max(last, min(floor, 0))\n",
 		pkg:  "cmd/internal/cli", run: "TestSequence",
 	},
+	{
+		name: "leftover argument", does: "acts upon the seed operation that a PAUSE command still carries",
+		file: "subsystems/kasmina/commands.go",
+		old:  "	case leyline.CommandPause:\n		e.Pause = c.Pause\n",
+		new:  "	case leyline.CommandPause:\n		e.Pause, e.Seed = c.Pause, c.Seed\n",
+		pkg:  "subsystems/decider", run: "TestArgumentsOfAnotherKindAreNotActedUpon",
+	},
+	{
+		name: "paused seed learns", does: "measures a seed that is paused",
+		file: "subsystems/kasmina/seeds.go",
+		old:  "		if s.Paused {\n",
+		new:  "		if false {\n",
+		pkg:  "subsystems/decider", run: "TestPausedSeedStaysAsItIs",
+	},
+	{
+		name: "stage ignored", does: "lets a seed pass that the trainer holds for another stage",
+		file: "subsystems/kasmina/quality.go",
+		old:  "	return o.Stage\n",
+		new:  "	return leyline.StageUnknown\n",
+		pkg:  "subsystems/decider", run: "TestStageMismatchFailsTheNextGate",
+	},
+	{
+		name: "slot opened again", does: "opens a slot that an operator has closed when the run is rolled back",
+		file: "projections/seeds.go",
+		old:  "		s.Closed = s.Closed || now[i].Closed\n",
+		new:  "",
+		pkg:  "subsystems/decider", run: "TestClosedSlotStaysClosed",
+	},
 }

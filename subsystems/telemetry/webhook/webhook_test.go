@@ -129,13 +129,13 @@ func TestNotificationInFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Offer(at(9, "r1", l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateSanity, Reason: "mesh"}))
+	s.Offer(at(9, "r1", l.GateEvaluated{Run: "r1", Seed: "s1", Gate: l.GateSanity, Reason: l.ReasonStage}))
 	s.Drain(t.Context())
 	want := members{ // of the first of two notifications: a failed gate has two events, and this one is CRITICAL
 		Version: "4", GroupKey: `{}:{alertname="gate_failure", run="r1"}`, Status: "firing", Receiver: "esper", ExternalURL: "http://plane:8080",
 		GroupLabels:       map[string]string{"alertname": "gate_failure", "run": "r1"},
 		CommonLabels:      map[string]string{"alertname": "gate_failure", "run": "r1", "severity": "critical", "subsystem": "kasmina", "seed_id": "s1", "gate": "G0_SANITY"},
-		CommonAnnotations: map[string]string{"summary": "A gate stays closed, and on what it failed", "record": "9", "reason": "mesh"},
+		CommonAnnotations: map[string]string{"summary": "A gate stays closed, and on what it failed; CRITICAL when it is something that the plane relies on", "record": "9", "reason": l.ReasonStage},
 		Alerts: make([]struct {
 			Status, GeneratorURL, Fingerprint string
 			Labels, Annotations               map[string]string
