@@ -15,7 +15,9 @@ const (
 // AnswerNone is AuditRow.Answer of a command that was not answered, or not yet.
 const AnswerNone = "none"
 
-// AuditRow is one command.received with its verdict and what became of it. Of
+// AuditRow is one command.received with its verdict and what became of it, or all
+// commands of a peer that its door has refused for one reason, within about a second,
+// and only counted: then Count is their number, and nothing is known of a single one. Of
 // a command that is not Authentic every field up to PeerName but Seq and At is
 // what it claims, as far as it could be read.
 type AuditRow struct {
@@ -44,6 +46,8 @@ type AuditRow struct {
 	AnsweredAt   leyline.Instant
 	AnswerReason string
 	AnswerTookNs uint64 // as measured by the trainer
+
+	Count uint64 // commands: 1 in a record of its own
 }
 
 // AuditFold lists every command that a plane received. It is fed all records in
@@ -55,22 +59,25 @@ type AuditFold struct {
 
 // Apply folds one record.
 func (f *AuditFold) Apply(r leyline.Record) {
-	if in, ok := r.Input.(leyline.CommandReceived); ok {
+	switch in := r.Input.(type) {
+	case leyline.CommandReceived:
 		f.receive(r, in)
+	case leyline.PeerRejected:
+		f.refused(r, in)
 	}
 	for _, e := range r.Events {
 		f.answer(r, e)
 	}
 }
 
-// Rows returns one row per command received, in the order of reception. Rows of
+// Rows returns one row per command received or per reason of a door, in the order of reception. Rows of
 // commands that are answered later do not change in what was returned.
 func (f *AuditFold) Rows() []AuditRow { return append([]AuditRow(nil), f.rows...) }
 
 func (f *AuditFold) receive(r leyline.Record, in leyline.CommandReceived) {
 	row := AuditRow{
 		Seq: r.Seq, At: r.At, Key: in.Envelope.KeyID, PeerKind: in.Peer, PeerName: in.PeerName,
-		Digest: sha256.Sum256(in.Envelope.Payload), Answer: AnswerNone,
+		Digest: sha256.Sum256(in.Envelope.Payload), Answer: AnswerNone, Count: 1,
 	}
 	for _, e := range r.Events {
 		row.judge(e)
@@ -82,6 +89,22 @@ func (f *AuditFold) receive(r leyline.Record, in leyline.CommandReceived) {
 		f.open[row.Command] = len(f.rows)
 	}
 	f.rows = append(f.rows, row)
+}
+
+// refused adds what a door has counted. The digest is that of the first of them.
+func (f *AuditFold) refused(r leyline.Record, in leyline.PeerRejected) {
+	for _, e := range r.Events {
+		x, ok := e.(leyline.CommandsRefused)
+		if !ok {
+			continue
+		}
+		for _, c := range x.Counts {
+			f.rows = append(f.rows, AuditRow{
+				Seq: r.Seq, At: r.At, PeerKind: x.Peer, PeerName: x.PeerName, Verdict: VerdictRejected, Reason: c.Reason.String(),
+				Detail: "refused at the door and counted", Digest: in.First, Answer: AnswerNone, Count: c.N,
+			})
+		}
+	}
 }
 
 func (a *AuditRow) judge(e leyline.Event) {

@@ -68,7 +68,7 @@ func TestAuditRowsOfEveryFate(t *testing.T) {
 	row := func(seq leyline.Seq, id leyline.CommandID, verdict, answer string, at leyline.Seq) projections.AuditRow {
 		a := projections.AuditRow{
 			Seq: seq, At: leyline.Instant(1000 * seq), Command: id, Key: "key-1", PeerKind: leyline.PeerOperator, PeerName: "alice",
-			Verdict: verdict, Digest: sha256.Sum256([]byte(id)), Answer: answer, AnswerSeq: at, AnsweredAt: leyline.Instant(1000 * at),
+			Verdict: verdict, Digest: sha256.Sum256([]byte(id)), Answer: answer, AnswerSeq: at, AnsweredAt: leyline.Instant(1000 * at), Count: 1,
 		}
 		if verdict == projections.VerdictAccepted {
 			a.Run, a.Kind, a.Issuer, a.Operation, a.Seed = "run-1", leyline.CommandSeed, "tamiyo", leyline.OpGerminate, "seed-a"
@@ -115,5 +115,29 @@ func TestAuditRowsOfAReusedID(t *testing.T) {
 	}
 	if before[1].Answer != projections.AnswerNone {
 		t.Error("rows that were handed out have changed")
+	}
+}
+
+// TestAuditRowsOfADoor: commands that were only counted are one row for each reason,
+// and do not come between a command and its answer.
+func TestAuditRowsOfADoor(t *testing.T) {
+	var l auditLog
+	l.add(received("a"), accepted("a"))
+	first := leyline.Digest(sha256.Sum256([]byte("x")))
+	counts := []leyline.RejectCount{{Reason: leyline.RejectUnknownKey, N: 3}, {Reason: leyline.RejectInvalidSignature, N: 90}}
+	l.add(leyline.PeerRejected{First: first}, leyline.CommandsRefused{Peer: leyline.PeerTrainer, PeerName: "uid:7", Counts: counts})
+	l.add(leyline.CommandAcked{}, leyline.CommandSettled{Command: "a", Outcome: leyline.OutcomeOK})
+	rows := l.fold.Rows()
+	if len(rows) != 3 || rows[0].Answer != "ok" || rows[0].Count != 1 {
+		t.Fatalf("rows %+v", rows)
+	}
+	for i, c := range counts {
+		want := projections.AuditRow{
+			Seq: 2, At: 2000, PeerKind: leyline.PeerTrainer, PeerName: "uid:7", Verdict: "rejected", Reason: c.Reason.String(),
+			Detail: "refused at the door and counted", Digest: first, Answer: "none", Count: c.N,
+		}
+		if d := cmp.Diff(want, rows[1+i]); d != "" {
+			t.Errorf("row %d:\n%s", 1+i, d)
+		}
 	}
 }

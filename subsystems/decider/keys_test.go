@@ -123,7 +123,7 @@ func TestRevocationsThatMeanNothingAreRefused(t *testing.T) {
 		"no reason":             {w.revoked(leyline.KeyRevocation{Key: ada.KeyID()}), "revocation.reason"},
 		"forged":                {forged, "envelope.signature"},
 		"garbage":               {garbage, "envelope.payload"},
-		"an enrolment":          {leyline.KeyRevoked{Envelope: retyped.Envelope}, "envelope.payload_type"},
+		"an enrolment":          {leyline.KeyRevoked(retyped), "envelope.payload_type"},
 		"successor of another":  {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(other, "eve")}), "revocation.successor.issuer"},
 		"successor of itself":   {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(ada, "ada")}), "revocation.successor"},
 		"successor is tamiyo's": {w.revoked(leyline.KeyRevocation{Key: ada.KeyID(), Reason: "x", Successor: keyOf(w.tamiyo, "ada")}), "revocation.successor"},

@@ -24,6 +24,28 @@
 // A proposal is signed by the loop at once and becomes the next record of the
 // same group, so one sync covers the decision and its verdict.
 //
+// # Commands from outside
+//
+// A command is checked twice. At the door, on the caller's goroutine and beside all
+// others, its form and its signature are; what was verified is remembered for this
+// very envelope and key (sign.Proof), so that Kasmina, which verifies everything again
+// in its order, does not pay for the signature a second time. Replay has no such memory
+// and verifies for itself.
+//
+// A command that fails at the door gets no record: it has earned none. It is counted,
+// and once a second the counts of each of sixteen peers, and of all others together,
+// are recorded as peer.rejected. The caller has its typed reason at once. A command
+// whose signature is good has a record for each verdict, but refusals that spend
+// nothing, such as replays, only sixty a minute for each key; the rest are counted too.
+// So the log grows by the second, however many commands there are.
+//
+// # The clock
+//
+// Plane time never goes back and never leaps while the plane runs. A wall clock that is
+// set by more than kasmina.skew_ms is recorded as clock.stepped and changes nothing
+// else. At a start plane time begins at the wall clock, or at the last record when the
+// wall clock is before it, which is recorded as well.
+//
 // # If the power fails
 //
 // Before the commit point nothing has happened: no answer was given. Between

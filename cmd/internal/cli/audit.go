@@ -92,7 +92,7 @@ func (a *app) audit(path string, f auditFlags) error {
 		}
 		return nil
 	}
-	return a.printAudit(shown, len(rows), n)
+	return a.printAudit(shown, commandsIn(rows), n)
 }
 
 // auditRows reads the whole log.
@@ -117,7 +117,15 @@ func auditRows(path string) ([]projections.AuditRow, uint64, error) {
 	return fold.Rows(), n, nil
 }
 
-func (a *app) printAudit(rows []projections.AuditRow, all int, records uint64) error {
+// commandsIn counts commands, those included that a door has only counted.
+func commandsIn(rows []projections.AuditRow) (n uint64) {
+	for i := range rows {
+		n += rows[i].Count
+	}
+	return n
+}
+
+func (a *app) printAudit(rows []projections.AuditRow, all, records uint64) error {
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	fmt.Fprint(w, "record\treceived\tcommand\toperation\tseed\tissuer\tkey\tverdict\treason\tanswer\ttook\n")
 	for _, r := range rows {
@@ -125,13 +133,17 @@ func (a *app) printAudit(rows []projections.AuditRow, all int, records uint64) e
 		if r.AnswerTookNs > 0 {
 			took = fmt.Sprintf("%.2f ms", ms(r.AnswerTookNs))
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.At, printable(string(r.Command)), r.Operation, printable(string(r.Seed)),
+		command := printable(string(r.Command))
+		if r.Count != 1 || r.Key == "" && r.Command == "" {
+			command = fmt.Sprintf("(%d counted)", r.Count)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.At, command, r.Operation, printable(string(r.Seed)),
 			printable(r.Issuer), printable(short(string(r.Key))), r.Verdict, r.Reason, r.Answer, took)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%d of %d commands, from %d records that read without damage\n", len(rows), all, records)
+	_, err := fmt.Fprintf(a.out, "%d of %d commands, from %d records that read without damage\n", commandsIn(rows), all, records)
 	return err
 }
 

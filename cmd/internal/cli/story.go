@@ -33,6 +33,7 @@ type story struct {
 	ratio     float64             // of the last step
 	saved     map[leyline.SnapshotID]savedSnapshot
 	suspect   uint32                  // anomalous steps in a row
+	floods    int                     // of commands refused at the door, told so far
 	withheld  string                  // the last proposal that was withheld, and why
 	gates     []gateVerdict           // the newest of each seed, not yet taken by a move
 	proposed  leyline.CommandProposed // the newest
@@ -163,11 +164,23 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 		s.beat(r, "the trainer has been silent for %.1f s", float64(x.AgeNs)/1e9)
 	case leyline.TrainerReturned:
 		s.beat(r, "the trainer reports again after %.1f s", float64(x.AgeNs)/1e9)
+	case leyline.ClockAlarmed:
+		s.beat(r, "%sthe wall clock was set by %.1f s: plane time does not follow", beatLevel(x.AmountNs < 0), float64(x.AmountNs)/1e9)
+	case leyline.KeyWithdrawn:
+		s.beat(r, "key %s of %s revoked: %s", short(string(x.Key)), printable(x.Issuer), printable(x.Reason))
 	case leyline.EmergencyPublished:
 		if x.Outcome != leyline.OutcomeOK {
 			s.beat(r, "CRITICAL emergency signal %s not published: %s", x.Level, x.Reason)
 		}
 	}
+}
+
+// beatLevel begins a beat that is CRITICAL.
+func beatLevel(critical bool) string {
+	if critical {
+		return "CRITICAL "
+	}
+	return ""
 }
 
 // disk tells of a shortage of disk space and its end.

@@ -18,7 +18,8 @@ type commandStory struct {
 	Expired    []named         `json:"expired"` // closed without an answer, by outcome
 }
 
-// maxRejections bounds what is listed: anyone can send commands.
+// maxRejections bounds what is listed: anyone can send commands. Those that a door has
+// only counted are not listed.
 const maxRejections = 50
 
 // rejection is one declined command. Its texts may be a stranger's.
@@ -67,6 +68,14 @@ func (s *story) commands(r leyline.Record, e leyline.Event) {
 		s.beat(r, "CRITICAL command %s rejected: %s", printable(string(x.Command)), x.Reason)
 		if len(c.Rejections) < maxRejections {
 			c.Rejections = append(c.Rejections, rejection{r.Seq, x.Command, x.Operation, x.Seed, x.Issuer, x.Reason, x.Detail})
+		}
+	case leyline.CommandsRefused:
+		for _, n := range x.Counts {
+			c.Rejected += n.N
+			if s.floods++; s.floods > maxRejections {
+				continue
+			}
+			s.beat(r, "CRITICAL %d commands of %s %s refused at the door: %s", n.N, x.Peer, printable(x.PeerName), n.Reason)
 		}
 	case leyline.CommandSettled:
 		c.Answered++
