@@ -271,3 +271,23 @@ func TestDoorsCountsAndClockStepsAreDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestUnansweredCommandBeforeTheFirstStep lets the trainer be silent about a command
+// that an operator gave it before it had reported any step.
+func TestUnansweredCommandBeforeTheFirstStep(t *testing.T) {
+	w := quiet(t)
+	if r := w.command(germinate()); r != leyline.RejectNone {
+		t.Fatal(r)
+	}
+	w.must(leyline.KernelReady{Request: w.seed().Kernel.Request, Run: "run-1", Seed: "seed-a", Digest: digest("kernel"), Bytes: 6})
+	due, ok := w.s.NextTimer()
+	if !ok || due.Timer != leyline.TimerCommand {
+		t.Fatalf("armed is %+v", due)
+	}
+	w.at = due.Due
+	ev := w.must(due)
+	if e := one[leyline.ConservativeEntered](w, ev); e.Step != 0 || e.Reason != leyline.RiskCommandTimeout {
+		t.Errorf("entered as %+v", e)
+	}
+	one[leyline.CommandExpired](w, ev)
+}
