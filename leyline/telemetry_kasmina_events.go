@@ -64,7 +64,7 @@ func kasminaEvents() []EventInfo {
 	}
 	return append([]EventInfo{
 		event(NameCommandRejected, "run command_id issuer key_id kind operation reason details", "A command was declined", LevelCritical).set(setVerifier),
-		event(NameCommandsRefused, "peer peer_name others reason count latency_ms", "The door has refused commands of a peer, for the reason that it met most often, and how many in how long", LevelCritical).set(setVerifier),
+		event(NameCommandsRefused, "peer peer_name others reason count span_ms", "The door has refused commands of a peer, for the reason that it met most often, and how many in how long", LevelCritical).set(setVerifier),
 		event(NameCommandAccepted, "run command_id issuer key_id kind operation seed_id", "A command was accepted", LevelInfo),
 		event(NameCommandFailed, "run command_id outcome reason latency_ms", "The trainer could not carry out a command", LevelCritical),
 		event(NameCommandExpired, "run command_id outcome", "The trainer did not say in time what became of a command", LevelCritical).set("kasmina.command_deadline_ms"),

@@ -84,7 +84,7 @@ func planeEvents() []EventInfo {
 		event(NameDiskLow, disk, "The disk is nearly full", LevelCritical).set(setDisk),
 		event(NameDiskRecovered, disk, "There is room on the disk again", LevelInfo).set(setDisk),
 		event(NameKeyRevoked, "key_id issuer next reason", "A key is not good for commands any more, and which takes its place", LevelWarning),
-		event(NameClockStepped, "latency_ms from to steps", "The wall clock was set, which plane time does not follow; CRITICAL when it was set back", LevelWarning, LevelCritical).set("kasmina.skew_ms"),
+		event(NameClockStepped, "amount_ms from to steps", "The wall clock was set, which plane time does not follow; CRITICAL when it was set back", LevelWarning, LevelCritical).set("kasmina.skew_ms"),
 		event(NameStorageFailed, "reason", "The log cannot be written, so the plane has ended and nothing more is recorded", LevelCritical).process(),
 		event(NameOverflow, "cause priority first last packets ongoing", "Packets between two records were not delivered, and whether that goes on", LevelWarning).set(setLanes).process(),
 	}

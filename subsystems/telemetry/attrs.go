@@ -11,6 +11,7 @@ import (
 const (
 	keyAction      = "action"
 	keyAge         = "age_ms"
+	keyAmount      = "amount_ms"
 	keyBlueprint   = "blueprint_id"
 	keyBoot        = "boot"
 	keyBoots       = "boots"
@@ -68,6 +69,7 @@ const (
 	keySeed        = "seed_id"
 	keySnapshot    = "snapshot_id"
 	keySignal      = "signal"
+	keySpan        = "span_ms"
 	keyState       = "breaker_state"
 	keyStage       = "stage"
 	keyStatus      = "status"

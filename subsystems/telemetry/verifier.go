@@ -41,7 +41,7 @@ func (b *builder) refused(x leyline.CommandsRefused) {
 	}
 	in, _ := b.in.(leyline.PeerRejected)
 	s.event(leyline.NameCommandsRefused, leyline.LevelCritical, name(keyPeer, x.Peer), text(keyPeerName, x.PeerName),
-		boolean(keyOthers, x.Others), name(keyReason, most.Reason), whole(keyCount, all), took(in.SpanNs))
+		boolean(keyOthers, x.Others), name(keyReason, most.Reason), whole(keyCount, all), number(keySpan, millis(in.SpanNs)))
 }
 
 // trust reports what changes whom and what the plane trusts: its keys and its clock.
@@ -55,7 +55,7 @@ func (b *builder) trust(e leyline.Event) {
 			text(keyKey, x.Key), text(keyIssuer, x.Issuer), text(keyNext, x.Next), text(keyReason, x.Reason))
 	case leyline.ClockAlarmed:
 		level := either(x.AmountNs < 0, leyline.LevelCritical, leyline.LevelWarning)
-		b.at(leyline.SubsystemPlane, "").event(leyline.NameClockStepped, level, number(keyLatency, float64(x.AmountNs)/1e6),
+		b.at(leyline.SubsystemPlane, "").event(leyline.NameClockStepped, level, number(keyAmount, float64(x.AmountNs)/1e6),
 			name(keyFrom, x.Old), name(keyTo, x.New), whole(keySteps, x.Steps))
 	}
 }
