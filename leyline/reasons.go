@@ -1,7 +1,8 @@
 package leyline
 
 // RejectReason says why a command was not accepted. The order of the
-// verification reasons is the order of the checks (DESIGN.md section 7).
+// verification reasons is the order of the checks (DESIGN.md section 7); rate_limited
+// comes before replay_ledger_full, and nonce_quota_full after it.
 type RejectReason = Enum[rejectReasons]
 
 type rejectReasons struct{}
