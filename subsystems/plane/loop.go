@@ -45,7 +45,8 @@ type loop struct {
 	booted    bool                   // plane.started is decided; until then nothing runs that decides
 	stopping  bool
 
-	proof    sign.Proof // the newest signature that was found good outside of a decision
+	proof    sign.Proof                          // the newest signature that was found good outside of a decision
+	proven   func([]byte, leyline.Envelope) bool // covered, made once
 	noise    map[leyline.KeyID]noise
 	refusing <-chan time.Time // when what the door has refused is recorded; nil: it has refused nothing
 }
@@ -158,7 +159,7 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 	}
 	m := leyline.Meta{Seq: l.next, At: at, Run: leyline.RunOf(in)}
 	rec := leyline.Record{Seq: m.Seq, At: at, Wall: wall, Run: m.Run, Input: in}
-	rec.Events = decider.DecideProven(l.state, m, in, l.proof.Covers)
+	rec.Events = decider.DecideProven(l.state, m, in, l.proven)
 	payload, err := wire.AppendRecord(nil, rec)
 	if err != nil {
 		panic(fmt.Sprintf("plane: record %d cannot be encoded: %v", m.Seq, err)) // Invariant: every input and event kind has a codec
@@ -231,6 +232,9 @@ func (l *loop) unspent(id string) leyline.CommandID {
 	}
 	return out
 }
+
+// covered reports whether a signature is the newest one that was found good.
+func (l *loop) covered(public []byte, env leyline.Envelope) bool { return l.proof.Covers(public, env) }
 
 // send hands the pending group to the committer when it is idle.
 func (l *loop) send() {

@@ -55,7 +55,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 		door: make(chan *request, 64), done: make(chan *completion, 64), asks: make(chan chan<- Health),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	p.lost, p.refusals = l.lost, newRefusals()
+	p.lost, p.refusals, l.proven = l.lost, newRefusals(), l.covered
 	p.signal = newPublisher(o.Signal)
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	l.announce()
