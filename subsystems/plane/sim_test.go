@@ -28,7 +28,7 @@ var (
 
 // TestSimulation runs a plane, a trainer and a log under virtual time through
 // crashes, failed appends, damaged snapshots, missing kernels, slow storage and
-// a jumping wall clock. Faults stop after a while; then the run must finish or
+// a jumping wall clock, with a thief who sends old commands again in every life. Faults stop after a while; then the run must finish or
 // have been halted for a reason that is in its log. Everything follows from the
 // seed, which a failure prints.
 func TestSimulation(t *testing.T) {
@@ -40,20 +40,24 @@ func TestSimulation(t *testing.T) {
 		first, last = *simSeed, *simSeed
 	}
 	ends := map[leyline.RunStatus]int{}
-	crashes := 0
+	crashes, stolen := 0, uint64(0)
 	for seed := first; seed <= last; seed++ {
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSim(t, seed)
 				ends[s.run()]++
 				crashes += s.crashes
+				stolen += s.stolen
 			})
 		})
 		if !ok {
 			t.Fatalf("reproduce with: go test ./subsystems/plane -run TestSimulation -sim.seed=%d", seed)
 		}
 	}
-	t.Logf("%d seeds, %d crashes, ended as %v", last-first+1, crashes, ends)
+	t.Logf("%d seeds, %d crashes, %d stolen or forged commands refused, ended as %v", last-first+1, crashes, stolen, ends)
+	if stolen == 0 && *simSeed == 0 {
+		t.Error("no command was stolen: the test shows nothing of replays")
+	}
 }
 
 // sim is one simulated history.
@@ -65,6 +69,7 @@ type sim struct {
 	crashes int
 	acked   leyline.Seq // highest record released to anyone
 	offset  time.Duration
+	stolen  uint64 // commands that were refused to the thief and to nobody else
 }
 
 const simSteps = 40
@@ -145,6 +150,7 @@ func (s *sim) live() leyline.RunStatus {
 			s.bury(p)
 			return status
 		}
+		s.steal(ctx, p)
 		_, err = s.train(ctx, p, simSteps, nan(20), nan(31))
 	}
 	var halted *workload.Halted
@@ -258,6 +264,7 @@ func (s *sim) registered() []string {
 // check holds the finished log against what must be true of every log.
 func (s *sim) check() {
 	state := mustRedecide(s.t, s.log)
+	s.onlyOnce()
 	if r := state.Tolaria.Run("run-1"); r.Status == leyline.RunStatusOpen {
 		s.t.Error("the run has ended for its trainer but not in its log")
 	}
