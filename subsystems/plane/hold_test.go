@@ -33,7 +33,7 @@ func (b *bench) operated(log store) *shell {
 		ID: s.key.KeyID(), Public: s.key.Public(), Issuer: "ada", Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandEmergency, leyline.CommandRegistry},
 	})
 	if err == nil {
-		_, err = s.plane.Vouch(b.t.Context(), b.admin.Sign(leyline.PayloadKey, body))
+		_, err = s.plane.Vouch(b.t.Context(), b.admin.Sign(leyline.PayloadKey, body), "test")
 	}
 	if err != nil {
 		b.t.Fatal(err)

@@ -28,8 +28,8 @@ const (
 type Plane interface {
 	// Judge hands in a signed command. A rejection is no error.
 	Judge(ctx context.Context, in leyline.CommandReceived) (leyline.CommandAnswer, error)
-	// Vouch hands in what the admin key has signed.
-	Vouch(ctx context.Context, env leyline.Envelope) (leyline.Seq, error)
+	// Vouch hands in what the admin key has signed; peer is who does.
+	Vouch(ctx context.Context, env leyline.Envelope, peer string) (leyline.Seq, error)
 	// Teach makes the teacher of a run known.
 	Teach(ctx context.Context, in leyline.TeacherRegistered) (leyline.Seq, error)
 	// Forget says that a run has no teacher any more.
@@ -241,7 +241,7 @@ func (h handler) key(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seq, err := h.Plane().Vouch(r.Context(), env)
+	seq, err := h.Plane().Vouch(r.Context(), env, from(r))
 	if err != nil {
 		return err
 	}
