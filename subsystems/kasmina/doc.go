@@ -11,7 +11,9 @@
 // becomes of it; an unauthentic one spends nothing.
 //
 // An EMERGENCY command raises or clears the emergency level of a run. Tolaria's
-// controller carries it out in the record that accepts it, so it is settled there.
+// controller carries it out in the record that accepts it, so it is settled there. One
+// to clean up has the plane empty its kernel cache; what that freed is a later input,
+// cache.cleared, which settles the command.
 //
 // # A seed
 //
@@ -36,6 +38,32 @@
 //
 // Alpha advances by one step of the schedule with every healthy step while
 // BLENDING; the new alpha holds from the next step on.
+//
+// # A kernel
+//
+// A GERMINATE must name a blueprint that is registered, fits the host and is not
+// withdrawn, a mesh with every layer that the blueprint needs, and parameters within
+// its bounds. Then its kernel is fetched: prefetch.requested, and one prefetch.settled
+// with what became of it.
+//
+//	ready       the bytes have the registered digest and size, and the guard digest
+//	error       they have not, or could not be had: the seed is culled
+//	timeout     kasmina.prefetch_timeout_ms has passed; that is twice kasmina.kernel_latency_ms
+//	            or more: the seed is culled
+//	cancelled   the seed was culled, its run has ended or was rewound, or the plane stops
+//
+// Whatever settles a fetch, its job is stopped, however far it is. A result that comes
+// nevertheless is recorded as prefetch.late and changes nothing. A rewind asks anew for
+// the kernels of seeds that wait for one, and so does the start of a process after a
+// shutdown, which has cancelled every fetch and said how many.
+//
+// The run's breaker of kernels is asked before each fetch. It counts what could not be
+// had, what was late, and, where kasmina.latency_mode enforces that, what took longer
+// than kasmina.kernel_latency_ms. While it is OPEN a GERMINATE is rejected as
+// breaker_denied, with the gate failure of that name, and Tamiyo proposes none; while it
+// is HALF_OPEN one fetch is on trial at a time. It is kept in the log's time or, in a
+// lockstep run, in healthy steps. A failure while it is OPEN extends it: that is a fetch
+// begun before, and what it says of the store is as true as any.
 //
 // # What a seed is worth
 //
