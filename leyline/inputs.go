@@ -262,32 +262,6 @@ type CommandAcked struct {
 	Parameters []Parameter
 }
 
-// KernelReady completes a prefetch.
-type KernelReady struct {
-	Request EffectID
-	Run     RunID
-	Seed    SeedID
-	Digest  Digest
-	Bytes   uint64
-	TookNs  uint64
-
-	Guard   Digest // guard digest of what was read; zero: it is no kernel file
-	Origin  KernelOrigin
-	WaitNs  uint64 // of TookNs, waiting for another fetch of the same kernel or for room in the cache
-	Prewarm Prewarm
-}
-
-// KernelFailed ends a prefetch without a kernel.
-type KernelFailed struct {
-	Request EffectID
-	Run     RunID
-	Seed    SeedID
-	Outcome Outcome // FAILED or DEADLINE
-	Reason  string
-	TookNs  uint64
-	Kind    RefusalKind // what kind of failure it was; none: not of the kernel, but of the way to it
-}
-
 // TimerFired says that a deadline in the state has passed.
 type TimerFired struct {
 	Timer   TimerKind

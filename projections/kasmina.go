@@ -51,24 +51,6 @@ type Slots struct {
 	Void    []VoidFetch // whose seeds were rewound; closed in the record that did it
 }
 
-// VoidFetch is a fetch that was outstanding when its seed was rewound.
-type VoidFetch struct {
-	Seed      leyline.SeedID
-	Blueprint leyline.BlueprintID
-	Request   leyline.EffectID
-}
-
-// Inflight counts the fetches of kernels that are outstanding.
-func (s *Slots) Inflight() uint32 {
-	n := uint32(0)
-	for i := range s.Seeds {
-		if !s.Seeds[i].Kernel.Request.IsZero() {
-			n++
-		}
-	}
-	return n
-}
-
 // SeedMemo holds the seeds as they were at a snapshot.
 type SeedMemo struct {
 	Snapshot leyline.SnapshotID

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -57,9 +58,10 @@ func TestUnsetIsAcceptedUnknownIsNot(t *testing.T) {
 	if _, err := DecodeCommand(b); err != nil {
 		t.Errorf("an unset kind is refused: %v", err)
 	}
-	at := bytes.IndexByte(b, 0) // Kind is the first zero: ids and times before it hold none
-	for b[at+1] != 0x96 {
-		at += 1 + bytes.IndexByte(b[at+1:], 0)
+	// Kind is the zero before the array of the seed command's fields.
+	at := bytes.Index(b, []byte{0, 0x90 | byte(reflect.TypeFor[leyline.SeedCommand]().NumField())})
+	if at < 0 {
+		t.Fatal("the kind is not found")
 	}
 	b[at] = 100
 	if _, err := DecodeCommand(b); err == nil || !strings.Contains(err.Error(), "Kind has code 100") {

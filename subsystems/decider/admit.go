@@ -127,14 +127,8 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 		return r
 	}
 	run := s.Tolaria.Run(x.Run)
-	for i, b := range x.Blueprints {
-		bp, field := s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i)
-		if r := guard.Registered(bp, field, b); r != nil {
-			return r
-		}
-		if r := guard.Suits(bp, field, x.Framework, x.Layers); r != nil {
-			return r
-		}
+	if r := admitKinds(s, x); r != nil {
+		return r
 	}
 	for i, o := range x.Owners {
 		if o != "" && !slices.Contains(x.Seeds, o) {
@@ -154,6 +148,20 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 		return r
 	}
 	return samePlan(run.Plan, x)
+}
+
+// admitKinds refuses a plan that names a kind of seed which cannot grow in its host.
+func admitKinds(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
+	for i, b := range x.Blueprints {
+		bp, field := s.Plane.Blueprint(b), fmt.Sprintf("blueprints[%d]", i)
+		if r := guard.Registered(bp, field, b); r != nil {
+			return r
+		}
+		if r := guard.Suits(bp, field, x.Framework, x.Layers); r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // samePlan refuses to resume a run under another plan than it was opened with.

@@ -198,7 +198,7 @@ func TestFetchesAreCancelled(t *testing.T) {
 		"the run is closed": {"run_closed", func(w *world) []leyline.Event {
 			return w.must(leyline.RunClosed{Run: "run-1", Incarnation: 1, Step: w.run().Track.Step, Outcome: leyline.OutcomeFailed, Reason: "no more"})
 		}},
-		"the run is rolled back": {"rolled_back", func(w *world) []leyline.Event {
+		"the run is rolled back": {"rewound", func(w *world) []leyline.Event {
 			w.fault()
 			w.must(w.rollback(leyline.PhasePrepare, digest("s-1-5")))
 			return w.must(w.rollback(leyline.PhaseCommit, digest("s-1-5")))

@@ -18,7 +18,10 @@
 //     stands still, nothing is learned of it, and it can only be given up. To be put
 //     back it must pass gate G1 again, and its kernel must still be the registered
 //     one; else it is culled. The policy may pause single seeds.
-//   - EMERGENCY: raises or clears the emergency level.
+//   - EMERGENCY: raises or clears the emergency level, or has the plane empty its kernel
+//     cache; what that freed is a later input, cache.cleared, which settles the command.
+//   - REGISTRY: gives up every seed on trial and the teacher, or registers or forgets a
+//     teacher. The replay ledger, keys, breakers and counts stay as they are.
 //   - OPTIMIZER: the trainer makes its optimizer anew now, or its learning rates are
 //     multiplied by a factor from the next step on. Either is an order that the
 //     trainer acknowledges, as those that Tolaria gives by itself.
@@ -121,6 +124,32 @@
 // G1 lets no seed begin to train, and a seed that G1 lets pass is its success.
 // violation_recorded is CRITICAL from the fourth step of a seed on and while the
 // breaker is OPEN.
+//
+// # A kernel
+//
+// A GERMINATE must name a blueprint that is registered, fits the host and is not
+// withdrawn, a mesh with every layer that the blueprint needs, and parameters within
+// its bounds. Then its kernel is fetched: prefetch.requested, and one prefetch.settled
+// with what became of it.
+//
+//	ready       the bytes have the registered digest and size, and the guard digest
+//	error       they have not, or could not be had: the seed is culled
+//	timeout     kasmina.prefetch_timeout_ms has passed; that is twice kasmina.kernel_latency_ms
+//	            or more: the seed is culled
+//	cancelled   the seed was culled, its run has ended or was rewound, or the plane stops
+//
+// Whatever settles a fetch, its job is stopped, however far it is. A result that comes
+// nevertheless is recorded as prefetch.late and changes nothing. A rewind asks anew for
+// the kernels of seeds that wait for one, and so does the start of a process after a
+// shutdown, which has cancelled every fetch and said how many.
+//
+// The run's breaker of kernels is asked before each fetch. It counts what could not be
+// had, what was late, and, where kasmina.latency_mode enforces that, what took longer
+// than kasmina.kernel_latency_ms. While it is OPEN a GERMINATE is rejected as
+// breaker_denied, with the gate failure of that name, and Tamiyo proposes none; while it
+// is HALF_OPEN one fetch is on trial at a time. It is kept in the log's time or, in a
+// lockstep run, in healthy steps. A failure while it is OPEN extends it: that is a fetch
+// begun before, and what it says of the store is as true as any.
 //
 // # What a seed is worth
 //

@@ -15,7 +15,7 @@ const (
 	cancelClosed   = "run_closed"
 	cancelRetired  = "seed_retired"
 	cancelResumed  = "resumed"
-	cancelRollback = "rolled_back"
+	cancelRollback = "rewound"
 	cancelShutdown = "shutdown"
 )
 
@@ -53,7 +53,7 @@ func mayFetch(t *projections.Turn, id leyline.RunID, s *projections.Seed) bool {
 		t.Emit(leyline.GateEvaluated{
 			Run: id, Seed: s.ID, Gate: leyline.GateSanity, Reason: leyline.RejectBreaker.String(),
 			Checks: []leyline.Check{{
-				Name: "kernel_breaker", Value: float64(b.Failures), Limit: float64(t.Config().Breaker.Failures), Mode: leyline.RuleEnforce,
+				Name: leyline.RiskKernelBreaker.String(), Value: float64(b.Failures), Limit: float64(t.Config().Breaker.Failures), Mode: leyline.RuleEnforce,
 			}},
 		})
 	}

@@ -21,6 +21,7 @@ package kernelfile
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"maps"
@@ -70,6 +71,13 @@ type NotFiniteError struct {
 // Error implements error.
 func (e *NotFiniteError) Error() string {
 	return fmt.Sprintf("tensor %q: element %d is %v", e.Tensor, e.Index, e.Value)
+}
+
+// Malformed reports whether an error of this package is about what is in a file.
+func Malformed(err error) bool {
+	var format *tensorfile.FormatError
+	var odd *NotFiniteError
+	return errors.As(err, &format) || errors.As(err, &odd)
 }
 
 // Prewarm decodes a kernel file samples times, looks at every number of it, and

@@ -49,7 +49,7 @@ func TestGuardSeesTheInterface(t *testing.T) {
 		}
 	}
 	var bad *tensorfile.FormatError
-	if _, err := kernelfile.Guard("", nil, []byte("no kernel")); !errors.As(err, &bad) {
+	if _, err := kernelfile.Guard("", nil, []byte("no kernel")); !errors.As(err, &bad) || !kernelfile.Malformed(err) {
 		t.Errorf("%v", err)
 	}
 }
@@ -66,12 +66,12 @@ func TestPrewarm(t *testing.T) {
 		}
 	}
 	var odd *kernelfile.NotFiniteError
-	if _, err := kernelfile.Prewarm(t.Context(), file(t, nil, "w", []int{2}, 1, math.Inf(1)), 1); !errors.As(err, &odd) || odd.Index != 1 {
+	if _, err := kernelfile.Prewarm(t.Context(), file(t, nil, "w", []int{2}, 1, math.Inf(1)), 1); !errors.As(err, &odd) || odd.Index != 1 || !kernelfile.Malformed(err) {
 		t.Errorf("%v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := kernelfile.Prewarm(gone, file(t, nil, "w", []int{1}, 1), 1); !errors.Is(err, context.Canceled) {
+	if _, err := kernelfile.Prewarm(gone, file(t, nil, "w", []int{1}, 1), 1); !errors.Is(err, context.Canceled) || kernelfile.Malformed(err) {
 		t.Errorf("%v", err)
 	}
 }
@@ -86,4 +86,33 @@ func TestPercentile(t *testing.T) {
 	if kernelfile.Percentile(nil, 0.5) != 0 {
 		t.Error("nothing has a percentile")
 	}
+}
+
+// FuzzGuard feeds files of strangers: what has a guard digest can be described again
+// to the same digest, and what cannot be decoded is told as such.
+func FuzzGuard(f *testing.F) {
+	for _, id := range testdata.Blueprints() {
+		b, err := testdata.Kernel(id)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)/2])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := kernelfile.Guard("go-gonum", []string{"trunk"}, b)
+		if err != nil {
+			if !kernelfile.Malformed(err) || !d.IsZero() {
+				t.Fatalf("%v, %s", err, d)
+			}
+			return
+		}
+		again, err := kernelfile.Guard("go-gonum", []string{"trunk"}, b)
+		if err != nil || again != d {
+			t.Fatalf("%s, then %s, %v", d, again, err)
+		}
+		if _, err := kernelfile.Prewarm(t.Context(), b, 1); err != nil && !kernelfile.Malformed(err) {
+			t.Fatal(err)
+		}
+	})
 }

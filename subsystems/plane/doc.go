@@ -72,6 +72,25 @@
 // a difference is recorded as well. When the plane ends it leaves nothing in shared
 // memory that is not registered.
 //
+// # Kernels
+//
+// A fetch reads a kernel from the store on the worker, holds its bytes against the
+// registered digest and size and its interface against the guard digest, decodes it
+// kasmina.prewarm_samples times and looks at every number. What passes is staged in
+// the kernel cache (package kernelcache), within kasmina.cache_mib and for
+// kasmina.cache_ttl_ms; what does not is staged nowhere. Fetches of one kernel at a
+// time share one read. A trainer in this process opens kernels through Plane.Kernels and
+// gets the very bytes that were verified. The cache is empty when a process starts, so
+// nothing in it was verified by another one.
+//
+// Decoding keeps nothing: a trainer decodes for itself. It says that a kernel can be
+// decoded at all, and how long that takes at the least.
+//
+// The job of a fetch is cancelled by whatever settles it: a cull, a rewind, the end of
+// its run, its deadline, or the shutdown, which records plane.stopping first. Closing the
+// file ends a read that waits for a pipe or a network; a read that cannot be ended is
+// given up and counted as leaked.
+//
 // # Lockstep
 //
 // The answer to a lockstep run waits until the computations that its record

@@ -14,7 +14,6 @@ import (
 	"github.com/esper-plane/esper/subsystems/effect"
 	"github.com/esper-plane/esper/subsystems/kernelcache"
 	"github.com/esper-plane/esper/subsystems/kernelfile"
-	"github.com/esper-plane/esper/subsystems/tensorfile"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
@@ -128,14 +127,12 @@ func readKernel(ctx context.Context, r io.Reader, want uint64) ([]byte, fetched,
 
 // kernelFailure says what kind of failure a fetch has met; none: not of the kernel.
 func kernelFailure(err error) leyline.RefusalKind {
-	var format *tensorfile.FormatError
-	var odd *kernelfile.NotFiniteError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return leyline.RefusalMissingKernel
 	case errors.Is(err, kernelcache.ErrRoom):
 		return leyline.RefusalKernelRoom
-	case errors.As(err, &format), errors.As(err, &odd):
+	case kernelfile.Malformed(err):
 		return leyline.RefusalKernelFormat
 	}
 	return leyline.RefusalNone
