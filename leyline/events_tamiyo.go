@@ -12,7 +12,7 @@ type Check struct {
 // ConservativeEntered stops proposals for a run. WARNING.
 type ConservativeEntered struct {
 	Run    RunID
-	Step   Step
+	Step   Step // 0: before the first one
 	Reason RiskReason
 }
 

@@ -4,7 +4,6 @@ package leyline
 func (x ConservativeEntered) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
-	need(&c, "step", x.Step > 0)
 	needEnum(&c, "reason", x.Reason)
 	return c.result()
 }

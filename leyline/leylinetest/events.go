@@ -109,7 +109,7 @@ func rollbackEvents() []Case[leyline.Event] {
 
 func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
-		event[leyline.ConservativeEntered]("", "run step reason", nil),
+		event[leyline.ConservativeEntered]("", "run step? reason", nil),
 		event[leyline.ConservativeLeft]("", "run step healthy", nil),
 		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked)+" took_ns?", nil),
 		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
