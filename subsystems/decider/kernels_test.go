@@ -375,3 +375,23 @@ func TestCleanup(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestCommandExpiresBeforeTheFirstStep: an operator's command that no trainer answers
+// before its run has reported anything is closed like any other.
+func TestCommandExpiresBeforeTheFirstStep(t *testing.T) {
+	w := quiet(t, func(c *leyline.ExecutionConfig) { c.Kasmina.Embargo = 60_000 })
+	if r := w.command(germinate()); r != leyline.RejectNone {
+		t.Fatalf("rejected as %s", r)
+	}
+	w.must(w.fails())
+	due, _ := w.s.NextTimer()
+	if due.Timer != leyline.TimerCommand {
+		t.Fatalf("the next timer is %+v", due)
+	}
+	w.at = due.Due
+	ev := w.must(due)
+	one[leyline.CommandExpired](w, ev)
+	if e := one[leyline.ConservativeEntered](w, ev); e.Step != 0 || e.Reason != leyline.RiskCommandTimeout {
+		t.Errorf("%+v", e)
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -62,7 +63,8 @@ type Loader[F any] func(ctx context.Context, k Key) ([]byte, F, error)
 
 // Cache is a kernel cache. F is what is known of a kernel beside its bytes.
 type Cache[F any] struct {
-	now func() time.Time
+	now     func() time.Time
+	waiting atomic.Int32
 
 	mu      sync.Mutex
 	max     uint64
@@ -149,12 +151,11 @@ func (c *Cache[F]) Get(ctx context.Context, k Key, load Loader[F]) (*Lease[F], e
 			return c.read(ctx, k, e.entry, load, waited)
 		}
 		since := c.now()
-		select {
-		case <-e.wait:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+		err = c.await(ctx, e.wait)
 		waited += c.now().Sub(since)
+		if err != nil {
+			return nil, err
+		}
 		if e.entry == nil {
 			continue // there may be room now
 		}
@@ -162,6 +163,18 @@ func (c *Cache[F]) Get(ctx context.Context, k Key, load Loader[F]) (*Lease[F], e
 			return nil, e.err
 		}
 		joined = true
+	}
+}
+
+// await waits for another one's read or for room.
+func (c *Cache[F]) await(ctx context.Context, done <-chan struct{}) error {
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -4,6 +4,7 @@ package kernelcache
 type Stats struct {
 	Kernels int    // that can be found
 	Held    int    // leases that are not released
+	Waiting int    // lookups that wait for another one's read, or for room
 	Bytes   uint64 // counted against the budget
 	Max     uint64 // the budget
 	Found   uint64 // lookups that found their kernel
@@ -56,6 +57,7 @@ func (c *Cache[F]) Stats() Stats {
 	defer c.mu.Unlock()
 	c.expire()
 	s := c.stats
+	s.Waiting = int(c.waiting.Load())
 	s.Kernels, s.Bytes, s.Max = c.recent.Len(), c.used, c.max
 	return s
 }

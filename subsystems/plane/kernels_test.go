@@ -26,8 +26,9 @@ type countedFS struct {
 }
 
 func (c countedFS) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
 	c.opened.Add(1)
-	return c.FS.Open(name)
+	return f, err
 }
 
 // garden is a plane with a run whose slots can be planted by hand.
@@ -184,7 +185,7 @@ func TestTwoSeedsOneRead(t *testing.T) {
 	g := newGarden(t, b, 2)
 	g.plant(t, 0)
 	g.plant(t, 1)
-	g.until(t, "the fetches", func(s *projections.State) bool { return g.p.WorkerStats().Running == 2 })
+	g.until(t, "the fetches", func(s *projections.State) bool { return opened.Load() == 1 && g.p.KernelStats().Waiting == 1 })
 	kernel, err := testdata.Kernel("residual-mlp-16")
 	if err != nil {
 		t.Fatal(err)
