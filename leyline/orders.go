@@ -145,6 +145,31 @@ func ByPlane(k CommandKind) bool { return k != CommandSeed && k != CommandPause 
 // other is for operators only.
 func PolicyMay(k CommandKind) bool { return k == CommandSeed || k == CommandPause }
 
+// Argued is a command with the argument of its kind alone. What another kind would
+// use may be anything, and must not be acted upon.
+func (c Command) Argued() Command {
+	x := c
+	x.Seed, x.Emergency, x.Pause, x.Optimizer = SeedCommand{}, EmergencyCommand{}, PauseCommand{}, OptimizerCommand{}
+	x.Breaker, x.Rollback, x.Registry = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}
+	switch c.Kind {
+	case CommandSeed:
+		x.Seed = c.Seed
+	case CommandEmergency:
+		x.Emergency = c.Emergency
+	case CommandPause:
+		x.Pause = c.Pause
+	case CommandOptimizer:
+		x.Optimizer = c.Optimizer
+	case CommandCircuitBreaker:
+		x.Breaker = c.Breaker
+	case CommandRollback:
+		x.Rollback = c.Rollback
+	case CommandRegistry:
+		x.Registry = c.Registry
+	}
+	return x
+}
+
 // checkArguments returns a *Refusal that names what is missing or wrong in the
 // argument of a command. The argument of a CIRCUIT_BREAKER command is not looked at:
 // a breaker or a state that there is not has a rejection of its own.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -48,7 +49,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	h.feed(leyline.PlaneStarted{Boot: "b1", Origin: "esper-test", AdminKey: h.admin.Public(), Decider: decider.Version})
 	h.feed(h.enrol(h.signer(), 0))
 	h.configure()
-	h.feed(leyline.BlueprintRegistered{Blueprint: "bp-1", Kernel: "k", Digest: sha256.Sum256([]byte("k")), Bytes: 1})
+	h.feed(leylinetest.Blueprint("bp-1", []byte("k")))
 	h.feed(leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 1, Steps: 9,

@@ -223,11 +223,16 @@ func (t *trial) accepted(x leyline.CommandVerified, reason leyline.RejectReason,
 	same(t.Checker, "deadline", x.Deadline, deadline)
 	same(t.Checker, "keep_until", x.KeepUntil, keep)
 	same(t.Checker, "ledger", x.Ledger, fill)
-	same(t.Checker, "emergency", x.Emergency, t.cmd.Emergency)
+	c := t.cmd.Argued()
+	same(t.Checker, "emergency", x.Emergency, c.Emergency)
+	same(t.Checker, "pause", x.Pause, c.Pause)
+	same(t.Checker, "optimizer", x.Optimizer, c.Optimizer)
+	same(t.Checker, "breaker", x.Breaker, c.Breaker)
+	same(t.Checker, "rollback", x.Rollback, c.Rollback)
 	recorded, err := wire.Marshal(x.Seed)
-	derived, derr := wire.Marshal(t.cmd.Seed)
+	derived, derr := wire.Marshal(c.Seed)
 	if err != nil || derr != nil || !bytes.Equal(recorded, derived) {
-		t.differ("seed", fmt.Sprintf("%+v", x.Seed), fmt.Sprintf("%+v", t.cmd.Seed))
+		t.differ("seed", fmt.Sprintf("%+v", x.Seed), fmt.Sprintf("%+v", c.Seed))
 	}
 }
 

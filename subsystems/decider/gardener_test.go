@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/detmath"
 )
@@ -28,7 +29,7 @@ func newGardener(t *testing.T, seed uint64) *gardener {
 		c.Kasmina.ContributionMode = []leyline.RuleMode{leyline.RuleShadow, leyline.RuleEnforce}[g.pick(2)]
 		c.Kasmina.MinTrainSteps, c.Tamiyo.TrainSteps = 2, 3
 	})
-	g.must(leyline.BlueprintRegistered{Blueprint: "bp-2", Kernel: "bp-2.safetensors", Digest: digest("other"), Bytes: 6, Risk: 0.2})
+	g.must(leylinetest.Blueprint("bp-2", []byte("other!")))
 	g.ada, g.lockstep = g.enrol("ada"), g.one(2)
 	return g
 }
@@ -144,9 +145,9 @@ func (g *gardener) kernel() leyline.Input {
 		case 0:
 			return leyline.KernelFailed{Request: k.Request, Run: "run-1", Seed: s.ID, Outcome: leyline.OutcomeFailed, Reason: "x"}
 		case 1:
-			return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: s.ID, Digest: digest("evil"), Bytes: 6}
+			return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: s.ID, Digest: digest("evil"), Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6}
 		}
-		return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: s.ID, Digest: k.Digest, Bytes: 6, TookNs: 1e6}
+		return leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: s.ID, Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6}
 	}
 	return g.step()
 }

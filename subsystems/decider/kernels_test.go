@@ -346,15 +346,12 @@ func TestWithdrawnBlueprint(t *testing.T) {
 // the emergency level does not move.
 func TestCleanup(t *testing.T) {
 	w := quiet(t)
-	w.at = w.at.Add(time.Millisecond)
-	body, err := wire.EncodeKey(leyline.Key{
-		ID: w.tamiyo.KeyID(), Public: w.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandEmergency},
+	in := w.enrol("ada").envelope(leyline.Command{
+		Kind: leyline.CommandEmergency, Emergency: leyline.EmergencyCommand{Action: leyline.EmergencyCleanup, Reason: "memory is short"},
 	})
+	c, err := wire.DecodeCommand(in.Envelope.Payload)
 	w.check(err)
-	w.must(leyline.KeyAdded{Envelope: w.admin.Sign(leyline.PayloadKey, body)})
-	c := w.valid(leyline.SeedCommand{})
-	c.Kind, c.Emergency = leyline.CommandEmergency, leyline.EmergencyCommand{Action: leyline.EmergencyCleanup, Reason: "memory is short"}
-	ev := w.must(w.received(c))
+	ev := w.must(in)
 	one[leyline.CommandVerified](w, ev)
 	if len(ev) != 1 || w.run().Emergency > leyline.EmergencyNotice {
 		t.Errorf("it did more: %s, level %s", kinds(ev), w.run().Emergency)

@@ -279,7 +279,8 @@ func TestUnansweredCommandBeforeTheFirstStep(t *testing.T) {
 	if r := w.command(germinate()); r != leyline.RejectNone {
 		t.Fatal(r)
 	}
-	w.must(leyline.KernelReady{Request: w.seed().Kernel.Request, Run: "run-1", Seed: "seed-a", Digest: digest("kernel"), Bytes: 6})
+	k := w.seed().Kernel
+	w.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6})
 	due, ok := w.s.NextTimer()
 	if !ok || due.Timer != leyline.TimerCommand {
 		t.Fatalf("armed is %+v", due)

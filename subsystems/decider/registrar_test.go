@@ -65,7 +65,7 @@ func (o *registrar) commands(c leyline.SeedCommand) {
 	o.t.Helper()
 	one[leyline.CommandVerified](o.world, o.must(o.signed(leyline.CommandSeed, c, leyline.RegistryCommand{})))
 	if k := o.s.Kasmina.Seed("run-1", c.Seed).Kernel; !k.Request.IsZero() {
-		o.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: c.Seed, Digest: k.Digest, Bytes: 6, TookNs: 1e6})
+		o.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: c.Seed, Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6})
 	}
 }
 

@@ -208,7 +208,7 @@ func TestRegistryReset(t *testing.T) {
 	stolen := o.signed(leyline.CommandSeed, germinate(), leyline.RegistryCommand{})
 	one[leyline.CommandVerified](o.world, o.must(stolen))
 	k := o.seed().Kernel
-	o.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Bytes: 6, TookNs: 1e6})
+	o.must(leyline.KernelReady{Request: k.Request, Run: "run-1", Seed: "seed-a", Digest: k.Digest, Guard: k.Guard, Origin: leyline.KernelFromStore, Bytes: 6, TookNs: 1e6})
 	o.answers()
 	o.commands(leyline.SeedCommand{Operation: leyline.OpStartTraining, Seed: "seed-a"})
 	o.answers(params("a.w")...)

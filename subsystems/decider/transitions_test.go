@@ -21,10 +21,21 @@ type person struct {
 func (w *world) enrol(name string) person {
 	w.t.Helper()
 	o := person{w, signer(w.t, 9)}
-	body, err := wire.EncodeKey(leyline.Key{ID: o.key.KeyID(), Public: o.key.Public(), Issuer: name, Kinds: leyline.CommandUnknown.Members()})
+	body, err := wire.EncodeKey(leyline.Key{
+		ID: o.key.KeyID(), Public: o.key.Public(), Issuer: name, Kinds: leyline.CommandUnknown.Members(),
+		Serial: w.serial(o.key.KeyID()),
+	})
 	w.check(err)
 	w.must(leyline.KeyAdded{Envelope: w.admin.Sign(leyline.PayloadKey, body)})
 	return o
+}
+
+// serial is the next serial of a key that may be enrolled already.
+func (w *world) serial(id leyline.KeyID) uint64 {
+	if k := w.s.Plane.Key(id); k != nil {
+		return k.Serial + 1
+	}
+	return 0
 }
 
 // envelope signs a command that passes the verifier.

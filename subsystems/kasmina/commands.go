@@ -49,26 +49,12 @@ func (d *dispatch) accept() {
 	if c.NotAfter != 0 {
 		deadline = min(deadline, c.NotAfter)
 	}
-	e := leyline.CommandVerified{
-		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind,
+	a := c.Argued()
+	d.Emit(leyline.CommandVerified{
+		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: a.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
-		Ledger: d.v.Spending(),
-	}
-	switch c.Kind { // what the kind does not use may be anything, and must not be acted upon
-	case leyline.CommandSeed:
-		e.Seed = c.Seed
-	case leyline.CommandEmergency:
-		e.Emergency = c.Emergency
-	case leyline.CommandPause:
-		e.Pause = c.Pause
-	case leyline.CommandOptimizer:
-		e.Optimizer = c.Optimizer
-	case leyline.CommandCircuitBreaker:
-		e.Breaker = c.Breaker
-	case leyline.CommandRollback:
-		e.Rollback = c.Rollback
-	}
-	d.Emit(e)
+		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
+	})
 }
 
 func (d *dispatch) run() {

@@ -517,9 +517,9 @@ var mutants = []mutant{
 	},
 	{
 		name: "leftover argument", does: "acts upon the seed operation that a PAUSE command still carries",
-		file: "subsystems/kasmina/commands.go",
-		old:  "	case leyline.CommandPause:\n		e.Pause = c.Pause\n",
-		new:  "	case leyline.CommandPause:\n		e.Pause, e.Seed = c.Pause, c.Seed\n",
+		file: "leyline/orders.go",
+		old:  "	case CommandPause:\n		x.Pause = c.Pause\n",
+		new:  "	case CommandPause:\n		x.Pause, x.Seed = c.Pause, c.Seed\n",
 		pkg:  "subsystems/decider", run: "TestArgumentsOfAnotherKindAreNotActedUpon",
 	},
 	{

@@ -26,7 +26,7 @@ type order struct {
 func (o *order) title() string { return strings.TrimSpace(o.group + " " + o.name) }
 
 // orders are the commands that this version can build.
-var orders = slices.Concat(seedOrders, emergencyOrders, registryOrders)
+var orders = slices.Concat(seedOrders, runOrders, emergencyOrders, registryOrders)
 
 var seedOrders = []order{
 	seedOrder("germinate", "Plant a seed of a blueprint behind layers of the host", "blueprint layer", leyline.OpGerminate),
@@ -35,6 +35,7 @@ var seedOrders = []order{
 	seedOrder("stabilize", "Run a blended seed at full strength", "", leyline.OpStabilize),
 	seedOrder("evaluate", "Put a seed on probation", "", leyline.OpEvaluate),
 	seedOrder("fossilize", "Make a seed a lasting part of the host", "", leyline.OpFossilize),
+	seedOrder("fine-tune", "Take a seed out of the host's output and let it train again", "", leyline.OpFineTune),
 	seedOrder("cull", "Give a seed up", "reason", leyline.OpCull),
 	seedOrder("cancel", "Call a seed on trial off", "reason", leyline.OpCancel),
 }

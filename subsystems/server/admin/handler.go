@@ -202,6 +202,9 @@ func (h handler) command(w http.ResponseWriter, r *http.Request) error {
 func (h handler) judge(w http.ResponseWriter, r *http.Request, env leyline.Envelope) error {
 	in := leyline.CommandReceived{Envelope: env, Peer: leyline.PeerOperator, PeerName: from(r)}
 	a, err := h.Plane().Judge(r.Context(), in)
+	if no := (*leyline.Rejection)(nil); errors.As(err, &no) { // it proved nothing and has no record of its own
+		a, err = leyline.CommandAnswer{Reason: no.Reason, Detail: no.Refusal.Reason}, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package admin_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
@@ -100,9 +100,7 @@ func start(t *testing.T, tcp bool, token string) *desk {
 			}
 			return []leyline.Input{
 				leyline.ConfigApplied{Envelope: key(1).Sign(leyline.PayloadConfig, body)},
-				leyline.BlueprintRegistered{
-					Blueprint: "residual-mlp-16", Kernel: "residual-mlp-16.safetensors", Digest: sha256.Sum256(kernel), Bytes: uint64(len(kernel)), Risk: 0.1,
-				},
+				leylinetest.Blueprint("residual-mlp-16", kernel),
 			}, nil
 		},
 	})
