@@ -69,7 +69,7 @@ func kasminaEvents() []EventInfo {
 		event(NamePrefetchError, prefetch, "A kernel could not be fetched or is not what was asked for", LevelCritical),
 		event(NamePrefetchTimeout, prefetch, "A kernel was not here in time", LevelCritical).set("kasmina.prefetch_timeout_ms"),
 		event(NamePrefetchCanceled, prefetch, "A prefetch was cancelled: its seed is gone, the run has ended or was rewound, or the plane stops", LevelWarning),
-		event(NameIsolationBreaker, "run component breaker_state from action reason", "The breaker of a run's isolation has moved: CRITICAL when it is open, INFO when it counted a success",
+		event(NameIsolationBreaker, "run component breaker_state from action reason failures successes", "The breaker of a run's isolation has moved: CRITICAL when it is open, INFO when it counted a success",
 			LevelInfo, LevelWarning, LevelCritical).set(setBreaker),
 		event(NameSeedForwardError, "run seed_id step reason", "A seed has failed in the forward pass and is culled", LevelCritical),
 		event(NameSeedBlendError, "run seed_id step reason", "A seed's output could not be blended, and it is culled", LevelCritical),

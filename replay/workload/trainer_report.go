@@ -55,34 +55,35 @@ func (t *trainer) probe(ctx context.Context, seeds []leyline.SeedID) error {
 		if s == nil {
 			continue // carried out in between: it was culled
 		}
-		began := time.Now()
-		with, err := t.net.Evaluate(t.data.Probe)
-		if err != nil {
-			return err
-		}
-		without, err := t.net.Evaluate(t.data.Probe, AlphaOverride{Slot: s.ID})
-		if err != nil {
-			return err
-		}
-		if slices.Contains(with.Failed, s.ID) {
-			continue // it had no part in the output: the next step reports that, and it is culled
-		}
-		a, err := t.plane.Probe(ctx, leyline.SeedProbed{
-			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Seed: id, Alpha: s.Alpha,
-			Losses: with.Losses, Accuracies: with.Accuracy, LossesAt0: without.Losses, AccuracyAt0: without.Accuracy,
-			Samples: uint32(with.Rows), TookNs: uint64(time.Since(began)),
-		}, t.answer.Cursor)
-		if err != nil {
-			if err = t.overtaken(ctx, began, fmt.Errorf("probe of %s at step %d: %w", id, t.step, err)); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := t.hear(a); err != nil {
+		if err := t.probeOne(ctx, id, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *trainer) probeOne(ctx context.Context, id leyline.SeedID, s *seed) error {
+	began := time.Now()
+	with, err := t.net.Evaluate(t.data.Probe)
+	if err != nil {
+		return err
+	}
+	without, err := t.net.Evaluate(t.data.Probe, AlphaOverride{Slot: s.ID})
+	if err != nil {
+		return err
+	}
+	if slices.Contains(with.Failed, s.ID) {
+		return nil // it had no part in the output: the next step reports that, and it is culled
+	}
+	a, err := t.plane.Probe(ctx, leyline.SeedProbed{
+		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Seed: id, Alpha: s.Alpha,
+		Losses: with.Losses, Accuracies: with.Accuracy, LossesAt0: without.Losses, AccuracyAt0: without.Accuracy,
+		Samples: uint32(with.Rows), TookNs: uint64(time.Since(began)),
+	}, t.answer.Cursor)
+	if err != nil {
+		return t.overtaken(ctx, began, fmt.Errorf("probe of %s at step %d: %w", id, t.step, err))
+	}
+	return t.hear(a)
 }
 
 // epoch judges the net by the probe rows and reports it.

@@ -8,9 +8,6 @@ import (
 	"github.com/esper-plane/esper/subsystems/kasmina/ownership"
 )
 
-// causeConflict is why a seed goes that wants to update what it may not.
-const causeConflict = "registry_conflict"
-
 // claim gives a seed the parameters that it was grafted with, or culls it because one
 // of them is somebody's.
 func claim(t *projections.Turn, x leyline.CommandAcked, s *projections.Seed) {
@@ -42,7 +39,7 @@ func conflict(t *projections.Turn, run leyline.RunID, s *projections.Seed, v own
 	t.Emit(leyline.RegistryConflicted{
 		Run: run, Seed: s.ID, Why: v.Why, Parameter: v.Parameter, Owner: v.Seed, Teacher: v.Teacher, Owned: v.Owned, Told: v.Told,
 	})
-	cull(t, run, s, causeConflict)
+	cull(t, run, s, leyline.ReasonRegistryConflict)
 }
 
 // untangle looks at the seeds that a rollback or a resume has brought back. What they
@@ -59,7 +56,7 @@ func untangle(t *projections.Turn, run leyline.RunID) {
 		kept := !leyline.OnTrial(s.Stage)
 		conflict(t, run, s, v)
 		if kept {
-			forget(t, run, causeConflict)
+			forget(t, run, leyline.ReasonRegistryConflict)
 		}
 	}
 }
