@@ -128,11 +128,12 @@ func everyEvent() []leyline.Event {
 		leyline.EmergencyCleared{}, leyline.EmergencyPublished{}, leyline.ContributionMeasured{}, leyline.PolicyAsked{},
 		leyline.PolicyMissed{}, leyline.TrainerStalled{}, leyline.TrainerReturned{}, leyline.DiskLow{}, leyline.DiskRecovered{},
 		leyline.CompileFellBack{}, leyline.BreakerMoved{}, leyline.ProfileRecorded{}, leyline.EpochFailed{}, leyline.RateSet{}, leyline.RateAcked{}, leyline.OptimizerRebuild{},
-		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{}, leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
+		leyline.EmergencyDispatched{}, leyline.EmergencyHeld{},
 		leyline.SeedFailed{},
 		leyline.KeyWithdrawn{}, leyline.CommandsRefused{}, leyline.ClockAlarmed{},
 		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
 		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
+		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
 	}
 }
 

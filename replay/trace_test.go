@@ -186,12 +186,12 @@ func TestTextOfAGateAndOfARollback(t *testing.T) {
 
 // TestSproutTellsItsHealth only when something is held against it.
 func TestSproutTellsItsHealth(t *testing.T) {
-	s := Sprout{Seed: seedID, Stage: leyline.StageBlending, Steps: 3, Blueprint: "bp-1", Alpha: 0.25, Blend: leyline.BlendConfidence, Health: leyline.SeedHealthy}
-	if got, want := s.words(), "BLENDING for 3 steps, bp-1 at alpha 0.25 by CONFIDENCE"; got != want {
+	s := Sprout{Seed: seedID, Stage: leyline.StageBlending, Steps: 3, Blueprint: "bp-1", Age: 7, Alpha: 0.25, Blend: leyline.BlendConfidence, Health: leyline.SeedHealthy}
+	if got, want := s.words(), "BLENDING for 3 steps, bp-1 7 steps old at alpha 0.25 by CONFIDENCE"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	s.Health, s.Violations = leyline.SeedUnhealthy, 2
-	if got, want := s.words(), "BLENDING for 3 steps, bp-1 at alpha 0.25 by CONFIDENCE, UNHEALTHY with 2 violations"; got != want {
+	if got, want := s.words(), "BLENDING for 3 steps, bp-1 7 steps old at alpha 0.25 by CONFIDENCE, UNHEALTHY with 2 violations"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -132,11 +132,11 @@
 // its bounds. Then its kernel is fetched: prefetch.requested, and one prefetch.settled
 // with what became of it.
 //
-//	ready       the bytes have the registered digest and size, and the guard digest
-//	error       they have not, or could not be had: the seed is culled
-//	timeout     kasmina.prefetch_timeout_ms has passed; that is twice kasmina.kernel_latency_ms
-//	            or more: the seed is culled
-//	cancelled   the seed was culled, its run has ended or was rewound, or the plane stops
+//   - ready: the bytes have the registered digest and size, and the guard digest.
+//   - error: they have not, or could not be had. The seed is culled.
+//   - timeout: kasmina.prefetch_timeout_ms has passed, which is twice
+//     kasmina.kernel_latency_ms or more. The seed is culled.
+//   - cancelled: the seed was culled, its run has ended or was rewound, or the plane stops.
 //
 // Whatever settles a fetch, its job is stopped, however far it is. A result that comes
 // nevertheless is recorded as prefetch.late and changes nothing. A rewind asks anew for
