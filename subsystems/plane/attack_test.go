@@ -126,7 +126,7 @@ func TestAlteredEnvelopes(t *testing.T) {
 		"too large":            {forge: func(e *leyline.Envelope) { e.Payload = make([]byte, leyline.MaxCommandBytes+99) }, want: leyline.RejectTooLarge},
 		"another log":          {alter: func(c *leyline.Command) { c.Audience.Origin = "esper-other" }, want: leyline.RejectWrongAudience, record: true},
 		"another issuer":       {alter: func(c *leyline.Command) { c.Issuer = "eve" }, want: leyline.RejectNotPermitted, record: true},
-		"a kind not permitted": {alter: func(c *leyline.Command) { c.Kind = leyline.CommandPause }, want: leyline.RejectNotPermitted, record: true},
+		"a kind not permitted": {alter: func(c *leyline.Command) { c.Kind = leyline.CommandStructuralPruning }, want: leyline.RejectNotPermitted, record: true},
 	} {
 		cmd := ada.next()
 		if c.alter != nil {

@@ -42,6 +42,8 @@ type garden struct {
 func newGarden(t *testing.T, b *bench, seeds int) *garden {
 	t.Helper()
 	b.config.Tamiyo.Enabled = false
+	operator := testKey(9)
+	b.operator = &operator
 	g := &garden{bench: b, log: b.newLog()}
 	g.begin(t)
 	t.Cleanup(func() { g.end(t) })
@@ -75,10 +77,14 @@ func (g *garden) end(t *testing.T) {
 
 func (g *garden) send(t *testing.T, c leyline.Command) {
 	t.Helper()
+	key, issuer := g.tamiyo, leyline.IssuerTamiyo
+	if !leyline.PolicyMay(c.Kind) {
+		key, issuer = *g.operator, "ada"
+	}
 	err := g.p.View(t.Context(), func(s *projections.State) {
 		g.sent++
-		c.Issuer, c.Audience = "tamiyo", leyline.Audience{Origin: g.origin.Name, Run: "run-1"}
-		c.ID, c.Sequence, c.IssuedAt = leyline.CommandID(fmt.Sprintf("hand-%d", g.sent)), s.Kasmina.High(g.tamiyo.KeyID())+1, s.At
+		c.Issuer, c.Audience = issuer, leyline.Audience{Origin: g.origin.Name, Run: "run-1"}
+		c.ID, c.Sequence, c.IssuedAt = leyline.CommandID(fmt.Sprintf("hand-%d", g.sent)), s.Kasmina.High(key.KeyID())+1, s.At
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +93,7 @@ func (g *garden) send(t *testing.T, c leyline.Command) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.p.Command(t.Context(), leyline.CommandReceived{Envelope: g.tamiyo.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerOperator}); err != nil {
+	if _, err := g.p.Command(t.Context(), leyline.CommandReceived{Envelope: key.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerOperator}); err != nil {
 		t.Fatal(err)
 	}
 }
