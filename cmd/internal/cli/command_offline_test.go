@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,7 +96,7 @@ func TestCommandOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := map[string]string{"SLOT": "seed-a", "LEVEL": "L3", "FILE": teacher, "ID": "t1", "FACTOR": "0.5", "BREAKER": "kernel", "STATE": "OPEN", "TO": "7"}
-	flags := map[string]string{"blueprint": "bp", "layer": "trunk", "mode": "RESIDUAL", "steps": "20", "temperature": "2", "reason": "why"}
+	flags := map[string]string{"blueprint": "bp", "layer": "trunk", "mode": "RESIDUAL", "steps": "20", "temperature": "2", "reason": "why", "set": "depth=2"}
 	seq := uint64(0)
 	for _, o := range orders {
 		args := slices.DeleteFunc([]string{"command", o.group, o.name}, func(s string) bool { return s == "" })
@@ -102,8 +104,9 @@ func TestCommandOffline(t *testing.T) {
 			args = append(args, values[a])
 		}
 		for _, f := range strings.Fields(o.flags) {
-			f = strings.TrimSuffix(f, "?")
-			args = append(args, "--"+f, flags[f])
+			if v, given := flags[strings.TrimSuffix(f, "?")]; given {
+				args = append(args, "--"+strings.TrimSuffix(f, "?"), v)
+			}
 		}
 		seq++
 		out := filepath.Join(dir, o.group+o.name+".json")
@@ -147,18 +150,21 @@ func TestCommandMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"emergency", "raise", "L2", "--key", path, "--to", "unix:/none"},                            // no reason
-		{"emergency", "raise", "L9", "--reason", "x", "--key", path, "--to", "unix:/none"},           // no such level
-		{"seed", "cull", "s", "--reason", "x", "--to", "unix:/none"},                                 // no key
-		{"seed", "cull", "s", "--reason", "x", "--key", open, "--to", "unix:/none"},                  // a key that others can read
-		{"seed", "cull", "s", "--reason", "x", "--key", path},                                        // neither plane nor file
-		{"seed", "cull", "s", "--reason", "x", "--key", path, "--out", filepath.Join(dir, "o")},      // no audience
-		{"seed", "cull", "s", "--reason", "x", "--key", path, "--to", "nowhere"},                     // no address
-		{"seed", "graft", "s", "--steps", "3", "--mode", "ODD", "--key", path, "--to", "unix:/none"}, // no such mode
-		{"teacher", "register", open, "--reason", "x", "--key", path, "--to", "unix:/none"},          // no teacher
-		{"teacher", "deregister", "a b", "--reason", "x", "--key", path, "--to", "unix:/none"},       // no id
-		{"send", open, "--to", "unix:/none"},                                                         // no envelope
-		{"sow", "s"},                                                                                 // no such command
+		{"emergency", "raise", "L2", "--key", path, "--to", "unix:/none"},                                                                      // no reason
+		{"emergency", "raise", "L9", "--reason", "x", "--key", path, "--to", "unix:/none"},                                                     // no such level
+		{"seed", "cull", "s", "--reason", "x", "--to", "unix:/none"},                                                                           // no key
+		{"seed", "cull", "s", "--reason", "x", "--key", open, "--to", "unix:/none"},                                                            // a key that others can read
+		{"seed", "cull", "s", "--reason", "x", "--key", path},                                                                                  // neither plane nor file
+		{"seed", "cull", "s", "--reason", "x", "--key", path, "--out", filepath.Join(dir, "o")},                                                // no audience
+		{"seed", "cull", "s", "--reason", "x", "--key", path, "--to", "nowhere"},                                                               // no address
+		{"seed", "graft", "s", "--steps", "3", "--mode", "ODD", "--key", path, "--to", "unix:/none"},                                           // no such mode
+		{"seed", "graft", "s", "--steps", "3", "--mode", "CHANNEL", "--key", path, "--to", "unix:/none"},                                       // no channels
+		{"seed", "graft", "s", "--steps", "3", "--gate-k", "2", "--key", path, "--to", "unix:/none"},                                           // a gate that RESIDUAL has not
+		{"seed", "germinate", "s", "--blueprint", "b", "--layer", "l", "--set", "depth", "--reason", "x", "--key", path, "--to", "unix:/none"}, // no number
+		{"teacher", "register", open, "--reason", "x", "--key", path, "--to", "unix:/none"},                                                    // no teacher
+		{"teacher", "deregister", "a b", "--reason", "x", "--key", path, "--to", "unix:/none"},                                                 // no id
+		{"send", open, "--to", "unix:/none"},                                                                                                   // no envelope
+		{"sow", "s"},                                                                                                                           // no such command
 	} {
 		esper(t, exitUsage, append([]string{"command"}, args...)...)
 	}
@@ -169,5 +175,37 @@ func TestCommandMistakes(t *testing.T) {
 	}
 	if _, err := os.Stat(path + sequenceSuffix); err == nil {
 		t.Error("a command that could not be addressed has spent a number")
+	}
+}
+
+// TestGraftPlans reads back the plans that flags make.
+func TestGraftPlans(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "k")
+	operatorKey(t, path)
+	schedule := leyline.BlendPlan{TotalSteps: 9, Temperature: 2}
+	channel, confidence := schedule, schedule
+	channel.Mode, channel.Channels, channel.ChannelCount = leyline.BlendChannel, []float64{0.5, 1}, 2
+	confidence.Mode, confidence.Source = leyline.BlendConfidence, leyline.LogitsSeed
+	confidence.Gate = leyline.ConfidenceGate{K: 8, Tau: 0.2, Lo: 0.1, Hi: 1}
+	for i, c := range []struct {
+		flags []string
+		want  leyline.BlendPlan
+	}{
+		{[]string{"--mode", "CHANNEL", "--channels", "0.5,1"}, channel},
+		{[]string{"--mode", "CONFIDENCE", "--gate-k", "8", "--alpha-lo", "0.1"}, confidence},
+	} {
+		out := filepath.Join(dir, strconv.Itoa(i))
+		args := []string{"command", "seed", "graft", "s", "--steps", "9", "--key", path, "--origin", "esper-1", "--run", "run-1", "--issuer", "ada", "--out", out}
+		esper(t, exitOK, append(append(args, "--sequence", strconv.Itoa(i+1)), c.flags...)...)
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := parseEnvelope(b)
+		got, derr := wire.DecodeCommand(env.Payload)
+		if err != nil || derr != nil || !reflect.DeepEqual(got.Seed.Blend, c.want) {
+			t.Errorf("%v: %+v, %v, %v", c.flags, got.Seed.Blend, err, derr)
+		}
 	}
 }

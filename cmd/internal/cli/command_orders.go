@@ -28,18 +28,6 @@ func (o *order) title() string { return strings.TrimSpace(o.group + " " + o.name
 // orders are the commands that this version can build.
 var orders = slices.Concat(seedOrders, runOrders, emergencyOrders, registryOrders)
 
-var seedOrders = []order{
-	seedOrder("germinate", "Plant a seed of a blueprint behind layers of the host", "blueprint layer", leyline.OpGerminate),
-	seedOrder("train", "Let a germinated seed train beside the host", "", leyline.OpStartTraining),
-	seedOrder("graft", "Begin to blend a trained seed into the host", "mode? steps temperature?", leyline.OpStartGrafting),
-	seedOrder("stabilize", "Run a blended seed at full strength", "", leyline.OpStabilize),
-	seedOrder("evaluate", "Put a seed on probation", "", leyline.OpEvaluate),
-	seedOrder("fossilize", "Make a seed a lasting part of the host", "", leyline.OpFossilize),
-	seedOrder("fine-tune", "Take a seed out of the host's output and let it train again", "", leyline.OpFineTune),
-	seedOrder("cull", "Give a seed up", "reason", leyline.OpCull),
-	seedOrder("cancel", "Call a seed on trial off", "reason", leyline.OpCancel),
-}
-
 var emergencyOrders = []order{
 	{
 		group: "emergency", about: "the emergency level of a run", name: "raise", args: "LEVEL", short: "Raise the emergency level; L4_HALT stops the run for good", flags: "reason",
@@ -48,6 +36,14 @@ var emergencyOrders = []order{
 	{
 		group: "emergency", name: "clear", args: "LEVEL", short: "Lower the emergency level", flags: "reason",
 		kind: leyline.CommandEmergency, fill: emergencyOrder(leyline.EmergencyClear),
+	},
+	{
+		group: "emergency", name: "cleanup", short: "Empty the plane's kernel cache, and leave the level alone", flags: "reason",
+		kind: leyline.CommandEmergency,
+		fill: func(c *leyline.Command, _ []string, f *orderFlags) error {
+			c.Emergency = leyline.EmergencyCommand{Action: leyline.EmergencyCleanup, Reason: f.reason}
+			return usageIfAny(c.Emergency.Validate())
+		},
 	},
 }
 
@@ -73,30 +69,6 @@ var registryOrders = []order{
 			return usageIfAny(c.Registry.Validate())
 		},
 	},
-}
-
-// seedOrder is the row of an operation on a seed.
-func seedOrder(name, short, flags string, op leyline.SeedOperation) order {
-	return order{
-		group: "seed", about: "the seed in a slot", name: name, args: "SLOT", short: short, flags: flags, kind: leyline.CommandSeed,
-		fill: func(c *leyline.Command, args []string, f *orderFlags) error {
-			c.Seed = leyline.SeedCommand{
-				Operation: op, Seed: leyline.SeedID(args[0]), Blueprint: leyline.BlueprintID(f.blueprint), Mesh: f.layers, Reason: f.reason,
-			}
-			if op == leyline.OpStartGrafting {
-				return f.blend(&c.Seed.Blend)
-			}
-			return nil
-		},
-	}
-}
-
-func (f *orderFlags) blend(p *leyline.BlendPlan) error {
-	p.TotalSteps, p.Temperature = f.steps, f.temperature
-	if err := p.Mode.UnmarshalText([]byte(f.mode)); err != nil {
-		return usagef("--mode %w", err)
-	}
-	return nil
 }
 
 func emergencyOrder(action leyline.EmergencyAction) func(*leyline.Command, []string, *orderFlags) error {
@@ -137,13 +109,12 @@ func teacherOrder(c *leyline.Command, args []string, f *orderFlags) error {
 
 // orderFlags are the flags that some commands have.
 type orderFlags struct {
-	set         *pflag.FlagSet
-	blueprint   string
-	layers      []string
-	mode        string
-	steps       uint32
-	temperature float64
-	reason      string
+	set       *pflag.FlagSet
+	blueprint string
+	layers    []string
+	settings  []string
+	reason    string
+	blendFlags
 }
 
 // flags adds those that are named.
@@ -155,15 +126,14 @@ func (f *orderFlags) flags(s *pflag.FlagSet, names string) {
 			s.StringVar(&f.blueprint, name, "", "the kind of seed")
 		case "layer":
 			s.StringArrayVar(&f.layers, name, nil, "a layer of the host behind which it is grafted; may be repeated")
-		case "mode":
-			s.StringVar(&f.mode, name, leyline.BlendResidual.String(), "how the seed's output is mixed into the host's")
-		case "steps":
-			s.Uint32Var(&f.steps, name, 0, "optimizer steps until the blend is complete")
-		case "temperature":
-			s.Float64Var(&f.temperature, name, leyline.DefaultConfig().Tamiyo.BlendTemperature, "temperature of the alpha schedule, in steps")
+		case "set":
+			s.StringArrayVar(&f.settings, name, nil, "a parameter of the blueprint, as NAME=NUMBER; may be repeated")
 		case "reason":
 			s.StringVar(&f.reason, name, "", "why, for people")
 		default:
+			if f.flag(s, name) {
+				continue
+			}
 			panic(fmt.Sprintf("no flag is called %q", name)) // Invariant: orders names flags of this list
 		}
 	}
