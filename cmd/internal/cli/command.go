@@ -298,7 +298,7 @@ func (a *app) handIn(ctx context.Context, r *remote, path string, env leyline.En
 	case said.verdict.Settled:
 		_, err = fmt.Fprintf(a.out, "accepted and carried out: %s is record %d\n", said.verdict.Command, said.verdict.Record)
 	default:
-		_, err = fmt.Fprintf(a.out, "accepted: %s is record %d; the trainer is to answer by %s\n", said.verdict.Command, said.verdict.Record, said.verdict.Deadline)
+		_, err = fmt.Fprintf(a.out, "accepted: %s is record %d, to be carried out by %s\n", said.verdict.Command, said.verdict.Record, said.verdict.Deadline)
 	}
 	return err
 }

@@ -5,7 +5,7 @@
 //
 //	POST   /v1/commands                    a signed command
 //	POST   /v1/runs/{run}/registry/reset   the same; it must be a reset of this run
-//	POST   /v1/keys                        what the admin key has signed: a key
+//	POST   /v1/keys                        what the admin key has signed: a key, or a revocation
 //	POST   /v1/runs/{run}/teacher          the trainer's: register a teacher
 //	DELETE /v1/runs/{run}/teacher?id=ID    the trainer's: deregister it
 //	GET    /v1/plane                       name of the log, plane time, runs

@@ -62,16 +62,20 @@ var statuses = []struct {
 	}},
 	{http.StatusForbidden, "sign with a key that is enrolled for this kind of command", []leyline.RejectReason{
 		leyline.RejectUnknownKey, leyline.RejectKeyRevoked, leyline.RejectMissingSignature, leyline.RejectInvalidSignature, leyline.RejectNotPermitted,
+		leyline.RejectOperatorOnly,
 	}},
 	{http.StatusUnprocessableEntity, "issue it anew for this plane", []leyline.RejectReason{
 		leyline.RejectWrongAudience, leyline.RejectFuture, leyline.RejectStale,
 	}},
 	{http.StatusUnprocessableEntity, "", []leyline.RejectReason{
 		leyline.RejectUnsupportedKind, leyline.RejectUnsupportedOperation, leyline.RejectMissingMesh, leyline.RejectUnknownBlendMode,
+		leyline.RejectBlendPlan, leyline.RejectLogits, leyline.RejectParameter, leyline.RejectBreakerInvalid, leyline.RejectUndeclared,
+		leyline.RejectPruning,
 	}},
 	{http.StatusConflict, "it was handed in before; its record says what became of it", []leyline.RejectReason{leyline.RejectNonceReplayed}},
 	{http.StatusConflict, "number it above the last one of its key: GET /v1/keys/{key}", []leyline.RejectReason{leyline.RejectSequenceReplayed}},
-	{http.StatusServiceUnavailable, "wait until older commands cannot be replayed any more", []leyline.RejectReason{leyline.RejectLedgerFull}},
+	{http.StatusServiceUnavailable, "wait until older commands cannot be replayed any more", []leyline.RejectReason{leyline.RejectLedgerFull, leyline.RejectNonceQuota}},
+	{http.StatusTooManyRequests, "wait for the next minute, or have the rate of the key raised", []leyline.RejectReason{leyline.RejectRateLimited}},
 	{http.StatusNotFound, "", []leyline.RejectReason{
 		leyline.RejectUnknownRun, leyline.RejectUnknownSeed, leyline.RejectUnknownBlueprint, leyline.RejectNoTeacher,
 	}},
