@@ -7,6 +7,9 @@ ROUNDS      ?= 200
 RACEFLAGS   ?=
 PEERDIR     ?= .
 PEERFLAGS   ?=
+# What is a function of its arguments starts no goroutine (cmd/internal/archtest).
+PURE         = leyline|leyline/(guard|sign)|projections|subsystems/(breaker|decider|detmath|effect|tensorfile)|subsystems/(kasmina|tamiyo|tolaria)(/.*)?|cmd/internal/(archtest|lint)
+RACEPACKAGES = $$($(GO) list $(PACKAGES) | grep -vE '/($(PURE))$$')
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
 
 .DEFAULT_GOAL := build
@@ -26,9 +29,9 @@ try: build ## the same on 333 penguins in less than a second, into data/try
 test: ## all tests: units, layers and purity, CLI scripts, fuzz seeds; offline once modules are fetched
 	$(GO) test $(PACKAGES)
 
-race: ## all tests under the race detector (RACEFLAGS=-short leaves out the long ones)
+race: ## the tests of all that is not pure under the race detector (RACEFLAGS=-short leaves out the long ones)
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "race: needs a C compiler ($$($(GO) env CC) is not here)" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race $(RACEFLAGS) $(PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race $(RACEFLAGS) $(RACEPACKAGES)
 
 mutants: ## plant every known way to mask a failure, one at a time; the tests must notice each (minutes)
 	$(GO) test -tags mutants ./cmd/internal/archtest -run 'TestMutants' -count=1 -timeout 30m
