@@ -146,7 +146,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "pause invented", does: "pauses the run when the policy fails",
-		file: "subsystems/tamiyo/decide.go",
+		file: "subsystems/tamiyo/ask.go",
 		old:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n}\n",
 		new:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n	t.Emit(leyline.CommandProposed{Run: x.Run, Step: at, Kind: leyline.CommandPause, Why: why.String()})\n}\n",
 		pkg:  "subsystems/decider", run: "TestLatePolicyProposesNothing",
