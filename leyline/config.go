@@ -108,6 +108,14 @@ type TamiyoConfig struct {
 	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
+
+	ReportEpochs  uint32  `toml:"report_epochs" comment:"Epochs that a command of the policy is observed for before its field report is filed, 1 to 64."`
+	ReportDir     string  `toml:"report_dir" comment:"Directory to which every field report is delivered as a JSON file, which must exist; a relative path begins where esper is started; empty: reports stay in the log and nobody is handed one."`
+	ReportTimeout Millis  `toml:"report_timeout_ms" comment:"Within this a field report must be delivered, or the attempt has failed."`
+	ReportRetries uint32  `toml:"report_retries" comment:"How often a field report is sent again before its delivery is given up, 0 to 16."`
+	ReportBackoff Millis  `toml:"report_backoff_ms" comment:"The pause before a field report is sent again is this, times report_backoff_factor for each attempt that has failed."`
+	ReportFactor  float64 `toml:"report_backoff_factor" comment:"By which that pause grows with each attempt that has failed, the first included, 1 to 10."`
+	ReportHours   uint32  `toml:"report_retention_hours" comment:"How long the index of field reports and report_dir keep one after its command was issued; the log keeps it for ever."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -188,6 +196,7 @@ func DefaultConfig() ExecutionConfig {
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
+			ReportEpochs: 1, ReportTimeout: 5_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

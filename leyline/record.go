@@ -58,6 +58,7 @@ var inputKindNames = [...]string{
 	"key.revoked", "peer.rejected", "clock.stepped",
 	"teacher.registered", "teacher.deregistered",
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
+	"report.delivered", "report.failed",
 }
 
 // The kinds of input.
@@ -95,6 +96,8 @@ const (
 	InputBlueprintWithdrawn
 	InputPlaneStopping
 	InputCacheCleared
+	InputReportDelivered
+	InputReportFailed
 )
 
 // EventKind names a kind of event.
@@ -124,6 +127,7 @@ var eventKindNames = [...]string{
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
+	"field_report.opened", "field_report.filed", "field_report.delivered", "field_report.deferred", "field_report.retried", "field_report.dropped",
 }
 
 // The kinds of event.
@@ -199,4 +203,10 @@ const (
 	EventSeedPaused
 	EventSeedResumed
 	EventRatesScaled
+	EventFieldReportOpened
+	EventFieldReportFiled
+	EventFieldReportDelivered
+	EventFieldReportDeferred
+	EventFieldReportRetried
+	EventFieldReportDropped
 )
