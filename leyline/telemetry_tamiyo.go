@@ -9,28 +9,23 @@ const (
 	MetricBlueprintRisk      MetricName = "tamiyo.blueprint.risk"
 	MetricBlendMethod        MetricName = "tamiyo.blending.method_index"
 
-	MetricGNNCompileEnabled   MetricName = "tamiyo.gnn.compile_enabled"
-	MetricGNNInferenceMs      MetricName = "tamiyo.gnn.inference.latency_ms"
-	MetricGNNCompileMs        MetricName = "tamiyo.gnn.compile_warm_ms"
-	MetricGNNCompileFallback  MetricName = "tamiyo.gnn.compile_fallback_total"
-	MetricFeatureCoverage     MetricName = "tamiyo.gnn.feature_coverage"
-	MetricInferenceFailures   MetricName = "tamiyo.breaker.inference_failures"
-	MetricInferenceBreaker    MetricName = "tamiyo.breaker.inference_state"
-	MetricMetadataFailures    MetricName = "tamiyo.breaker.metadata_failures"
-	MetricMetadataBreaker     MetricName = "tamiyo.breaker.metadata_state"
-	MetricPolicyValue         MetricName = "tamiyo.policy.value_estimate"
-	MetricPolicyRiskScore     MetricName = "tamiyo.policy.risk_score"
-	MetricPolicyRiskIndex     MetricName = "tamiyo.policy.risk_index"
-	MetricSeedScore           MetricName = "tamiyo.selection.seed_score"
-	MetricSeedIndex           MetricName = "tamiyo.selection.seed_index"
-	MetricBlueprintIndex      MetricName = "tamiyo.selection.blueprint_index"
-	MetricScheduleStart       MetricName = "tamiyo.blending.schedule_start"
-	MetricScheduleEnd         MetricName = "tamiyo.blending.schedule_end"
-	MetricReportsPublished    MetricName = "tamiyo.field_reports.published_total"
-	MetricReportsRetries      MetricName = "tamiyo.field_reports.retries_total"
-	MetricReportsDropped      MetricName = "tamiyo.field_reports.dropped_total"
-	MetricReportsPending      MetricName = "tamiyo.field_reports.pending_total"
-	MetricReportsRetryBacklog MetricName = "tamiyo.field_reports.retry_backlog_total"
+	MetricGNNCompileEnabled  MetricName = "tamiyo.gnn.compile_enabled"
+	MetricGNNInferenceMs     MetricName = "tamiyo.gnn.inference.latency_ms"
+	MetricGNNCompileMs       MetricName = "tamiyo.gnn.compile_warm_ms"
+	MetricGNNCompileFallback MetricName = "tamiyo.gnn.compile_fallback_total"
+	MetricFeatureCoverage    MetricName = "tamiyo.gnn.feature_coverage"
+	MetricInferenceFailures  MetricName = "tamiyo.breaker.inference_failures"
+	MetricInferenceBreaker   MetricName = "tamiyo.breaker.inference_state"
+	MetricMetadataFailures   MetricName = "tamiyo.breaker.metadata_failures"
+	MetricMetadataBreaker    MetricName = "tamiyo.breaker.metadata_state"
+	MetricPolicyValue        MetricName = "tamiyo.policy.value_estimate"
+	MetricPolicyRiskScore    MetricName = "tamiyo.policy.risk_score"
+	MetricPolicyRiskIndex    MetricName = "tamiyo.policy.risk_index"
+	MetricSeedScore          MetricName = "tamiyo.selection.seed_score"
+	MetricSeedIndex          MetricName = "tamiyo.selection.seed_index"
+	MetricBlueprintIndex     MetricName = "tamiyo.selection.blueprint_index"
+	MetricScheduleStart      MetricName = "tamiyo.blending.schedule_start"
+	MetricScheduleEnd        MetricName = "tamiyo.blending.schedule_end"
 )
 
 func tamiyoMetrics() []MetricInfo {
@@ -59,11 +54,6 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected").reserved(SubsystemTamiyo),
 		gauge(MetricScheduleStart, UnitRatio, "run", "Alpha at which the proposed schedule begins").reserved(SubsystemTamiyo),
 		gauge(MetricScheduleEnd, UnitRatio, "run", "Alpha at which the proposed schedule ends").reserved(SubsystemTamiyo),
-		counter(MetricReportsPublished, "run", "Field reports that were delivered").reserved(SubsystemTamiyo),
-		counter(MetricReportsRetries, "run", "Field reports that were sent again").reserved(SubsystemTamiyo),
-		counter(MetricReportsDropped, "run", "Field reports that were given up").reserved(SubsystemTamiyo),
-		gauge(MetricReportsPending, UnitCount, "", "Field reports that are not delivered yet").reserved(SubsystemTamiyo),
-		gauge(MetricReportsRetryBacklog, UnitCount, "", "Field reports that wait to be sent again").reserved(SubsystemTamiyo),
 	}
 }
 
@@ -107,9 +97,6 @@ const (
 	NameDegradedInputs      EventName = "degraded_inputs"
 	NameGNNCompileOffCPU    EventName = "compile_disabled_cpu"
 	NameGNNCompileOff       EventName = "compile_disabled"
-	NameReportSynthesised   EventName = "field_report_synthesised"
-	NameReportRetry         EventName = "field_report_retry"
-	NameReportDrop          EventName = "field_report_drop"
 	NamePolicyUpdateRefused EventName = "policy_update_rejected"
 	NamePolicyUpdateApplied EventName = "policy_update_applied"
 )
@@ -139,9 +126,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameDegradedInputs, "run step value limit", "Too few of the policy's features were known", LevelWarning, LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
 		event(NameGNNCompileOff, "reason device", "The policy network is not compiled", LevelInfo, LevelWarning),
-		event(NameReportSynthesised, "run report_id", "A field report closes an observation window", LevelInfo),
-		event(NameReportRetry, "run report_id retry_count", "A field report is sent again", LevelWarning),
-		event(NameReportDrop, "run report_id retry_count", "A field report is given up", LevelWarning),
 		event(NamePolicyUpdateRefused, "version reason", "A new version of the policy was refused", LevelWarning),
 		event(NamePolicyUpdateApplied, "version", "A new version of the policy is in use", LevelInfo),
 	}
