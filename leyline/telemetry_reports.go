@@ -1,21 +1,7 @@
 package leyline
 
-// The metrics of field reports.
-const (
-	MetricReportsPublished    MetricName = "tamiyo.field_reports.published_total"
-	MetricReportsRetries      MetricName = "tamiyo.field_reports.retries_total"
-	MetricReportsDropped      MetricName = "tamiyo.field_reports.dropped_total"
-	MetricReportsPending      MetricName = "tamiyo.field_reports.pending_total"
-	MetricReportsRetryBacklog MetricName = "tamiyo.field_reports.retry_backlog_total"
-)
-
-// The telemetry events of field reports, and of what became of Tamiyo's commands.
-const (
-	NameReportSynthesised     EventName = "field_report_synthesised"
-	NameReportRetry           EventName = "field_report_retry"
-	NameReportDrop            EventName = "field_report_drop"
-	NameTamiyoCommandRejected EventName = "tamiyo.command_rejected"
-)
+// NameTamiyoCommandRejected is the event of a command of Tamiyo that was declined.
+const NameTamiyoCommandRejected EventName = "tamiyo.command_rejected"
 
 const (
 	setWindows = "tamiyo.report_epochs"
