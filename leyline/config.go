@@ -113,6 +113,13 @@ type TamiyoConfig struct {
 	DegradedMode     RuleMode `toml:"degraded_mode" comment:"off, shadow or enforce: whether nothing is proposed while too few of the policy's features are known."`
 	DegradedWarning  float64  `toml:"degraded_warning" comment:"Mean coverage of the features below which that is a WARNING, [0,1]."`
 	DegradedCritical float64  `toml:"degraded_critical" comment:"Mean coverage at which, and below which, it is CRITICAL and nothing is proposed, [0,1]."`
+	ReportEpochs  uint32  `toml:"report_epochs" comment:"Epochs that a command of the policy is observed for before its field report is filed, 1 to 64."`
+	ReportDir     string  `toml:"report_dir" comment:"Directory to which every field report is delivered as a JSON file, which must exist; a relative path begins where esper is started; empty: reports stay in the log and nobody is handed one."`
+	ReportTimeout Millis  `toml:"report_timeout_ms" comment:"Within this a field report must be delivered, or the attempt has failed."`
+	ReportRetries uint32  `toml:"report_retries" comment:"How often a field report is sent again before its delivery is given up, 0 to 16."`
+	ReportBackoff Millis  `toml:"report_backoff_ms" comment:"The pause before a field report is sent again is this, times report_backoff_factor for each attempt that has failed."`
+	ReportFactor  float64 `toml:"report_backoff_factor" comment:"By which that pause grows with each attempt that has failed, the first included, 1 to 10."`
+	ReportHours   uint32  `toml:"report_retention_hours" comment:"How long the index of field reports and report_dir keep one after its command was issued; the log keeps it for ever."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -194,6 +201,7 @@ func DefaultConfig() ExecutionConfig {
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
 			DegradedMode: RuleEnforce, DegradedWarning: 0.30, DegradedCritical: 0.10,
+			ReportEpochs: 1, ReportTimeout: 5_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

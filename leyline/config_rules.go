@@ -70,6 +70,14 @@ var rules = map[string]rule{
 	"tamiyo.degraded_warning":  between(0, 1),
 	"tamiyo.degraded_critical": between(0, 1),
 
+	"tamiyo.report_epochs":          whole(1, MaxReportEpochs),
+	"tamiyo.report_retries":         whole(0, maxReportRetries),
+	"tamiyo.report_backoff_ms":      atLeast(1),
+	"tamiyo.report_backoff_factor":  between(1, maxReportFactor),
+	"tamiyo.report_timeout_ms":      atLeast(1),
+	"tamiyo.report_retention_hours": atLeast(1),
+	"tamiyo.report_dir":             {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
+
 	"kasmina.freshness_ms":        atLeast(1),
 	"kasmina.nonce_cap":           atLeast(1),
 	"kasmina.nonce_key_share":     level(),

@@ -169,7 +169,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean", "report"}
 
 // The kinds of effect.
 const (
@@ -185,6 +185,7 @@ const (
 	EffectRates                  // action: tell the trainer its learning rates
 	EffectRebuild                // action: tell the trainer to rebuild its optimizer
 	EffectClean                  // action: empty the kernel cache
+	EffectReport                 // action: hand a field report to the sinks
 )
 
 // TimerKind says what a timer guards.
@@ -195,7 +196,7 @@ type timerKinds struct{}
 func (timerKinds) list() []string { return timerKindNames[:] }
 
 var timerKindNames = [...]string{"unspecified", "rollback_deadline", "command_deadline", "embargo_end", "prefetch_deadline", "silence",
-	"rates_deadline", "rebuild_deadline", "broadcast",
+	"rates_deadline", "rebuild_deadline", "broadcast", "report",
 }
 
 // The kinds of timer.
@@ -209,6 +210,7 @@ const (
 	TimerRates
 	TimerRebuild
 	TimerBroadcast // an emergency level that waits to be published
+	TimerReport    // a field report that waits to be sent again
 )
 
 // PeerKind says where an input came from.

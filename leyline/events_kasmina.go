@@ -20,6 +20,9 @@ type CommandVerified struct {
 	Optimizer OptimizerCommand // set for Kind OPTIMIZER; so the plane itself
 	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER; so the plane itself
 	Rollback  RollbackCommand  // set for Kind ROLLBACK; so the plane itself
+	Metadata  DecisionMetadata // how it came about, as signed
+	Blueprint BlueprintID      // of the seed that it is about, before it is carried out; empty: it has none
+	Grown     uint64           // parameters of the run's grafted seeds, before it is carried out
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

@@ -160,7 +160,7 @@ func TestDecisionMetadata(t *testing.T) {
 func TestFieldReport(t *testing.T) {
 	good := leyline.FieldReport{
 		Report: "fr-1", Command: "c-1", Run: "r", Seed: "s", Blueprint: "b", Outcome: leyline.ReportNeutral,
-		WindowEpochs: 1, IssuedAt: 5, Policy: "rules/1",
+		WindowEpochs: 1, IssuedAt: 5, Policy: "rules/1", Kind: leyline.CommandSeed, Closure: leyline.ReportByEpochs,
 		FollowUps: []leyline.Mitigation{{Kind: leyline.EventRollbackStarted, Record: 7}},
 	}
 	if err := good.Validate(); err != nil {

@@ -58,6 +58,7 @@ var inputKindNames = [...]string{
 	"key.revoked", "peer.rejected", "clock.stepped",
 	"teacher.registered", "teacher.deregistered",
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
+	"report.delivered", "report.failed",
 }
 
 // The kinds of input.
@@ -95,6 +96,8 @@ const (
 	InputBlueprintWithdrawn
 	InputPlaneStopping
 	InputCacheCleared
+	InputReportDelivered
+	InputReportFailed
 )
 
 // EventKind names a kind of event.
@@ -125,6 +128,7 @@ var eventKindNames = [...]string{
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
 	"policy.weighed",
+	"field_report.opened", "field_report.filed", "field_report.delivered", "field_report.deferred", "field_report.retried", "field_report.dropped",
 }
 
 // The kinds of event.
@@ -201,4 +205,10 @@ const (
 	EventSeedResumed
 	EventRatesScaled
 	EventPolicyWeighed
+	EventFieldReportOpened
+	EventFieldReportFiled
+	EventFieldReportDelivered
+	EventFieldReportDeferred
+	EventFieldReportRetried
+	EventFieldReportDropped
 )

@@ -59,11 +59,6 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected").reserved(SubsystemTamiyo),
 		gauge(MetricScheduleStart, UnitRatio, "run", "Alpha at which the proposed schedule begins").reserved(SubsystemTamiyo),
 		gauge(MetricScheduleEnd, UnitRatio, "run", "Alpha at which the proposed schedule ends").reserved(SubsystemTamiyo),
-		counter(MetricReportsPublished, "run", "Field reports that were delivered").reserved(SubsystemTamiyo),
-		counter(MetricReportsRetries, "run", "Field reports that were sent again").reserved(SubsystemTamiyo),
-		counter(MetricReportsDropped, "run", "Field reports that were given up").reserved(SubsystemTamiyo),
-		gauge(MetricReportsPending, UnitCount, "", "Field reports that are not delivered yet").reserved(SubsystemTamiyo),
-		gauge(MetricReportsRetryBacklog, UnitCount, "", "Field reports that wait to be sent again").reserved(SubsystemTamiyo),
 	}
 }
 
@@ -139,9 +134,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameDegradedInputs, "run step value limit", "Too few of the policy's features were known", LevelWarning, LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
 		event(NameGNNCompileOff, "reason device", "The policy network is not compiled", LevelInfo, LevelWarning),
-		event(NameReportSynthesised, "run report_id", "A field report closes an observation window", LevelInfo),
-		event(NameReportRetry, "run report_id retry_count", "A field report is sent again", LevelWarning),
-		event(NameReportDrop, "run report_id retry_count", "A field report is given up", LevelWarning),
 		event(NamePolicyUpdateRefused, "version reason", "A new version of the policy was refused", LevelWarning),
 		event(NamePolicyUpdateApplied, "version", "A new version of the policy is in use", LevelInfo),
 	}

@@ -53,6 +53,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case CacheCleared:
 		return x.Run
+	case ReportDelivered:
+		return x.Run
+	case ReportFailed:
+		return x.Run
 	}
 	return ""
 }

@@ -29,6 +29,8 @@ func (x CommandVerified) Validate() error {
 	need(&c, "deadline", x.Deadline > 0)
 	need(&c, "keep_until", x.KeepUntil > 0)
 	need(&c, "digest", !x.Digest.IsZero())
+	c.part("metadata", x.Metadata.Validate())
+	mayID(&c, "blueprint", x.Blueprint)
 	return c.result()
 }
 

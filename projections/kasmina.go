@@ -194,6 +194,17 @@ func (k *Kasmina) PendingCommand(id leyline.CommandID) *PendingCommand {
 	return nil
 }
 
+// Grown counts the parameters of the seeds that are grafted, as far as the trainer
+// has declared them.
+func (s *Slots) Grown() (n uint64) {
+	for i := range s.Seeds {
+		if d := &s.Seeds[i]; leyline.Grafted(d.Stage) {
+			n += leyline.ParameterCount(d.Parameters)
+		}
+	}
+	return n
+}
+
 func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunStarted:

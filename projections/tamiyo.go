@@ -8,7 +8,8 @@ import (
 
 // Tamiyo is the projection of policy and risk.
 type Tamiyo struct {
-	Runs []Policy // sorted by run
+	Runs    []Policy // sorted by run
+	Reports Reports
 }
 
 // Policy is Tamiyo's view of one run.

@@ -7,7 +7,7 @@ import "github.com/esper-plane/esper/leyline"
 
 // NextTimer returns the earliest deadline in the state; false when there is
 // none. Among equal deadlines the first in the order broadcast, rollback,
-// silence, rates, rebuild, command, prefetch, embargo is returned.
+// silence, rates, rebuild, command, report, prefetch, embargo is returned.
 func (s *State) NextTimer() (leyline.TimerFired, bool) {
 	var best leyline.TimerFired
 	consider := func(t leyline.TimerFired) {
@@ -17,6 +17,7 @@ func (s *State) NextTimer() (leyline.TimerFired, bool) {
 	}
 	s.Tolaria.timers(consider)
 	s.Kasmina.pendingTimers(consider)
+	s.Tamiyo.Reports.timers(consider)
 	for i := range s.Kasmina.Runs {
 		r := &s.Kasmina.Runs[i]
 		if t := s.Tolaria.Run(r.Run); t == nil || t.Status != leyline.RunStatusOpen {

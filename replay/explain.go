@@ -21,7 +21,7 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords, reportWords}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -85,6 +85,10 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", teacher %s", x.Teacher)
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
+	case leyline.ReportDelivered:
+		s += fmt.Sprintf(", report %s", x.Report)
+	case leyline.ReportFailed:
+		s += fmt.Sprintf(", report %s: %s", x.Report, x.Outcome)
 	}
 	return printable(s)
 }

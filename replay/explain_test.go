@@ -134,6 +134,8 @@ func everyEvent() []leyline.Event {
 		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
 		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
 		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
+		leyline.FieldReportOpened{}, leyline.FieldReportFiled{}, leyline.FieldReportDelivered{}, leyline.FieldReportDeferred{}, leyline.FieldReportRetried{},
+		leyline.FieldReportDropped{},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // figures lists the key figures of a record's input, in a fixed order for each
 // kind. A kind whose words or events say everything has none.
 func figures(r leyline.Record) []Figure {
-	for _, of := range []func(leyline.Record) []Figure{planeFigures, trainerFigures, workFigures} {
+	for _, of := range []func(leyline.Record) []Figure{planeFigures, trainerFigures, workFigures, reportFigures} {
 		if f := of(r); f != nil {
 			return f
 		}

@@ -38,6 +38,8 @@ var (
 	again        = relation{"put the level back into the queue", "tries to publish it again"}
 	rebuild      = relation{"asked for this rebuild", "closes the order"}
 	rates        = relation{"ordered these learning rates", "closes the order"}
+	observation  = relation{"put the command in force that is reported on", "reports on the command"}
+	delivery     = relation{"handed the report over", "says what became of it"}
 )
 
 // ref is a cause of a record.
@@ -180,7 +182,27 @@ func refersTo(e leyline.Event) (relation, thing) {
 			return shortage, thing{what: "disk"}
 		}
 	}
+	if rel, t := ofReports(e); t.what != "" {
+		return rel, t
+	}
 	return ofSteps(e)
+}
+
+// ofReports is refersTo for field reports.
+func ofReports(e leyline.Event) (relation, thing) {
+	switch x := e.(type) {
+	case leyline.FieldReportFiled:
+		return observation, thing{"window", x.Run, string(x.Report.Report)}
+	case leyline.FieldReportDelivered:
+		return delivery, thing{"report", x.Run, string(x.Report)}
+	case leyline.FieldReportDeferred:
+		return delivery, thing{"report", x.Run, string(x.Report)}
+	case leyline.FieldReportRetried:
+		return delivery, thing{"report", x.Run, string(x.Report)}
+	case leyline.FieldReportDropped:
+		return delivery, thing{"report", x.Run, string(x.Report)}
+	}
+	return relation{}, thing{}
 }
 
 // ofSteps is refersTo for what is said of steps.
@@ -240,6 +262,14 @@ func opens(e leyline.Event) []thing {
 		return []thing{{what: "silence", run: x.Run}}
 	case leyline.DiskLow:
 		return []thing{{what: "disk"}}
+	case leyline.FieldReportOpened:
+		return []thing{{"window", x.Run, string(x.Report)}}
+	case leyline.FieldReportFiled:
+		return []thing{{"report", x.Run, string(x.Report.Report)}}
+	case leyline.FieldReportRetried:
+		return []thing{{"report", x.Run, string(x.Report)}}
+	case leyline.FieldReportDeferred:
+		return []thing{{"report", x.Run, string(x.Report)}}
 	}
 	return nil
 }

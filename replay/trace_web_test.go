@@ -47,6 +47,10 @@ func TestEveryRelation(t *testing.T) {
 		{restart, event(leyline.PlaneBooted{}), event(leyline.RunResumed{})},
 		{shortage, event(leyline.DiskLow{}), event(leyline.DependencyViolated{Refusal: leyline.Refusal{Kind: leyline.RefusalDiskLow}})},
 		{space, event(leyline.DiskLow{}), event(leyline.DiskRecovered{})},
+		{observation, event(leyline.FieldReportOpened{Run: runID, Report: "fr"}), event(leyline.FieldReportFiled{Run: runID, Report: leyline.FieldReport{Report: "fr"}})},
+		{delivery, event(leyline.FieldReportFiled{Run: runID, Report: leyline.FieldReport{Report: "fr"}}), event(leyline.FieldReportDelivered{Run: runID, Report: "fr"})},
+		{delivery, event(leyline.FieldReportDeferred{Run: runID, Report: "fr"}), event(leyline.FieldReportRetried{Run: runID, Report: "fr"})},
+		{delivery, event(leyline.FieldReportRetried{Run: runID, Report: "fr"}), event(leyline.FieldReportDropped{Run: runID, Report: "fr"})},
 	} {
 		w := newWeb(nil)
 		c.earlier.Seq, c.later.Seq = 5, 7
@@ -183,5 +187,6 @@ func everyInput() []leyline.Input {
 		leyline.ProfileReported{}, leyline.SnapshotLost{}, leyline.KeyRevoked{}, leyline.PeerRejected{}, leyline.ClockStepped{},
 		leyline.TeacherRegistered{}, leyline.TeacherDeregistered{},
 		leyline.BlueprintWithdrawn{Reason: "r"}, leyline.PlaneStopping{Boot: "b"}, leyline.CacheCleared{},
+		leyline.ReportDelivered{}, leyline.ReportFailed{},
 	}
 }

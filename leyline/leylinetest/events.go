@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), reportEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -142,7 +142,7 @@ const (
 func commandEvents() []Case[leyline.Event] {
 	const unset = " emergency.action? emergency.level? emergency.reason? pause.action? pause.scope? pause.seed? pause.reason?" +
 		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?"
-	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled
+	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled + signed
 	needs := func(names string) string { // the fields that a kind of command does need
 		all := verified
 		for _, n := range strings.Fields(names) {
@@ -151,27 +151,27 @@ func commandEvents() []Case[leyline.Event] {
 		return all + within("seed", unused)
 	}
 	return []Case[leyline.Event]{
-		event[leyline.CommandVerified]("to germinate", verified+within("seed", germinates), nil),
-		event("to graft", verified+within("seed", grafts+within("blend", byAlpha)+parameters), func(x *leyline.CommandVerified) {
+		verdict("to germinate", verified+within("seed", germinates), func(*leyline.CommandVerified) {}),
+		verdict("to graft", verified+within("seed", grafts+within("blend", byAlpha)+parameters), func(x *leyline.CommandVerified) {
 			x.Seed.Operation = leyline.OpStartGrafting
 			ofMode(&x.Seed.Blend, leyline.BlendConvex, leyline.LogitsUnspecified)
 		}),
-		event("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
-		event("to pause a seed", needs("pause.action pause.scope pause.seed pause.reason"), func(x *leyline.CommandVerified) {
+		verdict("to cull", verified+within("seed", culls), func(x *leyline.CommandVerified) { x.Seed.Operation = leyline.OpCull }),
+		verdict("to pause a seed", needs("pause.action pause.scope pause.seed pause.reason"), func(x *leyline.CommandVerified) {
 			x.Kind, x.Pause.Scope = leyline.CommandPause, leyline.PauseSeed
 		}),
-		event("to pause a run", needs("pause.action pause.scope pause.reason"), func(x *leyline.CommandVerified) {
+		verdict("to pause a run", needs("pause.action pause.scope pause.reason"), func(x *leyline.CommandVerified) {
 			x.Kind, x.Pause.Scope, x.Pause.Seed = leyline.CommandPause, leyline.PauseRun, ""
 		}),
-		event("to make the optimizer anew", needs("optimizer.action optimizer.reason"), func(x *leyline.CommandVerified) {
+		verdict("to make the optimizer anew", needs("optimizer.action optimizer.reason"), func(x *leyline.CommandVerified) {
 			x.Kind, x.Optimizer.Action, x.Optimizer.Factor = leyline.CommandOptimizer, leyline.OptimizerRebuildNow, 0
 		}),
-		event("to scale rates", needs("optimizer.action optimizer.factor optimizer.reason"), func(x *leyline.CommandVerified) {
+		verdict("to scale rates", needs("optimizer.action optimizer.factor optimizer.reason"), func(x *leyline.CommandVerified) {
 			x.Kind, x.Optimizer.Action = leyline.CommandOptimizer, leyline.OptimizerScale
 		}),
-		event("to force a breaker", needs("breaker.breaker breaker.state breaker.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandCircuitBreaker }),
-		event("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
-		event("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
+		verdict("to force a breaker", needs("breaker.breaker breaker.state breaker.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandCircuitBreaker }),
+		verdict("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
+		verdict("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
 		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest"+filled,

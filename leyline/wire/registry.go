@@ -91,6 +91,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputBlueprintWithdrawn:   {input[leyline.BlueprintWithdrawn]()},
 	leyline.InputPlaneStopping:        {input[leyline.PlaneStopping]()},
 	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
+	leyline.InputReportDelivered:      {input[leyline.ReportDelivered]()},
+	leyline.InputReportFailed:         {input[leyline.ReportFailed]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -167,4 +169,10 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
 	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
 	leyline.EventPolicyWeighed:        {event[leyline.PolicyWeighed]()},
+	leyline.EventFieldReportOpened:    {event[leyline.FieldReportOpened]()},
+	leyline.EventFieldReportFiled:     {event[leyline.FieldReportFiled]()},
+	leyline.EventFieldReportDelivered: {event[leyline.FieldReportDelivered]()},
+	leyline.EventFieldReportDeferred:  {event[leyline.FieldReportDeferred]()},
+	leyline.EventFieldReportRetried:   {event[leyline.FieldReportRetried]()},
+	leyline.EventFieldReportDropped:   {event[leyline.FieldReportDropped]()},
 }

@@ -129,8 +129,20 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return knownRun(s, x.Run)
 	case leyline.EmergencyUndelivered:
 		return knownRun(s, x.Run)
+	case leyline.ReportDelivered:
+		return first(knownRun(s, x.Run), thisReport(s, x.Run, x.Report, x.Request))
+	case leyline.ReportFailed:
+		return first(knownRun(s, x.Run), thisReport(s, x.Run, x.Report, x.Request))
 	}
 	return nil
+}
+
+// thisReport admits what came of the attempt at a report that is under way.
+func thisReport(s *projections.State, run leyline.RunID, id leyline.CommandID, req leyline.EffectID) *leyline.Refusal {
+	if f := s.Tamiyo.Reports.Filed(id); f != nil && f.Run == run && f.Status == leyline.ReportSending && f.Effect == req {
+		return nil
+	}
+	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is no attempt under way at report "+string(id), "an attempt is answered once")
 }
 
 // fellBack admits a fallback of compiled code that the network really holds.

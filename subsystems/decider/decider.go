@@ -1,13 +1,14 @@
 // Package decider is the one order in which a record is decided:
 //
-//	guard, plane, Tolaria, Tamiyo, Kasmina, emergency controller
+//	guard, plane, Tolaria, Tamiyo, Kasmina, emergency controller, field reports
 //
 // The guard judges the input against the state. If it refuses, the record holds
 // dependency.violated and nothing else. Otherwise each decider emits its
 // events; every event is applied to the state at once, so a later decider sees
 // what an earlier one decided, and feedback to an earlier one is a later input.
 // The emergency controller is Tolaria's; it comes last because whatever raised or
-// lowered a level is published with the record that did.
+// lowered a level is published with the record that did. Field reports are Tamiyo's;
+// they look back on everything that the record decided, and nothing reads them.
 //
 // The plane and replay call the same Decide. It is a pure function of state,
 // position, time and input: no clock, no randomness, no I/O.
@@ -48,5 +49,6 @@ func DecideProven(s *projections.State, m leyline.Meta, in leyline.Input, proven
 	if halted := tolaria.Control(t); halted != "" {
 		kasmina.Closed(t, halted)
 	}
+	tamiyo.Report(t, in)
 	return t.Events()
 }

@@ -116,7 +116,7 @@ func (w *world) feedNow(in leyline.Input) []leyline.Event {
 			w.feedNow(w.received(leyline.Command{
 				Issuer: "tamiyo", Audience: leyline.Audience{Origin: "esper-test", Run: p.Run},
 				ID:       leyline.CommandID(fmt.Sprintf("cmd-%d.%d", m.Seq, i)),
-				Sequence: w.s.Kasmina.High(w.tamiyo.KeyID()) + 1, IssuedAt: w.at, Kind: p.Kind, Seed: p.Seed,
+				Sequence: w.s.Kasmina.High(w.tamiyo.KeyID()) + 1, IssuedAt: w.at, Kind: p.Kind, Seed: p.Seed, Metadata: p.Metadata,
 			}))
 		}
 	}

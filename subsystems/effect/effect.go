@@ -13,7 +13,8 @@
 // false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes, cleanups and restore orders are issued again; evicted
 // bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
-// halted run refuses to be opened.
+// halted run refuses to be opened. A field report is delivered again: at least once, and
+// known by its id.
 package effect
 
 import (
@@ -43,9 +44,11 @@ type Effect struct {
 	Rollback leyline.RollbackID     // STAGE
 	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
 	Level    leyline.EmergencyLevel // SIGNAL
-	Within   time.Duration          // SIGNAL: deadline, from its start
+	Within   time.Duration          // SIGNAL, REPORT: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
 	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
+	Report   *leyline.FieldReport   // REPORT
+	Keep     leyline.Instant        // REPORT: reports of commands that were issued before need not be kept
 }
 
 // Built is what a kernel was built for.
@@ -63,7 +66,8 @@ func Computation(k leyline.EffectKind) bool {
 // Idempotent reports whether an effect of this kind may be carried out twice.
 // Handing a command to the trainer may not: the network could be changed twice.
 // An order about the optimizer rides on the answer to a step of a trainer that is
-// gone by then; the next step of the resumed run decides anew.
+// gone by then; the next step of the resumed run decides anew. A field report that
+// arrives twice is known by its id.
 func Idempotent(k leyline.EffectKind) bool {
 	return k != leyline.EffectCommand && k != leyline.EffectRates && k != leyline.EffectRebuild
 }
@@ -113,6 +117,10 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		}
 	case leyline.RunHalted:
 		return halt(id, x.Run, x.Reason, x.Detail), true
+	case leyline.FieldReportFiled:
+		return report(s, id, &x.Report), x.Deliver
+	case leyline.FieldReportRetried:
+		return report(s, id, &s.Tamiyo.Reports.Filed(x.Report).Body), true
 	}
 	return Effect{}, false
 }
@@ -239,6 +247,11 @@ func Outstanding(s *projections.State) []Effect {
 	}
 	for i := range s.Kasmina.Runs {
 		out = append(out, prefetches(s, &s.Kasmina.Runs[i])...)
+	}
+	for i := range s.Tamiyo.Reports.Index {
+		if f := &s.Tamiyo.Reports.Index[i]; f.Status == leyline.ReportSending {
+			out = append(out, report(s, f.Effect, &f.Body))
+		}
 	}
 	slices.SortFunc(out, func(a, b Effect) int {
 		return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))

@@ -54,7 +54,22 @@ func (d *dispatch) accept() {
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: a.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
 		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
+		Metadata: c.Metadata, Blueprint: d.planted(&a), Grown: d.State.Kasmina.Run(d.id()).Grown(),
 	})
+}
+
+// planted is the blueprint of the seed that the command is about: what is to be
+// planted, or what grows there before the command is carried out.
+func (d *dispatch) planted(a *leyline.Command) leyline.BlueprintID {
+	if a.Seed.Operation == leyline.OpGerminate {
+		return a.Seed.Blueprint
+	}
+	for _, id := range []leyline.SeedID{a.Seed.Seed, a.Pause.Seed} {
+		if s := d.State.Kasmina.Seed(d.id(), id); s != nil {
+			return s.Blueprint
+		}
+	}
+	return ""
 }
 
 func (d *dispatch) run() {

@@ -46,6 +46,9 @@ func (l *loop) complete(c *completion) {
 	case leyline.EffectEvict:
 		l.evicted(c)
 		return
+	case leyline.EffectReport:
+		l.delivered(c)
+		return
 	case leyline.EffectClean:
 		if in := l.cleanedInput(c); in != nil {
 			l.stamp(in, nil)

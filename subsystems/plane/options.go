@@ -86,7 +86,7 @@ const (
 )
 
 // Options configures a plane. Everything but Admit, Fast, FastFree, Policy, Store, Free, Released,
-// Wall and Probe is required.
+// Wall, Probe and Reports is required.
 type Options struct {
 	Log       Log
 	Recovery  Recovery
@@ -119,6 +119,7 @@ type Options struct {
 	Released func(leyline.Record)                                          // called in order for every durable record
 	Wall     func() time.Time                                              // nil: time.Now
 	Probe    func(Point, leyline.Record)                                   // fault injection by tests
+	Reports  Reports                                                       // of field reports; nil: what the configuration wants delivered fails
 }
 
 // Recovery is what opening the log found; it goes into plane.started.

@@ -83,6 +83,8 @@ func (l *loop) act(f effect.Effect) {
 		l.broadcast(f)
 	case leyline.EffectClean:
 		l.clean(f)
+	case leyline.EffectReport:
+		l.deliver(f)
 	case leyline.EffectEvict:
 		l.submit(worker.Job{
 			Name: "evict " + f.ID.String(), Priority: worker.Background, Timeout: 10 * time.Second,

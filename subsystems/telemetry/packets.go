@@ -74,6 +74,12 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
 	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
 	leyline.EventEmergencyCleaned:     leyline.SubsystemKasmina,
+	leyline.EventFieldReportOpened:    leyline.SubsystemTamiyo,
+	leyline.EventFieldReportFiled:     leyline.SubsystemTamiyo,
+	leyline.EventFieldReportDelivered: leyline.SubsystemTamiyo,
+	leyline.EventFieldReportDeferred:  leyline.SubsystemTamiyo,
+	leyline.EventFieldReportRetried:   leyline.SubsystemTamiyo,
+	leyline.EventFieldReportDropped:   leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -186,6 +192,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.rebuild(e)
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
+		b.reports(e)
 	case leyline.SubsystemKasmina:
 		b.commands(e)
 		b.verifier(e)
