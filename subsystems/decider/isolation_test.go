@@ -63,7 +63,8 @@ func TestViolationsAreCounted(t *testing.T) {
 // TestCountsOutliveStagesAndSeeds: a gate begins to measure anew, the counts do not;
 // those of a seed end with it, that of the run never.
 func TestCountsOutliveStagesAndSeeds(t *testing.T) {
-	w := blending(t, leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 1, Temperature: 0.1}, unpaused)
+	w := blending(t, leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 1, Temperature: 0.1})
+	w.s.Plane.Config.Tamiyo.Enabled = false // it would pause the seed
 	w.leaking(0.5)
 	w.steps(2)
 	if got := w.command(leyline.SeedCommand{Operation: leyline.OpStabilize, Seed: "seed-a"}); got != leyline.RejectGateFailed {
