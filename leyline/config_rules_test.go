@@ -115,6 +115,7 @@ func TestRulesKeepTheirWord(t *testing.T) {
 		case strings.Contains(r.allowed, "text"): // in TestLogConfigBounds
 		case key == "tamiyo.blend_channels": // in TestBlendSettings
 		case key == "rules.shadow": // in TestRulesConfig
+		case key == "tamiyo.conservative_effect": // in TestRiskSettings
 		case key == "tolaria.opt_rebuild": // in TestOnlyFencesOfSettings
 		case strings.HasPrefix(key, "posture."), strings.HasPrefix(key, "telemetry.webhook"): // in TestPostureConfig
 		default:

@@ -108,6 +108,10 @@ var riskReasonNames = [...]string{
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
 	"policy_waits", "policy_invalid", "degraded_inputs",
+	"policy_risk_elevated", "policy_risk_critical", "bsds_hazard_high", "bsds_hazard_critical", "bsds_handling_quarantine",
+	"hook_budget", "step_latency_high", "kasmina_apply_slow", "kasmina_finalize_slow", "runtime_fallback",
+	"device_pressure_high", "cpu_pressure_high", "grad_variance_high", "optimizer_hint", "unstable", "not_recovered",
+	"rates_undeclared", "rates_held", "rates_lowered",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -139,6 +143,25 @@ const (
 	RiskPolicyWaits    // something could be done, and the policy would rather wait
 	RiskPolicyInvalid  // the policy's answer breaks the contract, or names what there is not
 	RiskDegradedInputs // too few of the policy's features were known
+	RiskPolicyElevated // the policy finds its own proposal risky
+	RiskPolicyCritical // or too risky for anything to go on
+	RiskHazardHigh     // the hazard sheet of the blueprint tells of a high hazard
+	RiskHazardCritical // or of a critical one
+	RiskHandling       // or keeps it in quarantine
+	RiskHook           // the trainer waited too long for the plane
+	RiskStepLatency    // a step took too long
+	RiskApply          // a command took long to be carried out
+	RiskFinalize       // blends took long to be advanced
+	RiskFallback       // compiled code was given up since the last window
+	RiskDevice         // the accelerator has no room left
+	RiskCPU            // the processors have no room left
+	RiskGradVariance   // the norm of the gradient varies too much
+	RiskOptimizerHint  // the learning rate is used up while the loss rises
+	RiskUnstable       // something is wrong with training
+	RiskNotRecovered   // too few healthy windows to leave conservative mode
+	RiskUndeclared     // learning rates were to be lowered, and the run has declared none
+	RiskRatesHeld      // learning rates were to be lowered, and an operator scales them
+	RiskRatesLowered   // learning rates were to be lowered, and they are as low as they go for that
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

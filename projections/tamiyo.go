@@ -22,6 +22,7 @@ type Policy struct {
 	Asked     Question     // outstanding; the zero value means there is none
 	Memos     []PolicyMemo // one per registered snapshot
 	Memory    Memory
+	Effect    leyline.RiskEffect // of the last window
 }
 
 // Memory is what the policy has learned of a run; it is rewound with it. Norms and
@@ -53,6 +54,7 @@ type Window struct {
 type Question struct {
 	Effect leyline.EffectID
 	Step   leyline.Step // of the window
+	Seen   leyline.StepSeen
 }
 
 // PolicyMemo is what there was when the run last stood at a snapshot.
@@ -81,13 +83,14 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
+		p.Effect = x.Effect
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
 	case leyline.PolicyWeighed:
 		t.Run(x.Run).Memory = Memory{Norms: x.Norms, Marks: x.Marks}
 	case leyline.EpochFailed:
 		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
-		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
+		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step, Seen: x.Seen}
 	case leyline.PolicyMissed:
 		p := t.Run(x.Run)
 		p.Asked, p.Caution.Healthy = Question{}, 0

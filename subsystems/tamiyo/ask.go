@@ -25,11 +25,12 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(x.LearnRate, x.Metrics.Readings))})
+		seen := x.Seen()
+		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(seen)), seen: seen})
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration())})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration()), Seen: x.Seen()})
 	}
 }
 
@@ -50,8 +51,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		t.Emit(void)
 		return
 	}
-	now := policy.Next(policy.Ask(t.State, x.Run))
-	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs})
+	now, p := policy.Next(policy.Ask(t.State, x.Run)), t.State.Tamiyo.Run(x.Run)
+	window(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: policy.Differs(x, now), took: x.TookNs})
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.

@@ -29,7 +29,7 @@ func judge(s *projections.State, w projections.ReportWindow, why leyline.ReportC
 		return r
 	}
 	finite := measure(&r, s, w)
-	r.Outcome = outcome(&r, w.Critical || !finite || critical(o.Reason))
+	r.Outcome = judged(&r, w.Critical || !finite || critical(o.Reason))
 	return r
 }
 
@@ -54,8 +54,8 @@ func measure(r *leyline.FieldReport, s *projections.State, w projections.ReportW
 	return true
 }
 
-// outcome applies the rule to a report that is measured.
-func outcome(r *leyline.FieldReport, critical bool) leyline.ReportOutcome {
+// judged applies the rule to a report that is measured.
+func judged(r *leyline.FieldReport, critical bool) leyline.ReportOutcome {
 	switch {
 	case !leyline.Judged(r.Closure):
 		return leyline.ReportAborted

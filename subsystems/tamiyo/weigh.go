@@ -46,7 +46,7 @@ func marks(slots *projections.Slots) []leyline.SeedMark {
 
 // metadata says how a proposal came about. The scores are those that the policy has;
 // where it estimates no risk, that of the blueprint stands.
-func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.BlueprintRegistered, c policy.Choice) leyline.DecisionMetadata {
+func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.RiskSubject, c policy.Choice) leyline.DecisionMetadata {
 	d := leyline.DecisionMetadata{
 		Policy: c.Policy.ID, Version: c.Policy.Version, Digest: c.Policy.Digest, Blend: c.Weighed.Blend,
 		Reason: why, Conservative: p.Caution.Conservative, Asked: step,
