@@ -169,7 +169,9 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean",
+	"metadata",
+}
 
 // The kinds of effect.
 const (
@@ -185,6 +187,7 @@ const (
 	EffectRates                  // action: tell the trainer its learning rates
 	EffectRebuild                // action: tell the trainer to rebuild its optimizer
 	EffectClean                  // action: empty the kernel cache
+	EffectMetadata               // computation: look up the safety sheet of a blueprint
 )
 
 // TimerKind says what a timer guards.

@@ -20,6 +20,8 @@ type CommandVerified struct {
 	Optimizer OptimizerCommand // set for Kind OPTIMIZER; so the plane itself
 	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER; so the plane itself
 	Rollback  RollbackCommand  // set for Kind ROLLBACK; so the plane itself
+
+	Conservative ConservativeCommand // set for Kind CONSERVATIVE; so the plane itself
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

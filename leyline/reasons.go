@@ -26,6 +26,7 @@ var rejectReasonNames = [...]string{
 	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
 	"seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
 	"pruning_not_offered",
+	"conservative_already", "not_conservative",
 }
 
 // The reasons for rejecting a command.
@@ -82,6 +83,8 @@ const (
 	RejectBreakerInvalid // no such breaker, or no such state
 	RejectNoSnapshot     // there is no proven snapshot there to return to
 	RejectPruning        // this plane prunes nothing
+	RejectConservative   // the run is conservative by an operator's word already
+	RejectNotCautious    // the run is not conservative
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -107,6 +110,9 @@ var riskReasonNames = [...]string{
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
+	"policy_breaker", "policy_invalid", "no_seed_candidates",
+	"metadata_breaker", "metadata_timeout", "metadata_failed", "metadata_pending",
+	"operator", "configured", "stabilised",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -135,6 +141,16 @@ const (
 	RiskCommandTimeout // an accepted command was not answered in time
 	RiskEmergency      // the emergency level is L3 or above
 	RiskKernelBreaker  // the breaker of kernels lets no fetch pass
+	RiskPolicyBreaker  // the breaker of the policy lets no question pass
+	RiskPolicyInvalid  // the policy's proposal lacks an id, or names what there is not
+	RiskNoCandidates   // the run grows kinds of seed and has no slot for one
+	RiskMetadataBreaker
+	RiskMetadataTimeout // the safety sheet did not come within its budget
+	RiskMetadataFailed  // there is no safety sheet that counts
+	RiskMetadataPending // the catalogue was asked before and has not answered
+	RiskOperator
+	RiskConfigured // tamiyo.conservative: the run begins so
+	RiskStabilised // what led to conservative mode has passed
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

@@ -58,6 +58,7 @@ var inputKindNames = [...]string{
 	"key.revoked", "peer.rejected", "clock.stepped",
 	"teacher.registered", "teacher.deregistered",
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
+	"metadata.answered", "metadata.failed",
 }
 
 // The kinds of input.
@@ -95,6 +96,8 @@ const (
 	InputBlueprintWithdrawn
 	InputPlaneStopping
 	InputCacheCleared
+	InputMetadataAnswered
+	InputMetadataFailed
 )
 
 // EventKind names a kind of event.
@@ -124,6 +127,8 @@ var eventKindNames = [...]string{
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
+	"metadata.asked", "metadata.settled", "metadata.missed", "policy.refused", "answer.late",
+	"conservative.refreshed", "budget.learned",
 }
 
 // The kinds of event.
@@ -199,4 +204,11 @@ const (
 	EventSeedPaused
 	EventSeedResumed
 	EventRatesScaled
+	EventMetadataAsked
+	EventMetadataSettled
+	EventMetadataMissed
+	EventPolicyRefused
+	EventAnswerLate
+	EventConservativeRefreshed
+	EventBudgetLearned
 )

@@ -53,6 +53,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case CacheCleared:
 		return x.Run
+	case MetadataAnswered:
+		return x.Run
+	case MetadataFailed:
+		return x.Run
 	}
 	return ""
 }

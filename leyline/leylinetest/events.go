@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), cautionEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -20,10 +20,11 @@ func Events() []Case[leyline.Event] {
 func planeEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
-		event("", "boot origin previous? admin_key boots decider clean? fast_free?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
+		event("", "boot origin previous? admin_key boots decider clean? fast_free? catalogue?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
-		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial?")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
+		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial? sheets?")+" by",
+			func(x *leyline.KeyEnrolled) { x.Key.Public, x.Key.Sheets = key(), false }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
 		event[leyline.BlueprintRetired]("", "blueprint reason", nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
@@ -109,8 +110,6 @@ func rollbackEvents() []Case[leyline.Event] {
 
 func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
-		event[leyline.ConservativeEntered]("", "run step? reason", nil),
-		event[leyline.ConservativeLeft]("", "run step healthy", nil),
 		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked)+" took_ns?", nil),
 		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
 		event("to germinate", "run step kind why"+within("seed", germinates)+metadata, one),
@@ -141,7 +140,8 @@ const (
 
 func commandEvents() []Case[leyline.Event] {
 	const unset = " emergency.action? emergency.level? emergency.reason? pause.action? pause.scope? pause.seed? pause.reason?" +
-		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?"
+		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?" +
+		" conservative.mode? conservative.reason?"
 	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled
 	needs := func(names string) string { // the fields that a kind of command does need
 		all := verified
@@ -171,6 +171,7 @@ func commandEvents() []Case[leyline.Event] {
 		}),
 		event("to force a breaker", needs("breaker.breaker breaker.state breaker.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandCircuitBreaker }),
 		event("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
+		event("to be conservative", needs("conservative.mode conservative.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandConservative }),
 		event("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),

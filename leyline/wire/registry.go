@@ -91,6 +91,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputBlueprintWithdrawn:   {input[leyline.BlueprintWithdrawn]()},
 	leyline.InputPlaneStopping:        {input[leyline.PlaneStopping]()},
 	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
+	leyline.InputMetadataAnswered:     {input[leyline.MetadataAnswered]()},
+	leyline.InputMetadataFailed:       {input[leyline.MetadataFailed]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -166,4 +168,12 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventSeedPaused:           {event[leyline.SeedPaused]()},
 	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
 	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
+
+	leyline.EventMetadataAsked:         {event[leyline.MetadataAsked]()},
+	leyline.EventMetadataSettled:       {event[leyline.MetadataSettled]()},
+	leyline.EventMetadataMissed:        {event[leyline.MetadataMissed]()},
+	leyline.EventPolicyRefused:         {event[leyline.PolicyRefused]()},
+	leyline.EventAnswerLate:            {event[leyline.AnswerLate]()},
+	leyline.EventConservativeRefreshed: {event[leyline.ConservativeRefreshed]()},
+	leyline.EventBudgetLearned:         {event[leyline.BudgetLearned]()},
 }

@@ -73,6 +73,14 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
 	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
 	leyline.EventEmergencyCleaned:     leyline.SubsystemKasmina,
+
+	leyline.EventMetadataAsked:         leyline.SubsystemTamiyo,
+	leyline.EventMetadataSettled:       leyline.SubsystemTamiyo,
+	leyline.EventMetadataMissed:        leyline.SubsystemTamiyo,
+	leyline.EventPolicyRefused:         leyline.SubsystemTamiyo,
+	leyline.EventAnswerLate:            leyline.SubsystemTamiyo,
+	leyline.EventConservativeRefreshed: leyline.SubsystemTamiyo,
+	leyline.EventBudgetLearned:         leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -84,8 +92,13 @@ func Source(e leyline.Event) leyline.Subsystem {
 		}
 		return leyline.SubsystemPlane
 	}
-	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile && x.Breaker != leyline.BreakerKernel && x.Breaker != leyline.BreakerIsolation {
-		return leyline.SubsystemTolaria
+	if x, ok := e.(leyline.BreakerMoved); ok {
+		switch x.Breaker {
+		case leyline.BreakerInference, leyline.BreakerMetadata:
+			return leyline.SubsystemTamiyo
+		case leyline.BreakerEpochs, leyline.BreakerOptimizer:
+			return leyline.SubsystemTolaria
+		}
 	}
 	if k := e.EventKind(); int(k) < len(sources) {
 		return sources[k]
