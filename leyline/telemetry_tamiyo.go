@@ -38,7 +38,7 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricTamiyoConservative, UnitBool, "run", "Whether nothing new is proposed because training was found unwell").set("tamiyo.healthy_windows"),
 		gauge(MetricTamiyoLossDelta, UnitLoss, "run", "Loss of the last healthy step less the running mean before it"),
 		gauge(MetricValidationLoss, UnitLoss, "run task", "Held-out loss of a task by its place in the plan, or the mean of all tasks"),
-		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up").set("tamiyo.policy_budget_ms"),
+		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up").set("tamiyo.policy_budget_ms tamiyo.policy_inline"),
 		gauge(MetricBlueprintRisk, UnitScore, "run", "Risk of the blueprint that was last proposed").set("tamiyo.blueprint_risk"),
 		gauge(MetricBlendMethod, UnitEnum, "run method", "Blend mode that was last proposed").codes(blendModes{}),
 

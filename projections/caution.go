@@ -6,12 +6,12 @@ func (t *Tamiyo) applyCaution(m leyline.Meta, steps uint64, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.ConservativeEntered:
 		t.Run(x.Run).Caution = Caution{
-			Conservative: true, Reason: x.Reason, Entered: x.Step, By: x.By, Last: x.Reason, Times: 1,
+			Conservative: true, Reason: x.Reason, Entered: x.Step, By: x.By, Last: x.Reason, Times: 1, Seq: m.Seq,
 			EnteredAt: m.At, EnteredSteps: steps, Until: x.Until, UntilStep: x.UntilStep,
 		}
 	case leyline.ConservativeRefreshed:
 		c := &t.Run(x.Run).Caution
-		c.By, c.Last, c.Times, c.Until, c.UntilStep, c.Healthy = x.By, x.Reason, x.Times, x.Until, x.UntilStep, 0
+		c.Seq, c.By, c.Last, c.Times, c.Until, c.UntilStep, c.Healthy = m.Seq, x.By, x.Reason, x.Times, x.Until, x.UntilStep, 0
 	case leyline.ConservativeLeft:
 		t.Run(x.Run).Caution = Caution{Healthy: x.Healthy}
 	}

@@ -40,6 +40,7 @@ type Caution struct {
 	By           leyline.Party
 	Last         leyline.RiskReason // the newest reason; Reason is the first
 	Times        uint32             // reasons since it was entered
+	Seq          leyline.Seq        // of the record that gave the newest one
 	EnteredAt    leyline.Instant
 	EnteredSteps uint64          // healthy steps of all incarnations then
 	Until        leyline.Instant // end of the cool-down

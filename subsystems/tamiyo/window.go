@@ -33,12 +33,10 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 		Run: run.ID, Step: step, Proposed: choice.Command.Operation, Allowed: v.Allowed, Reason: v.Reason,
 		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks, TookNs: a.took,
 	})
-	switch {
-	case v.Spike:
+	if v.Spike {
 		enter(t, p, step, leyline.RiskLossSpike)
-	case p.Caution.Conservative && healthy >= c.HealthyWindows && run.Emergency < leyline.EmergencyConservative:
-		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
 	}
+	stabilise(t, run, p, healthy)
 	switch {
 	case !v.Allowed:
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: step, Reason: v.Reason})

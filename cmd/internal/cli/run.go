@@ -162,8 +162,8 @@ func (j *job) canBeLate() error {
 		}
 		t := &j.config.Tamiyo
 		switch asked := workload.FirstQuestion(t, f.Step); {
-		case t.PolicyBudget == 0:
-			return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_budget_ms=250", f.Name)
+		case t.PolicyInline:
+			return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_inline=false --set tamiyo.policy_budget_ms=250", f.Name)
 		case !t.Enabled || uint64(asked) > j.flags.steps:
 			return usagef("fault %s@%d: the policy is not asked from there to the end of the run; choose an earlier step", f.Name, f.Step)
 		}

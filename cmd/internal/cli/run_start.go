@@ -189,7 +189,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
 			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
-			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,
+			LatePolicy: !j.config.Tamiyo.PolicyInline,
 		},
 	})
 }
