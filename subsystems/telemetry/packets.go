@@ -110,7 +110,7 @@ func Source(e leyline.Event) leyline.Subsystem {
 // subsystem. It is pure; the packets share no memory with the record but
 // strings. The package comment says what is promised of them.
 func Packets(r leyline.Record) []leyline.Packet {
-	b := builder{in: r.Input}
+	b := builder{in: r.Input, now: r.At}
 	if !refused(r.Events) {
 		b.measured(r.Input)
 	}
@@ -171,6 +171,7 @@ func (s *section) event(name leyline.EventName, level leyline.Level, attrs ...le
 // builder collects sections, indexed by subsystem.
 type builder struct {
 	in       leyline.Input
+	now      leyline.Instant // of the record
 	sections [leyline.SubsystemTrainer + 1]section
 }
 
