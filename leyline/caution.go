@@ -19,7 +19,7 @@ type ConservativeRefreshed struct {
 	Times     uint32 // reasons since the mode was entered, this one included
 	Wanted    uint32 // as in ConservativeEntered
 	Until     Instant
-	UntilStep uint64
+	UntilStep Step
 }
 
 // PolicyRefused says that what the policy would do cannot be weighed: it names no

@@ -116,7 +116,7 @@ type TamiyoConfig struct {
 	CatalogueDir     string     `toml:"catalogue_dir" comment:"Directory of signed safety sheets, ID.sheet for each blueprint; empty: none is looked up, and what a blueprint was registered with counts."`
 	Conservative     bool       `toml:"conservative" comment:"Runs begin in conservative mode, as if an operator had set it: only an operator leaves it."`
 	CooldownMs       Millis     `toml:"conservative_cooldown_ms" comment:"Conservative mode is not left before this has passed since its last reason."`
-	CooldownSteps    uint32     `toml:"conservative_cooldown_steps" comment:"The same in a lockstep run, in healthy steps: there no decision may depend on time."`
+	CooldownSteps    uint32     `toml:"conservative_cooldown_steps" comment:"The same in a lockstep run, in training steps: there no decision may depend on time."`
 	BudgetMode       BudgetMode `toml:"budget_mode" comment:"fixed, or learned: policy_budget_ms and metadata_budget_ms become the longest answer of the run times budget_factor, and each change is recorded. A lockstep run is always fixed."`
 	BudgetFactor     float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1 to 1000."`
 	BudgetSamples    uint32     `toml:"budget_samples" comment:"Answers that a budget is learned from at least, 1 or more; until then it is as set."`

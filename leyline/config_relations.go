@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// relations hold between two settings. The first nine are the hierarchy of time
+// relations hold between two settings. The first eight are the hierarchy of time
 // budgets: what is inside another one is over before that is, or it could never be
 // told what was late.
 //
@@ -16,7 +16,6 @@ import (
 //	command: until the trainer must have answered it
 //	    prefetch: until its kernel must be there
 //	        kernel, before it counts as late, twice over
-//	        wait for the kernel cache, before it is a warning
 //	rollback from the full tier
 //	    rollback from the fast tier
 //	        prepare, commit, confirm: together, see TolariaConfig
@@ -34,7 +33,6 @@ var relations = []relation{
 	{low: "tamiyo.metadata_budget_ms", high: "tolaria.hook_budget_ms", off: true, moot: "tamiyo.catalogue_dir"},
 	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},
 	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms", times: 2},
-	{low: "kasmina.cache_wait_warn_ms", high: "kasmina.prefetch_timeout_ms"},
 	{low: "tolaria.rollback_fast_ms", high: "tolaria.rollback_full_ms"},
 	{low: "kasmina.skew_ms", high: "kasmina.freshness_ms"},
 	{low: "tamiyo.metadata_budget_ms", high: "tamiyo.metadata_ttl_ms", off: true, moot: "tamiyo.catalogue_dir"},

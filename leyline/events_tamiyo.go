@@ -20,7 +20,7 @@ type ConservativeEntered struct {
 	Cause     string  // command id of the operator's command; empty: a rule, or the configuration
 	Wanted    uint32  // consecutive healthy windows; 0: only the operator leaves it
 	Until     Instant // end of the cool-down; 0 in a lockstep run, and of the operator's
-	UntilStep uint64  // the same in a lockstep run: in healthy steps of all incarnations
+	UntilStep Step    // the same in a lockstep run: the training step, which a resume rewinds
 }
 
 // ConservativeLeft allows proposals again: after enough healthy windows and the

@@ -44,7 +44,7 @@ type Caution struct {
 	EnteredAt    leyline.Instant
 	EnteredSteps uint64          // healthy steps of all incarnations then
 	Until        leyline.Instant // end of the cool-down
-	UntilStep    uint64          // the same in a lockstep run
+	UntilStep    leyline.Step    // the same in a lockstep run
 }
 
 // Window is what Tamiyo remembers of the last window; it is rewound.

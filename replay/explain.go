@@ -117,7 +117,7 @@ func planeWords(e leyline.Event) string {
 	case leyline.PlaneBooted:
 		return fmt.Sprintf("process %d of log %s started with rules of version %d, after %s%s", x.Boots, x.Origin, x.Decider,
 			when(x.Clean, "an orderly stop", "an unclean stop"),
-			when(x.Previous != "", "; the log was restored from "+x.Previous, ""))
+			when(x.Previous != "", "; the log was restored from "+x.Previous, "")+when(x.Catalogue != "", "; safety sheets are looked up in "+x.Catalogue, ""))
 	case leyline.EffectRecovered:
 		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
 			when(x.Reissued, "issued again", "whether it happened is unknown"))

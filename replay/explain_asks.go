@@ -33,12 +33,12 @@ func askWords(e leyline.Event) string {
 }
 
 // wayOut says what must hold before conservative mode is left.
-func wayOut(by leyline.Party, wanted uint32, until leyline.Instant, untilStep uint64) string {
+func wayOut(by leyline.Party, wanted uint32, until leyline.Instant, untilStep leyline.Step) string {
 	switch {
 	case by == leyline.PartyOperator:
 		return "; only an operator leaves it"
 	case untilStep > 0:
-		return fmt.Sprintf("; it takes %d healthy windows, and %d healthy steps of the run", wanted, untilStep)
+		return fmt.Sprintf("; it takes %d healthy windows, and is not left before step %d", wanted, untilStep)
 	}
 	return fmt.Sprintf("; it takes %d healthy windows, and is not left before %s", wanted, until)
 }

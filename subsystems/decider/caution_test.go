@@ -52,14 +52,14 @@ func TestEnteredOnceLeftWithReasonAndDuration(t *testing.T) {
 	}
 }
 
-// In a lockstep run the cool-down counts healthy steps.
+// In a lockstep run the cool-down counts training steps.
 func TestCooldownOfALockstepRunCountsSteps(t *testing.T) {
 	w := newWorld(t, onWorker, quick, func(c *leyline.ExecutionConfig) { c.Tamiyo.CooldownSteps, c.Tamiyo.CooldownMs = 7, 3_600_000 })
 	p := plan()
 	p.Lockstep = true
 	w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
 	in := one[leyline.ConservativeEntered](w, w.silent())
-	if in.Until != 0 || in.UntilStep != w.run().Steps+7 {
+	if in.Until != 0 || in.UntilStep != w.run().Track.Step+7 {
 		t.Errorf("entered as %+v at %d steps", in, w.run().Steps)
 	}
 	for range 3 {

@@ -7,15 +7,15 @@ import (
 	"io/fs"
 
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/subsystems/catalogue"
 	"github.com/esper-plane/esper/subsystems/effect"
+	"github.com/esper-plane/esper/subsystems/sheetstore"
 	"github.com/esper-plane/esper/subsystems/worker"
 )
 
 // Catalogue is where safety sheets of blueprints are looked up.
 type Catalogue interface {
 	// Sheet returns the newest sheet of a blueprint as it is signed. It gives up when
-	// ctx is done. One that there is not is fs.ErrNotExist; a *catalogue.Error says
+	// ctx is done. One that there is not is fs.ErrNotExist; a *sheetstore.Error says
 	// what is wrong with one that there is.
 	Sheet(ctx context.Context, id leyline.BlueprintID) (leyline.Envelope, error)
 	// String names the catalogue for the log, at most leyline.MaxPath bytes.
@@ -79,7 +79,7 @@ func (l *loop) forgotten(c *completion, waits func() leyline.EffectID) bool {
 
 // sheetFault says what kind of failure a lookup has met.
 func sheetFault(o worker.Outcome) leyline.SheetFault {
-	var bad *catalogue.Error
+	var bad *sheetstore.Error
 	switch {
 	case o.State == worker.TimedOut:
 		return leyline.SheetTimeout

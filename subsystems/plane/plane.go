@@ -100,9 +100,6 @@ func (p *Plane) boot(ctx context.Context) error {
 		Signal: level, SignalText: reason, SignalProblem: problem, FastFree: p.opts.FastFree,
 		Catalogue: p.opts.catalogue(),
 	}
-	if in.Catalogue == "" {
-		p.log.Info("there is no catalogue of safety sheets: what blueprints were registered with counts")
-	}
 	if _, err := p.submit(ctx, in); err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)
 	}

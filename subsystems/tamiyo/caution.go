@@ -56,11 +56,13 @@ func remain(t *projections.Turn, p *projections.Policy, at leyline.Step, why ley
 	}
 }
 
-// terms are what must hold before a mode that a rule enters now is left.
-func terms(t *projections.Turn, id leyline.RunID) (wanted uint32, until leyline.Instant, untilStep uint64) {
+// terms are what must hold before a mode that a rule enters now is left. A lockstep run
+// counts training steps, which a resume rewinds with the rest: what it then trains
+// again is decided as before.
+func terms(t *projections.Turn, id leyline.RunID) (wanted uint32, until leyline.Instant, untilStep leyline.Step) {
 	c, run := &t.Config().Tamiyo, t.State.Tolaria.Run(id)
 	if run.Plan.Lockstep {
-		return c.HealthyWindows, 0, run.Steps + uint64(c.CooldownSteps)
+		return c.HealthyWindows, 0, run.Track.Step + leyline.Step(c.CooldownSteps)
 	}
 	return c.HealthyWindows, t.Meta.At.Add(c.CooldownMs.Duration()), 0
 }
@@ -83,7 +85,7 @@ func stabilise(t *projections.Turn, run *projections.Run, p *projections.Policy,
 
 func cooled(t *projections.Turn, run *projections.Run, c *projections.Caution) bool {
 	if run.Plan.Lockstep {
-		return run.Steps >= c.UntilStep
+		return run.Track.Step >= c.UntilStep
 	}
 	return t.Meta.At >= c.Until
 }

@@ -45,7 +45,7 @@ var (
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
 		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
-		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/catalogue", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
 
@@ -87,7 +87,7 @@ var Table = []Rule{
 	{Package: "subsystems/tensorfile", Purity: Pure},
 	{Package: "subsystems/snapstore", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/kernelcache"},
-	{Package: "subsystems/catalogue", Own: []string{"leyline", "leyline/wire"}},
+	{Package: "subsystems/sheetstore", Own: []string{"leyline", "leyline/sign"}},
 	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},

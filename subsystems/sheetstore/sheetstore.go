@@ -1,8 +1,8 @@
-// Package catalogue is a catalogue of safety sheets in a directory: for each blueprint
-// one file, ID.sheet, with the envelope of its newest sheet (package wire). Whoever
+// Package sheetstore is a catalogue of safety sheets in a directory: for each blueprint
+// one file, ID.sheet, with its newest sheet in a DSSE envelope (package sign). Whoever
 // keeps the catalogue replaces a file by renaming a new one over it. Nothing here
 // judges a signature: that is decided.
-package catalogue
+package sheetstore
 
 import (
 	"context"
@@ -13,14 +13,14 @@ import (
 	"path/filepath"
 
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/leyline/sign"
 )
 
 // Suffix ends the name of a file; before it comes the id of the blueprint.
 const Suffix = ".sheet"
 
-// maxBytes bounds a file: the payload of an envelope and a few short texts.
-const maxBytes = leyline.MaxCommandBytes + 8192
+// maxBytes bounds a file: the payload of an envelope in base64 and a few short texts.
+const maxBytes = leyline.MaxCommandBytes/3*4 + 8192
 
 // Dir is a catalogue in a directory. It may be used by several goroutines at once.
 type Dir string
@@ -61,7 +61,7 @@ func (d Dir) Sheet(ctx context.Context, id leyline.BlueprintID) (leyline.Envelop
 	if len(b) > maxBytes {
 		return leyline.Envelope{}, &Error{leyline.SheetTooLarge, name, fmt.Errorf("it is longer than %d bytes", maxBytes)}
 	}
-	env, err := wire.DecodeEnvelope(b)
+	env, err := sign.ParseEnvelope(b)
 	if err != nil {
 		return leyline.Envelope{}, &Error{leyline.SheetMalformed, name, err}
 	}
