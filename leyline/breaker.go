@@ -24,7 +24,9 @@ type breakerIDs struct{}
 
 func (breakerIDs) list() []string { return breakerIDNames[:] }
 
-var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "kernel", "isolation"}
+var breakerIDNames = [...]string{"unspecified", "compile", "epochs", "optimizer", "kernel", "isolation",
+	"inference", "metadata",
+}
 
 // The breakers.
 const (
@@ -34,6 +36,8 @@ const (
 	BreakerOptimizer             // fed by failed rebuilds of the optimizer, asked at each fence
 	BreakerKernel                // fed by kernels that cannot be had in time, asked before each fetch
 	BreakerIsolation             // fed by violations of isolation, asked by gate G1, which is its success
+	BreakerInference             // fed by answers of the policy that are late, wrong or not there, asked before each question
+	BreakerMetadata              // fed by safety sheets that cannot be had or do not count, asked before each lookup
 )
 
 // BreakerAction says what moved a breaker.
@@ -66,6 +70,7 @@ func (breakerReasons) list() []string { return breakerReasonNames[:] }
 var breakerReasonNames = [...]string{"unspecified", "compile_fallback", "success", "stabilised", "cooldown_elapsed",
 	"epoch_failed", "rebuild_failed", "cooling_down", "operator", "kernel_failed", "kernel_timeout", "kernel_latency",
 	"isolation_violation", "on_trial",
+	"policy_timeout", "policy_failed", "metadata_timeout", "metadata_failed",
 }
 
 // The reasons: what failed, a success that is counted, the success that closes a
@@ -85,6 +90,10 @@ const (
 	BreakerKernelLatency // the kernel came in time, but over kasmina.kernel_latency_ms while that is enforced
 	BreakerIsolationViolation
 	BreakerOnTrial // the one attempt that a half-open breaker lets through is under way
+	BreakerPolicyTimeout
+	BreakerPolicyFailed
+	BreakerMetadataTimeout
+	BreakerMetadataFailed
 )
 
 // BreakerMoved is everything about a breaker that has changed. Breakers are

@@ -49,6 +49,8 @@ type Command struct {
 	Optimizer OptimizerCommand // set for Kind OPTIMIZER
 	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER
 	Rollback  RollbackCommand  // set for Kind ROLLBACK
+
+	Conservative ConservativeCommand // set for Kind CONSERVATIVE
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required
@@ -74,6 +76,7 @@ type Key struct {
 	Runs   []RunID // that it may command; empty: every run
 	Rate   uint32  // commands that it may spend in a minute of plane time; 0: no limit
 	Serial uint64  // of an enrolled key whose permissions change: above the one before, so that an old envelope restores nothing
+	Sheets bool    // it may sign safety sheets of blueprints
 }
 
 // Validate checks the form of what a command carries beside its identity, which is

@@ -101,7 +101,7 @@ type TamiyoConfig struct {
 	BlendTemperature float64  `toml:"blend_temperature" comment:"Temperature of the alpha schedule in steps, greater than 0."`
 	ShadowSteps      uint32   `toml:"shadow_steps" comment:"Steps a seed runs at full alpha before its evaluation is proposed."`
 	Probes           uint32   `toml:"probes" comment:"Measured contributions before a seed is judged, 1 or more."`
-	PolicyBudget     Millis   `toml:"policy_budget_ms" comment:"0: the rules run inside the decider. Else they run on the shared worker and must answer within this."`
+	PolicyBudget     Millis   `toml:"policy_budget_ms" comment:"Within this a policy that runs on the shared worker must have answered, 1 or more."`
 
 	BlendMode     BlendMode `toml:"blend_mode" comment:"How a seed's output is mixed into the host's: CONVEX, RESIDUAL, CHANNEL or CONFIDENCE."`
 	BlendChannels []float64 `toml:"blend_channels" comment:"CHANNEL: the share of each channel of the host; as many numbers as it has channels, 64 at most."`
@@ -147,6 +147,17 @@ type TamiyoConfig struct {
 	RiskSamples         uint32     `toml:"risk_samples" comment:"Healthy steps that a running mean must have seen before volatility, conflicts and variance are judged by it."`
 	RiskRateFactor      float64    `toml:"risk_rate_factor" comment:"By what learning rates are multiplied for a risk that asks for the optimizer, (0,1]; 1: nothing goes out."`
 	RiskRateFloor       float64    `toml:"risk_rate_floor" comment:"Least product of these factors, (0,1]."`
+	PolicyInline        bool       `toml:"policy_inline" comment:"The policy runs inside the decider, in the record of the step, and policy_budget_ms does not apply. Else it runs on the shared worker."`
+	MetadataBudget      Millis     `toml:"metadata_budget_ms" comment:"Within this the catalogue must have given the safety sheet of a blueprint, 1 or more."`
+	MetadataTTL         Millis     `toml:"metadata_ttl_ms" comment:"How long a run relies on a safety sheet before it is looked up anew; 0: it is looked up before every GERMINATE."`
+	MetadataTTLSteps    uint32     `toml:"metadata_ttl_steps" comment:"The same in a lockstep run, in healthy steps: there no decision may depend on time."`
+	CatalogueDir        string     `toml:"catalogue_dir" comment:"Directory of signed safety sheets, ID.sheet for each blueprint; empty: none is looked up, and what a blueprint was registered with counts."`
+	Conservative        bool       `toml:"conservative" comment:"Runs begin in conservative mode, as if an operator had set it: only an operator leaves it."`
+	CooldownMs          Millis     `toml:"conservative_cooldown_ms" comment:"Conservative mode is not left before this has passed since its last reason."`
+	CooldownSteps       uint32     `toml:"conservative_cooldown_steps" comment:"The same in a lockstep run, in training steps: there no decision may depend on time."`
+	BudgetMode          BudgetMode `toml:"budget_mode" comment:"fixed, or learned: policy_budget_ms and metadata_budget_ms become the longest answer of the run times budget_factor, and each change is recorded. A lockstep run is always fixed."`
+	BudgetFactor        float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1 to 1000."`
+	BudgetSamples       uint32     `toml:"budget_samples" comment:"Answers that a budget is learned from at least, 1 or more; until then it is as set."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -229,6 +240,8 @@ func DefaultConfig() ExecutionConfig {
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
 			DegradedMode: RuleEnforce, DegradedWarning: 0.30, DegradedCritical: 0.10,
 			ReportEpochs: 1, ReportTimeout: 5_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
+			PolicyBudget: 5, PolicyInline: true, MetadataBudget: 25, MetadataTTL: 300_000, MetadataTTLSteps: 200,
+			CooldownMs: 10_000, CooldownSteps: 10, BudgetMode: BudgetsFixed, BudgetFactor: 3, BudgetSamples: 20,
 		}.withRisk(),
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
@@ -249,12 +262,18 @@ func DefaultConfig() ExecutionConfig {
 }
 
 // Silence is the shortest time without a report after which a trainer counts as
-// stalled. In a lockstep run its answer may be held for the policy and for a
-// kernel; that time is not its own.
+// stalled. In a lockstep run its answer may be held for the policy, for a
+// safety sheet and for a kernel; that time is not its own.
 func (c *ExecutionConfig) Silence(lockstep bool) time.Duration {
 	d := c.Tolaria.Stall.Duration()
-	if lockstep {
-		d += c.Tamiyo.PolicyBudget.Duration() + c.Kasmina.PrefetchTimeout.Duration()
+	if !lockstep {
+		return d
 	}
-	return d
+	if !c.Tamiyo.PolicyInline {
+		d += c.Tamiyo.PolicyBudget.Duration()
+	}
+	if c.Tamiyo.CatalogueDir != "" {
+		d += c.Tamiyo.MetadataBudget.Duration()
+	}
+	return d + c.Kasmina.PrefetchTimeout.Duration()
 }

@@ -95,6 +95,12 @@ var rules = map[string]rule{
 	"tamiyo.risk_rate_factor":     level(),
 	"tamiyo.risk_rate_floor":      level(),
 
+	"tamiyo.policy_budget_ms":   atLeast(1),
+	"tamiyo.metadata_budget_ms": atLeast(1),
+	"tamiyo.catalogue_dir":      {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
+	"tamiyo.budget_factor":      between(1, 1000),
+	"tamiyo.budget_samples":     atLeast(1),
+
 	"kasmina.freshness_ms":        atLeast(1),
 	"kasmina.nonce_cap":           atLeast(1),
 	"kasmina.nonce_key_share":     level(),
@@ -161,17 +167,6 @@ var rules = map[string]rule{
 	"rules.harm":       weight(),
 	"rules.unhealthy":  weight(),
 	"rules.shadow":     {"distinct names of rules", brokenShadow},
-}
-
-// relations hold between two settings.
-var relations = []relation{
-	{low: "tolaria.rollback_fast_ms", high: "tolaria.rollback_full_ms"},
-	{low: "kasmina.skew_ms", high: "kasmina.freshness_ms"},
-	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms", times: 2},
-	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},
-	{low: "kasmina.min_train_steps", high: "tamiyo.train_steps", otherwise: "gate G2 would cull every seed"},
-	{low: "kasmina.min_probes", high: "tamiyo.probes", otherwise: "gate G4 would cull every seed"},
-	{low: "kasmina.min_observe_steps", high: "tamiyo.shadow_steps", otherwise: "gate G4 would cull every seed"},
 }
 
 // rule is what one setting may be. Without broken it may be anything that its
@@ -282,47 +277,4 @@ func brokenCommand(v reflect.Value) (reason, fix string) {
 		}
 	}
 	return "", ""
-}
-
-// relation demands that one setting stays under another: an inner budget under
-// the one around it, or a number of times within it, or, where otherwise says what
-// would happen, a demand at or under what is done for it.
-type relation struct {
-	low, high string
-	otherwise string
-	times     uint64 // 0: it is enough to be less
-}
-
-// words are what relates the first to the second, and the second to the first.
-func (r relation) words() (low, high string) {
-	switch {
-	case r.otherwise != "":
-		return "at most", "at least"
-	case r.times > 0:
-		return fmt.Sprintf("at most 1/%d of", r.times), fmt.Sprintf("at least %d times", r.times)
-	}
-	return "less than", "more than"
-}
-
-// problem says what is wrong with the values of the two settings. Its key is that
-// of the inner budget, or of what is done too little.
-func (r relation) problem(low, high uint64) (ConfigProblem, bool) {
-	switch {
-	case r.times > 0 && low*r.times > high:
-		return ConfigProblem{
-			Key: r.low, Other: r.high, Fix: "lower the first or raise the second",
-			Reason: fmt.Sprintf("is %d, and %s (%d) is not %d times as much", low, r.high, high, r.times),
-		}, true
-	case r.otherwise == "" && r.times == 0 && low >= high:
-		return ConfigProblem{
-			Key: r.low, Other: r.high, Fix: "lower the first or raise the second",
-			Reason: fmt.Sprintf("is %d, not less than %s (%d) around it", low, r.high, high),
-		}, true
-	case r.otherwise != "" && high < low:
-		return ConfigProblem{
-			Key: r.high, Other: r.low, Fix: "raise the first or lower the second",
-			Reason: fmt.Sprintf("is %d, less than %s (%d): %s", high, r.low, low, r.otherwise),
-		}, true
-	}
-	return ConfigProblem{}, false
 }

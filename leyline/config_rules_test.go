@@ -127,21 +127,6 @@ func TestRulesKeepTheirWord(t *testing.T) {
 	}
 }
 
-// TestRelations sets the two settings of every relation to one value and to
-// neighbours.
-func TestRelations(t *testing.T) {
-	for _, r := range relations {
-		for _, c := range []struct {
-			low, high uint64
-			ok        bool
-		}{{4, 5, r.times == 0}, {5, 5, r.otherwise != ""}, {6, 5, false}, {4, 8, true}, {4, 7, r.times == 0}} {
-			if p, broken := r.problem(c.low, c.high); broken == c.ok || broken && (p.Reason == "" || p.Fix == "" || p.Key == p.Other) {
-				t.Errorf("%s = %d, %s = %d: %+v, %v", r.low, c.low, r.high, c.high, p, broken)
-			}
-		}
-	}
-}
-
 func parse(t *testing.T, s string) float64 {
 	t.Helper()
 	x, err := strconv.ParseFloat(s, 64)

@@ -63,18 +63,21 @@ func (c ExecutionConfig) Validate() error {
 func brokenRelations(key string, all []Setting) []ConfigProblem {
 	var problems []ConfigProblem
 	for _, r := range relations {
-		if p, ok := r.problem(wholeOf(all, r.low), wholeOf(all, r.high)); ok && p.Key == key {
+		if r.moot != "" && idle(valueOf(all, r.moot)) {
+			continue
+		}
+		if p, ok := r.problem(valueOf(all, r.low).Uint(), valueOf(all, r.high).Uint()); ok && p.Key == key {
 			problems = append(problems, p)
 		}
 	}
 	return problems
 }
 
-// wholeOf returns the value of a whole number. Invariant: every key of a relation
-// names one.
-func wholeOf(all []Setting, key string) uint64 {
+// valueOf returns the value of a setting. Invariant: every key of a relation names
+// one, and but for moot a whole number.
+func valueOf(all []Setting, key string) reflect.Value {
 	i := slices.IndexFunc(all, func(s Setting) bool { return s.Key == key })
-	return all[i].Value.Uint()
+	return all[i].Value
 }
 
 // Allowed says which values Validate accepts, in words.
@@ -84,9 +87,9 @@ func (s Setting) Allowed() string {
 		low, high := r.words()
 		switch s.Key {
 		case r.low:
-			words = append(words, low+" "+r.high)
+			words = append(words, low+" "+r.high+r.suffix())
 		case r.high:
-			words = append(words, high+" "+r.low)
+			words = append(words, high+" "+r.low+r.suffix())
 		}
 	}
 	return strings.Join(words, ", ")

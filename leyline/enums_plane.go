@@ -169,7 +169,9 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean", "report"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean",
+	"report", "metadata",
+}
 
 // The kinds of effect.
 const (
@@ -186,6 +188,7 @@ const (
 	EffectRebuild                // action: tell the trainer to rebuild its optimizer
 	EffectClean                  // action: empty the kernel cache
 	EffectReport                 // action: hand a field report to the sinks
+	EffectMetadata               // computation: look up the safety sheet of a blueprint
 )
 
 // TimerKind says what a timer guards.

@@ -23,6 +23,8 @@ type CommandVerified struct {
 	Metadata  DecisionMetadata // how it came about, as signed
 	Blueprint BlueprintID      // of the seed that it is about, before it is carried out; empty: it has none
 	Grown     uint64           // parameters of the run's grafted seeds, before it is carried out
+
+	Conservative ConservativeCommand // set for Kind CONSERVATIVE; so the plane itself
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

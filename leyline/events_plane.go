@@ -15,6 +15,8 @@ type PlaneBooted struct {
 	Decider  uint32 // rule version of the records that follow
 	Clean    bool
 	FastFree uint64 // bytes of memory free for the fast tier, measured once; 0: there is none
+
+	Catalogue string // where safety sheets are looked up; empty: nowhere
 }
 
 // EffectRecovered says what became of an effect whose record was durable when

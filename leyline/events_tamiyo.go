@@ -9,18 +9,33 @@ type Check struct {
 	Mode  RuleMode // SHADOW: recorded, not acted upon
 }
 
-// ConservativeEntered stops proposals for a run. WARNING.
+// ConservativeEntered stops proposals for a run, and says what must hold before it
+// is left: as many healthy windows as are wanted, the end of the cool-down, and what
+// ConservativeLeft names beside. WARNING.
 type ConservativeEntered struct {
-	Run    RunID
-	Step   Step // 0: before the first one
-	Reason RiskReason
+	Run       RunID
+	Step      Step // 0: before the first one
+	Reason    RiskReason
+	By        Party   // PLANE, a rule; or OPERATOR, who alone leaves it then
+	Cause     string  // command id of the operator's command; empty: a rule, or the configuration
+	Wanted    uint32  // consecutive healthy windows; 0: only the operator leaves it
+	Until     Instant // end of the cool-down; 0 in a lockstep run, and of the operator's
+	UntilStep Step    // the same in a lockstep run: the training step, which a resume rewinds
 }
 
-// ConservativeLeft allows proposals again after enough healthy windows.
+// ConservativeLeft allows proposals again: after enough healthy windows and the
+// cool-down, with the breakers of the policy and of the metadata CLOSED and the
+// emergency level below L3; or because an operator says so.
 type ConservativeLeft struct {
-	Run     RunID
-	Step    Step
-	Healthy uint32 // consecutive healthy windows seen
+	Run         RunID
+	Step        Step   // 0: before the first one
+	Healthy     uint32 // consecutive healthy windows seen
+	Reason      RiskReason
+	Previous    RiskReason // the last reason to be conservative
+	By          Party
+	Cause       string // command id of the operator's command, else empty
+	LastedNs    uint64 // since it was entered
+	LastedSteps uint64 // the same in healthy steps of all incarnations
 }
 
 // RiskAssessed is the trace of the risk evaluators over one proposal.

@@ -41,6 +41,7 @@ type PlaneStarted struct {
 	SignalText    string         // the reason found with it; "storage failed" from a process that ended so
 	SignalProblem string         // why the signal could not be read
 	FastFree      uint64         // bytes of memory free for the fast tier, measured once; 0: there is none
+	Catalogue     string         // where safety sheets are looked up; empty: nowhere, and the registered facts count
 }
 
 // Build is the fingerprint of a binary.

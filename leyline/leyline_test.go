@@ -20,18 +20,18 @@ type enum interface {
 
 func enums() map[string]enum {
 	return map[string]enum{
-		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandRegistry,
+		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandConservative,
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "SeedHealth": leyline.SeedCritical, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectReport, "TimerKind": leyline.TimerReport, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPruning,
-		"RiskReason": leyline.RiskRatesLowered, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputReportFailed,
-		"EventKind": leyline.EventRatesScaled, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EffectKind": leyline.EffectMetadata, "TimerKind": leyline.TimerReport, "PeerKind": leyline.PeerPolicy,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectNotCautious,
+		"RiskReason": leyline.RiskStabilised, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
+		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputMetadataFailed,
+		"EventKind": leyline.EventBudgetLearned, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
-		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerOnTrial,
+		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerMetadata, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerMetadataFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted, "ReportClosure": leyline.ReportByOverflow, "ReportStatus": leyline.ReportGivenUp,
 		"EpochReason": leyline.EpochHookBudget, "LRPolicy": leyline.LRStep,
 		"EmergencyAction": leyline.EmergencyCleanup, "Ownership": leyline.CountMismatch, "RegistryAction": leyline.RegistryForget, "Fence": leyline.FenceCommand, "RebuildStage": leyline.RebuildLate, "RebuildReason": leyline.RebuildClosed,
@@ -39,6 +39,7 @@ func enums() map[string]enum {
 		"BlueprintTier": leyline.BlueprintHighRisk, "HazardBand": leyline.HazardCritical, "HandlingClass": leyline.HandlingQuarantine,
 		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
 		"PolicyRule": leyline.TermUnhealthy, "ChoiceSource": leyline.SourceRule, "Feature": leyline.FeatureEdgeLayers, "FeatureGroup": leyline.GroupLayerConnects, "NormKey": leyline.NormBlueprintScore,
+		"SheetFault": leyline.SheetContradicted, "BudgetMode": leyline.BudgetsLearned,
 	}
 }
 

@@ -153,6 +153,7 @@ func (c Command) Argued() Command {
 	x := c
 	x.Seed, x.Emergency, x.Pause, x.Optimizer = SeedCommand{}, EmergencyCommand{}, PauseCommand{}, OptimizerCommand{}
 	x.Breaker, x.Rollback, x.Registry = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}
+	x.Conservative = ConservativeCommand{}
 	switch c.Kind {
 	case CommandSeed:
 		x.Seed = c.Seed
@@ -168,6 +169,8 @@ func (c Command) Argued() Command {
 		x.Rollback = c.Rollback
 	case CommandRegistry:
 		x.Registry = c.Registry
+	case CommandConservative:
+		x.Conservative = c.Conservative
 	}
 	return x
 }
@@ -187,6 +190,8 @@ func (c Command) checkArguments() error {
 		return c.Rollback.Validate()
 	case CommandRegistry:
 		return c.Registry.Validate()
+	case CommandConservative:
+		return c.Conservative.Validate()
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ var rejectReasonNames = [...]string{
 	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
 	"seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
 	"pruning_not_offered",
+	"conservative_already", "not_conservative",
 }
 
 // The reasons for rejecting a command.
@@ -82,6 +83,8 @@ const (
 	RejectBreakerInvalid // no such breaker, or no such state
 	RejectNoSnapshot     // there is no proven snapshot there to return to
 	RejectPruning        // this plane prunes nothing
+	RejectConservative   // the run is conservative by an operator's word already
+	RejectNotCautious    // the run is not conservative
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -112,6 +115,9 @@ var riskReasonNames = [...]string{
 	"hook_budget", "step_latency_high", "kasmina_apply_slow", "kasmina_finalize_slow", "runtime_fallback",
 	"device_pressure_high", "cpu_pressure_high", "grad_variance_high", "optimizer_hint", "unstable", "not_recovered",
 	"rates_undeclared", "rates_held", "rates_lowered",
+	"policy_breaker", "no_seed_candidates",
+	"metadata_breaker", "metadata_timeout", "metadata_failed", "metadata_pending",
+	"operator", "configured", "stabilised",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -162,6 +168,15 @@ const (
 	RiskUndeclared     // learning rates were to be lowered, and the run has declared none
 	RiskRatesHeld      // learning rates were to be lowered, and an operator scales them
 	RiskRatesLowered   // learning rates were to be lowered, and they are as low as they go for that
+	RiskPolicyBreaker  // the breaker of the policy lets no question pass
+	RiskNoCandidates   // the run grows kinds of seed and has no slot for one
+	RiskMetadataBreaker
+	RiskMetadataTimeout // the safety sheet did not come within its budget
+	RiskMetadataFailed  // there is no safety sheet that counts
+	RiskMetadataPending // the catalogue was asked before and has not answered
+	RiskOperator
+	RiskConfigured // tamiyo.conservative: the run begins so
+	RiskStabilised // what led to conservative mode has passed
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

@@ -59,6 +59,7 @@ var inputKindNames = [...]string{
 	"teacher.registered", "teacher.deregistered",
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
 	"report.delivered", "report.failed",
+	"metadata.answered", "metadata.failed",
 }
 
 // The kinds of input.
@@ -98,6 +99,8 @@ const (
 	InputCacheCleared
 	InputReportDelivered
 	InputReportFailed
+	InputMetadataAnswered
+	InputMetadataFailed
 )
 
 // EventKind names a kind of event.
@@ -129,6 +132,8 @@ var eventKindNames = [...]string{
 	"seed.paused", "seed.resumed", "rates.scaled",
 	"policy.weighed",
 	"field_report.opened", "field_report.filed", "field_report.delivered", "field_report.deferred", "field_report.retried", "field_report.dropped",
+	"metadata.asked", "metadata.settled", "metadata.missed", "policy.refused", "answer.late",
+	"conservative.refreshed", "budget.learned",
 }
 
 // The kinds of event.
@@ -211,4 +216,11 @@ const (
 	EventFieldReportDeferred
 	EventFieldReportRetried
 	EventFieldReportDropped
+	EventMetadataAsked
+	EventMetadataSettled
+	EventMetadataMissed
+	EventPolicyRefused
+	EventAnswerLate
+	EventConservativeRefreshed
+	EventBudgetLearned
 )

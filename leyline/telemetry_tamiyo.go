@@ -38,7 +38,7 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricTamiyoConservative, UnitBool, "run", "Whether nothing new is proposed because training was found unwell").set("tamiyo.healthy_windows"),
 		gauge(MetricTamiyoLossDelta, UnitLoss, "run", "Loss of the last healthy step less the running mean before it"),
 		gauge(MetricValidationLoss, UnitLoss, "run task", "Held-out loss of a task by its place in the plan, or the mean of all tasks"),
-		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up").set("tamiyo.policy_budget_ms"),
+		gauge(MetricInferenceMs, UnitMs, "run", "How long the policy took over its last answer, or until it was given up").set("tamiyo.policy_budget_ms tamiyo.policy_inline"),
 		gauge(MetricBlueprintRisk, UnitScore, "run", "Risk of the blueprint that was last proposed").set("tamiyo.blueprint_risk"),
 		gauge(MetricBlendMethod, UnitEnum, "run method", "Blend mode that was last proposed").codes(blendModes{}),
 
@@ -47,10 +47,6 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricGNNCompileMs, UnitMs, "run", "How long the policy network took to compile").reserved(SubsystemTamiyo),
 		counter(MetricGNNCompileFallback, "run", "Times the policy network could not be compiled").reserved(SubsystemTamiyo),
 		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known, or of all groups").reserved(SubsystemTamiyo),
-		gauge(MetricInferenceFailures, UnitCount, "run", "Failures that the breaker of the policy counts").reserved(SubsystemTamiyo),
-		gauge(MetricInferenceBreaker, UnitState, "run", "State of the breaker of the policy").codes(breakerStates{}).reserved(SubsystemTamiyo),
-		gauge(MetricMetadataFailures, UnitCount, "run", "Failures that the breaker of the metadata lookup counts").reserved(SubsystemTamiyo),
-		gauge(MetricMetadataBreaker, UnitState, "run", "State of the breaker of the metadata lookup").codes(breakerStates{}).reserved(SubsystemTamiyo),
 		gauge(MetricPolicyValue, UnitScore, "run", "Value that the policy estimates").reserved(SubsystemTamiyo),
 		gauge(MetricPolicyRiskScore, UnitScore, "run", "Risk that the policy estimates").reserved(SubsystemTamiyo),
 		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Class of risk that the policy estimates").reserved(SubsystemTamiyo),
@@ -90,8 +86,7 @@ const (
 
 func tamiyoEvents() []EventInfo {
 	reserved := []EventInfo{
-		event(NameMetadataTimeout, "run step request_id latency_ms", "The metadata of a blueprint did not come in time", LevelWarning),
-		event(NameNoSeedCandidates, "run step", "No seed can be acted upon", LevelInfo),
+
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),
 		event(NameDegradedInputs, "run step value limit", "Too few of the policy's features were known", LevelWarning, LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
@@ -103,8 +98,8 @@ func tamiyoEvents() []EventInfo {
 		reserved[i] = reserved[i].reserved(SubsystemTamiyo)
 	}
 	return append([]EventInfo{
-		event(NameConservativeEntered, "run step reason", "Nothing new is proposed from here on", LevelWarning),
-		event(NameConservativeExited, "run step healthy", "Training has been healthy for long enough for new proposals", LevelInfo).set("tamiyo.healthy_windows"),
+		event(NameConservativeEntered, "run step reason by wanted", "Nothing new is proposed from here on", LevelWarning).set("tamiyo.healthy_windows tamiyo.conservative_cooldown_ms tamiyo.conservative_cooldown_steps"),
+		event(NameConservativeExited, "run step healthy reason previous_reason by lasted_ms lasted_steps", "Training has been healthy for long enough for new proposals, or an operator allows them", LevelInfo).set("tamiyo.healthy_windows"),
 		event(NamePolicyTimeout, "run step request_id outcome reason latency_ms", "The policy did not answer in time", LevelCritical).set("tamiyo.policy_budget_ms"),
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
 		event(NamePauseTriggered, "run step seed_id reason", "A seed is to be taken out of its network", LevelWarning),

@@ -57,6 +57,10 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case ReportFailed:
 		return x.Run
+	case MetadataAnswered:
+		return x.Run
+	case MetadataFailed:
+		return x.Run
 	}
 	return ""
 }

@@ -23,6 +23,8 @@ func (x CommandVerified) Validate() error {
 		c.part("breaker", x.Breaker.Validate())
 	case CommandRollback:
 		c.part("rollback", x.Rollback.Validate())
+	case CommandConservative:
+		c.part("conservative", x.Conservative.Validate())
 	}
 	need(&c, "sequence", x.Sequence > 0)
 	need(&c, "issued_at", x.IssuedAt > 0)

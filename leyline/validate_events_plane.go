@@ -5,11 +5,16 @@ import "fmt"
 // Validate implements Event.
 func (x DependencyViolated) Validate() error {
 	var c check
-	needEnum(&c, "refusal.subsystem", x.Refusal.Subsystem)
-	needEnum(&c, "refusal.kind", x.Refusal.Kind)
-	need(&c, "refusal.field", x.Refusal.Field != "")
-	need(&c, "refusal.reason", x.Refusal.Reason != "")
+	x.Refusal.check(&c)
 	return c.result()
+}
+
+// check demands what every recorded refusal says.
+func (r *Refusal) check(c *check) {
+	needEnum(c, "refusal.subsystem", r.Subsystem)
+	needEnum(c, "refusal.kind", r.Kind)
+	need(c, "refusal.field", r.Field != "")
+	need(c, "refusal.reason", r.Reason != "")
 }
 
 // Validate implements Event.
@@ -69,7 +74,7 @@ func (k Key) Validate() error {
 	needID(&c, "id", k.ID)
 	need(&c, "public", len(k.Public) == publicBytes)
 	needText(&c, "issuer", k.Issuer)
-	need(&c, "kinds", len(k.Kinds) > 0)
+	need(&c, "kinds", len(k.Kinds) > 0 || k.Sheets)
 	for i, kind := range k.Kinds {
 		c.element("kinds", i)
 		needEnum(&c, "", kind)

@@ -5,6 +5,8 @@ func (x ConservativeEntered) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
 	needEnum(&c, "reason", x.Reason)
+	oneOf(&c, "by", x.By, PartyPlane, PartyOperator)
+	need(&c, "wanted", x.Wanted > 0 || x.By == PartyOperator)
 	return c.result()
 }
 
@@ -12,8 +14,15 @@ func (x ConservativeEntered) Validate() error {
 func (x ConservativeLeft) Validate() error {
 	var c check
 	needID(&c, "run", x.Run)
-	need(&c, "step", x.Step > 0)
-	need(&c, "healthy", x.Healthy > 0)
+	if x.By == PartyPlane {
+		need(&c, "step", x.Step > 0)
+		need(&c, "healthy", x.Healthy > 0)
+	} else {
+		need(&c, "cause", x.Cause != "")
+	}
+	needEnum(&c, "reason", x.Reason)
+	needEnum(&c, "previous", x.Previous)
+	oneOf(&c, "by", x.By, PartyPlane, PartyOperator)
 	return c.result()
 }
 

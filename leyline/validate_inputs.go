@@ -18,6 +18,7 @@ func (x PlaneStarted) Validate() error {
 	c.leave()
 	text(&c, "signal_text", x.SignalText, MaxText)
 	text(&c, "signal_problem", x.SignalProblem, MaxText)
+	text(&c, "catalogue", x.Catalogue, MaxPath)
 	return c.result()
 }
 

@@ -39,6 +39,9 @@ type Plane struct {
 	Revoked    []Revocation          // sorted by key; the keys themselves stay in Keys
 	ClockSteps uint32                // of the wall clock, that were alarmed
 	Retired    []leyline.BlueprintID // that were withdrawn; sorted
+
+	Sheets    []Sheet // newest safety sheet of each blueprint that has one; sorted by blueprint
+	Catalogue string  // where this process looks safety sheets up; empty: nowhere
 }
 
 func keyID(k *leyline.Key) leyline.KeyID                             { return k.ID }
@@ -73,7 +76,7 @@ func (p *Plane) apply(m leyline.Meta, e leyline.Event) {
 		p.Violations++
 	case leyline.PlaneBooted:
 		p.Boot, p.Boots, p.Decider = x.Boot, x.Boots, x.Decider
-		p.Origin, p.AdminKey, p.FastFree = x.Origin, x.AdminKey, x.FastFree
+		p.Origin, p.AdminKey, p.FastFree, p.Catalogue = x.Origin, x.AdminKey, x.FastFree, x.Catalogue
 	case leyline.ConfigAdopted:
 		p.Configured, p.Config, p.Digest = true, x.Config, x.Digest
 	case leyline.KeyEnrolled:
@@ -88,6 +91,8 @@ func (p *Plane) apply(m leyline.Meta, e leyline.Event) {
 		if i, found := slices.BinarySearch(p.Retired, x.Blueprint); !found {
 			p.Retired = slices.Insert(p.Retired, i, x.Blueprint)
 		}
+	case leyline.MetadataSettled:
+		p.Sheets = put(p.Sheets, Sheet{Facts: x.Facts, Digest: x.Digest}, sheetID)
 	case leyline.DiskLow:
 		p.DiskLow, p.DiskFree = true, x.Free
 	case leyline.DiskRecovered:
@@ -112,10 +117,26 @@ func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
 	id := leyline.EffectID{Seq: m.Seq, Index: uint16(index)}
 	s.Plane.apply(m, e)
 	s.Tolaria.apply(m, id, e)
-	s.Tamiyo.apply(id, e)
+	s.Tamiyo.apply(m, id, s.steps(e), e)
 	s.Tamiyo.Reports.apply(m, id, e)
 	s.Kasmina.apply(m, id, e)
 	s.Audit.apply(e)
+}
+
+// steps counts the healthy steps of the run that an event concerns, where Tamiyo
+// counts by them.
+func (s *State) steps(e leyline.Event) uint64 {
+	var id leyline.RunID
+	switch x := e.(type) {
+	case leyline.MetadataSettled:
+		id = x.Run
+	case leyline.ConservativeEntered:
+		id = x.Run
+	}
+	if r := s.Tolaria.Run(id); r != nil {
+		return r.Steps
+	}
+	return 0
 }
 
 // ApplyRecord folds a whole record.

@@ -23,6 +23,11 @@ type Policy struct {
 	Memos     []PolicyMemo // one per registered snapshot
 	Memory    Memory
 	Effect    leyline.RiskEffect // of the last window
+
+	Lookup  Lookup              // outstanding; the zero value means there is none
+	Looks   []Looked            // safety sheets that the run has had; sorted by blueprint
+	Doubted leyline.BlueprintID // whose last lookup failed; empty: none did since the last that went well
+	Budgets Budgets
 }
 
 // Memory is what the policy has learned of a run; it is rewound with it. Norms and
@@ -42,6 +47,14 @@ type Caution struct {
 	Reason       leyline.RiskReason // why it was entered
 	Entered      leyline.Step
 	Healthy      uint32 // consecutive healthy windows
+	By           leyline.Party
+	Last         leyline.RiskReason // the newest reason; Reason is the first
+	Times        uint32             // reasons since it was entered
+	Seq          leyline.Seq        // of the record that gave the newest one
+	EnteredAt    leyline.Instant
+	EnteredSteps uint64          // healthy steps of all incarnations then
+	Until        leyline.Instant // end of the cool-down
+	UntilStep    leyline.Step    // the same in a lockstep run
 }
 
 // Window is what Tamiyo remembers of the last window; it is rewound.
@@ -70,15 +83,12 @@ func policyRun(p *Policy) leyline.RunID { return p.Run }
 // Run returns Tamiyo's view of a run, or nil.
 func (t *Tamiyo) Run(id leyline.RunID) *Policy { return get(t.Runs, id, policyRun) }
 
-func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
+// apply assigns the results of one event. steps are the healthy steps of its run so
+// far, over all incarnations.
+func (t *Tamiyo) apply(m leyline.Meta, id leyline.EffectID, steps uint64, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunStarted:
 		t.Runs = put(t.Runs, Policy{Run: x.Run}, policyRun)
-	case leyline.ConservativeEntered:
-		t.Run(x.Run).Caution = Caution{Conservative: true, Reason: x.Reason, Entered: x.Step}
-	case leyline.ConservativeLeft:
-		p := t.Run(x.Run)
-		p.Caution.Conservative, p.Caution.Reason = false, leyline.RiskNone
 	case leyline.RiskAssessed:
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
@@ -100,18 +110,30 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		}
 	case leyline.PlaneBooted: // what the last process was asked it will never answer
 		for i := range t.Runs {
-			t.Runs[i].Asked = Question{}
+			t.Runs[i].Asked, t.Runs[i].Lookup = Question{}, Lookup{}
 		}
 	case leyline.CommandProposed:
 		t.Run(x.Run).Proposals++
+	case leyline.PolicyRefused:
+		p := t.Run(x.Run)
+		p.Caution.Healthy = 0
+		if x.Request == p.Asked.Effect {
+			p.Asked = Question{}
+		}
 	case leyline.RunEnded:
-		t.Run(x.Run).Asked = Question{}
+		t.Run(x.Run).close()
 	case leyline.RunHalted:
-		t.Run(x.Run).Asked = Question{}
+		t.Run(x.Run).close()
 	default:
 		t.applyMemo(e)
+		t.applyCaution(m, steps, e)
+		t.applyMetadata(m, id, steps, e)
+		t.applyBudget(e)
 	}
 }
+
+// close forgets what nobody waits for any more.
+func (p *Policy) close() { p.Asked, p.Lookup = Question{}, Lookup{} }
 
 func (t *Tamiyo) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
@@ -142,9 +164,10 @@ func (p *Policy) rewind(id leyline.SnapshotID, rollback bool) {
 			memo = &p.Memos[i]
 		}
 	}
-	p.Window, p.Memory, p.Asked = memo.Window, memo.Memory, Question{}
+	p.Window, p.Memory = memo.Window, memo.Memory
+	p.close()
 	if rollback {
 		memo.Caution = p.Caution
 	}
-	p.Caution = memo.Caution
+	p.returnCaution(memo.Caution)
 }

@@ -21,7 +21,9 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords, reportWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords,
+	reportWords, askWords,
+}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -71,6 +73,10 @@ func inWords(in leyline.Input) string {
 		s += ", " + answerWords(x)
 	case leyline.PolicyFailed:
 		s += fmt.Sprintf(", question %s: %s", x.Request, x.Outcome)
+	case leyline.MetadataAnswered:
+		s += fmt.Sprintf(", lookup %s: a sheet of key %s", x.Request, x.Envelope.KeyID)
+	case leyline.MetadataFailed:
+		s += fmt.Sprintf(", lookup %s: %s", x.Request, x.Fault)
 	case leyline.ProfileReported:
 		s += fmt.Sprintf(", steps %d to %d: %s", x.First, x.Last, x.Outcome)
 	case leyline.CompileFallback:
@@ -115,7 +121,7 @@ func planeWords(e leyline.Event) string {
 	case leyline.PlaneBooted:
 		return fmt.Sprintf("process %d of log %s started with rules of version %d, after %s%s", x.Boots, x.Origin, x.Decider,
 			when(x.Clean, "an orderly stop", "an unclean stop"),
-			when(x.Previous != "", "; the log was restored from "+x.Previous, ""))
+			when(x.Previous != "", "; the log was restored from "+x.Previous, "")+when(x.Catalogue != "", "; safety sheets are looked up in "+x.Catalogue, ""))
 	case leyline.EffectRecovered:
 		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
 			when(x.Reissued, "issued again", "whether it happened is unknown"))
@@ -208,9 +214,10 @@ func Anomaly(x leyline.TrainingAssessed) string {
 func policyWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.ConservativeEntered:
-		return fmt.Sprintf("step %d: conservative mode is entered for %s", x.Step, x.Reason)
+		return fmt.Sprintf("step %d: conservative mode is entered for %s by %s%s", x.Step, x.Reason, x.By, wayOut(x.By, x.Wanted, x.Until, x.UntilStep))
 	case leyline.ConservativeLeft:
-		return fmt.Sprintf("step %d: conservative mode is left after %d healthy windows", x.Step, x.Healthy)
+		return fmt.Sprintf("step %d: conservative mode is left by %s (%s) after %d healthy windows; it was last for %s, and lasted %s and %d steps", x.Step, x.By, x.Reason,
+			x.Healthy, x.Previous, took(x.LastedNs), x.LastedSteps)
 	case leyline.RiskAssessed:
 		return fmt.Sprintf("step %d: %s; %s; %d healthy windows", x.Step, verdictWords(x), riskWords(x.Checks), x.Healthy)
 	case leyline.ActionNone:

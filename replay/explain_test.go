@@ -136,6 +136,8 @@ func everyEvent() []leyline.Event {
 		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
 		leyline.FieldReportOpened{}, leyline.FieldReportFiled{}, leyline.FieldReportDelivered{}, leyline.FieldReportDeferred{}, leyline.FieldReportRetried{},
 		leyline.FieldReportDropped{},
+		leyline.MetadataAsked{}, leyline.MetadataSettled{}, leyline.MetadataMissed{}, leyline.PolicyRefused{}, leyline.AnswerLate{},
+		leyline.ConservativeRefreshed{}, leyline.BudgetLearned{},
 	}
 }
 
@@ -151,6 +153,7 @@ func TestInputsAreNamed(t *testing.T) {
 			"policy.answered of run r, question 9.0: EVALUATE of seed seed-a"},
 		{leyline.PolicyFailed{Run: "r", Request: leyline.EffectID{Seq: 9}, Outcome: leyline.OutcomeDeadline},
 			"policy.failed of run r, question 9.0: deadline_exceeded"},
+		{leyline.MetadataFailed{Run: "r", Request: leyline.EffectID{Seq: 9}, Fault: leyline.SheetMissing}, "metadata.failed of run r, lookup 9.0: missing"},
 		{leyline.PeerRejected{Peer: leyline.PeerOperator, PeerName: "eve", Counts: []leyline.RejectCount{{Reason: leyline.RejectUnknownKey, N: 2}, {Reason: leyline.RejectInvalidSignature, N: 70}}},
 			`peer.rejected, 2 unknown_key, 70 invalid_signature of operator "eve"`},
 		{leyline.ClockStepped{AmountNs: -600e9}, "clock.stepped, by -10m0s"},

@@ -85,6 +85,9 @@ func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
 	} else if c.Kind == leyline.CommandEmergency {
 		f = append(f, fig("level", "%s to %s", c.Emergency.Action, c.Emergency.Level))
 	}
+	if c.Kind == leyline.CommandConservative {
+		f = append(f, fig("conservative", "%s", c.Conservative.Mode))
+	}
 	if c.Kind == leyline.CommandRegistry {
 		f = append(f, fig("registry", "%s%s", c.Registry.Action, when(c.Registry.Teacher.ID != "", " "+string(c.Registry.Teacher.ID), "")))
 	}

@@ -33,7 +33,7 @@ func eventful(t testing.TB) *history {
 	h.steps(2)
 	h.timer()
 	h.steps(8)
-	c.Tamiyo.PolicyBudget = 20
+	c.Tamiyo.PolicyInline, c.Tamiyo.PolicyBudget = false, 20
 	h.configure(c)
 	h.ask(func(p leyline.PolicyFailed) leyline.Input { return p })
 	h.ask(func(p leyline.PolicyFailed) leyline.Input {

@@ -18,6 +18,9 @@ var (
 	kernel       = relation{"asked for the kernel", "ends the prefetch"}
 	question     = relation{"asked the policy", "brings its answer"}
 	giveup       = relation{"asked the policy", "gives the question up"}
+	lookup       = relation{"looked the safety sheet up", "brings it"}
+	lost         = relation{"looked the safety sheet up", "does without it"}
+	worry        = relation{"entered conservative mode", "has one more reason for it"}
 	returning    = relation{"registered the snapshot to return to", "returns to the snapshot"}
 	phase        = relation{"began this phase of the rollback", "ends this phase of the rollback"}
 	recovery     = relation{"ended the rollback", "is the first healthy step after it"}
@@ -109,6 +112,8 @@ func (w *web) causes(r leyline.Record) []ref {
 		take(proposal, x.Cause, -1)
 	case leyline.PolicyAnswered:
 		take(question, x.Request, -1)
+	case leyline.MetadataAnswered:
+		take(lookup, x.Request, -1)
 	}
 	for i, e := range r.Events {
 		rel, id := w.cause(e)
@@ -129,6 +134,8 @@ func (w *web) cause(e leyline.Event) (relation, leyline.EffectID) {
 		return kernel, x.Request
 	case leyline.PolicyMissed:
 		return giveup, x.Request
+	case leyline.MetadataMissed:
+		return lost, x.Request
 	case leyline.RateAcked:
 		if x.Outcome != leyline.OutcomeOK { // what went well each step explains nothing
 			return rates, x.Order
@@ -167,6 +174,8 @@ func refersTo(e leyline.Event) (relation, thing) {
 		}
 	case leyline.ConservativeLeft:
 		return caution, thing{what: "caution", run: x.Run}
+	case leyline.ConservativeRefreshed:
+		return worry, thing{what: "caution", run: x.Run}
 	case leyline.EmergencyCleared:
 		return easing, thing{what: "emergency", run: x.Run}
 	case leyline.EmergencyDispatched:

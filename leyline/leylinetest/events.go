@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), reportEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), reportEvents(), cautionEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -20,10 +20,11 @@ func Events() []Case[leyline.Event] {
 func planeEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
-		event("", "boot origin previous? admin_key boots decider clean? fast_free?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
+		event("", "boot origin previous? admin_key boots decider clean? fast_free? catalogue?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
 		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry rules"), nil),
-		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial?")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
+		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial? sheets?")+" by",
+			func(x *leyline.KeyEnrolled) { x.Key.Public, x.Key.Sheets = key(), false }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
 		event[leyline.BlueprintRetired]("", "blueprint reason", nil),
 		event("", "free? total threshold", func(x *leyline.DiskLow) { x.Free = 1 }),
@@ -109,8 +110,6 @@ func rollbackEvents() []Case[leyline.Event] {
 
 func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
-		event[leyline.ConservativeEntered]("", "run step? reason", nil),
-		event[leyline.ConservativeLeft]("", "run step healthy", nil),
 		event[leyline.RiskAssessed]("", "run step proposed? effect reason loss? healthy? checks"+within("checks[0]", riskChecked)+" took_ns? kind?"+
 			within("subject", subject)+" unmeasured? risk_index?", nil),
 		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
@@ -127,9 +126,9 @@ func policyEvents() []Case[leyline.Event] {
 				x.Kind, x.Seed = leyline.CommandOptimizer, leyline.SeedCommand{}
 				x.Optimizer = leyline.OptimizerCommand{Action: leyline.OptimizerScale, Factor: 0.5, Reason: "test"}
 			}),
-		event[leyline.PolicyAsked]("", "run step deadline"+within("seen", "step_ns? learn_rate? metrics.readings? metrics.extra?")+within("seen.metrics.readings[0]", "metric value?")+within("seen.metrics.extra[0]", "name value?"),
+		event[leyline.PolicyAsked]("", "run step deadline"+seen(),
 			func(x *leyline.PolicyAsked) {
-				x.Seen.Metrics.Readings, x.Seen.Metrics.Extra = x.Seen.Metrics.Readings[:1], x.Seen.Metrics.Extra[:1]
+				once(&x.Seen.Metrics)
 			}),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),
 	}
@@ -159,7 +158,8 @@ const (
 
 func commandEvents() []Case[leyline.Event] {
 	const unset = " emergency.action? emergency.level? emergency.reason? pause.action? pause.scope? pause.seed? pause.reason?" +
-		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?"
+		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?" +
+		" conservative.mode? conservative.reason?"
 	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled + signed
 	needs := func(names string) string { // the fields that a kind of command does need
 		all := verified
@@ -189,6 +189,7 @@ func commandEvents() []Case[leyline.Event] {
 		}),
 		verdict("to force a breaker", needs("breaker.breaker breaker.state breaker.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandCircuitBreaker }),
 		verdict("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
+		verdict("to be conservative", needs("conservative.mode conservative.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandConservative }),
 		verdict("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
@@ -244,3 +245,11 @@ func one(x *leyline.CommandProposed) {
 	x.Pause, x.Optimizer = leyline.PauseCommand{}, leyline.OptimizerCommand{}
 	x.Metadata.Scores, x.Metadata.Coverage = x.Metadata.Scores[:1], x.Metadata.Coverage[:1]
 }
+
+// seen are the paths of a StepSeen with one reading and one extra figure.
+func seen() string {
+	return within("seen", "step_ns? learn_rate? metrics.readings? metrics.extra?") +
+		within("seen.metrics.readings[0]", "metric value?") + within("seen.metrics.extra[0]", "name value?")
+}
+
+func once(m *leyline.TrainingMetrics) { m.Readings, m.Extra = m.Readings[:1], m.Extra[:1] }

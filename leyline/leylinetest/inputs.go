@@ -35,7 +35,7 @@ func Inputs() []Case[leyline.Input] {
 	return append([]Case[leyline.Input]{
 		input("", "boot origin previous? admin_key"+
 			within("build", "version? go? os? arch? amd64? tags? modules? modules[0]?")+
-			" decider clean? torn_bytes? signal? signal_text? signal_problem? fast_free?",
+			" decider clean? torn_bytes? signal? signal_text? signal_problem? fast_free? catalogue?",
 			func(x *leyline.PlaneStarted) { x.AdminKey = key() }),
 		input("", within("envelope", envelope), func(x *leyline.ConfigApplied) { x.Envelope.PayloadType = leyline.PayloadConfig }),
 		input("", within("envelope", envelope), func(x *leyline.KeyAdded) { x.Envelope.PayloadType = leyline.PayloadKey }),
@@ -95,7 +95,7 @@ func Inputs() []Case[leyline.Input] {
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
-	}, append(append(verificationInputs(), reportInputs()...),
+	}, append(append(append(verificationInputs(), reportInputs()...), metadataInputs()...),
 		input("", "run"+within("teacher", teacher)+" peer peer_name?",
 			func(x *leyline.TeacherRegistered) { x.Teacher.Parameters = x.Teacher.Parameters[:1] }),
 		input[leyline.TeacherDeregistered]("", "run teacher peer peer_name?", nil),

@@ -25,7 +25,7 @@ func reportEvents() []Case[leyline.Event] {
 // signed are the fields of a verdict that say how the command came about, which a
 // person's command need not.
 const signed = " metadata.policy? metadata.reason? metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
-	" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio? blueprint? grown?"
+	" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio? metadata.version? metadata.digest? metadata.blend? blueprint? grown?"
 
 func verdict(what, fields string, change func(*leyline.CommandVerified)) Case[leyline.Event] {
 	return event(what, fields, func(x *leyline.CommandVerified) {

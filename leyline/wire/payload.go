@@ -54,6 +54,16 @@ func EncodeKey(k leyline.Key) ([]byte, error) { return encodePayload("key", k) }
 // DecodeKey decodes the payload of a key envelope, as DecodeCommand does.
 func DecodeKey(b []byte) (leyline.Key, error) { return decodePayload[leyline.Key]("key", b) }
 
+// EncodeSheet encodes the payload of the envelope of a safety sheet, as EncodeCommand
+// does.
+func EncodeSheet(s leyline.SafetySheet) ([]byte, error) { return encodePayload("safety sheet", s) }
+
+// DecodeSheet decodes the payload of the envelope of a safety sheet, as DecodeCommand
+// does. Whether it makes sense is for its Validate to say.
+func DecodeSheet(b []byte) (leyline.SafetySheet, error) {
+	return decodePayload[leyline.SafetySheet]("safety sheet", b)
+}
+
 // EncodeRevocation encodes the payload of an envelope that revokes a key, as
 // EncodeCommand does.
 func EncodeRevocation(r leyline.KeyRevocation) ([]byte, error) {

@@ -93,6 +93,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
 	leyline.InputReportDelivered:      {input[leyline.ReportDelivered]()},
 	leyline.InputReportFailed:         {input[leyline.ReportFailed]()},
+	leyline.InputMetadataAnswered:     {input[leyline.MetadataAnswered]()},
+	leyline.InputMetadataFailed:       {input[leyline.MetadataFailed]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -175,4 +177,12 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventFieldReportDeferred:  {event[leyline.FieldReportDeferred]()},
 	leyline.EventFieldReportRetried:   {event[leyline.FieldReportRetried]()},
 	leyline.EventFieldReportDropped:   {event[leyline.FieldReportDropped]()},
+
+	leyline.EventMetadataAsked:         {event[leyline.MetadataAsked]()},
+	leyline.EventMetadataSettled:       {event[leyline.MetadataSettled]()},
+	leyline.EventMetadataMissed:        {event[leyline.MetadataMissed]()},
+	leyline.EventPolicyRefused:         {event[leyline.PolicyRefused]()},
+	leyline.EventAnswerLate:            {event[leyline.AnswerLate]()},
+	leyline.EventConservativeRefreshed: {event[leyline.ConservativeRefreshed]()},
+	leyline.EventBudgetLearned:         {event[leyline.BudgetLearned]()},
 }

@@ -28,7 +28,7 @@ func tuneMultiMNIST(c *leyline.ExecutionConfig) {
 	t := &c.Tamiyo
 	t.WindowSteps, t.WarmupSteps, t.TrainSteps = 25, 25, 100
 	t.BlendSteps, t.BlendTemperature = 100, 10
-	t.ShadowSteps, t.Probes, t.PolicyBudget = 50, 4, 1_000
+	t.ShadowSteps, t.Probes, t.PolicyInline, t.PolicyBudget = 50, 4, false, 1_000
 	k := &c.Kasmina
 	k.MinTrainSteps, k.MinObserveSteps, k.ProbeEvery, k.EmbargoSteps = 50, 25, 50, 200
 	k.MinContribution = 0.0075

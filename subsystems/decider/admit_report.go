@@ -67,6 +67,10 @@ func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 		return guard.Open(f, x.Run)
 	case leyline.PolicyFailed:
 		return guard.Open(f, x.Run)
+	case leyline.MetadataAnswered:
+		return guard.Open(f, x.Run)
+	case leyline.MetadataFailed:
+		return guard.Open(f, x.Run)
 	case leyline.RunClosed:
 		return first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.At(f, x.Step))
 	case leyline.SnapshotTaken:
@@ -99,10 +103,6 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return nextEpoch(s, x)
 	case leyline.SeedProbed:
 		return probeDue(s, x)
-	case leyline.PolicyAnswered:
-		return thisQuestion(s, x.Run, x.Request)
-	case leyline.PolicyFailed:
-		return thisQuestion(s, x.Run, x.Request)
 	case leyline.SnapshotTaken:
 		return newSnapshot(s, x)
 	case leyline.SnapshotLost:
@@ -228,13 +228,6 @@ func probeDue(s *projections.State, x leyline.SeedProbed) *leyline.Refusal {
 		return refuse(leyline.RefusalInvalidField, "alpha", fmt.Sprint(x.Alpha), fmt.Sprintf("is not the alpha that was answered, %v", seed.Alpha), "set every seed's alpha from the latest answer")
 	}
 	return nil
-}
-
-func thisQuestion(s *projections.State, run leyline.RunID, req leyline.EffectID) *leyline.Refusal {
-	if p := s.Tamiyo.Run(run); p.Asked.Effect == req {
-		return nil
-	}
-	return refuse(leyline.RefusalUnknownRequest, "request", req.String(), "is not outstanding", "a question that was voided is not answered")
 }
 
 func thisRollback(s *projections.State, x leyline.RollbackReported) *leyline.Refusal {

@@ -1,6 +1,7 @@
 // Package decider is the one order in which a record is decided:
 //
-//	guard, plane, Tolaria, Tamiyo, Kasmina, emergency controller, field reports
+//	guard, plane, Tolaria, Tamiyo, Kasmina, Tamiyo's part in commands, emergency controller,
+//	field reports
 //
 // The guard judges the input against the state. If it refuses, the record holds
 // dependency.violated and nothing else. Otherwise each decider emits its
@@ -46,6 +47,7 @@ func DecideProven(s *projections.State, m leyline.Meta, in leyline.Input, proven
 	tolaria.Decide(t, in)
 	tamiyo.Decide(t, in)
 	kasmina.Decide(t, in)
+	tamiyo.Control(t)
 	if halted := tolaria.Control(t); halted != "" {
 		kasmina.Closed(t, halted)
 	}

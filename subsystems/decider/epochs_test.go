@@ -24,6 +24,7 @@ func (w *world) waited(ms float64) leyline.StepObserved {
 
 func budgets(c *leyline.ExecutionConfig) {
 	c.Tolaria.EpochBudget, c.Tolaria.HookBudget, c.Tolaria.FailedEpochs = 5, 2, 0
+	c.Tamiyo.PolicyBudget = 1
 }
 
 func TestEpochsFailForTheFirstReasonInTheirOrder(t *testing.T) {

@@ -23,7 +23,7 @@ func FuzzDecide(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		w := newWorld(t, func(c *leyline.ExecutionConfig) {
-			c.Tamiyo.PolicyBudget = leyline.Millis(seed % 2 * 5)
+			c.Tamiyo.PolicyInline = seed%2 == 0
 			c.Tolaria.DivergeWarmup, c.Tolaria.DivergeSteps = 3, 2
 			c.Kasmina.EmbargoSteps, c.Kasmina.Embargo = 1, 1
 		})

@@ -46,7 +46,7 @@ func boot(t *projections.Turn, x leyline.PlaneStarted) {
 	}
 	t.Emit(leyline.PlaneBooted{
 		Previous: previous, Boot: x.Boot, Boots: t.State.Plane.Boots + 1, Decider: x.Decider, Clean: x.Clean,
-		Origin: x.Origin, AdminKey: x.AdminKey, FastFree: x.FastFree,
+		Origin: x.Origin, AdminKey: x.AdminKey, FastFree: x.FastFree, Catalogue: x.Catalogue,
 	})
 	for _, e := range effect.Outstanding(t.State) {
 		t.Emit(leyline.EffectRecovered{

@@ -10,7 +10,7 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); a question to the policy is void: nothing is proposed in that window; kernels, staged bytes, cleanups and restore orders are issued again; evicted
+// false); a question to the policy or to the catalogue is void: nothing is proposed in that window; kernels, staged bytes, cleanups and restore orders are issued again; evicted
 // bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened. A field report is delivered again: at least once, and
@@ -42,13 +42,15 @@ type Effect struct {
 	Light    bool                   // STAGE: the checksum is enough, the trainer takes the digest
 	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
 	Rollback leyline.RollbackID     // STAGE
-	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY
+	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY, METADATA
 	Level    leyline.EmergencyLevel // SIGNAL
 	Within   time.Duration          // SIGNAL, REPORT: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
 	Order    *leyline.Directive     // COMMAND, RESTORE, HALT, RATES, REBUILD
 	Report   *leyline.FieldReport   // REPORT
 	Keep     leyline.Instant        // REPORT: reports of commands that were issued before need not be kept
+
+	Blueprint leyline.BlueprintID // METADATA
 }
 
 // Built is what a kernel was built for.
@@ -60,7 +62,7 @@ type Built struct {
 // Computation reports whether an effect of this kind touches nothing outside
 // the process, so that it may start before its record is durable.
 func Computation(k leyline.EffectKind) bool {
-	return k == leyline.EffectPrefetch || k == leyline.EffectStage || k == leyline.EffectPolicy
+	return k == leyline.EffectPrefetch || k == leyline.EffectStage || k == leyline.EffectPolicy || k == leyline.EffectMetadata
 }
 
 // Idempotent reports whether an effect of this kind may be carried out twice.
@@ -84,6 +86,8 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		}, true
 	case leyline.PolicyAsked:
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
+	case leyline.MetadataAsked:
+		return Effect{ID: id, Kind: leyline.EffectMetadata, Run: x.Run, Blueprint: x.Blueprint, Deadline: x.Deadline}, true
 	case leyline.CommandVerified:
 		if x.Emergency.Action == leyline.EmergencyCleanup {
 			return Effect{ID: id, Kind: leyline.EffectClean, Run: x.Run}, true

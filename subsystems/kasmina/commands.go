@@ -55,6 +55,7 @@ func (d *dispatch) accept() {
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
 		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
 		Metadata: c.Metadata, Blueprint: d.planted(&a), Grown: d.State.Kasmina.Run(d.id()).Grown(),
+		Conservative: a.Conservative,
 	})
 }
 
@@ -92,6 +93,8 @@ func (d *dispatch) run() {
 		d.rollback()
 	case leyline.CommandRegistry:
 		d.registry()
+	case leyline.CommandConservative:
+		d.conservative()
 	case leyline.CommandStructuralPruning:
 		d.reject(leyline.RejectPruning, "this plane prunes nothing: it grows seeds and gives them up, and leaves the parameters of the host alone")
 	default:

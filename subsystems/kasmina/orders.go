@@ -96,3 +96,26 @@ func (d *dispatch) rollback() {
 		d.done()
 	}
 }
+
+// conservative accepts a command to be conservative, or to be so no more; Tamiyo
+// carries it out in the same record. An operator may also leave a mode that a rule has
+// entered.
+func (d *dispatch) conservative() {
+	run := d.State.Tolaria.Run(d.id())
+	switch {
+	case run == nil:
+		d.reject(leyline.RejectUnknownRun, fmt.Sprintf("no run %q", d.id()))
+		return
+	case run.Status != leyline.RunStatusOpen:
+		d.reject(leyline.RejectRunNotOpen, fmt.Sprintf("the run is %s", run.Status))
+		return
+	}
+	switch c, on := &d.State.Tamiyo.Run(run.ID).Caution, d.v.Command.Conservative.Mode == leyline.SwitchOn; {
+	case on && c.By == leyline.PartyOperator:
+		d.reject(leyline.RejectConservative, "an operator has set that already")
+	case !on && !c.Conservative:
+		d.reject(leyline.RejectNotCautious, "the run is not conservative")
+	default:
+		d.done()
+	}
+}

@@ -20,6 +20,7 @@ type completion struct {
 	kernel  fetched             // PREFETCH
 	cleared kernelcache.Cleared // CLEAN
 	choice  policy.Choice
+	sheet   leyline.Envelope       // METADATA
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
 }
@@ -35,8 +36,8 @@ func (p *Plane) post(c *completion, o worker.Outcome) {
 
 // complete records what came of an effect. A computation that the state no
 // longer waits for was voided by a rollback, a resume or its deadline, which is
-// in the log already; its late result is dropped, but for that of a kernel, which is
-// recorded and ignored.
+// in the log already; its late result is recorded and ignored where it is a kernel,
+// an answer of the policy or a safety sheet, and dropped where it is a snapshot's.
 func (l *loop) complete(c *completion) {
 	f := c.effect
 	switch f.Kind {
@@ -88,13 +89,15 @@ func (l *loop) input(c *completion) leyline.Input {
 		return l.stageInput(c)
 	case leyline.EffectPolicy:
 		return l.policyInput(c)
+	case leyline.EffectMetadata:
+		return l.metadataInput(c)
 	}
 	return nil
 }
 
 func (l *loop) policyInput(c *completion) leyline.Input {
 	f, took := c.effect, uint64(c.outcome.Queued+c.outcome.Ran)
-	if p := l.state.Tamiyo.Run(f.Run); p == nil || p.Asked.Effect != f.ID {
+	if l.forgotten(c, func() leyline.EffectID { return l.state.Tamiyo.Run(f.Run).Asked.Effect }) {
 		return nil
 	}
 	failed := leyline.PolicyFailed{Request: f.ID, Run: f.Run, Outcome: outcomeOf(c.outcome), Reason: clip(c.outcome.Err), TookNs: took}

@@ -30,7 +30,7 @@ func only[E leyline.Event](rs []leyline.Record) []E {
 func TestPolicyThatIsLateIsMissed(t *testing.T) {
 	for _, polite := range []bool{true, false} {
 		b := newBench(t)
-		b.config.Tamiyo.PolicyBudget = 300
+		b.config.Tamiyo.PolicyInline, b.config.Tamiyo.PolicyBudget = false, 300
 		var asked atomic.Int32 // the worker asks on goroutines of its own
 		gone := make(chan struct{})
 		b.policy = func(ctx context.Context, q policy.Question) (policy.Choice, error) {
@@ -159,7 +159,7 @@ func TestPolicyThatAnswersNonsenseIsMissed(t *testing.T) {
 		"an empty error": func() (policy.Choice, error) { return policy.Choice{}, errors.New("") },
 	} {
 		b := newBench(t)
-		b.config.Tamiyo.PolicyBudget = 10_000
+		b.config.Tamiyo.PolicyInline, b.config.Tamiyo.PolicyBudget = false, 10_000
 		b.policy = func(context.Context, policy.Question) (policy.Choice, error) { return answer() }
 		log := b.newLog()
 		p, err := b.start(t.Context(), log)

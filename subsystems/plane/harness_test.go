@@ -162,6 +162,7 @@ type bench struct {
 	logger    hclog.Logger
 	operator  *sign.Signer                    // enrolled as "ada" for every kind of command; nil: there is none
 	observe   func(workload.Progress)         // of the trainer
+	sheets    plane.Catalogue                 // nil: there is none
 	rejected  map[leyline.RejectReason]uint64 // counted so far
 }
 
@@ -185,7 +186,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
 		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
-		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free,
+		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free, Catalogue: b.sheets,
 	}
 	if b.fast != "" {
 		o.Fast, o.FastFree = snapstore.NewDir(b.fast, false), 1<<30

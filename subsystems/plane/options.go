@@ -85,7 +85,7 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Admit, Fast, FastFree, Policy, Store, Free, Released,
+// Options configures a plane. Everything but Admit, Catalogue, Fast, FastFree, Policy, Store, Free, Released,
 // Wall, Probe and Reports is required.
 type Options struct {
 	Log       Log
@@ -113,13 +113,14 @@ type Options struct {
 	Fast     snapstore.Store // the fast tier; nil: there is none
 	FastFree uint64          // bytes of memory free for it, measured at this start
 
-	Policy   func(context.Context, policy.Question) (policy.Choice, error) // nil: policy.Next; asked when tamiyo.policy_budget_ms is set
-	Store    Store                                                         // nil: every start folds the whole log
-	Free     func() (free, total uint64, err error)                        // of the disk of the data directory, in bytes; nil: nobody watches it
-	Released func(leyline.Record)                                          // called in order for every durable record
-	Wall     func() time.Time                                              // nil: time.Now
-	Probe    func(Point, leyline.Record)                                   // fault injection by tests
-	Reports  Reports                                                       // of field reports; nil: what the configuration wants delivered fails
+	Policy    func(context.Context, policy.Question) (policy.Choice, error) // nil: policy.Next; asked unless tamiyo.policy_inline
+	Catalogue Catalogue                                                     // nil: no safety sheets are looked up, and what blueprints were registered with counts
+	Store     Store                                                         // nil: every start folds the whole log
+	Free      func() (free, total uint64, err error)                        // of the disk of the data directory, in bytes; nil: nobody watches it
+	Released  func(leyline.Record)                                          // called in order for every durable record
+	Wall      func() time.Time                                              // nil: time.Now
+	Probe     func(Point, leyline.Record)                                   // fault injection by tests
+	Reports   Reports                                                       // of field reports; nil: what the configuration wants delivered fails
 }
 
 // Recovery is what opening the log found; it goes into plane.started.

@@ -98,6 +98,7 @@ func (p *Plane) boot(ctx context.Context) error {
 		Boot: p.opts.Boot, Origin: p.opts.Origin, Previous: p.opts.Previous, AdminKey: p.opts.AdminKey, Build: p.opts.Build,
 		Decider: decider.Version, Clean: p.opts.Recovery.Clean, TornBytes: p.opts.Recovery.TornBytes,
 		Signal: level, SignalText: reason, SignalProblem: problem, FastFree: p.opts.FastFree,
+		Catalogue: p.opts.catalogue(),
 	}
 	if _, err := p.submit(ctx, in); err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)

@@ -76,7 +76,7 @@ const simSteps = 40
 
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{bench: newBench(t), rng: detmath.NewPCG(detmath.Mix(seed))}
-	s.config.Tamiyo.PolicyBudget = leyline.Millis(seed % 2 * 50) // every other seed asks the policy on the worker
+	s.config.Tamiyo.PolicyInline, s.config.Tamiyo.PolicyBudget = seed%2 == 0, 50 // every other seed asks the policy on the worker
 	if seed%3 == 0 {
 		s.config.Kasmina.MinContribution = 1 // no seed is ever worth keeping
 	}

@@ -27,6 +27,8 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 		work, class = l.stage, worker.Urgent // its budget is the rollback's
 	case leyline.EffectPolicy:
 		work = l.ask(policy.Ask(l.state, f.Run).Clone())
+	case leyline.EffectMetadata:
+		work = l.lookUp
 	}
 	job := l.submit(worker.Job{
 		Name: f.Kind.String() + " " + f.ID.String(), Priority: class, Timeout: l.budget(f),
@@ -59,19 +61,29 @@ func (l *loop) submit(j worker.Job, done *completion) *worker.Handle {
 }
 
 // ask puts a question to the policy. The question was copied: the loop goes on
-// changing the state.
+// changing the state. An answer after the deadline is brought to the loop all the
+// same, which records that it was late.
 func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *completion) error {
-	answer := l.plane.opts.Policy
-	return func(ctx context.Context, _ effect.Effect, c *completion) (err error) {
-		if answer != nil {
-			c.choice, err = answer(ctx, q)
+	p := l.plane
+	return func(ctx context.Context, f effect.Effect, c *completion) error {
+		began := time.Now()
+		choice, err := p.answer(ctx, q)
+		if ctx.Err() == nil {
+			c.choice = choice
 			return err
 		}
-		if c.choice, err = policy.Consult(policy.Of(&q), &q); err != nil {
-			return err
+		if err == nil {
+			p.post(&completion{effect: f, choice: choice}, worker.Outcome{State: worker.Done, Ran: time.Since(began)})
 		}
 		return ctx.Err()
 	}
+}
+
+func (p *Plane) answer(ctx context.Context, q policy.Question) (policy.Choice, error) {
+	if p.opts.Policy == nil {
+		return policy.Consult(policy.Of(&q), &q)
+	}
+	return p.opts.Policy(ctx, q)
 }
 
 // act starts an action. Its record is durable.

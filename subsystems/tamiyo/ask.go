@@ -16,21 +16,30 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 		return
 	}
 	if run.Emergency >= leyline.EmergencyConservative {
-		enter(t, p, x.Step, leyline.RiskEmergency)
+		remain(t, p, x.Step, leyline.RiskEmergency)
 	}
 	c := &t.Config().Tamiyo
 	due := x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps)
-	if !due || run.Track.Suspect > 0 {
-		return
+	if due && run.Track.Suspect == 0 {
+		consider(t, run, p, x.Seen())
 	}
+}
+
+// consider puts the question of a window, unless an earlier one is still open or the
+// breaker lets none pass.
+func consider(t *projections.Turn, run *projections.Run, p *projections.Policy, seen leyline.StepSeen) {
+	at := run.Track.Step
 	switch {
-	case c.PolicyBudget == 0:
-		seen := x.Seen()
-		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(seen)), seen: seen})
 	case !p.Asked.Effect.IsZero():
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyPending})
+	case !p.Lookup.Effect.IsZero():
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskMetadataPending})
+	case !mayAsk(t, run, leyline.BreakerInference):
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyBreaker})
+	case t.Config().Tamiyo.PolicyInline:
+		decided(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(seen)), seen: seen})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration()), Seen: x.Seen()})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: at, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectPolicy)), Seen: seen})
 	}
 }
 
@@ -39,30 +48,63 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 // settings see what they would have said. An answer that is not theirs, because
 // the state has moved on or the settings are others, is noted as stale.
 func answered(t *projections.Turn, x leyline.PolicyAnswered) {
-	run := t.State.Tolaria.Run(x.Run)
-	void := leyline.ActionNone{Run: x.Run, Step: run.Track.Step, Request: x.Request, TookNs: x.TookNs}
-	switch {
-	case run.Rollback.Active():
-		void.Reason = leyline.RiskRollback
-	case run.Track.Suspect > 0:
-		void.Reason = leyline.RiskLossWarning
-	}
-	if void.Reason != leyline.RiskNone { // the question was put to a network in better health
-		t.Emit(void)
+	run, p := t.State.Tolaria.Run(x.Run), t.State.Tamiyo.Run(x.Run)
+	if p.Asked.Effect != x.Request {
+		t.Emit(leyline.AnswerLate{Run: x.Run, Request: x.Request, Effect: leyline.EffectPolicy, Outcome: leyline.OutcomeOK, TookNs: x.TookNs})
 		return
 	}
-	now, p := policy.Next(policy.Ask(t.State, x.Run)), t.State.Tamiyo.Run(x.Run)
-	window(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: policy.Differs(x, now), took: x.TookNs})
+	learn(t, run, p, leyline.EffectPolicy, x.TookNs)
+	if void(t, run, leyline.ActionNone{Run: x.Run, Request: x.Request, TookNs: x.TookNs}) {
+		succeed(t, run, leyline.BreakerInference) // it did answer in time
+		return
+	}
+	now := policy.Next(policy.Ask(t.State, x.Run))
+	decided(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: policy.Differs(x, now), took: x.TookNs})
+}
+
+// void closes a question that was put to a network in better health. It reports
+// whether it did.
+func void(t *projections.Turn, run *projections.Run, e leyline.ActionNone) bool {
+	switch {
+	case run.Rollback.Active():
+		e.Reason = leyline.RiskRollback
+	case run.Track.Suspect > 0:
+		e.Reason = leyline.RiskLossWarning
+	default:
+		return false
+	}
+	e.Step = run.Track.Step
+	t.Emit(e)
+	return true
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.
 func missed(t *projections.Turn, x leyline.PolicyFailed) {
-	p := t.State.Tamiyo.Run(x.Run)
-	at, why := p.Asked.Step, leyline.RiskPolicyFailed
+	run, p := t.State.Tolaria.Run(x.Run), t.State.Tamiyo.Run(x.Run)
+	if p.Asked.Effect != x.Request {
+		t.Emit(leyline.AnswerLate{Run: x.Run, Request: x.Request, Effect: leyline.EffectPolicy, Outcome: x.Outcome, TookNs: x.TookNs})
+		return
+	}
+	at, why, counts := p.Asked.Step, leyline.RiskPolicyFailed, leyline.BreakerPolicyFailed
 	if x.Outcome == leyline.OutcomeDeadline {
-		why = leyline.RiskPolicyTimeout
+		why, counts = leyline.RiskPolicyTimeout, leyline.BreakerPolicyTimeout
 	}
 	t.Emit(leyline.PolicyMissed{Run: x.Run, Step: at, Request: x.Request, Outcome: x.Outcome, Reason: x.Reason, TookNs: x.TookNs})
-	enter(t, p, at, why)
-	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})
+	fail(t, run, p, failure{at, leyline.BreakerInference, counts, why})
+}
+
+// failure is something that Tamiyo asked for and did not get.
+type failure struct {
+	at     leyline.Step // of the window
+	of     leyline.BreakerID
+	counts leyline.BreakerReason
+	why    leyline.RiskReason
+}
+
+// fail draws the consequences of a failure that was recorded: its breaker counts it,
+// the run goes conservative, and the window proposes nothing.
+func fail(t *projections.Turn, run *projections.Run, p *projections.Policy, f failure) {
+	doubt(t, run, f.of, f.counts)
+	enter(t, p, f.at, f.why)
+	t.Emit(leyline.ActionNone{Run: run.ID, Step: f.at, Reason: f.why})
 }

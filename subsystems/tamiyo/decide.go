@@ -17,6 +17,12 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		answered(t, x)
 	case leyline.PolicyFailed:
 		missed(t, x)
+	case leyline.MetadataAnswered:
+		found(t, x)
+	case leyline.MetadataFailed:
+		lost(t, x)
+	case leyline.RunOpened:
+		begun(t, x)
 	case leyline.EpochObserved:
 		epoch(t, x)
 	case leyline.TimerFired:

@@ -26,6 +26,7 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, do
 		f.HasRisk, f.PolicyRisk, f.RiskIndex = r.Known, r.Score, r.Index
 		f.Blueprint = known(s, kind(s, run.ID, do.seed))
 	}
+	f.Breakers = untrusted(s, run)
 	seeds := s.Kasmina.Run(run.ID).Seeds
 	for i := range seeds {
 		if violates(&seeds[i]) {
@@ -75,8 +76,8 @@ func kind(s *projections.State, run leyline.RunID, c leyline.SeedCommand) leylin
 
 // known is what is known of a blueprint now, or nil.
 func known(s *projections.State, id leyline.BlueprintID) *leyline.RiskSubject {
-	b := s.Plane.Blueprint(id)
-	if b == nil {
+	b, ok := s.Plane.Facts(id)
+	if !ok {
 		return nil
 	}
 	return &leyline.RiskSubject{

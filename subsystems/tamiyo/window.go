@@ -46,11 +46,10 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 
 // cautious enters or leaves conservative mode as the evaluators say.
 func cautious(t *projections.Turn, run *projections.Run, p *projections.Policy, v risk.Verdict, healthy uint32) {
-	step := run.Track.Step
 	switch {
 	case v.Effect == leyline.EffectConservative:
-		enter(t, p, step, v.Reason)
-	case v.Recovered && run.Emergency < leyline.EmergencyConservative:
-		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
+		enter(t, p, run.Track.Step, v.Reason)
+	case v.Recovered:
+		stabilise(t, run, p, healthy)
 	}
 }

@@ -30,17 +30,23 @@ func (b *builder) breaker(x leyline.BreakerMoved) {
 	run, component := text(keyRun, x.Run), name(keyComponent, x.Breaker)
 	s.metric(leyline.MetricKasminaBreaker, float64(x.To), run, component)
 	s.metric(leyline.MetricKasminaFailures, float64(x.Failures), run, component)
-	what, level := leyline.NameBreaker, leyline.LevelWarning
+	what := leyline.NameBreaker
 	if x.Breaker == leyline.BreakerIsolation {
 		what = leyline.NameIsolationBreaker
 	}
+	s.moved(what, x)
+}
+
+// moved tells how a breaker has moved.
+func (s *section) moved(what leyline.EventName, x leyline.BreakerMoved) {
+	level := leyline.LevelWarning
 	switch {
 	case x.Action == leyline.BreakerCount && x.Reason != leyline.BreakerIsolationViolation:
 		level = leyline.LevelInfo
 	case x.To == leyline.BreakerOpen && x.Action != leyline.BreakerCount && x.Action != leyline.BreakerDenied:
 		level = leyline.LevelCritical
 	}
-	s.event(what, level, run, component, name(keyState, x.To), name(keyFrom, x.From),
+	s.event(what, level, text(keyRun, x.Run), name(keyComponent, x.Breaker), name(keyState, x.To), name(keyFrom, x.From),
 		name(keyAction, x.Action), name(keyReason, x.Reason), whole(keyFailures, x.Failures), whole(keySuccesses, x.Successes))
 }
 

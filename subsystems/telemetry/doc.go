@@ -40,9 +40,8 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Six kinds of event say nothing here, because other events or the audit say
+// Five kinds of event say nothing here, because other events or the audit say
 // it: key.enrolled, blueprint.admitted, action.none,
-// policy.asked (the answer's latency is reported, and its absence),
 // emergency.dispatched (what came of it is) and field_report.opened (what closes
 // the window is). Of
 // snapshot.evicted only losses and what the fast tier holds are told, of

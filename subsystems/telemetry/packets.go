@@ -80,6 +80,14 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventFieldReportDeferred:  leyline.SubsystemTamiyo,
 	leyline.EventFieldReportRetried:   leyline.SubsystemTamiyo,
 	leyline.EventFieldReportDropped:   leyline.SubsystemTamiyo,
+
+	leyline.EventMetadataAsked:         leyline.SubsystemTamiyo,
+	leyline.EventMetadataSettled:       leyline.SubsystemTamiyo,
+	leyline.EventMetadataMissed:        leyline.SubsystemTamiyo,
+	leyline.EventPolicyRefused:         leyline.SubsystemTamiyo,
+	leyline.EventAnswerLate:            leyline.SubsystemTamiyo,
+	leyline.EventConservativeRefreshed: leyline.SubsystemTamiyo,
+	leyline.EventBudgetLearned:         leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -91,8 +99,13 @@ func Source(e leyline.Event) leyline.Subsystem {
 		}
 		return leyline.SubsystemPlane
 	}
-	if x, ok := e.(leyline.BreakerMoved); ok && x.Breaker != leyline.BreakerCompile && x.Breaker != leyline.BreakerKernel && x.Breaker != leyline.BreakerIsolation {
-		return leyline.SubsystemTolaria
+	if x, ok := e.(leyline.BreakerMoved); ok {
+		switch x.Breaker {
+		case leyline.BreakerInference, leyline.BreakerMetadata:
+			return leyline.SubsystemTamiyo
+		case leyline.BreakerEpochs, leyline.BreakerOptimizer:
+			return leyline.SubsystemTolaria
+		}
 	}
 	if k := e.EventKind(); int(k) < len(sources) {
 		return sources[k]
@@ -104,7 +117,7 @@ func Source(e leyline.Event) leyline.Subsystem {
 // subsystem. It is pure; the packets share no memory with the record but
 // strings. The package comment says what is promised of them.
 func Packets(r leyline.Record) []leyline.Packet {
-	b := builder{in: r.Input}
+	b := builder{in: r.Input, now: r.At}
 	if !refused(r.Events) {
 		b.measured(r.Input)
 	}
@@ -165,6 +178,7 @@ func (s *section) event(name leyline.EventName, level leyline.Level, attrs ...le
 // builder collects sections, indexed by subsystem.
 type builder struct {
 	in       leyline.Input
+	now      leyline.Instant // of the record
 	sections [leyline.SubsystemTrainer + 1]section
 }
 

@@ -15,7 +15,7 @@ var epochStory = []scene{
 		l.EpochFailed{Run: "r1", Step: 16, Epoch: 2, Reason: l.EpochBudget, TookNs: 300e6, BudgetNs: 250e6, Streak: 1},
 		l.BreakerMoved{Run: "r1", Breaker: l.BreakerEpochs, Action: l.BreakerCount, From: l.BreakerClosed, To: l.BreakerClosed, Reason: l.BreakerEpochFailed, Failures: 1},
 		l.EmergencyEscalated{Run: "r1", From: l.EmergencyNotice, To: l.EmergencyElevated, Reason: l.FaultEpochFailed},
-		l.ConservativeEntered{Run: "r1", Step: 16, Reason: l.RiskEpochFailed},
+		l.ConservativeEntered{Run: "r1", Step: 16, Reason: l.RiskEpochFailed, By: l.PartyPlane, Wanted: 2},
 	}},
 	{"one whose answer was slow opens the breaker", "r1", l.EpochObserved{Run: "r1", Step: 24, Epoch: 3}, []l.Event{
 		l.EpochAssessed{Run: "r1", Step: 24, Epoch: 3, TookNs: 200e6, HookNs: 60e6, HookBudget: 50e6, Streak: 2},

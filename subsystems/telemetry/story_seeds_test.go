@@ -26,7 +26,7 @@ var policyStory = []scene{
 		}},
 	}},
 	{"a loss spike stops a proposal", "r1", l.StepObserved{Run: "r1", Step: 50}, []l.Event{
-		l.ConservativeEntered{Run: "r1", Step: 50, Reason: l.RiskLossSpike},
+		l.ConservativeEntered{Run: "r1", Step: 50, Reason: l.RiskLossSpike, By: l.PartyPlane, Wanted: 2},
 		l.RiskAssessed{Run: "r1", Step: 50, Kind: l.CommandSeed, Proposed: l.OpStartGrafting, Effect: l.EffectConservative, Reason: l.RiskLossSpike, Checks: []l.RiskCheck{
 			{Evaluator: l.EvaluatorLoss, Reason: l.RiskLossSpike, Value: 0.3, Limit: 0.15, Mode: l.RuleEnforce},
 			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskConflict, Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
@@ -54,7 +54,7 @@ var policyStory = []scene{
 			Seed: l.SeedCommand{Operation: l.OpStartGrafting, Seed: "s1", Blend: l.BlendPlan{Mode: l.BlendResidual, TotalSteps: 20, Temperature: 2}}},
 	}},
 	{"two healthy windows later", "r1", l.StepObserved{Run: "r1", Step: 70}, []l.Event{
-		l.ConservativeLeft{Run: "r1", Step: 70, Healthy: 2},
+		l.ConservativeLeft{Run: "r1", Step: 70, Healthy: 2, Reason: l.RiskStabilised, Previous: l.RiskLossSpike, By: l.PartyPlane, LastedNs: 20_000_000_000, LastedSteps: 20},
 	}},
 	{"the question goes to the worker: nothing to say yet", "r1", l.StepObserved{Run: "r1", Step: 80}, []l.Event{
 		l.PolicyAsked{Run: "r1", Step: 80, Deadline: 9e9},
@@ -70,7 +70,7 @@ var policyStory = []scene{
 		l.PolicyMissed{
 			Run: "r1", Step: 90, Request: l.EffectID{Seq: 9, Index: 2}, Outcome: l.OutcomeDeadline, Reason: "no answer in time", TookNs: 25_000_000,
 		},
-		l.ConservativeEntered{Run: "r1", Step: 90, Reason: l.RiskPolicyTimeout},
+		l.ConservativeEntered{Run: "r1", Step: 90, Reason: l.RiskPolicyTimeout, By: l.PartyPlane, Wanted: 2},
 		l.ActionNone{Run: "r1", Step: 90, Reason: l.RiskPolicyTimeout},
 	}},
 	{"the policy fails at once: no time was measured", "r1", l.PolicyFailed{Run: "r1", Outcome: l.OutcomeFailed, Reason: "it panicked"}, []l.Event{

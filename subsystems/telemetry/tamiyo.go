@@ -4,24 +4,15 @@ import "github.com/esper-plane/esper/leyline"
 
 func (b *builder) policy(e leyline.Event) {
 	switch x := e.(type) {
-	case leyline.ConservativeEntered:
-		s := b.at(leyline.SubsystemTamiyo, x.Run)
-		run := text(keyRun, x.Run)
-		s.metric(leyline.MetricTamiyoConservative, 1, run)
-		s.event(leyline.NameConservativeEntered, leyline.LevelWarning,
-			run, whole(keyStep, x.Step), name(keyReason, x.Reason))
-	case leyline.ConservativeLeft:
-		s := b.at(leyline.SubsystemTamiyo, x.Run)
-		run := text(keyRun, x.Run)
-		s.metric(leyline.MetricTamiyoConservative, 0, run)
-		s.event(leyline.NameConservativeExited, leyline.LevelInfo,
-			run, whole(keyStep, x.Step), whole(keyHealthy, x.Healthy))
 	case leyline.RiskAssessed:
 		b.risk(x)
 	case leyline.PolicyMissed:
 		b.missed(x)
 	case leyline.CommandProposed:
 		b.proposed(x)
+	default:
+		b.caution(e)
+		b.asks(e)
 	}
 }
 

@@ -45,7 +45,7 @@ var (
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
 		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
-		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
 
@@ -78,6 +78,7 @@ var Table = []Rule{
 	{Package: "subsystems/tolaria/track", Own: []string{"subsystems/detmath"}, Purity: Pure},
 	{Package: "subsystems/tolaria/aggregate/vectors", Own: []string{"subsystems/tolaria/aggregate"}, Third: []string{gonum}, Purity: Timeless}, // its bits are nobody's: what the decider sees of it is recorded
 	{Package: "subsystems/tolaria/...", Own: with(deciderImports, "subsystems/tolaria/..."), Third: []string{gonum}, Purity: Pure},
+	{Package: "subsystems/tamiyo/sheet", Own: with(deciderImports, "leyline/sign", "leyline/wire"), Purity: Pure},
 	{Package: "subsystems/tamiyo/...", Own: with(deciderImports, "subsystems/tamiyo/..."), Third: []string{gonum}, Purity: Pure},
 	{Package: "subsystems/kasmina/verify/detail", Own: []string{"leyline"}, Purity: Pure},
 	{Package: "subsystems/kasmina/verify", Own: with(deciderImports, "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"), Purity: Pure},
@@ -86,6 +87,7 @@ var Table = []Rule{
 	{Package: "subsystems/tensorfile", Purity: Pure},
 	{Package: "subsystems/snapstore", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/kernelcache"},
+	{Package: "subsystems/sheetstore", Own: []string{"leyline", "leyline/sign"}},
 	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/reports", Own: []string{"leyline"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},

@@ -37,7 +37,7 @@ func newBlueprint(a *app) *cobra.Command {
 	}, &cobra.Command{
 		Use: "show DIR ID", Short: "Print the record of a blueprint", Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error { return a.showBlueprint(args[0], args[1]) },
-	}, newBlueprintVerify(a), newBlueprintWithdraw(a))
+	}, newBlueprintVerify(a), newBlueprintWithdraw(a), newBlueprintSheet(a))
 	return c
 }
 

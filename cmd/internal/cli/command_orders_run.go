@@ -36,6 +36,17 @@ var runOrders = []order{
 		},
 	},
 	{
+		name: "conservative", args: "MODE", short: "Propose nothing, or allow proposals again: on or off; what was set on only an operator leaves", flags: "reason",
+		kind: leyline.CommandConservative,
+		fill: func(c *leyline.Command, args []string, f *orderFlags) error {
+			c.Conservative.Reason = f.reason
+			if err := c.Conservative.Mode.UnmarshalText([]byte(args[0])); err != nil {
+				return usagef("MODE %w", err)
+			}
+			return usageIfAny(c.Conservative.Validate())
+		},
+	},
+	{
 		name: "rollback", args: "TO", short: "Go back to a proven snapshot: its id, or the newest at or before a step", flags: "reason",
 		kind: leyline.CommandRollback,
 		fill: func(c *leyline.Command, args []string, f *orderFlags) error {

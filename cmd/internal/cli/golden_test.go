@@ -28,7 +28,7 @@ func TestMakeGolden(t *testing.T) {
 		return
 	}
 	data := filepath.Join(t.TempDir(), "data")
-	esper(t, exitOK, "run", "--data", data, "--set", "tamiyo.policy_budget_ms=250",
+	esper(t, exitOK, "run", "--data", data, "--set", "tamiyo.policy_inline=false", "--set", "tamiyo.policy_budget_ms=250",
 		"--fault", "nan@120", "--fault", "policy-timeout@150", "--fault", "loss-spike@205", "--fault", "replayed-command@250")
 	if err := os.RemoveAll(filepath.Join(goldenDir, "log")); err != nil {
 		t.Fatal(err)

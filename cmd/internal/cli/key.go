@@ -135,6 +135,7 @@ type listedKey struct {
 	Runs      []leyline.RunID // empty: all
 	Rate      uint32          // a minute; 0: no limit
 	Serial    uint64
+	Sheets    bool   // it may sign safety sheets of blueprints
 	Sequence  uint64 // highest one spent
 	Valid     bool
 	RevokedIn leyline.Seq // 0: it is valid
@@ -161,9 +162,18 @@ func (a *app) keyList(path string) error {
 		if !k.Valid {
 			state = fmt.Sprintf("revoked in record %d: %s", k.RevokedIn, printable(k.Reason))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", k.Key, printable(k.Issuer), join(k.Kinds, "none"), join(k.Runs, "all"), limit(k.Rate), k.Sequence, state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", k.Key, printable(k.Issuer), mayDo(&k), join(k.Runs, "all"), limit(k.Rate), k.Sequence, state)
 	}
 	return w.Flush()
+}
+
+// mayDo says what a key is good for.
+func mayDo(k *listedKey) string {
+	s := join(k.Kinds, "none")
+	if k.Sheets {
+		s += " and safety sheets"
+	}
+	return s
 }
 
 func limit(rate uint32) string {
@@ -186,7 +196,7 @@ func join[T any](list []T, none string) string {
 
 func keyRow(s *projections.State, k *leyline.Key) listedKey {
 	out := listedKey{
-		Key: k.ID, Issuer: k.Issuer, Kinds: k.Kinds, Runs: k.Runs, Rate: k.Rate, Serial: k.Serial, Sequence: s.Kasmina.High(k.ID), Valid: true,
+		Key: k.ID, Issuer: k.Issuer, Kinds: k.Kinds, Runs: k.Runs, Rate: k.Rate, Serial: k.Serial, Sheets: k.Sheets, Sequence: s.Kasmina.High(k.ID), Valid: true,
 	}
 	if r := s.Plane.Revocation(k.ID); r != nil {
 		out.Valid, out.RevokedIn, out.RevokedAt, out.Reason = false, r.Seq, r.At, r.Reason

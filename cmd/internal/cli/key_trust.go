@@ -24,6 +24,7 @@ type trustFlags struct {
 	kinds, runs      []string
 	rate             uint32
 	serial           uint64
+	sheets           bool
 	reason, to       string
 }
 
@@ -38,6 +39,7 @@ func (f *trustFlags) places(c *cobra.Command) {
 func (f *trustFlags) permissions(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.kinds, "kinds", nil, "commands that the key may issue, for example SEED,EMERGENCY")
 	c.Flags().StringSliceVar(&f.runs, "runs", nil, "runs that it may command (default: all)")
+	c.Flags().BoolVar(&f.sheets, "sheets", false, "the key may sign safety sheets of blueprints")
 	c.Flags().Uint32Var(&f.rate, "rate", 0, "commands that it may spend in a minute; 0: no limit")
 }
 
@@ -64,7 +66,7 @@ func (f *trustFlags) key(path string) (leyline.Key, error) {
 	if err != nil {
 		return leyline.Key{}, err
 	}
-	k := leyline.Key{ID: shown.Key, Public: public, Issuer: name, Rate: f.rate, Serial: f.serial}
+	k := leyline.Key{ID: shown.Key, Public: public, Issuer: name, Rate: f.rate, Serial: f.serial, Sheets: f.sheets}
 	for _, s := range f.kinds {
 		var kind leyline.CommandKind
 		if err := kind.UnmarshalText([]byte(s)); err != nil {

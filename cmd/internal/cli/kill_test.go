@@ -56,7 +56,7 @@ var moments = []string{
 // jobArgs is what every run of the loop is asked to do.
 func jobArgs(dir string) []string {
 	return []string{"run", "--json", "--data", dir, "--steps", "300", "--fault", "nan@120", "--fault", "loss-spike@210",
-		"--set", "tamiyo.policy_budget_ms=5000"}
+		"--set", "tamiyo.policy_inline=false", "--set", "tamiyo.policy_budget_ms=5000"}
 }
 
 // TestKillLoop kills -9 a real process at chosen and at random moments and

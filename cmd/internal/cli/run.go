@@ -36,6 +36,7 @@ type runFlags struct {
 	web      webFlags
 
 	blueprints string
+	catalogue  string
 }
 
 func newRun(a *app) *cobra.Command {
@@ -51,6 +52,9 @@ func newRun(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.stepsSet = cmd.Flags().Changed("steps")
+			if f.catalogue != "" {
+				f.set = append(f.set, catalogueKey+"="+f.catalogue)
+			}
 			return a.runWorkload(cmd.Context(), f)
 		},
 	}
@@ -61,6 +65,7 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: "+strings.Join(workload.FaultNames(), ", ")+"; may be repeated")
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
 	c.Flags().StringVar(&f.blueprints, "blueprints", "", "directory of further blueprints for the run, as `esper blueprint` keeps them")
+	c.Flags().StringVar(&f.catalogue, "catalogue", "", "directory of signed safety sheets, as `esper blueprint sheet` writes them: tamiyo.catalogue_dir")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
 	f.flags(c.Flags())
 	f.web.flags(c.Flags())
@@ -162,8 +167,8 @@ func (j *job) canBeLate() error {
 		}
 		t := &j.config.Tamiyo
 		switch asked := workload.FirstQuestion(t, f.Step); {
-		case t.PolicyBudget == 0:
-			return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_budget_ms=250", f.Name)
+		case t.PolicyInline:
+			return usagef("fault %s needs a policy that can be late; add --set tamiyo.policy_inline=false --set tamiyo.policy_budget_ms=250", f.Name)
 		case !t.Enabled || uint64(asked) > j.flags.steps:
 			return usagef("fault %s@%d: the policy is not asked from there to the end of the run; choose an earlier step", f.Name, f.Step)
 		}

@@ -50,6 +50,7 @@ func (j *job) preflight(ctx context.Context) error {
 		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},
 		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
 		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readHook(r) }},
+		supervise.Check{Name: "catalogue", Look: func(_ context.Context, r *supervise.Report) { j.checkCatalogue(r) }},
 		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
 		supervise.Check{Name: "service manager", Look: func(_ context.Context, r *supervise.Report) {
 			var err error

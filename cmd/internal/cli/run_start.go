@@ -16,6 +16,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/sheetstore"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
@@ -48,13 +49,17 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 	if fast != nil {
 		j.fast = fast
 	}
+	var sheets plane.Catalogue
+	if dir := j.config.Tamiyo.CatalogueDir; dir != "" {
+		sheets = sheetstore.Dir(dir)
+	}
 	return plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
-		Policy: workload.LatePolicy(j.faults),
-		Admit:  j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
+		Policy: workload.LatePolicy(j.faults), Catalogue: sheets,
+		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
 	}, nil
 }
 
@@ -190,7 +195,7 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
 		Levers: workload.Levers{
 			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
-			LatePolicy: j.config.Tamiyo.PolicyBudget > 0,
+			LatePolicy: !j.config.Tamiyo.PolicyInline,
 		},
 	})
 }

@@ -116,7 +116,7 @@ func (s *story) training(r leyline.Record, e leyline.Event) {
 	case leyline.ConservativeEntered:
 		s.beat(r, "conservative mode entered: %s", x.Reason)
 	case leyline.ConservativeLeft:
-		s.beat(r, "conservative mode left after %d healthy windows", x.Healthy)
+		s.beat(r, "conservative mode left after %d healthy windows (%s), %d steps after it was entered", x.Healthy, x.Reason, x.LastedSteps)
 	}
 }
 
@@ -161,6 +161,10 @@ func (s *story) trouble(r leyline.Record, e leyline.Event) {
 		s.beat(r, "CRITICAL %s", x.Refusal.Error())
 	case leyline.PolicyMissed:
 		s.beat(r, "CRITICAL the policy gave no answer (%s) after %.0f ms: nothing is proposed in its place", x.Outcome, ms(x.TookNs))
+	case leyline.PolicyRefused:
+		s.beat(r, "CRITICAL what the policy would do cannot be weighed (%s): %s", x.Reason, x.Refusal.Error())
+	case leyline.MetadataMissed:
+		s.beat(r, "CRITICAL no safety sheet of %s counts (%s): nothing is proposed", x.Blueprint, x.Fault)
 	case leyline.TrainerStalled:
 		s.beat(r, "the trainer has been silent for %.1f s", float64(x.AgeNs)/1e9)
 	case leyline.TrainerReturned:
