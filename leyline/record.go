@@ -123,7 +123,7 @@ var eventKindNames = [...]string{
 	"seed.failed", "key.withdrawn", "commands.refused", "clock.alarmed",
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
-	"seed.paused", "seed.resumed", "rates.scaled",
+	"seed.paused", "seed.resumed", "rates.scaled", "window.ended",
 }
 
 // The kinds of event.
@@ -199,4 +199,5 @@ const (
 	EventSeedPaused
 	EventSeedResumed
 	EventRatesScaled
+	EventWindowEnded
 )

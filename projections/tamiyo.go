@@ -21,6 +21,7 @@ type Policy struct {
 	Asked     Question           // outstanding; the zero value means there is none
 	Memos     []PolicyMemo       // one per registered snapshot
 	Effect    leyline.RiskEffect // of the last window
+	Seen      leyline.StepSeen   // of the step that ends the last window, decided or not
 }
 
 // Caution is conservative mode and the way out of it. A rollback leaves it as
@@ -45,7 +46,6 @@ type Window struct {
 type Question struct {
 	Effect leyline.EffectID
 	Step   leyline.Step // of the window
-	Seen   leyline.StepSeen
 }
 
 // PolicyMemo is what there was when the run last stood at a snapshot.
@@ -75,10 +75,12 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p.Windows++
 		p.Effect = x.Effect
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
+	case leyline.WindowEnded:
+		t.Run(x.Run).Seen = x.Seen
 	case leyline.EpochFailed:
 		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
-		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step, Seen: x.Seen}
+		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
 	case leyline.PolicyMissed:
 		p := t.Run(x.Run)
 		p.Asked, p.Caution.Healthy = Question{}, 0

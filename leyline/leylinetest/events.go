@@ -127,8 +127,10 @@ func policyEvents() []Case[leyline.Event] {
 				x.Kind, x.Seed = leyline.CommandOptimizer, leyline.SeedCommand{}
 				x.Optimizer = leyline.OptimizerCommand{Action: leyline.OptimizerScale, Factor: 0.5, Reason: "test"}
 			}),
-		event[leyline.PolicyAsked]("", "run step deadline"+within("seen", "step_ns? learn_rate? metrics.readings? metrics.extra?")+within("seen.metrics.readings[0]", "metric value?")+within("seen.metrics.extra[0]", "name value?"),
-			func(x *leyline.PolicyAsked) {
+		event[leyline.PolicyAsked]("", "run step deadline", nil),
+		event("", "run step"+within("seen", "step_ns? learn_rate? metrics.readings? metrics.extra?")+
+			within("seen.metrics.readings[0]", "metric value?")+within("seen.metrics.extra[0]", "name value?"),
+			func(x *leyline.WindowEnded) {
 				x.Seen.Metrics.Readings, x.Seen.Metrics.Extra = x.Seen.Metrics.Readings[:1], x.Seen.Metrics.Extra[:1]
 			}),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),

@@ -23,13 +23,14 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	if !due || run.Track.Suspect > 0 {
 		return
 	}
+	t.Emit(leyline.WindowEnded{Run: run.ID, Step: x.Step, Seen: x.Seen()})
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID)), seen: x.Seen()})
+		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration()), Seen: x.Seen()})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration())})
 	}
 }
 
@@ -52,8 +53,7 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 	}
 	then, now := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}, policy.Next(policy.Ask(t.State, x.Run))
 	stale := projections.DigestOf(now) != projections.DigestOf(then)
-	p := t.State.Tamiyo.Run(x.Run)
-	window(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: stale, took: x.TookNs})
+	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: stale, took: x.TookNs})
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.

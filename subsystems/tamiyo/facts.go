@@ -14,11 +14,11 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, do
 	f := risk.Facts{
 		Kind: do.kind, Operation: do.seed.Operation, Lockstep: run.Plan.Lockstep,
 		Conservative: p.Caution.Conservative, Healthy: p.Caution.Healthy,
-		Asked: a.asked, TookMs: float64(a.took) / 1e6, Stale: a.stale,
+		Asked: a.took > 0, TookMs: float64(a.took) / 1e6, Stale: a.stale,
 		LossRise: k.LossEWMA.Mean - p.Window.Loss, NoLast: p.Window.Step == 0, Samples: k.LossEWMA.N,
 		Volatility: math.Sqrt(k.LossEWMA.Var), Conflict: k.ConflictEWMA.Mean,
 		GradVariance: relative(k.GradEWMA), GradSamples: k.GradEWMA.N,
-		HasRate: len(run.Plan.Groups) > 0, Seen: a.seen,
+		HasRate: len(run.Plan.Groups) > 0, Seen: p.Seen,
 		Fallback: fellBack(run, p.Window.Step, do.seed.Seed),
 	}
 	if do.kind == leyline.CommandSeed {
