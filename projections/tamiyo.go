@@ -22,6 +22,13 @@ type Policy struct {
 	Memos     []PolicyMemo       // one per registered snapshot
 	Effect    leyline.RiskEffect // of the last window
 	Seen      leyline.StepSeen   // of the step that ends the last window, decided or not
+	Fallen    Fallen
+}
+
+// Fallen is whose compiled code was given up since the last window was decided.
+type Fallen struct {
+	Run   bool
+	Seeds []leyline.SeedID // each once, in the order of the reports
 }
 
 // Caution is conservative mode and the way out of it. A rollback leaves it as
@@ -55,6 +62,15 @@ type PolicyMemo struct {
 	Caution  Caution
 }
 
+func (f *Fallen) add(seed leyline.SeedID) {
+	switch {
+	case seed == "":
+		f.Run = true
+	case !slices.Contains(f.Seeds, seed):
+		f.Seeds = append(slices.Clone(f.Seeds), seed)
+	}
+}
+
 func policyRun(p *Policy) leyline.RunID { return p.Run }
 
 // Run returns Tamiyo's view of a run, or nil.
@@ -73,8 +89,10 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
-		p.Effect = x.Effect
+		p.Effect, p.Fallen = x.Effect, Fallen{}
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
+	case leyline.CompileFellBack:
+		t.Run(x.Run).Fallen.add(x.Seed)
 	case leyline.WindowEnded:
 		t.Run(x.Run).Seen = x.Seen
 	case leyline.EpochFailed:
