@@ -85,7 +85,6 @@ type PolicyAsked struct {
 	Run      RunID
 	Step     Step
 	Deadline Instant
-	Seen     StepSeen // of the step
 }
 
 // PolicyMissed closes a question that the policy did not answer. CRITICAL: the

@@ -134,6 +134,7 @@ var eventKindNames = [...]string{
 	"field_report.opened", "field_report.filed", "field_report.delivered", "field_report.deferred", "field_report.retried", "field_report.dropped",
 	"metadata.asked", "metadata.settled", "metadata.missed", "policy.refused", "answer.late",
 	"conservative.refreshed", "budget.learned",
+	"window.ended",
 }
 
 // The kinds of event.
@@ -223,4 +224,5 @@ const (
 	EventAnswerLate
 	EventConservativeRefreshed
 	EventBudgetLearned
+	EventWindowEnded
 )

@@ -79,21 +79,29 @@ type RiskSubject struct {
 	Score      float64 // of the hazard sheet, [0,1]
 }
 
-// StepSeen is what a trainer reported of the step that ends a window and that no
-// event keeps. It goes with the question when the policy is asked elsewhere.
+// StepSeen is what a trainer reported of the step that ends a window and that risk
+// and the policy look at.
 type StepSeen struct {
 	StepNs    uint64 // the whole step before, measured; 0: not measured
 	LearnRate float64
-	Metrics   TrainingMetrics // the readings that risk is judged by, and nothing else
+	Metrics   TrainingMetrics // the of these readings, and nothing else
 }
 
-// riskReadings are the readings that risk is judged by.
-var riskReadings = [...]TrainingMetric{TrainHookMs, TrainApplyMs, TrainFinalizeMs, TrainGPUMemFreeGB, TrainGPUUtil, TrainCPUUtil}
+// WindowEnded keeps what was reported of the step that ends a window. The decision of
+// the window follows: in this record, or once what it waits for was answered.
+type WindowEnded struct {
+	Run  RunID
+	Step Step
+	Seen StepSeen
+}
 
-// Seen picks from a report what risk is judged by.
+// windowReadings are the readings that risk and the policy look at.
+var windowReadings = [...]TrainingMetric{TrainHookMs, TrainApplyMs, TrainFinalizeMs, TrainGPUMemUsedGB, TrainGPUMemFreeGB, TrainGPUUtil, TrainCPUUtil}
+
+// Seen picks from a report what risk and the policy look at.
 func (x *StepObserved) Seen() StepSeen {
 	s := StepSeen{StepNs: x.PreviousNs, LearnRate: x.LearnRate}
-	for _, m := range riskReadings {
+	for _, m := range windowReadings {
 		if v, ok := x.Metrics.Get(m); ok {
 			s.Metrics.Readings = append(s.Metrics.Readings, Reading{m, v})
 		}
@@ -104,8 +112,20 @@ func (x *StepObserved) Seen() StepSeen {
 // Validate returns a *Refusal that names the first field that is missing or wrong.
 func (s StepSeen) Validate() error {
 	var c check
-	finite(&c, "learn_rate", s.LearnRate)
+	notNaN(&c, "learn_rate", s.LearnRate)
 	c.part("metrics", s.Metrics.Validate())
+	return c.result()
+}
+
+// EventKind implements Event.
+func (WindowEnded) EventKind() EventKind { return EventWindowEnded }
+
+// Validate implements Event.
+func (x WindowEnded) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "step", x.Step > 0)
+	c.part("seen", x.Seen.Validate())
 	return c.result()
 }
 

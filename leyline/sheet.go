@@ -109,7 +109,6 @@ type MetadataAsked struct {
 	Deadline  Instant
 	TookNs    uint64 // of the policy's answer; 0 when the rules ran inside the decider
 	Stale     bool   // the policy had answered something else before
-	Seen      StepSeen
 }
 
 // MetadataSettled takes over the facts of a safety sheet whose signature holds.

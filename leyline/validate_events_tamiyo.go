@@ -109,7 +109,6 @@ func (x PolicyAsked) Validate() error {
 	needID(&c, "run", x.Run)
 	need(&c, "step", x.Step > 0)
 	need(&c, "deadline", x.Deadline > 0)
-	c.part("seen", x.Seen.Validate())
 	return c.result()
 }
 

@@ -54,7 +54,6 @@ func (x MetadataAsked) Validate() error {
 	need(&c, "step", x.Step > 0)
 	needID(&c, "blueprint", x.Blueprint)
 	need(&c, "deadline", x.Deadline > 0)
-	c.part("seen", x.Seen.Validate())
 	return c.result()
 }
 

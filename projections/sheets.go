@@ -33,7 +33,6 @@ type Lookup struct {
 	Blueprint leyline.BlueprintID
 	TookNs    uint64 // of the policy's answer before it
 	Stale     bool   // the policy had answered something else before
-	Seen      leyline.StepSeen
 }
 
 // Looked is when a run last had the safety sheet of a blueprint.
@@ -52,7 +51,7 @@ func (t *Tamiyo) applyMetadata(m leyline.Meta, id leyline.EffectID, steps uint64
 	switch x := e.(type) {
 	case leyline.MetadataAsked:
 		p := t.Run(x.Run)
-		p.Lookup = Lookup{Effect: id, Step: x.Step, Blueprint: x.Blueprint, TookNs: x.TookNs, Stale: x.Stale, Seen: x.Seen}
+		p.Lookup = Lookup{Effect: id, Step: x.Step, Blueprint: x.Blueprint, TookNs: x.TookNs, Stale: x.Stale}
 		p.Asked = Question{}
 	case leyline.MetadataSettled:
 		p := t.Run(x.Run)

@@ -28,6 +28,9 @@ type Policy struct {
 	Looks   []Looked            // safety sheets that the run has had; sorted by blueprint
 	Doubted leyline.BlueprintID // whose last lookup failed; empty: none did since the last that went well
 	Budgets Budgets
+
+	Seen   leyline.StepSeen // of the step that ends the last window, decided or not
+	Fallen Fallen
 }
 
 // Memory is what the policy has learned of a run; it is rewound with it. Norms and
@@ -35,6 +38,12 @@ type Policy struct {
 type Memory struct {
 	Norms []leyline.FeatureNorm // ascending by key: at most one of each
 	Marks []leyline.SeedMark    // of seeds that trained in the last window, in slot order
+}
+
+// Fallen is whose compiled code was given up since the last window was decided.
+type Fallen struct {
+	Run   bool
+	Seeds []leyline.SeedID // each once, in the order of the reports
 }
 
 // Caution is conservative mode and the way out of it. A rollback leaves it as
@@ -67,7 +76,6 @@ type Window struct {
 type Question struct {
 	Effect leyline.EffectID
 	Step   leyline.Step // of the window
-	Seen   leyline.StepSeen
 }
 
 // PolicyMemo is what there was when the run last stood at a snapshot.
@@ -76,6 +84,15 @@ type PolicyMemo struct {
 	Window   Window
 	Caution  Caution
 	Memory   Memory
+}
+
+func (f *Fallen) add(seed leyline.SeedID) {
+	switch {
+	case seed == "":
+		f.Run = true
+	case !slices.Contains(f.Seeds, seed):
+		f.Seeds = append(slices.Clone(f.Seeds), seed)
+	}
 }
 
 func policyRun(p *Policy) leyline.RunID { return p.Run }
@@ -93,14 +110,18 @@ func (t *Tamiyo) apply(m leyline.Meta, id leyline.EffectID, steps uint64, e leyl
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
-		p.Effect = x.Effect
+		p.Effect, p.Fallen = x.Effect, Fallen{}
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
 	case leyline.PolicyWeighed:
 		t.Run(x.Run).Memory = Memory{Norms: x.Norms, Marks: x.Marks}
+	case leyline.CompileFellBack:
+		t.Run(x.Run).Fallen.add(x.Seed)
+	case leyline.WindowEnded:
+		t.Run(x.Run).Seen = x.Seen
 	case leyline.EpochFailed:
 		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
-		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step, Seen: x.Seen}
+		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
 	case leyline.PolicyMissed:
 		p := t.Run(x.Run)
 		p.Asked, p.Caution.Healthy = Question{}, 0

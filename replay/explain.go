@@ -224,6 +224,8 @@ func policyWords(e leyline.Event) string {
 		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
 	case leyline.CommandProposed:
 		return because(fmt.Sprintf("step %d: %s is proposed", x.Step, commandWordsOf(x)), x.Why)
+	case leyline.WindowEnded:
+		return windowWords(x)
 	case leyline.PolicyAsked:
 		return fmt.Sprintf("step %d: the policy is asked, to answer by %s", x.Step, x.Deadline)
 	case leyline.PolicyMissed:
@@ -231,6 +233,15 @@ func policyWords(e leyline.Event) string {
 			took(x.TookNs)), x.Reason)
 	}
 	return ""
+}
+
+// windowWords says what was measured of the step that ends a window.
+func windowWords(x leyline.WindowEnded) string {
+	s := fmt.Sprintf("step %d ends a window; the step before took %s, the learning rate is %s", x.Step, measured(x.Seen.StepNs), short(x.Seen.LearnRate))
+	for _, r := range x.Seen.Metrics.Readings {
+		s += fmt.Sprintf(", %s %s", r.Metric, short(r.Value))
+	}
+	return s
 }
 
 // answerWords says what the policy answered.

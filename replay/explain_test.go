@@ -138,6 +138,7 @@ func everyEvent() []leyline.Event {
 		leyline.FieldReportDropped{},
 		leyline.MetadataAsked{}, leyline.MetadataSettled{}, leyline.MetadataMissed{}, leyline.PolicyRefused{}, leyline.AnswerLate{},
 		leyline.ConservativeRefreshed{}, leyline.BudgetLearned{},
+		leyline.WindowEnded{},
 	}
 }
 

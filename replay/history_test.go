@@ -67,7 +67,7 @@ func begin(t testing.TB, version uint32, tasks ...leyline.TaskID) *history {
 	}
 	h.boot("b1", version)
 	h.feed(leyline.KeyAdded{Envelope: h.admin.Sign(leyline.PayloadKey, encoded(t, wire.EncodeKey, leyline.Key{
-		ID: h.tamiyo.KeyID(), Public: h.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed},
+		ID: h.tamiyo.KeyID(), Public: h.tamiyo.Public(), Issuer: "tamiyo", Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandOptimizer, leyline.CommandPause},
 	}))})
 	h.configure(h.config)
 	h.feed(leylinetest.Blueprint("bp-1", []byte("kernel")))
@@ -118,18 +118,21 @@ func (h *history) decide(in leyline.Input) []leyline.Event {
 	h.log = append(h.log, leyline.Record{Seq: m.Seq, At: m.At, Wall: m.At + 3, Run: m.Run, Input: in, Events: events})
 	for i, e := range events {
 		if p, ok := e.(leyline.CommandProposed); ok {
-			h.command(fmt.Sprintf("cmd-%d.%d", m.Seq, i), p.Seed)
+			h.send(fmt.Sprintf("cmd-%d.%d", m.Seq, i), leyline.Command{Kind: p.Kind, Seed: p.Seed, Pause: p.Pause, Optimizer: p.Optimizer})
 		}
 	}
 	return events
 }
 
-// command signs and feeds a command.
+// command signs and feeds a SEED command.
 func (h *history) command(id string, seed leyline.SeedCommand) {
-	c := leyline.Command{
-		Issuer: "tamiyo", Audience: leyline.Audience{Origin: origin, Run: runID}, ID: leyline.CommandID(id),
-		Sequence: h.state.Kasmina.High(h.tamiyo.KeyID()) + 1, IssuedAt: h.at, Kind: leyline.CommandSeed, Seed: seed,
-	}
+	h.send(id, leyline.Command{Kind: leyline.CommandSeed, Seed: seed})
+}
+
+// send signs and feeds what Tamiyo commands.
+func (h *history) send(id string, c leyline.Command) {
+	c.Issuer, c.Audience, c.ID = "tamiyo", leyline.Audience{Origin: origin, Run: runID}, leyline.CommandID(id)
+	c.Sequence, c.IssuedAt = h.state.Kasmina.High(h.tamiyo.KeyID())+1, h.at
 	env := h.tamiyo.Sign(leyline.PayloadCommand, encoded(h.t, wire.EncodeCommand, c))
 	h.decide(leyline.CommandReceived{Envelope: env, Peer: leyline.PeerPolicy, PeerName: "test"})
 }

@@ -21,7 +21,7 @@ func cautionEvents() []Case[leyline.Event] {
 		event("", "run step? reason previous by cause? times wanted? until? until_step?", func(x *leyline.ConservativeRefreshed) { x.By = leyline.PartyPlane }),
 		event("by a rule", "run step healthy reason previous by cause? lasted_ns? lasted_steps?", func(x *leyline.ConservativeLeft) { x.By = leyline.PartyPlane }),
 		event("by an operator", "run step? healthy? reason previous by cause lasted_ns? lasted_steps?", func(x *leyline.ConservativeLeft) { x.By = leyline.PartyOperator }),
-		event("", "run step blueprint deadline took_ns? stale?"+seen(), func(x *leyline.MetadataAsked) { once(&x.Seen.Metrics) }),
+		event[leyline.MetadataAsked]("", "run step blueprint deadline took_ns? stale?", nil),
 		event[leyline.MetadataSettled]("", "run step request"+within("facts", "blueprint serial key tier stage? risk? quarantine? approval? "+hazard)+" digest took_ns?", nil),
 		event("", "run step request blueprint outcome fault reason took_ns?", func(x *leyline.MetadataMissed) { x.Outcome = leyline.OutcomeFailed }),
 		event("", "run step request? reason"+within("refusal", "subsystem kind field identifier? reason hint?")+" took_ns?",

@@ -126,8 +126,9 @@ func policyEvents() []Case[leyline.Event] {
 				x.Kind, x.Seed = leyline.CommandOptimizer, leyline.SeedCommand{}
 				x.Optimizer = leyline.OptimizerCommand{Action: leyline.OptimizerScale, Factor: 0.5, Reason: "test"}
 			}),
-		event[leyline.PolicyAsked]("", "run step deadline"+seen(),
-			func(x *leyline.PolicyAsked) {
+		event[leyline.PolicyAsked]("", "run step deadline", nil),
+		event("", "run step"+seen(),
+			func(x *leyline.WindowEnded) {
 				once(&x.Seen.Metrics)
 			}),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),

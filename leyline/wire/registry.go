@@ -185,4 +185,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventAnswerLate:            {event[leyline.AnswerLate]()},
 	leyline.EventConservativeRefreshed: {event[leyline.ConservativeRefreshed]()},
 	leyline.EventBudgetLearned:         {event[leyline.BudgetLearned]()},
+	leyline.EventWindowEnded:           {event[leyline.WindowEnded]()},
 }

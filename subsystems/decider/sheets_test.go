@@ -220,7 +220,7 @@ func TestSlowCatalogueIsATimeoutOfItsOwn(t *testing.T) {
 	if w.standing(leyline.BreakerMetadata) != leyline.BreakerOpen || w.standing(leyline.BreakerInference) != leyline.BreakerClosed {
 		t.Fatalf("metadata %s, inference %s", w.standing(leyline.BreakerMetadata), w.standing(leyline.BreakerInference))
 	}
-	ev := w.next()
+	ev := w.pair()
 	if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskMetadataBreaker {
 		t.Errorf("nothing is done for %s", e.Reason)
 	}

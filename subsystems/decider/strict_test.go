@@ -13,8 +13,8 @@ func (w *world) silent() []leyline.Event {
 	return w.must(leyline.PolicyFailed{Request: w.ask(), Run: "run-1", Outcome: leyline.OutcomeDeadline, Reason: "late", TookNs: 5e6})
 }
 
-// next reports the two steps of a window and returns what the second led to.
-func (w *world) next() []leyline.Event {
+// pair reports the two steps of a window and returns what the second led to.
+func (w *world) pair() []leyline.Event {
 	w.t.Helper()
 	w.must(w.report())
 	return w.must(w.report())
@@ -45,7 +45,7 @@ func TestBreakerOfThePolicyBlocksAndProbes(t *testing.T) {
 		if w.standing(leyline.BreakerInference) != leyline.BreakerOpen || !w.s.Tamiyo.Run("run-1").Caution.Conservative {
 			t.Fatalf("after three timeouts: %s, %+v", w.standing(leyline.BreakerInference), w.s.Tamiyo.Run("run-1").Caution)
 		}
-		ev := w.next()
+		ev := w.pair()
 		if e := one[leyline.ActionNone](w, ev); e.Reason != leyline.RiskPolicyBreaker {
 			t.Errorf("nothing is done for %s", e.Reason)
 		}
@@ -82,7 +82,7 @@ func TestNoSeedCandidates(t *testing.T) {
 		w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
 		w.must(w.report())
 		w.must(w.report())
-		ev := w.next()
+		ev := w.pair()
 		if !inline {
 			ev = w.must(leyline.PolicyAnswered{Request: w.s.Tamiyo.Run("run-1").Asked.Effect, Run: "run-1", Reason: leyline.RiskNothingToDo, TookNs: 1e6})
 		}

@@ -199,7 +199,7 @@ func (b *bench) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	if s.Plane.Key(b.tamiyo.KeyID()) == nil {
 		body, err := wire.EncodeKey(leyline.Key{
 			ID: b.tamiyo.KeyID(), Public: b.tamiyo.Public(), Issuer: "tamiyo",
-			Kinds: []leyline.CommandKind{leyline.CommandSeed},
+			Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandOptimizer, leyline.CommandPause},
 		})
 		if err != nil {
 			return nil, err

@@ -21,13 +21,14 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	c := &t.Config().Tamiyo
 	due := x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps)
 	if due && run.Track.Suspect == 0 {
-		consider(t, run, p, x.Seen())
+		t.Emit(leyline.WindowEnded{Run: run.ID, Step: x.Step, Seen: x.Seen()})
+		consider(t, run, p)
 	}
 }
 
 // consider puts the question of a window, unless an earlier one is still open or the
 // breaker lets none pass.
-func consider(t *projections.Turn, run *projections.Run, p *projections.Policy, seen leyline.StepSeen) {
+func consider(t *projections.Turn, run *projections.Run, p *projections.Policy) {
 	at := run.Track.Step
 	switch {
 	case !p.Asked.Effect.IsZero():
@@ -37,9 +38,9 @@ func consider(t *projections.Turn, run *projections.Run, p *projections.Policy, 
 	case !mayAsk(t, run, leyline.BreakerInference):
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyBreaker})
 	case t.Config().Tamiyo.PolicyInline:
-		decided(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(seen)), seen: seen})
+		decided(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: at, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectPolicy)), Seen: seen})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: at, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectPolicy))})
 	}
 }
 
@@ -59,7 +60,7 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		return
 	}
 	now := policy.Next(policy.Ask(t.State, x.Run))
-	decided(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: policy.Differs(x, now), took: x.TookNs})
+	decided(t, run, p, answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs})
 }
 
 // void closes a question that was put to a network in better health. It reports

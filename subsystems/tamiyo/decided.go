@@ -75,7 +75,7 @@ func weigh(t *projections.Turn, run *projections.Run, p *projections.Policy, a a
 	}
 	t.Emit(leyline.MetadataAsked{
 		Run: run.ID, Step: run.Track.Step, Blueprint: id, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectMetadata)),
-		TookNs: a.took, Stale: a.stale, Seen: a.seen,
+		TookNs: a.took, Stale: a.stale,
 	})
 }
 

@@ -2,6 +2,7 @@ package tamiyo
 
 import (
 	"math"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
@@ -14,12 +15,12 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, do
 	f := risk.Facts{
 		Kind: do.kind, Operation: do.seed.Operation, Lockstep: run.Plan.Lockstep,
 		Conservative: p.Caution.Conservative, Healthy: p.Caution.Healthy,
-		Asked: a.asked, TookMs: float64(a.took) / 1e6, Stale: a.stale,
+		Asked: a.took > 0, TookMs: float64(a.took) / 1e6, Stale: a.stale,
 		LossRise: k.LossEWMA.Mean - p.Window.Loss, NoLast: p.Window.Step == 0, Samples: k.LossEWMA.N,
 		Volatility: math.Sqrt(k.LossEWMA.Var), Conflict: k.ConflictEWMA.Mean,
 		GradVariance: relative(k.GradEWMA), GradSamples: k.GradEWMA.N,
-		HasRate: len(run.Plan.Groups) > 0, Seen: a.seen,
-		Fallback: fellBack(run, p.Window.Step, do.seed.Seed),
+		HasRate: len(run.Plan.Groups) > 0, Seen: p.Seen,
+		Fallback: p.Fallen.Run || slices.Contains(p.Fallen.Seeds, do.seed.Seed),
 	}
 	if do.kind == leyline.CommandSeed {
 		r := &a.Weighed.Risk
@@ -49,14 +50,6 @@ func relative(m leyline.Moments) float64 {
 // has no part in the network.
 func violates(s *projections.Seed) bool {
 	return s.Isolation.Violated && !s.Paused && leyline.OnTrial(s.Stage)
-}
-
-// fellBack reports whether the trainer has given up compiled code of the run, or of
-// the seed that a proposal is about, since the last window.
-func fellBack(run *projections.Run, last leyline.Step, seed leyline.SeedID) bool {
-	b := run.Fallback
-	recent := b.Stage != leyline.FallbackUnspecified && b.Step > last && b.Step <= run.Track.Step
-	return recent && (b.Seed == "" || b.Seed == seed)
 }
 
 // kind is the blueprint that a SEED command is about: that of the seed unless it is

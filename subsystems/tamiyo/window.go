@@ -11,8 +11,6 @@ import (
 // time and may be stale.
 type answer struct {
 	policy.Choice
-	seen  leyline.StepSeen // of the step that ends the window
-	asked bool             // on the worker
 	stale bool
 	took  uint64 // nanoseconds
 }

@@ -70,6 +70,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventSeedResumed:          leyline.SubsystemKasmina,
 	leyline.EventRatesScaled:          leyline.SubsystemTolaria,
 	leyline.EventPolicyWeighed:        leyline.SubsystemTamiyo,
+	leyline.EventWindowEnded:          leyline.SubsystemTamiyo,
 	leyline.EventBlueprintRetired:     leyline.SubsystemPlane,
 	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
 	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,

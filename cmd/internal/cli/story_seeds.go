@@ -63,8 +63,7 @@ type seedVerdict struct {
 func (s *story) seeds(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.CommandProposed:
-		s.proposed, s.withheld = x, ""
-		s.seedBeat(r, x.Seed.Seed, "tamiyo proposes %s for %s: %s", x.Seed.Operation, x.Seed.Seed, x.Why)
+		s.propose(r, x)
 	case leyline.RiskAssessed:
 		s.risk(r, x)
 	case leyline.GateEvaluated:
@@ -110,6 +109,19 @@ func (s *story) faults(r leyline.Record, e leyline.Event) {
 			s.beat(r, "%s violates its isolation, for the %d. time: leak %.3g, cosine %.3g; it is %s, the isolation breaker %s",
 				x.Seed, x.Violations, x.Leak, x.Cosine, x.Health, x.Breaker)
 		}
+	}
+}
+
+// propose tells of a proposal, which may be about a seed or about the learning rates.
+func (s *story) propose(r leyline.Record, x leyline.CommandProposed) {
+	s.proposed, s.withheld = x, ""
+	switch x.Kind {
+	case leyline.CommandPause:
+		s.beat(r, "tamiyo proposes to %s %s: %s", x.Pause.Action, x.Pause.Seed, x.Why)
+	case leyline.CommandOptimizer:
+		s.beat(r, "tamiyo proposes to %s the learning rates: %s", x.Optimizer.Action, x.Why)
+	default:
+		s.seedBeat(r, x.Seed.Seed, "tamiyo proposes %s for %s: %s", x.Seed.Operation, x.Seed.Seed, x.Why)
 	}
 }
 

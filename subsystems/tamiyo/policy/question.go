@@ -36,7 +36,7 @@ func Ask(s *projections.State, run leyline.RunID) Question {
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
 		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
 	}
-	return q.With(p.Asked.Seen)
+	return q.With(p.Seen.LearnRate, p.Seen.Metrics.Readings)
 }
 
 func barred(s *projections.State, r *projections.Run) bool {
@@ -46,8 +46,8 @@ func barred(s *projections.State, r *projections.Run) bool {
 
 // With is the question together with what the trainer reported of the step that ends
 // the window and the state does not keep.
-func (q Question) With(seen leyline.StepSeen) Question {
-	q.LearnRate, q.Readings = seen.LearnRate, seen.Metrics.Readings
+func (q Question) With(rate float64, readings []leyline.Reading) Question {
+	q.LearnRate, q.Readings = rate, readings
 	return q
 }
 

@@ -24,7 +24,8 @@
 // bsds_hazard_critical, loss_spike, hook_budget, step_latency_high,
 // kasmina_apply_slow, kasmina_finalize_slow and optimizer_hint.
 //
-// Against SPEC.md 3.8: conservative mode holds a proposal unless
+// Against SPEC.md 3.8: the lower limit of a blueprint's risk, and a high hazard, count
+// for a seed that is to germinate, not for one that lives. Conservative mode holds a proposal unless
 // tamiyo.conservative_effect says pause, because a pause takes a seed out of the
 // network and so is itself a change. A loss is judged by the rise of its running mean
 // since the last window, not by that of one held-out evaluation. A policy that is late

@@ -8,13 +8,13 @@ import (
 	"github.com/esper-plane/esper/subsystems/tamiyo/risk"
 )
 
-// fixture is the proposal of SPEC.md 8.3: a graft of seed-demo of bp-demo, whose
+// fixture is the proposal of SPEC.md 8.3: to germinate seed-demo of bp-demo, whose
 // policy finds it a tenth risky, of an experimental blueprint in stage 1, with a loss
 // that has risen by 0.05, in a run that has seen enough steps for everything.
 func fixture() (leyline.TamiyoConfig, risk.Facts) {
 	c := leyline.DefaultConfig().Tamiyo
 	return c, risk.Facts{
-		Kind: leyline.CommandSeed, Operation: leyline.OpStartGrafting, HasRisk: true, PolicyRisk: 0.1, LossRise: 0.05,
+		Kind: leyline.CommandSeed, Operation: leyline.OpGerminate, HasRisk: true, PolicyRisk: 0.1, LossRise: 0.05,
 		Samples: 100, GradSamples: 100, HasRate: true, Seen: leyline.StepSeen{LearnRate: 0.1},
 		Blueprint: &leyline.RiskSubject{
 			Seed: "seed-demo", Blueprint: "bp-demo", Tier: leyline.BlueprintExperimental, Stage: 1, Risk: 0.1,
@@ -74,6 +74,11 @@ func TestFixtures(t *testing.T) {
 			f.Blueprint.Risk, f.Blueprint.Band, f.Blueprint.Provenance, f.Blueprint.Score = 0.4, leyline.HazardHigh, leyline.ProvenanceUrabrask, 0.7
 		}), slow, leyline.RiskHazardHigh, true},
 		{"bsds hazard medium", of(func(f *risk.Facts) { f.Blueprint.Band = leyline.HazardMedium }), none, leyline.RiskPolicy, true},
+		{"a seed of 0.7 that lives", of(func(f *risk.Facts) {
+			f.Operation, f.Blueprint.Risk, f.Blueprint.Band = leyline.OpStabilize, 0.7, leyline.HazardHigh
+		}), none, leyline.RiskPolicy, true},
+		{"a seed in quarantine that lives", of(func(f *risk.Facts) { f.Operation, f.Blueprint.Quarantine = leyline.OpStabilize, true }), conservative, leyline.RiskQuarantine, true},
+		{"a seed of a critical hazard that lives", of(func(f *risk.Facts) { f.Operation, f.Blueprint.Band = leyline.OpStabilize, leyline.HazardCritical }), conservative, leyline.RiskHazardCritical, true},
 		{"bsds hazard critical", of(func(f *risk.Facts) { f.Blueprint.Band = leyline.HazardCritical }), conservative, leyline.RiskHazardCritical, true},
 		{"bsds handling quarantine", of(func(f *risk.Facts) { f.Blueprint.Handling = leyline.HandlingQuarantine }), conservative, leyline.RiskHandling, true},
 		{"bsds critical in quarantine: the last that forces", of(func(f *risk.Facts) {

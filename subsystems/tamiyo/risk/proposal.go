@@ -18,7 +18,8 @@ func policyRisk(c *leyline.TamiyoConfig, f *Facts, v *judge) {
 }
 
 // blueprintRisk judges the kind of the seed that is proposed. A kind in quarantine is
-// of the highest risk.
+// of the highest risk. The lower limit is for a seed that is to germinate: whoever
+// germinated one that lives has accepted its risk.
 func blueprintRisk(c *leyline.TamiyoConfig, f *Facts, v *judge) {
 	b := f.Blueprint
 	if b == nil {
@@ -28,30 +29,29 @@ func blueprintRisk(c *leyline.TamiyoConfig, f *Facts, v *judge) {
 	if b.Quarantine {
 		value = 1
 	}
-	if !(value < c.BlueprintQuarantine) {
-		r := rule{reason: leyline.RiskQuarantine, effect: leyline.EffectConservative, force: true}
-		v.check(r, value, c.BlueprintQuarantine, false, c.BlueprintMode)
+	if f.Operation != leyline.OpGerminate || !(value < c.BlueprintQuarantine) {
+		v.below(rule{reason: leyline.RiskQuarantine, effect: leyline.EffectConservative, force: true}, value, c.BlueprintQuarantine, c.BlueprintMode)
 		return
 	}
-	r := rule{reason: leyline.RiskBlueprint, effect: leyline.EffectSlow, seedOnly: true}
-	v.below(r, value, c.BlueprintRisk, c.BlueprintMode)
+	v.below(rule{reason: leyline.RiskBlueprint, effect: leyline.EffectSlow, seedOnly: true}, value, c.BlueprintRisk, c.BlueprintMode)
 }
 
-// bsds reads the hazard sheet of that kind. The values are codes of its enums.
+// bsds reads the hazard sheet of that kind. The values are codes of its enums. A high
+// hazard counts like a risk over the lower limit.
 func bsds(c *leyline.TamiyoConfig, f *Facts, v *judge) {
 	b := f.Blueprint
 	if b == nil {
 		return
 	}
-	handling := rule{reason: leyline.RiskHandling, effect: leyline.EffectConservative, force: true}
 	if b.Handling == leyline.HandlingQuarantine {
-		v.below(handling, float64(b.Handling), float64(leyline.HandlingQuarantine), c.HazardMode)
+		r := rule{reason: leyline.RiskHandling, effect: leyline.EffectConservative, force: true}
+		v.below(r, float64(b.Handling), float64(leyline.HandlingQuarantine), c.HazardMode)
 	}
-	critical := rule{reason: leyline.RiskHazardCritical, effect: leyline.EffectConservative, force: true}
-	if b.Band == leyline.HazardCritical {
-		v.below(critical, float64(b.Band), float64(leyline.HazardCritical), c.HazardMode)
+	if f.Operation != leyline.OpGerminate || b.Band == leyline.HazardCritical {
+		r := rule{reason: leyline.RiskHazardCritical, effect: leyline.EffectConservative, force: true}
+		v.below(r, float64(b.Band), float64(leyline.HazardCritical), c.HazardMode)
 		return
 	}
-	high := rule{reason: leyline.RiskHazardHigh, effect: leyline.EffectSlow, seedOnly: true}
-	v.below(high, float64(b.Band), float64(leyline.HazardHigh), c.HazardMode)
+	r := rule{reason: leyline.RiskHazardHigh, effect: leyline.EffectSlow, seedOnly: true}
+	v.below(r, float64(b.Band), float64(leyline.HazardHigh), c.HazardMode)
 }
