@@ -214,7 +214,7 @@ func (b *board) told() []leyline.Candidate {
 	}
 	at := 0
 	for i := range all {
-		if all[i].Shadowed() > all[at].Shadowed() {
+		if all[i].Shadowed(leyline.TermUnspecified) > all[at].Shadowed(leyline.TermUnspecified) {
 			at = i
 		}
 	}
