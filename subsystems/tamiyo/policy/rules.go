@@ -111,7 +111,7 @@ func (b *board) germinate(slot int, kinds []int) {
 		b.term(leyline.TermGerminate, 1)
 		b.season()
 		b.kind(p)
-		b.term(leyline.TermHorizon, -horizon(b.q))
+		b.term(leyline.TermRunway, -runway(b.q))
 		b.add(leyline.OpGerminate, slot, k)
 	}
 }

@@ -73,7 +73,7 @@ func TestScoresFollowTheirFeatures(t *testing.T) {
 			q.Blueprints[2].Quarantine = true
 			return q
 		}, true},
-		{"horizon", leyline.OpGerminate, func(at float64) policy.Question {
+		{"runway", leyline.OpGerminate, func(at float64) policy.Question {
 			q := vacant(0)
 			q.Step = leyline.Step(1000 * at)
 			return q
