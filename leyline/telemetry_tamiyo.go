@@ -26,6 +26,8 @@ const (
 	MetricBlueprintIndex      MetricName = "tamiyo.selection.blueprint_index"
 	MetricScheduleStart       MetricName = "tamiyo.blending.schedule_start"
 	MetricScheduleEnd         MetricName = "tamiyo.blending.schedule_end"
+	MetricPolicyShadow        MetricName = "tamiyo.policy.shadow_total"
+	MetricPolicyMasked        MetricName = "tamiyo.policy.masked_total"
 	MetricReportsPublished    MetricName = "tamiyo.field_reports.published_total"
 	MetricReportsRetries      MetricName = "tamiyo.field_reports.retries_total"
 	MetricReportsDropped      MetricName = "tamiyo.field_reports.dropped_total"
@@ -46,15 +48,17 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricGNNInferenceMs, UnitMs, "run", "How long the policy network computed").reserved(SubsystemTamiyo),
 		gauge(MetricGNNCompileMs, UnitMs, "run", "How long the policy network took to compile").reserved(SubsystemTamiyo),
 		counter(MetricGNNCompileFallback, "run", "Times the policy network could not be compiled").reserved(SubsystemTamiyo),
-		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known, or of all groups").reserved(SubsystemTamiyo),
-		gauge(MetricPolicyValue, UnitScore, "run", "Value that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricPolicyRiskScore, UnitScore, "run", "Risk that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Class of risk that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricSeedScore, UnitScore, "run", "Score of the seed that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricSeedIndex, UnitIndex, "run", "Place of the seed that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricScheduleStart, UnitRatio, "run", "Alpha at which the proposed schedule begins").reserved(SubsystemTamiyo),
-		gauge(MetricScheduleEnd, UnitRatio, "run", "Alpha at which the proposed schedule ends").reserved(SubsystemTamiyo),
+		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known; the group all is the mean over all features, those included of which nothing was known").set("tamiyo.degraded_warning tamiyo.degraded_critical"),
+		gauge(MetricPolicyValue, UnitScore, "run", "What the policy expects of its choice over doing nothing, in the unit of its scores"),
+		gauge(MetricPolicyRiskScore, UnitScore, "run", "Expected severity over the classes of risk that the policy estimates, [0,1]"),
+		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Likeliest class of risk, counted from 0, the mildest"),
+		gauge(MetricSeedScore, UnitScore, "run", "Score of the seed that the policy selected"),
+		gauge(MetricSeedIndex, UnitIndex, "run", "Place of the seed that the policy selected among the slots"),
+		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected for a germination"),
+		gauge(MetricScheduleStart, UnitRatio, "run", "Where the proposed blend begins, as a share of its window"),
+		gauge(MetricScheduleEnd, UnitRatio, "run", "Where the proposed blend ends, as a share of its window"),
+		counter(MetricPolicyShadow, "run rule", "Windows in which a rule that only watches would alone have changed the choice").set("rules.shadow"),
+		counter(MetricPolicyMasked, "run", "Windows in which what the policy scored highest was not open to it"),
 	}
 }
 
@@ -67,6 +71,9 @@ const (
 	NameCommandProposed     EventName = "tamiyo.command_proposed"
 	NameCommandWithheld     EventName = "tamiyo.command_withheld"
 	NamePauseTriggered      EventName = "pause_triggered"
+	NameDegradedInputs      EventName = "degraded_inputs"
+	NamePolicyDecision      EventName = "tamiyo.policy_decision"
+	NameScheduleSwapped     EventName = "tamiyo.schedule_swapped"
 )
 
 // The telemetry events of Tamiyo that no record carries yet.
@@ -74,7 +81,6 @@ const (
 	NameMetadataTimeout     EventName = "timeout_urza"
 	NameNoSeedCandidates    EventName = "no_seed_candidates"
 	NameNormalizerFailure   EventName = "normalizer_persistence_failure"
-	NameDegradedInputs      EventName = "degraded_inputs"
 	NameGNNCompileOffCPU    EventName = "compile_disabled_cpu"
 	NameGNNCompileOff       EventName = "compile_disabled"
 	NameReportSynthesised   EventName = "field_report_synthesised"
@@ -88,7 +94,6 @@ func tamiyoEvents() []EventInfo {
 	reserved := []EventInfo{
 
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),
-		event(NameDegradedInputs, "run step value limit", "Too few of the policy's features were known", LevelWarning, LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
 		event(NameGNNCompileOff, "reason device", "The policy network is not compiled", LevelInfo, LevelWarning),
 		event(NamePolicyUpdateRefused, "version reason", "A new version of the policy was refused", LevelWarning),
@@ -105,5 +110,7 @@ func tamiyoEvents() []EventInfo {
 		event(NamePauseTriggered, "run step seed_id reason", "A seed is to be taken out of its network", LevelWarning),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason effect", "The risk evaluators have held a proposal back, or made another command of it", LevelWarning),
+		event(NameDegradedInputs, "run step coverage_avg missing_features", "Too few of the policy's features were known; CRITICAL: nothing is proposed on such grounds", LevelWarning, LevelCritical).set("tamiyo.degraded_mode tamiyo.degraded_warning tamiyo.degraded_critical"),
+		event(NamePolicyDecision, "run step policy policy_version policy_action selected_seed selected_blueprint policy_value_estimate policy_risk_index policy_risk_score feature_coverage blend_mode_source blending_schedule_units blending_schedule_start blending_schedule_end", "What the policy has chosen, before risk is looked at", LevelInfo),
 	}, append(riskEvents(), reserved...)...)
 }

@@ -226,6 +226,8 @@ func policyWords(e leyline.Event) string {
 		return because(fmt.Sprintf("step %d: %s is proposed", x.Step, commandWordsOf(x)), x.Why)
 	case leyline.WindowEnded:
 		return windowWords(x)
+	case leyline.PolicyWeighed:
+		return weighedWords(x)
 	case leyline.PolicyAsked:
 		return fmt.Sprintf("step %d: the policy is asked, to answer by %s", x.Step, x.Deadline)
 	case leyline.PolicyMissed:

@@ -45,7 +45,20 @@ func trendOf(q *Question) trend {
 	if q.Track.ConflictEWMA.N > 0 {
 		t.conflict = min(max(q.Track.ConflictEWMA.Mean, 0), 1)
 	}
+	t.pressure = pressure(q)
 	return t
+}
+
+// pressure is how far the memory of the device is filled beyond its half, [0,1]: 0 at a
+// half and less, 1 when nothing is left. A trainer that does not tell what is used and
+// what is free tells of no pressure.
+func pressure(q *Question) float64 {
+	used, known := q.reading(leyline.TrainGPUMemUsedGB)
+	free, both := q.reading(leyline.TrainGPUMemFreeGB)
+	if !known || !both || !(used+free > 0) {
+		return 0
+	}
+	return min(max(float64(2*(used/(used+free)))-1, 0), 1)
 }
 
 // saturated maps 0 and less to 0, 1 to a half and infinity to 1.
@@ -64,9 +77,9 @@ func progress(q *Question) float64 {
 	return min(float64(q.Step)/float64(q.Plan.Steps), 1)
 }
 
-// horizon is the share of a seed's trial that would come after the planned end of the
+// runway is the share of a seed's trial that would come after the planned end of the
 // run.
-func horizon(q *Question) float64 {
+func runway(q *Question) float64 {
 	t, k := &q.Config.Tamiyo, &q.Config.Kasmina
 	trial := float64(t.TrainSteps) + float64(t.BlendSteps) + float64(t.ShadowSteps) + float64(float64(t.Probes)*float64(k.ProbeEvery))
 	if q.Plan.Steps == 0 || trial == 0 {
@@ -145,8 +158,8 @@ func (b *board) risk(top *leyline.Candidate) float64 {
 			}
 		}
 	}
-	fine := float64(float64((1-own)*(1-b.trend.regression/2)) * (1 - b.trend.volatility/2))
-	return 1 - fine
+	rises, varies := 1-float64(0.5*b.trend.regression), 1-float64(0.5*b.trend.volatility)
+	return 1 - float64(float64((1-own)*rises)*varies)
 }
 
 // riskLogits are the logarithms of a distribution over two neighbouring classes whose
