@@ -147,8 +147,8 @@ var mutants = []mutant{
 	{
 		name: "pause invented", does: "pauses the run when the policy fails",
 		file: "subsystems/tamiyo/ask.go",
-		old:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n}\n",
-		new:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n	t.Emit(leyline.CommandProposed{Run: x.Run, Step: at, Kind: leyline.CommandPause, Why: why.String()})\n}\n",
+		old:  "	t.Emit(leyline.ActionNone{Run: run.ID, Step: f.at, Reason: f.why})\n}\n",
+		new:  "	t.Emit(leyline.ActionNone{Run: run.ID, Step: f.at, Reason: f.why})\n	t.Emit(leyline.CommandProposed{Run: run.ID, Step: f.at, Kind: leyline.CommandPause, Why: f.why.String()})\n}\n",
 		pkg:  "subsystems/decider", run: "TestLatePolicyProposesNothing",
 	},
 	{
