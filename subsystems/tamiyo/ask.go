@@ -21,25 +21,24 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	c := &t.Config().Tamiyo
 	due := x.Step%leyline.Step(c.WindowSteps) == 0 && x.Step >= leyline.Step(c.WarmupSteps)
 	if due && run.Track.Suspect == 0 {
-		consider(t, run, p)
+		consider(t, run, p, x)
 	}
 }
 
 // consider puts the question of a window, unless an earlier one is still open or the
 // breaker lets none pass.
-func consider(t *projections.Turn, run *projections.Run, p *projections.Policy) {
-	at := run.Track.Step
+func consider(t *projections.Turn, run *projections.Run, p *projections.Policy, x leyline.StepObserved) {
 	switch {
 	case !p.Asked.Effect.IsZero():
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyPending})
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	case !p.Lookup.Effect.IsZero():
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskMetadataPending})
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskMetadataPending})
 	case !mayAsk(t, run, leyline.BreakerInference):
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyBreaker})
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyBreaker})
 	case t.Config().Tamiyo.PolicyInline:
 		decided(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: at, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectPolicy))})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(budget(t, run, p, leyline.EffectPolicy))})
 	}
 }
 
