@@ -199,6 +199,10 @@ func workFigures(r leyline.Record) []Figure {
 		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Why)
 	case leyline.PolicyFailed:
 		return problem([]Figure{fig("took", "%s", took(x.TookNs))}, x.Reason)
+	case leyline.MetadataAnswered:
+		return []Figure{fig("sheet", "%d bytes of key %q", len(x.Envelope.Payload), x.Envelope.KeyID), fig("took", "%s", took(x.TookNs))}
+	case leyline.MetadataFailed:
+		return problem([]Figure{fig("sheet", "%s: %s", x.Fault, x.Outcome), fig("took", "%s", took(x.TookNs))}, x.Reason)
 	case leyline.EmergencyDelivered:
 		return []Figure{fig("level", "%s", x.Level), fig("took", "%s", took(x.TookNs))}
 	case leyline.EmergencyUndelivered:

@@ -191,5 +191,6 @@ func everyInput() []leyline.Input {
 		leyline.TeacherRegistered{}, leyline.TeacherDeregistered{},
 		leyline.BlueprintWithdrawn{Reason: "r"}, leyline.PlaneStopping{Boot: "b"}, leyline.CacheCleared{},
 		leyline.ReportDelivered{}, leyline.ReportFailed{},
+		leyline.MetadataAnswered{}, leyline.MetadataFailed{Reason: "r"},
 	}
 }

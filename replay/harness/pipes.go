@@ -37,13 +37,13 @@ type served struct {
 	err  error
 }
 
-// makePipes makes a kernel for every request of the burst and one that is shared.
-func makePipes(dir string, spec workload.Spec) (*pipes, error) {
+// makePipes makes n kernels.
+func makePipes(dir string, spec workload.Spec, n int) (*pipes, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	p := &pipes{dir: dir}
-	for i := range burstRuns*burstSeeds + 1 {
+	for i := range n {
 		k := &kernel{}
 		id := fmt.Sprintf("burst-%d", i)
 		var err error

@@ -51,7 +51,7 @@ func runBurst(ctx context.Context, s Site, r *Result) error {
 	}
 	r.Data = append(r.Data, p.Path)
 	b := &burst{place: p, waiting: map[seat]chan leyline.PrefetchSettled{}}
-	if b.pipes, err = makePipes(p.Path+"-source", spec); err == nil {
+	if b.pipes, err = makePipes(p.Path+"-source", spec, burstRuns*burstSeeds+1); err == nil {
 		err = b.play(ctx, r)
 	}
 	return errors.Join(err, p.Close(), os.RemoveAll(p.Path+"-source"))
@@ -197,22 +197,26 @@ func (b *burst) one(ctx context.Context, at seat, k *kernel, serve bool) (fetch,
 func (b *burst) command(ctx context.Context, at seat, k *kernel) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	signer := b.place.Options.Signer
 	b.sent++
+	return germinate(ctx, b.plane, &b.place.Options, b.sent, at, k)
+}
+
+// germinate signs a GERMINATE with Tamiyo's key, as its nth command, and sends it.
+func germinate(ctx context.Context, p *plane.Plane, o *plane.Options, n uint64, at seat, k *kernel) error {
 	c := leyline.Command{
-		Issuer: "tamiyo", Audience: leyline.Audience{Origin: b.place.Options.Origin, Run: at.run},
-		ID: leyline.CommandID(fmt.Sprintf("burst-%d", b.sent)), Sequence: b.sent, Kind: leyline.CommandSeed,
+		Issuer: "tamiyo", Audience: leyline.Audience{Origin: o.Origin, Run: at.run},
+		ID: leyline.CommandID(fmt.Sprintf("burst-%d", n)), Sequence: n, Kind: leyline.CommandSeed,
 		Seed: leyline.SeedCommand{Operation: leyline.OpGerminate, Seed: at.seed, Blueprint: k.record.Blueprint, Mesh: []string{"trunk"}},
 	}
-	if err := b.plane.View(ctx, func(s *projections.State) { c.IssuedAt = s.At }); err != nil {
+	if err := p.View(ctx, func(s *projections.State) { c.IssuedAt = s.At }); err != nil {
 		return err
 	}
 	body, err := wire.EncodeCommand(c)
 	if err != nil {
 		return err
 	}
-	_, err = b.plane.Command(ctx, leyline.CommandReceived{
-		Envelope: signer.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerPolicy, PeerName: "harness",
+	_, err = p.Command(ctx, leyline.CommandReceived{
+		Envelope: o.Signer.Sign(leyline.PayloadCommand, body), Peer: leyline.PeerPolicy, PeerName: "harness",
 	})
 	return err
 }

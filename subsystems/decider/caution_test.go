@@ -70,6 +70,18 @@ func TestCooldownOfALockstepRunCountsSteps(t *testing.T) {
 	one[leyline.ConservativeLeft](w, w.must(w.honest(w.ask())))
 }
 
+// A cool-down that begins with a rollback counts from the step that it goes back to.
+func TestCooldownOfARollbackCountsFromItsSnapshot(t *testing.T) {
+	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Tamiyo.CooldownSteps = 3 })
+	p := plan()
+	p.Lockstep = true
+	w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
+	w.steps(14)
+	if e := one[leyline.ConservativeEntered](w, w.fault()); e.UntilStep != 13 {
+		t.Errorf("a rollback from step 15 to step 10 is entered as %+v", e)
+	}
+}
+
 // While the breaker of the policy is not CLOSED nothing is left, however healthy the
 // windows are.
 func TestNotLeftWhileABreakerIsOnTrial(t *testing.T) {

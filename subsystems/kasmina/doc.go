@@ -28,6 +28,7 @@
 //   - ROLLBACK: a rollback to a proven snapshot, by step or by name, like any other but
 //     without a deadline, since the trainer may be in the middle of a step.
 //   - CIRCUIT_BREAKER: a breaker of the run is forced CLOSED, OPEN or HALF_OPEN.
+//   - CONSERVATIVE: Tamiyo enters or leaves conservative mode, in the same record.
 //   - STRUCTURAL_PRUNING: refused by name; this plane prunes nothing.
 //
 // All but SEED and PAUSE are for operators only and are carried out in the record

@@ -12,13 +12,13 @@
 //
 // While a group is being synced the loop decides the next one on the head
 // state; nothing of it is released before it is durable. Computations (fetch a
-// kernel, verify a snapshot, ask the policy) start at decide; actions (a directive, the
+// kernel, verify a snapshot, ask the policy, look up a safety sheet) start at decide; actions (a directive, the
 // emergency signal, a deletion) start at release. Every completion comes back
 // through the door as an input.
 //
 // The shared worker runs computations, deletions and the publishing of emergency
 // levels, at most plane.workers at a time. Staging a rollback and publishing a level
-// are urgent and have a place of their own where there are two or more; kernels, snapshots and the policy come after it, deletions last. No class
+// are urgent and have a place of their own where there are two or more; kernels, snapshots, the policy and safety sheets come after it, deletions last. No class
 // waits for more than sixteen starts of higher ones in places that it could have had.
 //
 // A proposal is signed by the loop at once and becomes the next record of the

@@ -130,7 +130,7 @@ func quick() leyline.ExecutionConfig {
 	c := leyline.DefaultConfig()
 	c.Tolaria.SnapshotEvery = 5
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
-	c.Tamiyo.LossMode, c.Tamiyo.HealthyWindows = leyline.RuleShadow, 4
+	c.Tamiyo.LossMode, c.Tamiyo.HealthyWindows, c.Tamiyo.CooldownSteps = leyline.RuleShadow, 4, 8
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
 	c.Tamiyo.ShadowSteps, c.Tamiyo.Probes = 2, 2
 	c.Kasmina.MinTrainSteps, c.Kasmina.MinObserveSteps, c.Kasmina.ProbeEvery, c.Kasmina.EmbargoSteps = 4, 1, 2, 4

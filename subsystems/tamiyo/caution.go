@@ -58,11 +58,16 @@ func remain(t *projections.Turn, p *projections.Policy, at leyline.Step, why ley
 
 // terms are what must hold before a mode that a rule enters now is left. A lockstep run
 // counts training steps, which a resume rewinds with the rest: what it then trains
-// again is decided as before.
+// again is decided as before. So does a rollback: what begins with one counts from the
+// step that it goes back to.
 func terms(t *projections.Turn, id leyline.RunID) (wanted uint32, until leyline.Instant, untilStep leyline.Step) {
 	c, run := &t.Config().Tamiyo, t.State.Tolaria.Run(id)
 	if run.Plan.Lockstep {
-		return c.HealthyWindows, 0, run.Track.Step + leyline.Step(c.CooldownSteps)
+		from := run.Track.Step
+		if s := run.Snapshot(run.Rollback.Snapshot); s != nil && run.Rollback.Active() {
+			from = s.Step
+		}
+		return c.HealthyWindows, 0, from + leyline.Step(c.CooldownSteps)
 	}
 	return c.HealthyWindows, t.Meta.At.Add(c.CooldownMs.Duration()), 0
 }

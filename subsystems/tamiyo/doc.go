@@ -9,25 +9,73 @@
 //
 // # Where the policy runs
 //
-// With tamiyo.policy_budget_ms at 0 the rules (package policy) run inside the
-// decider, in the record of the step. Otherwise the window leaves policy.asked,
-// the shared worker runs them, and the rest of the window is decided in the
-// record of policy.answered. The rules are pure, so they are asked again there,
-// and what they say then counts: a replay under other settings sees it, and a
-// state that has moved on is answered for as it is. A different answer before is
-// noted by the check policy_stale. A policy that is late or fails leaves policy.missed, CRITICAL,
-// and conservative mode. Nothing is proposed in its place.
+// With tamiyo.policy_inline the policy (package policy) runs inside the decider, in the
+// record of the step. Otherwise the window leaves policy.asked, the shared worker runs
+// it within tamiyo.policy_budget_ms, and the rest of the window is decided in the
+// record of policy.answered. The rules are pure, so they are asked again there, and
+// what they say then counts: a replay under other settings sees it, and a state that
+// has moved on is answered for as it is. A different answer before is noted by the
+// check policy_stale.
+//
+// # Safety sheets
+//
+// Where a process has a catalogue (plane.started), a GERMINATE needs the safety sheet
+// of its blueprint: the window leaves metadata.asked, the worker looks the sheet up
+// within tamiyo.metadata_budget_ms, and the record of metadata.answered judges its
+// signature (package sheet), takes its facts over in the place of those that were
+// registered, and goes on with the window. The policy is asked again: the facts may
+// have changed what it would do. A run relies on a sheet for tamiyo.metadata_ttl_ms.
+//
+// # Failures
+//
+// Whatever is late, cannot be had, counts for nothing or lacks an id is a failure. Each
+// is recorded with its reason, CRITICAL (policy.missed, policy.refused,
+// metadata.missed), counted by its breaker, makes the run conservative and ends the
+// window with action.none. Nothing is proposed in its place. An answer that nobody
+// waits for any more, be it that it is late or that a rewind made its question void, is
+// recorded as answer.late, and nothing follows.
+//
+//	breaker    asked before           counts
+//	inference  each window            policy.missed, policy.refused; an answer in time
+//	metadata   each metadata.asked    metadata.missed; a sheet that counts
+//
+// An OPEN breaker lets nothing pass: action.none, policy_breaker or metadata_breaker.
+// When its cool-down is over one attempt at a time is on trial. A sheet that is on
+// trial is looked up even where nothing would be germinated, and whatever the run
+// relies on: else nobody would find out that the catalogue is well.
+//
+// # Budgets
+//
+// With tamiyo.budget_mode learned, a budget is the longest answer of the run times
+// tamiyo.budget_factor once there are tamiyo.budget_samples of them, and stays under
+// the one around it. What an answer has taught is recorded (budget.learned). A question
+// that was missed teaches nothing, or a slow machine would buy itself time; and in a
+// lockstep run nothing is learned, because what was measured would decide.
 //
 // # Proposals
 //
 // A proposal has no force. The plane's loop signs it and the command arrives as
 // the next record, where Kasmina verifies it like anyone else's.
 //
-// Conservative mode stops proposals. It is entered by a rollback, by an enforced
-// loss spike, by a policy or a command without an answer, by a failed epoch and by
-// an emergency level from L3 on, and left only after tamiyo.healthy_windows
-// consecutive healthy windows below that level; the window that completes them still
-// proposes nothing, so the mode is never left in the evaluation that entered it. It survives a
-// rollback; a resume returns it to what it was at the snapshot, because the
-// windows since then are seen once more.
+// # Conservative mode
+//
+// Conservative mode stops proposals. A rule enters it: a rollback, an enforced loss
+// spike, a failure of what is asked of others, a command without an answer, a failed
+// epoch, an emergency level from L3 on. conservative.entered says why and what must
+// hold before it is left; one more reason (conservative.refreshed) makes healthy
+// windows and cool-down count anew. It is left, conservative.left with reason,
+// duration and what it was last for, once all of this holds:
+//
+//   - tamiyo.healthy_windows windows in a row were healthy;
+//   - the cool-down since the last reason is over, in plane time, or in training steps
+//     of a lockstep run;
+//   - both breakers are CLOSED, and the emergency level is below L3;
+//   - this record gave no reason for it.
+//
+// An operator sets it, or takes it over from a rule, by a CONSERVATIVE command;
+// tamiyo.conservative has runs begin so. That mode is left by an operator alone.
+//
+// The mode survives a rollback; a resume returns a rule's to what it was at the
+// snapshot, because the windows since then are seen once more, and leaves an
+// operator's as it is.
 package tamiyo

@@ -147,8 +147,8 @@ var mutants = []mutant{
 	{
 		name: "pause invented", does: "pauses the run when the policy fails",
 		file: "subsystems/tamiyo/ask.go",
-		old:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n}\n",
-		new:  "	t.Emit(leyline.ActionNone{Run: x.Run, Step: at, Reason: why})\n	t.Emit(leyline.CommandProposed{Run: x.Run, Step: at, Kind: leyline.CommandPause, Why: why.String()})\n}\n",
+		old:  "	t.Emit(leyline.ActionNone{Run: run.ID, Step: f.at, Reason: f.why})\n}\n",
+		new:  "	t.Emit(leyline.ActionNone{Run: run.ID, Step: f.at, Reason: f.why})\n	t.Emit(leyline.CommandProposed{Run: run.ID, Step: f.at, Kind: leyline.CommandPause, Why: f.why.String()})\n}\n",
 		pkg:  "subsystems/decider", run: "TestLatePolicyProposesNothing",
 	},
 	{
@@ -542,5 +542,39 @@ var mutants = []mutant{
 		old:  "		s.Closed = s.Closed || now[i].Closed\n",
 		new:  "",
 		pkg:  "subsystems/decider", run: "TestClosedSlotStaysClosed",
+	}, {
+		name: "left at once", does: "leaves conservative mode in the very record that gave the reason for it",
+		file: "subsystems/tamiyo/caution.go",
+		old:  " || c.Seq == t.Meta.Seq {\n",
+		new:  " {\n",
+		pkg:  "subsystems/tamiyo", run: "TestNeverLeftInTheRecordThatEnteredIt",
+	},
+	{
+		name: "operator overruled", does: "lets healthy windows leave what an operator has set",
+		file: "subsystems/tamiyo/caution.go",
+		old:  "!c.Conservative || c.By == leyline.PartyOperator || ",
+		new:  "!c.Conservative || ",
+		pkg:  "subsystems/decider", run: "TestOperatorsModeIsTheOperators",
+	},
+	{
+		name: "open breaker asked", does: "puts a question to the policy although its breaker stands open",
+		file: "subsystems/tamiyo/ask.go",
+		old:  "	case !mayAsk(t, run, leyline.BreakerInference):\n",
+		new:  "	case !mayAsk(t, run, leyline.BreakerInference) && false:\n",
+		pkg:  "subsystems/decider", run: "TestBreakerOfThePolicyBlocksAndProbes",
+	},
+	{
+		name: "forged sheet", does: "relies on a safety sheet whose signature does not hold",
+		file: "subsystems/tamiyo/sheet/sheet.go",
+		old:  "	if err := sign.Verify(public, env); err != nil {\n",
+		new:  "	if err := sign.Verify(public, env); err != nil && len(public) == 0 {\n",
+		pkg:  "subsystems/decider", run: "TestSheetsThatDoNotCount",
+	},
+	{
+		name: "id made up", does: "weighs a proposal that names no seed",
+		file: "subsystems/tamiyo/decided.go",
+		old:  "	if bad == nil {\n",
+		new:  "	if bad == nil || bad.Kind == leyline.RefusalMissingSeed {\n",
+		pkg:  "subsystems/tamiyo", run: "TestIncompleteProposals",
 	},
 }

@@ -103,7 +103,7 @@ var Table = []Rule{
 	{Package: "replay/recheck", Own: []string{"leyline", "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"}, Purity: Timeless}, // an auditor need not trust the deciders
 	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "testdata"), Third: []string{gonum, xsys}},
+	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "testdata"), Third: []string{gonum, xsys}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
 	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{
@@ -156,6 +156,7 @@ var Spawners = []Spawner{
 	{Package: "subsystems/worker", Why: "runs the jobs: a bounded number, each with a deadline; Close ends them"},
 	{Package: "subsystems/plane", Why: "the loop, its committer, the saver of projections, the watcher of the disk, and the news of a refused job, which the loop cannot bring itself; all end with the plane"},
 	{Package: "subsystems/server", Why: "answers connections; ends with the server"},
+	{Package: "subsystems/sheetstore", Why: "closes a file whose read hangs when its lookup is given up; it runs once, and ends with that"},
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
 	{Package: "replay/harness", Files: []string{"prefetch_burst.go"}, Why: "the clients and the sources of a burst: a bounded number; the scenario waits for them"},

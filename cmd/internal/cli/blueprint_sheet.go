@@ -19,7 +19,9 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/sheetstore"
+	"github.com/esper-plane/esper/subsystems/tamiyo/sheet"
 )
 
 // constant: local because the key is a struct tag in leyline, which code cannot refer to.
@@ -33,7 +35,7 @@ func (j *job) checkCatalogue(r *supervise.Report) {
 		return
 	}
 	if _, err := os.ReadDir(dir); err != nil {
-		r.FailWith(catalogueKey, usagef("cannot read the catalogue of safety sheets: %w", err))
+		r.FailWith(catalogueKey, usagef("%s: cannot read the catalogue of safety sheets: %w", catalogueKey, err))
 	}
 }
 
@@ -88,35 +90,37 @@ func (a *app) writeSheet(id string, f *sheetFlags, given func(string) bool) erro
 		return usagef("the log of %s knows no blueprint %q", f.data, id)
 	}
 	dir := sheetstore.Dir(f.catalogue)
-	serial, err := lastSerial(dir, known)
-	if err != nil {
+	if known, err = latestFacts(&s.Plane, dir, known); err != nil {
 		return err
 	}
-	sheet := leyline.SafetySheet{
-		Blueprint: known.Blueprint, Kernel: s.Plane.Blueprint(known.Blueprint).Digest, Serial: serial + 1, IssuedAt: leyline.Instant(time.Now().UnixNano()),
+	next := leyline.SafetySheet{
+		Blueprint: known.Blueprint, Kernel: s.Plane.Blueprint(known.Blueprint).Digest, Serial: known.Serial + 1, IssuedAt: leyline.Instant(time.Now().UnixNano()),
 		Tier: known.Tier, Stage: known.Stage, Risk: known.Risk, Quarantine: known.Quarantine, Approval: known.Approval, Hazard: known.Hazard, Note: f.note,
 	}
-	if err := f.apply(&sheet, given); err != nil {
+	if err := f.apply(&next, given); err != nil {
 		return err
 	}
-	return a.signSheet(f, dir, sheet)
+	return a.signSheet(f, dir, next)
 }
 
-// lastSerial is the highest serial that the log or the catalogue has seen. A file of
-// the catalogue that cannot be read is not written over.
-func lastSerial(dir sheetstore.Dir, known leyline.BlueprintFacts) (uint64, error) {
+// latestFacts are what is known of a blueprint, the sheet included that lies in the catalogue
+// and was not looked up yet. One that counts for nothing is not written over.
+func latestFacts(p *projections.Plane, dir sheetstore.Dir, known leyline.BlueprintFacts) (leyline.BlueprintFacts, error) {
 	env, err := dir.Sheet(context.Background(), known.Blueprint)
 	if errors.Is(err, fs.ErrNotExist) {
-		return known.Serial, nil
+		return known, nil
 	}
 	if err != nil {
-		return 0, err
+		return known, err
 	}
-	old, err := wire.DecodeSheet(env.Payload)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", dir.File(known.Blueprint), err)
+	switch v := sheet.Judge(p, known.Blueprint, env); v.Fault {
+	case leyline.SheetFine:
+		return v.Facts, nil
+	case leyline.SheetStale:
+		return known, nil
+	default:
+		return known, usagef("%s counts for nothing (%s): %s; move it away first", dir.File(known.Blueprint), v.Fault, v.Detail)
 	}
-	return max(known.Serial, old.Serial), nil
 }
 
 // apply sets what flags say.
