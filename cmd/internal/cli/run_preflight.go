@@ -162,6 +162,7 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 	j.config, err = j.flags.load(base, os.Environ())
 	failConfig(r, err)
 	failConfig(r, datadir.CheckExport(j.config.Log)) // it holds what could be read
+	failConfig(r, datadir.CheckReports(j.config.Tamiyo.ReportDir))
 	if known && err == nil {
 		j.tellFile(base)
 		r.FailWith("--fault", j.canBeLate())
