@@ -196,7 +196,7 @@ func DefaultConfig() ExecutionConfig {
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
-			ReportEpochs: 1, ReportTimeout: 5_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
+			ReportEpochs: 1, ReportTimeout: 3_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
