@@ -128,6 +128,7 @@ var eventKindNames = [...]string{
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
 	"field_report.opened", "field_report.filed", "field_report.delivered", "field_report.deferred", "field_report.retried", "field_report.dropped",
+	"field_report.measured",
 }
 
 // The kinds of event.
@@ -209,4 +210,5 @@ const (
 	EventFieldReportDeferred
 	EventFieldReportRetried
 	EventFieldReportDropped
+	EventFieldReportMeasured
 )

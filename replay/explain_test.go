@@ -135,7 +135,7 @@ func everyEvent() []leyline.Event {
 		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
 		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
 		leyline.FieldReportOpened{}, leyline.FieldReportFiled{}, leyline.FieldReportDelivered{}, leyline.FieldReportDeferred{}, leyline.FieldReportRetried{},
-		leyline.FieldReportDropped{},
+		leyline.FieldReportDropped{}, leyline.FieldReportMeasured{},
 	}
 }
 

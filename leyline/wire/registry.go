@@ -174,4 +174,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventFieldReportDeferred:  {event[leyline.FieldReportDeferred]()},
 	leyline.EventFieldReportRetried:   {event[leyline.FieldReportRetried]()},
 	leyline.EventFieldReportDropped:   {event[leyline.FieldReportDropped]()},
+	leyline.EventFieldReportMeasured:  {event[leyline.FieldReportMeasured]()},
 }

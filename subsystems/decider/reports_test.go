@@ -63,14 +63,18 @@ func TestReportComparesTheNetworkBeforeAndAfter(t *testing.T) {
 	if !strings.HasPrefix(string(o.Report), "fr-") || !strings.HasSuffix(string(o.Report), fmt.Sprintf("-%d.1", w.seq)) {
 		t.Errorf("the report is called %s in record %d", o.Report, w.seq)
 	}
-	w.must(w.report())
+	for _, ms := range []float64{2, 5} {
+		x := w.report()
+		x.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainFinalizeMs, Value: ms}}
+		w.must(x)
+	}
 	got := w.epoch([]float64{0.5, 1}, []float64{0.75, 0.95})
 	if len(got) != 1 || w.windows() != 0 {
 		t.Fatalf("%d reports are filed, %d windows are open", len(got), w.windows())
 	}
 	r := got[0]
 	if r.Report != o.Report || r.Outcome != leyline.ReportSuccess || r.Closure != leyline.ReportByEpochs || r.Epochs != 1 || !r.HeldOut ||
-		r.Delta.Loss != -0.75 || r.Delta.KasminaApplyMs != 2 || r.Delta.HookMs != 4 || r.From != o.Step || r.To != o.Step+1 {
+		r.Delta.Loss != -0.75 || r.Delta.KasminaApplyMs != 2 || r.Delta.HookMs != 4 || r.Delta.KasminaEndMs != 3.5 || r.From != o.Step || r.To != o.Step+2 {
 		t.Errorf("filed as %+v", r)
 	}
 	if x := r.Delta.Extra; len(x) != 2 || x[0].Name != "accuracy" || math.Abs(x[0].Value-0.25) > 1e-12 {
@@ -415,4 +419,24 @@ func (w *world) cull() leyline.CommandID {
 		w.t.Fatalf("CULL is rejected for %s", why)
 	}
 	return w.s.Kasmina.Pending[0].Command
+}
+
+// Figures that a trainer makes up cannot stop the plane: what is no number leaves a
+// report that says so.
+func TestReportOfImpossibleFigures(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.must(w.report())
+	w.epoch([]float64{-math.MaxFloat64, 0}, []float64{0.5, 0.5})
+	w.germinated()
+	for range 3 {
+		x := w.report()
+		x.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainFinalizeMs, Value: math.MaxFloat64}}
+		w.must(x)
+	}
+	got := w.epoch([]float64{math.MaxFloat64, math.MaxFloat64}, []float64{0.5, 0.5})
+	if len(got) != 1 || got[0].Outcome != leyline.ReportRegression || got[0].HeldOut || got[0].Delta.KasminaEndMs != 0 ||
+		!strings.Contains(got[0].Notes, "not a finite number") {
+		t.Errorf("filed as %+v", got)
+	}
 }

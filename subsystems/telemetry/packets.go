@@ -79,6 +79,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventFieldReportDeferred:  leyline.SubsystemTamiyo,
 	leyline.EventFieldReportRetried:   leyline.SubsystemTamiyo,
 	leyline.EventFieldReportDropped:   leyline.SubsystemTamiyo,
+	leyline.EventFieldReportMeasured:  leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
