@@ -111,6 +111,7 @@ type TamiyoConfig struct {
 
 	ReportEpochs  uint32  `toml:"report_epochs" comment:"Epochs that a command of the policy is observed for before its field report is filed, 1 to 64."`
 	ReportDir     string  `toml:"report_dir" comment:"Directory to which every field report is delivered as a JSON file, which must exist; a relative path begins where esper is started; empty: reports stay in the log and nobody is handed one."`
+	ReportURLFile string  `toml:"report_url_file" comment:"File with the URL to which every field report is posted as JSON, readable by its owner alone; empty: none is posted."`
 	ReportTimeout Millis  `toml:"report_timeout_ms" comment:"Within this a field report must be delivered, or the attempt has failed."`
 	ReportRetries uint32  `toml:"report_retries" comment:"How often a field report is sent again before its delivery is given up, 0 to 16."`
 	ReportBackoff Millis  `toml:"report_backoff_ms" comment:"The pause before a field report is sent again is this, times report_backoff_factor for each attempt that has failed."`

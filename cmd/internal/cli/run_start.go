@@ -65,10 +65,25 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 
 // reportSink is where field reports are delivered; nil: nowhere.
 func (j *job) reportSink() (plane.Reports, error) {
-	if j.config.Tamiyo.ReportDir == "" {
+	var sinks reports.All
+	if path := j.config.Tamiyo.ReportDir; path != "" {
+		dir, err := reports.OpenDir(path, j.app.notice)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, dir)
+	}
+	if j.reportURL != "" {
+		post, err := reports.NewPost(j.reportURL)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, post)
+	}
+	if len(sinks) == 0 {
 		return nil, nil
 	}
-	return reports.OpenDir(j.config.Tamiyo.ReportDir, j.app.notice)
+	return sinks, nil
 }
 
 // installKernels puts the shipped kernels that the workload needs into the store,
