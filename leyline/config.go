@@ -158,6 +158,7 @@ type TamiyoConfig struct {
 	BudgetMode          BudgetMode `toml:"budget_mode" comment:"fixed, or learned: policy_budget_ms and metadata_budget_ms become the longest answer of the run times budget_factor, and each change is recorded. A lockstep run is always fixed."`
 	BudgetFactor        float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1 to 1000."`
 	BudgetSamples       uint32     `toml:"budget_samples" comment:"Answers that a budget is learned from at least, 1 or more; until then it is as set."`
+	ReportURLFile       string     `toml:"report_url_file" comment:"File with the URL to which every field report is posted as JSON, readable by its owner alone; empty: none is posted."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -239,7 +240,7 @@ func DefaultConfig() ExecutionConfig {
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
 			DegradedMode: RuleEnforce, DegradedWarning: 0.30, DegradedCritical: 0.10,
-			ReportEpochs: 1, ReportTimeout: 5_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
+			ReportEpochs: 1, ReportTimeout: 3_000, ReportRetries: 3, ReportBackoff: 1_000, ReportFactor: 2, ReportHours: 24,
 			PolicyBudget: 5, PolicyInline: true, MetadataBudget: 25, MetadataTTL: 300_000, MetadataTTLSteps: 200,
 			CooldownMs: 10_000, CooldownSteps: 10, BudgetMode: BudgetsFixed, BudgetFactor: 3, BudgetSamples: 20,
 		}.withRisk(),

@@ -10,7 +10,7 @@ const (
 )
 
 // DeliversReports reports whether field reports are handed to anybody.
-func (c *TamiyoConfig) DeliversReports() bool { return c.ReportDir != "" }
+func (c *TamiyoConfig) DeliversReports() bool { return c.ReportDir != "" || c.ReportURLFile != "" }
 
 // ReportPause is how long a field report waits to be sent again after so many
 // attempts, 1 or more, that have failed: report_backoff_ms times

@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"tamiyo.report_backoff_factor":  between(1, maxReportFactor),
 	"tamiyo.report_timeout_ms":      atLeast(1),
 	"tamiyo.report_retention_hours": atLeast(1),
+	"tamiyo.report_url_file":        {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
 	"tamiyo.report_dir":             {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
 
 	"tamiyo.policy_risk":          between(0, 1),

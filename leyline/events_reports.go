@@ -83,6 +83,18 @@ type FieldReportDropped struct {
 	Fill     ReportFill
 }
 
+// FieldReportMeasured says what a step told of how long finalising took, while a
+// window of its run was open: how many such steps there were since the run was
+// opened, and what they took together. A window is measured by the difference.
+type FieldReportMeasured struct {
+	Run        RunID
+	Steps      uint64  // this one included
+	FinalizeMs float64 // sum over them, ms
+}
+
+// EventKind implements Event.
+func (FieldReportMeasured) EventKind() EventKind { return EventFieldReportMeasured }
+
 // EventKind implements Event.
 func (FieldReportOpened) EventKind() EventKind { return EventFieldReportOpened }
 
@@ -165,6 +177,16 @@ func (x FieldReportDropped) Validate() error {
 	var c check
 	aboutReport(&c, x.Run, x.Report, 1)
 	needText(&c, "reason", x.Reason)
+	return c.result()
+}
+
+// Validate implements Event.
+func (x FieldReportMeasured) Validate() error {
+	var c check
+	needID(&c, "run", x.Run)
+	need(&c, "steps", x.Steps > 0)
+	finite(&c, "finalize_ms", x.FinalizeMs)
+	notNegative(&c, "finalize_ms", x.FinalizeMs)
 	return c.result()
 }
 

@@ -29,7 +29,7 @@ func enums() map[string]enum {
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectNotCautious,
 		"RiskReason": leyline.RiskStabilised, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputMetadataFailed,
-		"EventKind": leyline.EventWindowEnded, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventFieldReportMeasured, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerMetadata, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerMetadataFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted, "ReportClosure": leyline.ReportByOverflow, "ReportStatus": leyline.ReportGivenUp,

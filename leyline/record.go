@@ -135,6 +135,7 @@ var eventKindNames = [...]string{
 	"metadata.asked", "metadata.settled", "metadata.missed", "policy.refused", "answer.late",
 	"conservative.refreshed", "budget.learned",
 	"window.ended",
+	"field_report.measured",
 }
 
 // The kinds of event.
@@ -225,4 +226,5 @@ const (
 	EventConservativeRefreshed
 	EventBudgetLearned
 	EventWindowEnded
+	EventFieldReportMeasured
 )

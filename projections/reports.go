@@ -22,6 +22,9 @@ type RunReports struct {
 	Awaited []AwaitedReport // accepted commands of Tamiyo that are not in force yet; as many as may be pending
 	Open    []ReportWindow  // in the order of opening, at most leyline.MaxReportWindows
 	Marks   []ReportMark    // one per registered snapshot
+
+	Steps      uint64  // that told how long finalising took while a window was open; never rewound
+	FinalizeMs float64 // sum over them
 }
 
 // AwaitedReport is an accepted command of Tamiyo, with what the network was
@@ -46,8 +49,12 @@ type ReportWindow struct {
 	Epochs    []leyline.Seq // of the records of the epochs that it has seen
 	FollowUps []leyline.Mitigation
 	More      uint32 // follow-ups that found no room
-	HookNs    uint64 // slowest answer of those epochs, as the trainer waited for it
-	Critical  bool   // a follow-up that makes any report a REGRESSION
+
+	Steps      uint64  // as in RunReports, when it was opened
+	FinalizeMs float64 // the same
+
+	HookNs   uint64 // slowest answer of those epochs, as the trainer waited for it
+	Critical bool   // a follow-up that makes any report a REGRESSION
 }
 
 // ReportMark says in which record a snapshot was registered: what was opened or
@@ -140,7 +147,7 @@ func (r *Reports) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	case leyline.FieldReportOpened:
 		run := r.Run(x.Run)
 		run.forget(x.Command)
-		run.Open = append(run.Open, ReportWindow{Opened: x, Seq: m.Seq})
+		run.Open = append(run.Open, ReportWindow{Opened: x, Seq: m.Seq, Steps: run.Steps, FinalizeMs: run.FinalizeMs})
 	case leyline.FieldReportFiled:
 		r.file(id, x)
 	default:

@@ -16,6 +16,9 @@ func (r *Reports) observe(m leyline.Meta, e leyline.Event) {
 				w.Epochs, w.HookNs = append(w.Epochs, m.Seq), max(w.HookNs, x.HookNs)
 			}
 		}
+	case leyline.FieldReportMeasured:
+		run := r.Run(x.Run)
+		run.Steps, run.FinalizeMs = x.Steps, x.FinalizeMs
 	case leyline.SnapshotRegistered:
 		if run := r.Run(x.Run); run != nil && !x.Further {
 			run.Marks = append(run.Marks, ReportMark{x.Snapshot, m.Seq})

@@ -11,6 +11,8 @@ func reportWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.FieldReportOpened:
 		return fmt.Sprintf("command %s is in force: report %s watches it for %d epochs", x.Command, x.Report, x.WindowEpochs)
+	case leyline.FieldReportMeasured:
+		return fmt.Sprintf("%d steps within windows of reports took %.4g ms to finalise", x.Steps, x.FinalizeMs)
 	case leyline.FieldReportFiled:
 		r := &x.Report
 		return fmt.Sprintf("report %s on command %s: %s, closed by %s after %d of %d epochs, loss %+.4g%s, %d follow-ups", r.Report, r.Command, r.Outcome,

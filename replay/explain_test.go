@@ -139,6 +139,7 @@ func everyEvent() []leyline.Event {
 		leyline.MetadataAsked{}, leyline.MetadataSettled{}, leyline.MetadataMissed{}, leyline.PolicyRefused{}, leyline.AnswerLate{},
 		leyline.ConservativeRefreshed{}, leyline.BudgetLearned{},
 		leyline.WindowEnded{},
+		leyline.FieldReportDropped{}, leyline.FieldReportMeasured{},
 	}
 }
 

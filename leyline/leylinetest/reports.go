@@ -18,6 +18,7 @@ func reportEvents() []Case[leyline.Event] {
 		event[leyline.FieldReportDelivered]("", about+"took_ns?"+fill, nil),
 		event("", about+"outcome reason due"+fill, func(x *leyline.FieldReportDeferred) { x.Outcome = leyline.OutcomeFailed }),
 		event[leyline.FieldReportRetried]("", about+fill, nil),
+		event[leyline.FieldReportMeasured]("", "run steps finalize_ms?", nil),
 		event[leyline.FieldReportDropped]("", "run report attempts? reason"+fill, nil),
 	}
 }

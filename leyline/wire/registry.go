@@ -186,4 +186,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventConservativeRefreshed: {event[leyline.ConservativeRefreshed]()},
 	leyline.EventBudgetLearned:         {event[leyline.BudgetLearned]()},
 	leyline.EventWindowEnded:           {event[leyline.WindowEnded]()},
+	leyline.EventFieldReportMeasured:   {event[leyline.FieldReportMeasured]()},
 }

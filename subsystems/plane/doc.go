@@ -24,6 +24,14 @@
 // A proposal is signed by the loop at once and becomes the next record of the
 // same group, so one sync covers the decision and its verdict.
 //
+// # Field reports
+//
+// A report is handed to Options.Reports by the shared worker, behind everything else
+// there, when its record is durable; what comes of it is report.delivered or
+// report.failed. An attempt that the end of the process breaks off is made again by the
+// next one, so a report arrives at least once. Nothing waits for it, a lockstep run
+// neither.
+//
 // # Commands from outside
 //
 // A command is checked twice. At the door, on the caller's goroutine and beside all

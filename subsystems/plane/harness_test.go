@@ -157,6 +157,7 @@ type bench struct {
 	spec      workload.Spec // the zero value: penguins
 	policy    func(context.Context, policy.Question) (policy.Choice, error)
 	signal    *memSignal
+	reports   plane.Reports
 	free      func() (free, total uint64, err error)
 	admit     func(s *projections.State) error
 	logger    hclog.Logger
@@ -186,7 +187,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
 		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
-		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free, Catalogue: b.sheets,
+		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free, Catalogue: b.sheets, Reports: b.reports,
 	}
 	if b.fast != "" {
 		o.Fast, o.FastFree = snapstore.NewDir(b.fast, false), 1<<30

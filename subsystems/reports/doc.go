@@ -30,6 +30,9 @@
 //
 // # Delivery
 //
+// [Dir] writes each report to a file of a directory, [Post] posts it to a receiver, and
+// [All] does both.
+//
 // At least once: a sink that took a report whose completion was not recorded, because
 // the process ended, is given it again under the same id. A sink that fails is asked
 // again later, by the plane and by the record.

@@ -32,6 +32,8 @@ func Report(t *projections.Turn, in leyline.Input) {
 		}
 	}
 	switch x := in.(type) {
+	case leyline.StepObserved:
+		finalised(t, x)
 	case leyline.ReportDelivered:
 		delivered(t, x)
 	case leyline.ReportFailed:
@@ -80,6 +82,18 @@ func reportID(t *projections.Turn, command leyline.CommandID) leyline.CommandID 
 	sum := sha256.Sum256([]byte(t.State.Plane.Origin + "\n" + string(command)))
 	at := leyline.EffectID{Seq: t.Meta.Seq, Index: uint16(len(t.Events()))}
 	return leyline.CommandID(fmt.Sprintf("fr-%x-%s", sum[:8], at))
+}
+
+// longestFinalise is the longest time that a step may tell to count, ms: a day. What is
+// longer is no measurement, and sums stay finite.
+const longestFinalise = 86_400_000
+
+// finalised adds up what the steps within windows tell of how long finalising took.
+func finalised(t *projections.Turn, x leyline.StepObserved) {
+	r := t.State.Tamiyo.Reports.Run(x.Run)
+	if ms, told := x.Metrics.Get(leyline.TrainFinalizeMs); told && ms >= 0 && ms <= longestFinalise && len(r.Open) > 0 {
+		t.Emit(leyline.FieldReportMeasured{Run: x.Run, Steps: r.Steps + 1, FinalizeMs: r.FinalizeMs + ms})
+	}
 }
 
 // observed closes the windows that have seen the epochs they were opened for.

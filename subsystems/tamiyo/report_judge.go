@@ -28,8 +28,8 @@ func judge(s *projections.State, w projections.ReportWindow, why leyline.ReportC
 		r.Outcome, r.To = leyline.ReportAborted, max(o.Step, r.To)
 		return r
 	}
-	finite := measure(&r, s, w)
-	r.Outcome = judged(&r, w.Critical || !finite || critical(o.Reason))
+	sound := measure(&r, s, w)
+	r.Outcome = judged(&r, w.Critical || !sound || critical(o.Reason))
 	return r
 }
 
@@ -37,15 +37,23 @@ func judge(s *projections.State, w projections.ReportWindow, why leyline.ReportC
 // losses are finite numbers: one that is not is no difference, and says enough.
 func measure(r *leyline.FieldReport, s *projections.State, w projections.ReportWindow) bool {
 	o, d := &w.Opened, &r.Delta
-	run := s.Tolaria.Run(o.Run)
-	training := run.Track.LossEWMA.Mean - o.Loss
-	d.Loss, d.Parameters = training, float64(s.Kasmina.Run(o.Run).Grown())-float64(o.Parameters)
+	run, book := s.Tolaria.Run(o.Run), s.Tamiyo.Reports.Run(o.Run)
+	d.Parameters = float64(s.Kasmina.Run(o.Run).Grown()) - float64(o.Parameters)
 	d.HookMs = millis(max(w.HookNs, run.Epochs.Hook))
+	if book.Steps > w.Steps {
+		d.KasminaEndMs = (book.FinalizeMs - w.FinalizeMs) / float64(book.Steps-w.Steps)
+	}
+	training := run.Track.LossEWMA.Mean - o.Loss
+	if !finite(training) {
+		r.Notes = note(r.Notes, "the running training loss has changed by no finite number")
+		return false
+	}
+	d.Loss = training
 	if len(w.Epochs) == 0 || !o.Measured {
 		return true
 	}
 	loss, accuracy, ok := heldOut(run)
-	if !ok {
+	if !ok || !finite(loss-o.HeldOut) {
 		r.Notes = note(r.Notes, "a held-out loss is not a finite number; the difference is that of the running training loss")
 		return false
 	}
@@ -86,12 +94,13 @@ func heldOut(run *projections.Run) (loss, accuracy float64, ok bool) {
 	if len(k.EpochLosses) == 0 {
 		return 0, 0, false
 	}
-	loss = mean(k.EpochLosses)
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	if loss = mean(k.EpochLosses); !finite(loss) {
 		return 0, 0, false
 	}
 	return loss, mean(k.Accuracies), true
 }
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
 
 func mean(xs []float64) float64 { return detmath.Sum(xs) / float64(len(xs)) }
 

@@ -40,10 +40,10 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Five kinds of event say nothing here, because other events or the audit say
+// Six kinds of event say nothing here, because other events or the audit say
 // it: key.enrolled, blueprint.admitted, action.none,
-// emergency.dispatched (what came of it is) and field_report.opened (what closes
-// the window is). Of
+// emergency.dispatched (what came of it is), field_report.opened (what closes the
+// window is) and field_report.measured (its mean is in the report). Of
 // snapshot.evicted only losses and what the fast tier holds are told, of
 // rollback.advanced only that the fast tier was given up. An effect that was issued again after a
 // restart is not reported either, only one whose fate is unknown. Settled

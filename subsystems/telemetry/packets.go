@@ -89,6 +89,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventAnswerLate:            leyline.SubsystemTamiyo,
 	leyline.EventConservativeRefreshed: leyline.SubsystemTamiyo,
 	leyline.EventBudgetLearned:         leyline.SubsystemTamiyo,
+	leyline.EventFieldReportMeasured:   leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

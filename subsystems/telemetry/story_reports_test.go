@@ -7,6 +7,9 @@ var reportStory = []scene{
 	{"a command of the policy is in force", "r1", l.CommandAcked{Run: "r1", Command: "c1"}, []l.Event{
 		l.CommandSettled{Run: "r1", Command: "c1", Outcome: l.OutcomeOK}, l.FieldReportOpened{Run: "r1", Report: "fr-1", Command: "c1"},
 	}},
+	{"a step within its window tells how long finalising took", "r1", l.StepObserved{Run: "r1"}, []l.Event{
+		l.FieldReportMeasured{Run: "r1", Steps: 1, FinalizeMs: 2.5},
+	}},
 	{"its window is over", "r1", l.EpochObserved{Run: "r1"}, []l.Event{
 		l.FieldReportFiled{Run: "r1", Report: l.FieldReport{Report: "fr-1", Command: "c1", Outcome: l.ReportSuccess, Closure: l.ReportByEpochs}, Deliver: true, Fill: l.ReportFill{Pending: 1}},
 	}},

@@ -89,7 +89,7 @@ var Table = []Rule{
 	{Package: "subsystems/kernelcache"},
 	{Package: "subsystems/sheetstore", Own: []string{"leyline", "leyline/sign"}},
 	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
-	{Package: "subsystems/reports", Own: []string{"leyline"}},
+	{Package: "subsystems/reports", Own: []string{"leyline", "subsystems/telemetry/webhook"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},

@@ -49,19 +49,24 @@ func (f *auditFlags) check() error {
 			return usagef("--reason %w", err)
 		}
 	}
-	if f.since == "" {
-		return nil
+	var err error
+	f.after, err = sinceFlag(f.since, time.Now())
+	return err
+}
+
+// sinceFlag reads --since: a time, or a duration back from now; empty: the beginning.
+func sinceFlag(since string, now time.Time) (leyline.Instant, error) {
+	if since == "" {
+		return 0, nil
 	}
-	if d, err := time.ParseDuration(f.since); err == nil {
-		f.after = leyline.Instant(time.Now().Add(-d).UnixNano())
-		return nil
+	if d, err := time.ParseDuration(since); err == nil {
+		return leyline.Instant(now.Add(-d).UnixNano()), nil
 	}
-	t, err := time.Parse(time.RFC3339, f.since)
+	t, err := time.Parse(time.RFC3339, since)
 	if err != nil {
-		return usagef("--since %q; want a time like 2026-11-01T00:00:00Z or a duration like 24h", f.since)
+		return 0, usagef("--since %q; want a time like 2026-11-01T00:00:00Z or a duration like 24h", since)
 	}
-	f.after = leyline.Instant(t.UnixNano())
-	return nil
+	return leyline.Instant(t.UnixNano()), nil
 }
 
 func (f *auditFlags) match(r projections.AuditRow) bool {

@@ -204,6 +204,7 @@ func (j *job) control(ctx context.Context, c control, dir string) (workload.Resu
 		spec: j.spec, config: j.config, isControl: true, own: j.own,
 	}
 	c.change(&k.config)
+	k.config.Tamiyo.ReportDir, k.config.Tamiyo.ReportURLFile = "", "" // the reports of a control stay in its own log
 	res, failed, stopping := k.supervise(ctx)
 	return res, andThen(failed, stopping)
 }

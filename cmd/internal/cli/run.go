@@ -88,6 +88,7 @@ type job struct {
 	sink      *sink
 	web       *web
 	outlets   *outlets
+	reportURL string                      // to which field reports are posted; the same
 	hookURL   string                      // of the webhook; read from its file by preflight
 	running   atomic.Pointer[plane.Plane] // the plane once it has started
 	notify    *manager

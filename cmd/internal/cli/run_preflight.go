@@ -49,7 +49,7 @@ func (j *job) preflight(ctx context.Context) error {
 		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { j.checkSpace(at, r) }},
 		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},
 		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
-		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readHook(r) }},
+		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readURLs(r) }},
 		supervise.Check{Name: "catalogue", Look: func(_ context.Context, r *supervise.Report) { j.checkCatalogue(r) }},
 		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
 		supervise.Check{Name: "service manager", Look: func(_ context.Context, r *supervise.Report) {
@@ -68,19 +68,25 @@ func (j *job) preflight(ctx context.Context) error {
 	return err
 }
 
-// readHook reads the URL of the webhook.
-func (j *job) readHook(r *supervise.Report) {
-	file := j.config.Telemetry.WebhookFile
+// readURLs reads the URLs of the webhook and of whoever takes field reports.
+func (j *job) readURLs(r *supervise.Report) {
+	// constant: local because the keys are struct tags in leyline, which code cannot refer to.
+	const hook, reports = "telemetry.webhook_file", "tamiyo.report_url_file"
+	j.hookURL = readURL(r, hook, j.config.Telemetry.WebhookFile)
+	j.reportURL = readURL(r, reports, j.config.Tamiyo.ReportURLFile)
+}
+
+// readURL reads a URL from a file that a setting names; empty: none.
+func readURL(r *supervise.Report, key, file string) string {
 	if file == "" {
-		return
+		return ""
 	}
-	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
-	const key = "telemetry.webhook_file"
-	var err error
-	if j.hookURL, err = readSecret(key, file, "the URL of the receiver"); err == nil && webhook.CheckURL(j.hookURL) != nil {
-		err = usagef("%s: %s: %w", key, file, webhook.CheckURL(j.hookURL))
+	url, err := readSecret(key, file, "the URL of the receiver")
+	if err == nil && webhook.CheckURL(url) != nil {
+		err = usagef("%s: %s: %w", key, file, webhook.CheckURL(url))
 	}
 	r.FailWith(key, err)
+	return url
 }
 
 // checkPosture says what the plane would say when the run is opened.
@@ -163,6 +169,7 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 	j.config, err = j.flags.load(base, os.Environ())
 	failConfig(r, err)
 	failConfig(r, datadir.CheckExport(j.config.Log)) // it holds what could be read
+	failConfig(r, datadir.CheckReports(j.config.Tamiyo.ReportDir))
 	if known && err == nil {
 		j.tellFile(base)
 		r.FailWith("--fault", j.canBeLate())

@@ -16,6 +16,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/reports"
 	"github.com/esper-plane/esper/subsystems/sheetstore"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
@@ -53,14 +54,41 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 	if dir := j.config.Tamiyo.CatalogueDir; dir != "" {
 		sheets = sheetstore.Dir(dir)
 	}
+	sink, err := j.reportSink()
+	if err != nil {
+		return plane.Options{}, err
+	}
 	return plane.Options{
 		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policy: workload.LatePolicy(j.faults), Catalogue: sheets,
-		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
+		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe, Reports: sink,
 	}, nil
+}
+
+// reportSink is where field reports are delivered; nil: nowhere.
+func (j *job) reportSink() (plane.Reports, error) {
+	var sinks reports.All
+	if path := j.config.Tamiyo.ReportDir; path != "" {
+		dir, err := reports.OpenDir(path, j.app.notice)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, dir)
+	}
+	if j.reportURL != "" {
+		post, err := reports.NewPost(j.reportURL)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, post)
+	}
+	if len(sinks) == 0 {
+		return nil, nil
+	}
+	return sinks, nil
 }
 
 // installKernels puts the shipped kernels that the workload needs into the store,

@@ -207,6 +207,18 @@ func CheckExport(c leyline.LogConfig) error {
 	return mistakes(problems)
 }
 
+// CheckReports reports why field reports cannot be delivered to the configured
+// directory; "" is none.
+func CheckReports(dir string) error {
+	reason := exportDirReason(dir)
+	if reason == "" {
+		return nil
+	}
+	// constant: local because the key is a struct tag in leyline, which code cannot refer to.
+	return mistakes([]leyline.ConfigProblem{{Key: "tamiyo.report_dir", Reason: reason,
+		Fix: "make the directory, or name one that exists; a relative path begins where esper is started"}})
+}
+
 // mistakes is nil when there are none.
 func mistakes(problems []leyline.ConfigProblem) error {
 	if len(problems) == 0 {

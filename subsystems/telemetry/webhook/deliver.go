@@ -85,13 +85,13 @@ func (s *Sender) post(ctx context.Context, body []byte) (again bool, after time.
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.URL, bytes.NewReader(body))
 	if err != nil {
-		return false, 0, hideURL(err)
+		return false, 0, HideURL(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "esper")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return true, 0, hideURL(err)
+		return true, 0, HideURL(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again; what it says does not matter
@@ -104,9 +104,9 @@ func (s *Sender) post(ctx context.Context, body []byte) (again bool, after time.
 	return false, 0, fmt.Errorf("it answers %d", resp.StatusCode)
 }
 
-// hideURL takes the address out of an error, and what a terminal would obey: an
+// HideURL takes the address out of an error, and what a terminal would obey: an
 // error may quote what the receiver said, such as a name in its certificate.
-func hideURL(err error) error {
+func HideURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}

@@ -86,16 +86,22 @@ func New(o Options) (*Sender, error) {
 	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	o.Attempts = cmp.Or(o.Attempts, DefaultAttempts)
 	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
-	if o.Transport == nil {
-		o.Transport = direct()
-	}
 	return &Sender{
 		o: o, where: u.Scheme + "://" + u.Host, wake: make(chan struct{}, 1), last: make(chan struct{}),
-		urgent: make(chan struct{}, 1),
-		client: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // a redirect would turn the post into a get
-		}},
+		urgent: make(chan struct{}, 1), client: Client(o.Transport),
 	}, nil
+}
+
+// Client returns a client that posts to one receiver: it goes through no proxy unless
+// the transport does, and follows no redirect. A nil transport goes straight to the
+// receiver. The caller bounds each request by its context.
+func Client(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		transport = direct()
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // a redirect would turn the post into a get
+	}}
 }
 
 // direct returns a transport that asks no environment for a proxy, as that of
