@@ -1,8 +1,6 @@
 package tamiyo
 
 import (
-	"math"
-
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
@@ -62,5 +60,3 @@ func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, 
 	d.Coverage = c.Coverage.Groups
 	return d
 }
-
-func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
