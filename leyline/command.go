@@ -49,6 +49,7 @@ type Command struct {
 	Optimizer OptimizerCommand // set for Kind OPTIMIZER
 	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER
 	Rollback  RollbackCommand  // set for Kind ROLLBACK
+	Policy    PolicyCommand    // set for Kind POLICY
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required

@@ -109,6 +109,8 @@ type TamiyoConfig struct {
 	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
+
+	PolicyMaxAge Millis `toml:"policy_max_age_ms" comment:"How long after its import a policy artifact may be activated; 0: however long. A rollback returns to an older one all the same."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.

@@ -59,6 +59,7 @@ func (commandKinds) list() []string { return commandKindNames[:] }
 
 var commandKindNames = [...]string{
 	"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING", "REGISTRY",
+	"POLICY",
 }
 
 // The kinds of command.
@@ -72,6 +73,7 @@ const (
 	CommandEmergency
 	CommandStructuralPruning
 	CommandRegistry // whose parameters are whose: SPEC.md 4.8
+	CommandPolicy   // which policy decides: SPEC.md 3.12
 )
 
 // SeedOperation is what a SEED command asks of a seed.

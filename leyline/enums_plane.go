@@ -169,7 +169,7 @@ type effectKinds struct{}
 
 func (effectKinds) list() []string { return effectKindNames[:] }
 
-var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean"}
+var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean", "policy_file"}
 
 // The kinds of effect.
 const (
@@ -185,6 +185,7 @@ const (
 	EffectRates                  // action: tell the trainer its learning rates
 	EffectRebuild                // action: tell the trainer to rebuild its optimizer
 	EffectClean                  // action: empty the kernel cache
+	EffectPolicyFile             // computation: read and verify the file of a policy
 )
 
 // TimerKind says what a timer guards.

@@ -20,6 +20,7 @@ type CommandVerified struct {
 	Optimizer OptimizerCommand // set for Kind OPTIMIZER; so the plane itself
 	Breaker   BreakerCommand   // set for Kind CIRCUIT_BREAKER; so the plane itself
 	Rollback  RollbackCommand  // set for Kind ROLLBACK; so the plane itself
+	Policy    PolicyCommand    // set for Kind POLICY; so the plane itself, as soon as the file is verified
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

@@ -20,16 +20,16 @@ type enum interface {
 
 func enums() map[string]enum {
 	return map[string]enum{
-		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandRegistry,
+		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandPolicy,
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "SeedHealth": leyline.SeedCritical, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectClean, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPruning,
-		"RiskReason": leyline.RiskDegradedInputs, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputCacheCleared,
-		"EventKind": leyline.EventPolicyWeighed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EffectKind": leyline.EffectPolicyFile, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPolicyInForce,
+		"RiskReason": leyline.RiskUnusable, "FaultReason": leyline.FaultOperator,
+		"RefusalKind": leyline.RefusalPolicyExists, "InputKind": leyline.InputPolicyLoaded,
+		"EventKind": leyline.EventPolicyRefused, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerOnTrial,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
@@ -39,6 +39,8 @@ func enums() map[string]enum {
 		"BlueprintTier": leyline.BlueprintHighRisk, "HazardBand": leyline.HazardCritical, "HandlingClass": leyline.HandlingQuarantine,
 		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
 		"PolicyRule": leyline.TermUnhealthy, "ChoiceSource": leyline.SourceRule, "Feature": leyline.FeatureEdgeLayers, "FeatureGroup": leyline.GroupLayerConnects, "NormKey": leyline.NormBlueprintScore,
+		"PolicyFormat": leyline.PolicySafetensors, "PolicyOrigin": leyline.PolicyTrained, "RegistryKind": leyline.RegistryBlueprints,
+		"PolicyAction": leyline.PolicyRollback, "PolicyScope": leyline.PolicyOfAll, "PolicyFault": leyline.PolicyFileUnreadable,
 	}
 }
 

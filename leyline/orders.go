@@ -150,7 +150,7 @@ func PolicyMay(k CommandKind) bool { return k == CommandSeed || k == CommandPaus
 func (c Command) Argued() Command {
 	x := c
 	x.Seed, x.Emergency, x.Pause, x.Optimizer = SeedCommand{}, EmergencyCommand{}, PauseCommand{}, OptimizerCommand{}
-	x.Breaker, x.Rollback, x.Registry = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}
+	x.Breaker, x.Rollback, x.Registry, x.Policy = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}, PolicyCommand{}
 	switch c.Kind {
 	case CommandSeed:
 		x.Seed = c.Seed
@@ -166,6 +166,8 @@ func (c Command) Argued() Command {
 		x.Rollback = c.Rollback
 	case CommandRegistry:
 		x.Registry = c.Registry
+	case CommandPolicy:
+		x.Policy = c.Policy
 	}
 	return x
 }
@@ -185,6 +187,8 @@ func (c Command) checkArguments() error {
 		return c.Rollback.Validate()
 	case CommandRegistry:
 		return c.Registry.Validate()
+	case CommandPolicy:
+		return c.checkPolicy()
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ var rejectReasonNames = [...]string{
 	"blueprint_withdrawn", "parameter_out_of_bounds", "breaker_denied",
 	"seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
 	"pruning_not_offered",
+	"policy_unknown", "policy_digest_mismatch", "policy_stale", "policy_architecture", "policy_registry_mismatch", "policy_pending", "policy_in_force",
 }
 
 // The reasons for rejecting a command.
@@ -82,6 +83,13 @@ const (
 	RejectBreakerInvalid // no such breaker, or no such state
 	RejectNoSnapshot     // there is no proven snapshot there to return to
 	RejectPruning        // this plane prunes nothing
+	RejectPolicyUnknown  // no such policy was imported, or there is none to go back to
+	RejectPolicyDigest   // the policy of that name has another digest
+	RejectPolicyStale    // it was imported too long ago
+	RejectPolicyArchitecture
+	RejectPolicyRegistry // it was made for other names than the run or the plane has
+	RejectPolicyPending  // the file of another one is being read
+	RejectPolicyInForce  // it decides already
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -108,6 +116,7 @@ var riskReasonNames = [...]string{
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
 	"policy_waits", "policy_invalid", "degraded_inputs",
+	"policy_unverified", "policy_unusable",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -139,6 +148,8 @@ const (
 	RiskPolicyWaits    // something could be done, and the policy would rather wait
 	RiskPolicyInvalid  // the policy's answer breaks the contract, or names what there is not
 	RiskDegradedInputs // too few of the policy's features were known
+	RiskUnverified     // the file of the policy in force is being verified anew
+	RiskUnusable       // the file of the policy in force is missing or is another
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.
@@ -191,6 +202,7 @@ var refusalKindNames = [...]string{
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
 	"parameter_owned", "unknown_teacher",
 	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
+	"policy_exists",
 }
 
 // The kinds of refusal.
@@ -242,4 +254,5 @@ const (
 	RefusalWithdrawn    // a blueprint
 	RefusalMisfit       // a blueprint was built for another framework, or needs a layer that the host lacks
 	RefusalParameter    // of a GERMINATE
+	RefusalPolicyExists // an artifact of that id and version
 )

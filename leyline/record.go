@@ -58,6 +58,7 @@ var inputKindNames = [...]string{
 	"key.revoked", "peer.rejected", "clock.stepped",
 	"teacher.registered", "teacher.deregistered",
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
+	"policy.imported", "policy.loaded",
 }
 
 // The kinds of input.
@@ -95,6 +96,8 @@ const (
 	InputBlueprintWithdrawn
 	InputPlaneStopping
 	InputCacheCleared
+	InputPolicyImported
+	InputPolicyLoaded
 )
 
 // EventKind names a kind of event.
@@ -125,6 +128,7 @@ var eventKindNames = [...]string{
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
 	"policy.weighed",
+	"policy.admitted", "policy.requested", "policy.activated", "policy.reverted", "policy.confirmed", "policy.refused",
 }
 
 // The kinds of event.
@@ -201,4 +205,10 @@ const (
 	EventSeedResumed
 	EventRatesScaled
 	EventPolicyWeighed
+	EventPolicyAdmitted
+	EventPolicyRequested
+	EventPolicyActivated
+	EventPolicyReverted
+	EventPolicyConfirmed
+	EventPolicyRefused
 )

@@ -112,6 +112,7 @@ const (
 	NameReportDrop          EventName = "field_report_drop"
 	NamePolicyUpdateRefused EventName = "policy_update_rejected"
 	NamePolicyUpdateApplied EventName = "policy_update_applied"
+	NamePolicyImported      EventName = "policy_imported"
 )
 
 func tamiyoEvents() []EventInfo {
@@ -142,8 +143,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameReportSynthesised, "run report_id", "A field report closes an observation window", LevelInfo),
 		event(NameReportRetry, "run report_id retry_count", "A field report is sent again", LevelWarning),
 		event(NameReportDrop, "run report_id retry_count", "A field report is given up", LevelWarning),
-		event(NamePolicyUpdateRefused, "version reason", "A new version of the policy was refused", LevelWarning),
-		event(NamePolicyUpdateApplied, "version", "A new version of the policy is in use", LevelInfo),
 	}
 	for i := range reserved {
 		reserved[i] = reserved[i].reserved(SubsystemTamiyo)
@@ -160,6 +159,10 @@ func tamiyoEvents() []EventInfo {
 		event(NamePolicyTimeout, "run step request_id outcome reason latency_ms", "The policy did not answer in time", LevelCritical).set("tamiyo.policy_budget_ms"),
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
+		event(NamePolicyImported, "policy digest kind key_id", "The file of a policy is known from here on", LevelInfo),
+		event(NamePolicyUpdateRefused, "run policy command_id reason failure details suspended",
+			"A policy was refused: WARNING at the command, CRITICAL for its file; suspended: it is in force, and nothing is proposed", LevelWarning, LevelCritical).set("tamiyo.policy_max_age_ms"),
+		event(NamePolicyUpdateApplied, "run policy from command_id latency_ms", "Another policy decides from here on", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason", "The risk evaluators have held a proposal back", LevelWarning),
 	}, reserved...)
 }

@@ -53,6 +53,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case CacheCleared:
 		return x.Run
+	case PolicyLoaded:
+		return x.Run
 	}
 	return ""
 }

@@ -113,6 +113,7 @@ func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
 	s.Plane.apply(m, e)
 	s.Tolaria.apply(m, id, e)
 	s.Tamiyo.apply(id, e)
+	s.Tamiyo.applyArtifact(m, id, e)
 	s.Kasmina.apply(m, id, e)
 	s.Audit.apply(e)
 }

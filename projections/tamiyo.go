@@ -9,6 +9,9 @@ import (
 // Tamiyo is the projection of policy and risk.
 type Tamiyo struct {
 	Runs []Policy // sorted by run
+
+	Artifacts []Artifact  // policies that were imported, in order of import
+	Installed []Installed // which of them decide, sorted by run
 }
 
 // Policy is Tamiyo's view of one run.

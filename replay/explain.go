@@ -21,7 +21,7 @@ func Explain(r leyline.Record) []string {
 }
 
 // vocabulary holds the words for every kind of event, by subsystem.
-var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords}
+var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords, artifactWords}
 
 // eventWords says one event in words. The result fits on a line of a terminal
 // whatever a log holds.
@@ -83,6 +83,8 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", teacher %s", x.Teacher.ID)
 	case leyline.TeacherDeregistered:
 		s += fmt.Sprintf(", teacher %s", x.Teacher)
+	case leyline.PolicyLoaded:
+		s += fmt.Sprintf(", request %s: %s", x.Request, when(x.Fault == leyline.PolicyFaultNone, "verified", x.Fault.String()))
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	}

@@ -137,6 +137,8 @@ func acceptedWords(x leyline.CommandVerified) (what, why string) {
 		return "go back to " + when(x.Rollback.Snapshot != "", "snapshot "+string(x.Rollback.Snapshot), fmt.Sprintf("step %d", x.Rollback.Step)), x.Rollback.Reason
 	case leyline.CommandRegistry:
 		return "it is about the registry of parameters", ""
+	case leyline.CommandPolicy:
+		return orderWords(x.Policy), x.Policy.Reason
 	}
 	return fmt.Sprintf("%s of seed %s", x.Seed.Operation, x.Seed.Seed), ""
 }

@@ -147,6 +147,10 @@ func refersTo(e leyline.Event) (relation, thing) {
 		return verdict, thing{"command", "", string(x.Command)}
 	case leyline.CommandExpired:
 		return verdict, thing{"command", "", string(x.Command)}
+	case leyline.PolicyActivated:
+		return verdict, thing{"command", "", string(x.Command)}
+	case leyline.PolicyRefused:
+		return verdict, thing{"command", "", string(x.Command)}
 	case leyline.RollbackStarted:
 		return returning, thing{"snapshot", x.Run, string(x.Snapshot)}
 	case leyline.RollbackAdvanced:

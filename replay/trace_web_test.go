@@ -183,5 +183,6 @@ func everyInput() []leyline.Input {
 		leyline.ProfileReported{}, leyline.SnapshotLost{}, leyline.KeyRevoked{}, leyline.PeerRejected{}, leyline.ClockStepped{},
 		leyline.TeacherRegistered{}, leyline.TeacherDeregistered{},
 		leyline.BlueprintWithdrawn{Reason: "r"}, leyline.PlaneStopping{Boot: "b"}, leyline.CacheCleared{},
+		leyline.PolicyImported{}, leyline.PolicyLoaded{},
 	}
 }

@@ -91,6 +91,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputBlueprintWithdrawn:   {input[leyline.BlueprintWithdrawn]()},
 	leyline.InputPlaneStopping:        {input[leyline.PlaneStopping]()},
 	leyline.InputCacheCleared:         {input[leyline.CacheCleared]()},
+	leyline.InputPolicyImported:       {input[leyline.PolicyImported]()},
+	leyline.InputPolicyLoaded:         {input[leyline.PolicyLoaded]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -167,4 +169,10 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
 	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
 	leyline.EventPolicyWeighed:        {event[leyline.PolicyWeighed]()},
+	leyline.EventPolicyAdmitted:       {event[leyline.PolicyAdmitted]()},
+	leyline.EventPolicyRequested:      {event[leyline.PolicyRequested]()},
+	leyline.EventPolicyActivated:      {event[leyline.PolicyActivated]()},
+	leyline.EventPolicyReverted:       {event[leyline.PolicyReverted]()},
+	leyline.EventPolicyConfirmed:      {event[leyline.PolicyConfirmed]()},
+	leyline.EventPolicyRefused:        {event[leyline.PolicyRefused]()},
 }

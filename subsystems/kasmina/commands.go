@@ -54,6 +54,7 @@ func (d *dispatch) accept() {
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: a.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
 		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
+		Policy: a.Policy,
 	})
 }
 
@@ -77,6 +78,8 @@ func (d *dispatch) run() {
 		d.rollback()
 	case leyline.CommandRegistry:
 		d.registry()
+	case leyline.CommandPolicy:
+		d.policy()
 	case leyline.CommandStructuralPruning:
 		d.reject(leyline.RejectPruning, "this plane prunes nothing: it grows seeds and gives them up, and leaves the parameters of the host alone")
 	default:

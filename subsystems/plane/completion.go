@@ -7,6 +7,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
 	"github.com/esper-plane/esper/subsystems/kernelcache"
+	"github.com/esper-plane/esper/subsystems/policyfile"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
@@ -20,6 +21,7 @@ type completion struct {
 	kernel  fetched             // PREFETCH
 	cleared kernelcache.Cleared // CLEAN
 	choice  policy.Choice
+	policy  policyfile.Found       // POLICY_FILE
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
 }
@@ -85,6 +87,8 @@ func (l *loop) input(c *completion) leyline.Input {
 		return l.stageInput(c)
 	case leyline.EffectPolicy:
 		return l.policyInput(c)
+	case leyline.EffectPolicyFile:
+		return l.policyFileInput(c)
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 		work, class = l.stage, worker.Urgent // its budget is the rollback's
 	case leyline.EffectPolicy:
 		work = l.ask(policy.Ask(l.state, f.Run).Clone())
+	case leyline.EffectPolicyFile:
+		work = l.readPolicy
 	}
 	job := l.submit(worker.Job{
 		Name: f.Kind.String() + " " + f.ID.String(), Priority: class, Timeout: l.budget(f),
@@ -43,6 +45,9 @@ func (l *loop) budget(f effect.Effect) time.Duration {
 	}
 	if f.Kind == leyline.EffectStage {
 		return l.state.Plane.Config.Tolaria.RollbackFull.Duration()
+	}
+	if f.Kind == leyline.EffectPolicyFile {
+		return l.state.Plane.Config.Kasmina.CommandDeadline.Duration()
 	}
 	return l.state.Plane.Config.Kasmina.PrefetchTimeout.Duration()
 }

@@ -23,6 +23,10 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	if !due || run.Track.Suspect > 0 {
 		return
 	}
+	if why := unusable(t, run.ID); why != leyline.RiskNone {
+		withhold(t, p, x.Step, why)
+		return
+	}
 	switch {
 	case c.PolicyBudget == 0:
 		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
@@ -45,6 +49,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		void.Reason = leyline.RiskRollback
 	case run.Track.Suspect > 0:
 		void.Reason = leyline.RiskLossWarning
+	default:
+		void.Reason = unusable(t, x.Run)
 	}
 	if void.Reason != leyline.RiskNone { // the question was put to a network in better health
 		t.Emit(void)

@@ -21,5 +21,9 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		epoch(t, x)
 	case leyline.TimerFired:
 		late(t, x)
+	case leyline.PolicyLoaded:
+		loaded(t, x)
+	case leyline.RunOpened:
+		opened(t, x.Run)
 	}
 }

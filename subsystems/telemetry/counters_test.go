@@ -19,7 +19,7 @@ func TestCountersOfTheStories(t *testing.T) {
 		attrs []l.Attr
 		want  float64
 	}{
-		{l.MetricCommandsRejected, nil, 100_017},
+		{l.MetricCommandsRejected, nil, 100_018},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "nonce_replayed"}}, 2},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "malformed"}}, 0},
 		{l.MetricLedgerEvictions, nil, 2},

@@ -74,6 +74,12 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
 	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
 	leyline.EventEmergencyCleaned:     leyline.SubsystemKasmina,
+	leyline.EventPolicyAdmitted:       leyline.SubsystemPlane,
+	leyline.EventPolicyRequested:      leyline.SubsystemTamiyo,
+	leyline.EventPolicyActivated:      leyline.SubsystemTamiyo,
+	leyline.EventPolicyReverted:       leyline.SubsystemTamiyo,
+	leyline.EventPolicyConfirmed:      leyline.SubsystemTamiyo,
+	leyline.EventPolicyRefused:        leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -186,6 +192,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.rebuild(e)
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
+		b.artifacts(e)
 	case leyline.SubsystemKasmina:
 		b.commands(e)
 		b.verifier(e)
@@ -199,6 +206,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.kernels(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
+		b.artifacts(e)
 		b.trust(e)
 	}
 	if x, ok := e.(leyline.DependencyViolated); ok {

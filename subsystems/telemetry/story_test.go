@@ -32,7 +32,7 @@ func (s story) records() []l.Record {
 var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
 	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
-	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory},
+	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory}, {"artifacts", artifactStory},
 	{"registry", registryStory}, {"kernels", kernelStory},
 }
 

@@ -45,7 +45,7 @@ var (
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
 		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
-		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/policyfile", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
 
@@ -87,6 +87,7 @@ var Table = []Rule{
 	{Package: "subsystems/snapstore", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/kernelcache"},
 	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
+	{Package: "subsystems/policyfile", Own: []string{"leyline", "leyline/guard", "subsystems/tensorfile"}, Third: []string{"github.com/pelletier/go-toml/v2"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},

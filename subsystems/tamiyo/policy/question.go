@@ -23,17 +23,20 @@ type Question struct {
 	Track       projections.Track             // of the run, up to this step
 	Last        projections.Window            // the zero value: there was none
 	Memory      projections.Memory            // of the windows before
+	Artifact    leyline.PolicyRef             // whose weights Config.Rules are; zero: those of the settings
 }
 
 // Ask is the question that the state puts for a run that it knows. It shares
 // memory with the state; see Clone.
 func Ask(s *projections.State, run leyline.RunID) Question {
 	r, slots, p := s.Tolaria.Run(run), s.Kasmina.Run(run), s.Tamiyo.Run(run)
-	return Question{
+	q := Question{
 		Run: run, Incarnation: r.Incarnation,
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
 		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
 	}
+	q.install(s.Tamiyo.Deciding(run))
+	return q
 }
 
 func barred(s *projections.State, r *projections.Run) bool {

@@ -15,12 +15,16 @@ const closed = -leyline.MaxRuleWeight
 // anyone can read, each times its weight, and proposes what scores highest, if that
 // is more than 0, the score of doing nothing.
 type Rules struct {
-	Weights leyline.RulesConfig
+	Weights  leyline.RulesConfig
+	Artifact leyline.PolicyRef // that the weights are of; zero: the settings
 }
 
 // Identity implements Policy. The digest is over the weights and the settings that
-// the rules read.
+// the rules read. Weights of an artifact go by its name, and the digest of its file.
 func (r Rules) Identity(c *leyline.ExecutionConfig) leyline.PolicyIdentity {
+	if !r.Artifact.IsZero() {
+		return leyline.PolicyIdentity{ID: string(r.Artifact.ID), Version: r.Artifact.Version, Digest: r.Artifact.Digest}
+	}
 	return leyline.PolicyIdentity{ID: RulesID, Version: RulesVersion, Digest: projections.DigestOf(struct {
 		Weights leyline.RulesConfig
 		Tamiyo  leyline.TamiyoConfig
