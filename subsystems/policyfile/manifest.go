@@ -178,5 +178,6 @@ func within(format leyline.PolicyFormat, file []byte, digest leyline.Digest) (le
 	return m.artifact()
 }
 
-// short bounds what a message repeats of a stranger's file.
-func short(s string) string { return s[:min(len(s), 200)] }
+// short bounds what a message repeats of a stranger's file. A character that is cut in
+// two is replaced.
+func short(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "?") }

@@ -26,18 +26,22 @@ const tempSuffix = ".tmp"
 // Store keeps the files of policies in one directory.
 type Store struct{ root *os.Root }
 
-// OpenStore opens the directory of a store, and makes it where it is missing. The
-// directory itself may be no link.
+// MakeStore opens the directory of a store, and makes it where it is missing.
+func MakeStore(dir string) (*Store, error) {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = syncDir(filepath.Dir(dir))
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cannot make the policy store: %w", err)
+	}
+	return OpenStore(dir)
+}
+
+// OpenStore opens the directory of a store, which may be no link. Without one the error
+// is fs.ErrNotExist.
 func OpenStore(dir string) (*Store, error) {
 	info, err := os.Lstat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.Mkdir(dir, 0o700); err == nil {
-			err = syncDir(filepath.Dir(dir))
-		}
-		if err == nil {
-			info, err = os.Lstat(dir)
-		}
-	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the policy store: %w", err)
