@@ -124,11 +124,13 @@ func (i *Installed) ask(id leyline.EffectID, x leyline.PolicyRequested) {
 	i.Loading = Loading{Request: id, Policy: x.Policy, Action: x.Action, Command: x.Command, Deadline: x.Deadline}
 }
 
-// install puts a policy on top, or takes away the one on top of it.
+// install puts a policy on top, or takes away the one on top of it. One that was on top
+// and could not be used stays where it is.
 func (i *Installed) install(seq leyline.Seq, x leyline.PolicyActivated) {
-	if x.Action == leyline.PolicyRollback {
+	switch {
+	case x.Action == leyline.PolicyRollback:
 		i.Stack = i.Stack[:len(i.Stack)-1]
-	} else {
+	case i.InForce() != x.Policy:
 		i.Stack = append(slices.Clone(i.Stack), x.Policy)
 	}
 	if over := len(i.Stack) - leyline.MaxPolicyStack; over > 0 {

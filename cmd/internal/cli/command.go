@@ -169,7 +169,7 @@ func (a *app) address(ctx context.Context, f *commandFlags, r *remote, key sign.
 	return f.number(key, c, floor, known)
 }
 
-// number gives a command its number, its id and its time.
+// number gives a command its number, its id and its time, and addresses it.
 func (f *commandFlags) number(key sign.Signer, c *leyline.Command, floor uint64, known bool) (err error) {
 	if f.sequence, err = spend(f.key, key.KeyID(), floor, known, f.sequence); err != nil {
 		return err

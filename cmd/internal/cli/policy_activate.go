@@ -211,7 +211,7 @@ func (f *steerFlags) addressed(s *projections.State, key sign.Signer, c *leyline
 		}
 		f.run = open[0]
 	}
-	c.Issuer, c.Audience = f.issuer, leyline.Audience{Origin: s.Plane.Origin, Run: leyline.RunID(f.run)}
+	f.origin = s.Plane.Origin
 	return f.number(key, c, s.Kasmina.High(key.KeyID()), true)
 }
 
