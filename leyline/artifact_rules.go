@@ -7,3 +7,13 @@ func (c RulesConfig) Validate() error {
 	all.Rules = c
 	return all.Validate()
 }
+
+// check demands weights within their bounds: what an event carries was validated whole
+// when it came in.
+func (c *RulesConfig) check(to *check, field string) {
+	for r := range policyRuleNames {
+		if w := c.Weight(PolicyRule(r)); !(w >= 0 && w <= MaxRuleWeight) {
+			to.fail(Invalid(field, "holds a weight that is out of its bounds: "+policyRuleNames[r]))
+		}
+	}
+}

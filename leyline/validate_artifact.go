@@ -59,7 +59,7 @@ func (x PolicyActivated) Validate() error {
 	}
 	needEnum(&c, "action", x.Action)
 	needID(&c, "command", x.Command)
-	c.part("rules", x.Rules.Validate())
+	x.Rules.check(&c, "rules")
 	return c.result()
 }
 

@@ -24,7 +24,7 @@ func artifactEvents() []Case[leyline.Event] {
 		event("for a command", "run?"+within("policy", policyRef)+" file bytes action? command deadline", func(x *leyline.PolicyRequested) { x.Action = leyline.PolicyActivate }),
 		event("of what is in force", "run?"+within("policy", policyRef)+" file bytes action? command? deadline",
 			func(x *leyline.PolicyRequested) { x.Action = leyline.PolicyActionUnspecified }),
-		event("", "run?"+within("policy", policyRef)+within("replaces", policyRef)+" action command took_ns? rules",
+		event("", "run?"+within("policy", policyRef)+within("replaces", policyRef)+" action command took_ns? rules?",
 			func(x *leyline.PolicyActivated) { x.Rules = leyline.DefaultConfig().Rules }),
 		event[leyline.PolicyReverted]("", "run?"+within("replaces", policyRef)+" command", nil),
 		event[leyline.PolicyConfirmed]("", "run?"+within("policy", policyRef)+" took_ns?", nil),
