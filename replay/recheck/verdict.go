@@ -229,6 +229,7 @@ func (t *trial) accepted(x leyline.CommandVerified, reason leyline.RejectReason,
 	same(t.Checker, "optimizer", x.Optimizer, c.Optimizer)
 	same(t.Checker, "breaker", x.Breaker, c.Breaker)
 	same(t.Checker, "rollback", x.Rollback, c.Rollback)
+	same(t.Checker, "policy", x.Policy, c.Policy)
 	recorded, err := wire.Marshal(x.Seed)
 	derived, derr := wire.Marshal(c.Seed)
 	if err != nil || derr != nil || !bytes.Equal(recorded, derived) {
