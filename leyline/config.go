@@ -110,6 +110,10 @@ type TamiyoConfig struct {
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
 
+	DegradedMode     RuleMode `toml:"degraded_mode" comment:"off, shadow or enforce: whether nothing is proposed while too few of the policy's features are known."`
+	DegradedWarning  float64  `toml:"degraded_warning" comment:"Mean coverage of the features below which that is a WARNING, [0,1]."`
+	DegradedCritical float64  `toml:"degraded_critical" comment:"Mean coverage at which, and below which, it is CRITICAL and nothing is proposed, [0,1]."`
+
 	PolicyMaxAge Millis `toml:"policy_max_age_ms" comment:"How long after its import a policy artifact may be activated; 0: however long. A rollback returns to an older one all the same."`
 }
 
@@ -191,6 +195,7 @@ func DefaultConfig() ExecutionConfig {
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
+			DegradedMode: RuleEnforce, DegradedWarning: 0.30, DegradedCritical: 0.10,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

@@ -2,8 +2,6 @@ package telemetry
 
 import "github.com/esper-plane/esper/leyline"
 
-const keyPolicy = "policy"
-
 // artifacts reports which policy decides, and those that were refused.
 func (b *builder) artifacts(e leyline.Event) {
 	switch x := e.(type) {

@@ -34,6 +34,7 @@ var stories = []story{
 	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
 	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory}, {"artifacts", artifactStory},
 	{"registry", registryStory}, {"kernels", kernelStory},
+	{"weighed", weighedStory},
 }
 
 var planeStory = []scene{

@@ -18,11 +18,13 @@ type Question struct {
 	Plan        leyline.RunOpened
 	Seeds       []projections.Seed // in slot order
 	Trials      []projections.Trial
-	Blueprints  []leyline.BlueprintRegistered // that are not withdrawn
+	Blueprints  []leyline.BlueprintRegistered // that are not withdrawn, ascending by id
 	Barred      bool                          // the breaker of kernels lets no fetch pass now
 	Track       projections.Track             // of the run, up to this step
 	Last        projections.Window            // the zero value: there was none
 	Memory      projections.Memory            // of the windows before
+	LearnRate   float64                       // in the step that ends the window; 0: not told
+	Readings    []leyline.Reading             // of that step, as in leyline.TrainingMetrics
 	Artifact    leyline.PolicyRef             // whose weights Config.Rules are; zero: those of the settings
 }
 
@@ -42,6 +44,17 @@ func Ask(s *projections.State, run leyline.RunID) Question {
 func barred(s *projections.State, r *projections.Run) bool {
 	allowed, _, _ := breaker.Allow(r.Breaker(leyline.BreakerKernel), breaker.Now{Run: r.ID, At: s.At, Steps: r.Steps, Lockstep: r.Plan.Lockstep})
 	return !allowed
+}
+
+// With is the question together with what the trainer reported of the step that ends
+// the window and the state does not keep.
+func (q Question) With(rate float64, readings []leyline.Reading) Question {
+	q.LearnRate, q.Readings = rate, readings
+	return q
+}
+
+func (q *Question) reading(m leyline.TrainingMetric) (float64, bool) {
+	return leyline.TrainingMetrics{Readings: q.Readings}.Get(m)
 }
 
 // Clone returns a question that the state can change under without harm: what the
