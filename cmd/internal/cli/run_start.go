@@ -54,7 +54,7 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
 		Policies: j.dir.Policies(), Policy: workload.LatePolicy(j.faults),
-		Admit:  j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
+		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe,
 	}, nil
 }
 
