@@ -115,7 +115,7 @@ func planeWords(e leyline.Event) string {
 			when(x.Clean, "an orderly stop", "an unclean stop"),
 			when(x.Previous != "", "; the log was restored from "+x.Previous, ""))
 	case leyline.EffectRecovered:
-		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
+		return fmt.Sprintf("%s %s%s was under way at the stop: %s", x.Kind, x.Effect, when(x.Run == "", "", " of run "+string(x.Run)),
 			when(x.Reissued, "issued again", "whether it happened is unknown"))
 	case leyline.ConfigAdopted:
 		return fmt.Sprintf("configuration %s is in force, signed by key %s", x.Digest.Short(), x.Key)

@@ -166,28 +166,33 @@ func (a *app) steerStopped(ctx context.Context, f *steerFlags, x leyline.PolicyC
 		if err := c.Validate(); err != nil {
 			return usageError{err}
 		}
-		before := admin.PoliciesOf(s)
 		env, err := a.sign(&f.commandFlags, key, c)
 		if err != nil {
 			return err
 		}
-		said, err := p.Judge(ctx, leyline.CommandReceived{Envelope: env, Peer: leyline.PeerOperator, PeerName: "esper policy"})
-		if err != nil {
-			return err
-		}
-		if !said.Accepted {
-			if err := a.tell(said, "rejected as %s: %s (record %d)\n", said.Reason, printable(said.Detail), said.Seq); err != nil {
-				return err
-			}
-			return fmt.Errorf("%w: %s", errRejected, said.Reason)
-		}
-		if err := a.tell(said, "accepted: %s is record %d\n", said.Command, said.Seq); err != nil {
+		before := admin.PoliciesOf(s)
+		if err := a.judged(ctx, p, env); err != nil {
 			return err
 		}
 		return a.arrived(func() (d admin.PoliciesDoc, err error) {
 			return d, p.View(ctx, func(s *projections.State) { d = admin.PoliciesOf(s) })
 		}, before, c.Audience.Run)
 	})
+}
+
+// judged hands a command to a plane in this process and tells its verdict.
+func (a *app) judged(ctx context.Context, p *plane.Plane, env leyline.Envelope) error {
+	said, err := p.Judge(ctx, leyline.CommandReceived{Envelope: env, Peer: leyline.PeerOperator, PeerName: "esper policy"})
+	if err != nil {
+		return err
+	}
+	if said.Accepted {
+		return a.tell(said, "accepted: %s is record %d\n", said.Command, said.Seq)
+	}
+	if err := a.tell(said, "rejected as %s: %s (record %d)\n", said.Reason, printable(said.Detail), said.Seq); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errRejected, said.Reason)
 }
 
 // addressed fills in what the log says.
