@@ -66,10 +66,10 @@ type PolicyConfirmed struct {
 	TookNs uint64
 }
 
-// PolicyRefused says that the file of a policy cannot be used. What was in force stays
+// PolicyRejected says that the file of a policy cannot be used. What was in force stays
 // in force; if it is that which cannot be used, nothing is proposed until another is
 // activated or it is rolled back. CRITICAL.
-type PolicyRefused struct {
+type PolicyRejected struct {
 	Run       RunID // of the scope; empty: all
 	Policy    PolicyRef
 	Command   CommandID // empty when it was verified anew
@@ -101,4 +101,4 @@ func (PolicyReverted) EventKind() EventKind { return EventPolicyReverted }
 func (PolicyConfirmed) EventKind() EventKind { return EventPolicyConfirmed }
 
 // EventKind implements Event.
-func (PolicyRefused) EventKind() EventKind { return EventPolicyRefused }
+func (PolicyRejected) EventKind() EventKind { return EventPolicyRejected }

@@ -29,7 +29,7 @@ func enums() map[string]enum {
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPolicyInForce,
 		"RiskReason": leyline.RiskUnusable, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalPolicyExists, "InputKind": leyline.InputPolicyLoaded,
-		"EventKind": leyline.EventPolicyRefused, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventPolicyRejected, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerOnTrial,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,

@@ -128,7 +128,7 @@ var eventKindNames = [...]string{
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
 	"policy.weighed",
-	"policy.admitted", "policy.requested", "policy.activated", "policy.reverted", "policy.confirmed", "policy.refused",
+	"policy.admitted", "policy.requested", "policy.activated", "policy.reverted", "policy.confirmed", "policy.rejected",
 }
 
 // The kinds of event.
@@ -210,5 +210,5 @@ const (
 	EventPolicyActivated
 	EventPolicyReverted
 	EventPolicyConfirmed
-	EventPolicyRefused
+	EventPolicyRejected
 )

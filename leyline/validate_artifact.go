@@ -81,7 +81,7 @@ func (x PolicyConfirmed) Validate() error {
 }
 
 // Validate implements Event.
-func (x PolicyRefused) Validate() error {
+func (x PolicyRejected) Validate() error {
 	var c check
 	mayID(&c, "run", x.Run)
 	c.part("policy", x.Policy.Validate())

@@ -99,7 +99,7 @@ func (t *Tamiyo) applyArtifact(m leyline.Meta, id leyline.EffectID, e leyline.Ev
 		t.scope(x.Run).revert(m.Seq)
 	case leyline.PolicyConfirmed:
 		t.scope(x.Run).usable()
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		t.scope(x.Run).refused(x)
 	case leyline.EffectRecovered:
 		for k := range t.Installed {
@@ -151,7 +151,7 @@ func (i *Installed) usable() {
 	i.Unproven, i.Proving, i.Fault, i.Detail = false, leyline.EffectID{}, leyline.PolicyFaultNone, ""
 }
 
-func (i *Installed) refused(x leyline.PolicyRefused) {
+func (i *Installed) refused(x leyline.PolicyRejected) {
 	if !x.Suspended {
 		i.Loading = Loading{}
 		return

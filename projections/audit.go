@@ -40,7 +40,7 @@ func (a *Audit) apply(e leyline.Event) {
 		a.Expired++
 	case leyline.PolicyActivated, leyline.PolicyReverted:
 		a.Applied++
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		if x.Command != "" {
 			a.Failed++
 		}

@@ -135,7 +135,7 @@ func (f *AuditFold) answer(r leyline.Record, e leyline.Event) {
 		f.decided(r, x.Command, leyline.OutcomeOK, "", x.TookNs)
 	case leyline.PolicyReverted:
 		f.decided(r, x.Command, leyline.OutcomeOK, "", 0)
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		f.decided(r, x.Command, leyline.OutcomeFailed, x.Fault.String(), x.TookNs)
 	case leyline.CommandExpired:
 		f.settle(r, x.Command, x.Outcome)

@@ -24,7 +24,7 @@ func artifactWords(e leyline.Event) string {
 		return fmt.Sprintf("the settings decide %s again, in place of the policy %s, by %q", scopeWords(x.Run), x.Replaces, x.Command)
 	case leyline.PolicyConfirmed:
 		return fmt.Sprintf("the file of policy %s was found as it was imported, in %s: it decides %s", x.Policy, took(x.TookNs), scopeWords(x.Run))
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		return because(fmt.Sprintf("policy %s cannot be used for %s: %s", x.Policy, x.Fault,
 			when(x.Suspended, "nothing is proposed "+scopeWords(x.Run)+" until another decides", "what decides "+scopeWords(x.Run)+" goes on")), x.Detail)
 	}

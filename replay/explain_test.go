@@ -134,7 +134,7 @@ func everyEvent() []leyline.Event {
 		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
 		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
 		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{}, leyline.PolicyWeighed{},
-		leyline.PolicyAdmitted{}, leyline.PolicyRequested{}, leyline.PolicyActivated{}, leyline.PolicyReverted{}, leyline.PolicyConfirmed{}, leyline.PolicyRefused{},
+		leyline.PolicyAdmitted{}, leyline.PolicyRequested{}, leyline.PolicyActivated{}, leyline.PolicyReverted{}, leyline.PolicyConfirmed{}, leyline.PolicyRejected{},
 	}
 }
 

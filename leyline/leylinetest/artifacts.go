@@ -28,7 +28,7 @@ func artifactEvents() []Case[leyline.Event] {
 			func(x *leyline.PolicyActivated) { x.Rules = leyline.DefaultConfig().Rules }),
 		event[leyline.PolicyReverted]("", "run?"+within("replaces", policyRef)+" command", nil),
 		event[leyline.PolicyConfirmed]("", "run?"+within("policy", policyRef)+" took_ns?", nil),
-		event[leyline.PolicyRefused]("", "run?"+within("policy", policyRef)+" command? fault detail suspended? took_ns?", nil),
+		event[leyline.PolicyRejected]("", "run?"+within("policy", policyRef)+" command? fault detail suspended? took_ns?", nil),
 	}
 }
 

@@ -174,5 +174,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventPolicyActivated:      {event[leyline.PolicyActivated]()},
 	leyline.EventPolicyReverted:       {event[leyline.PolicyReverted]()},
 	leyline.EventPolicyConfirmed:      {event[leyline.PolicyConfirmed]()},
-	leyline.EventPolicyRefused:        {event[leyline.PolicyRefused]()},
+	leyline.EventPolicyRejected:        {event[leyline.PolicyRejected]()},
 }

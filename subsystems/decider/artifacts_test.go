@@ -118,7 +118,7 @@ func TestFileThatIsAnotherChangesNothing(t *testing.T) {
 			ada.want(leyline.RejectNone, activation(second))
 			x := w.reads(second)
 			c.read(&x)
-			e := one[leyline.PolicyRefused](w, w.must(x))
+			e := one[leyline.PolicyRejected](w, w.must(x))
 			if e.Fault != c.fault || e.Suspended || e.Command == "" || w.inForce() != first.Ref() || !w.s.Tamiyo.Scope("run-1").Usable() {
 				t.Errorf("refused as %+v, in force is %s", e, w.inForce())
 			}
@@ -342,7 +342,7 @@ func TestRestartVerifiesAgainBeforeAnythingIsProposed(t *testing.T) {
 
 	boot()
 	gone := leyline.PolicyLoaded{Run: "run-1", Request: w.reads(b).Request, Fault: leyline.PolicyFileMissing, Reason: "gone"}
-	e := one[leyline.PolicyRefused](w, w.must(gone))
+	e := one[leyline.PolicyRejected](w, w.must(gone))
 	if !e.Suspended || e.Command != "" || !w.s.Tamiyo.Run("run-1").Caution.Conservative {
 		t.Errorf("refused as %+v", e)
 	}

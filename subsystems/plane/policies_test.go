@@ -163,7 +163,7 @@ func TestStoreThatHangsOrIsNotThere(t *testing.T) {
 			l.config.Kasmina.PrefetchTimeout, l.config.Kasmina.CommandDeadline, l.config.Kasmina.KernelLatency = 40, 50, 10
 			l.released = func(r leyline.Record) {
 				for _, e := range r.Events {
-					if x, ok := e.(leyline.PolicyRefused); ok {
+					if x, ok := e.(leyline.PolicyRejected); ok {
 						faults <- x.Fault
 					}
 				}

@@ -63,7 +63,7 @@ func loaded(t *projections.Turn, x leyline.PolicyLoaded) {
 	}
 	l := i.Loading
 	if fault, detail := found(t.State, l.Policy, x); fault != leyline.PolicyFaultNone {
-		t.Emit(leyline.PolicyRefused{Run: x.Run, Policy: l.Policy, Command: l.Command, Fault: fault, Detail: detail, TookNs: x.TookNs})
+		t.Emit(leyline.PolicyRejected{Run: x.Run, Policy: l.Policy, Command: l.Command, Fault: fault, Detail: detail, TookNs: x.TookNs})
 		return
 	}
 	t.Emit(leyline.PolicyActivated{
@@ -80,7 +80,7 @@ func proved(t *projections.Turn, i *projections.Installed, x leyline.PolicyLoade
 		t.Emit(leyline.PolicyConfirmed{Run: x.Run, Policy: p, TookNs: x.TookNs})
 		return
 	}
-	t.Emit(leyline.PolicyRefused{Run: x.Run, Policy: p, Fault: fault, Detail: detail, Suspended: true, TookNs: x.TookNs})
+	t.Emit(leyline.PolicyRejected{Run: x.Run, Policy: p, Fault: fault, Detail: detail, Suspended: true, TookNs: x.TookNs})
 	for k := range t.State.Tamiyo.Runs {
 		q := &t.State.Tamiyo.Runs[k]
 		run := t.State.Tolaria.Run(q.Run)

@@ -24,7 +24,7 @@
 // artifact: for the run, or for all runs that have none of their own. The command is
 // judged by Kasmina from what the log says; then the file is read, and policy.loaded says
 // what was found. Only if that is what was imported does policy.activated put it into
-// force, with its weights, for every window from the next record on; else policy.refused,
+// force, with its weights, for every window from the next record on; else policy.rejected,
 // CRITICAL, leaves everything as it was. A rollback of training never touches this. A
 // process that was just started has the file read again when a run is opened or a window
 // is due: until policy.confirmed nothing is proposed (policy_unverified), and if the file

@@ -12,7 +12,7 @@ func (b *builder) artifacts(e leyline.Event) {
 		b.applied(x.Run, x.Policy, x.Replaces, x.Command, x.TookNs)
 	case leyline.PolicyReverted:
 		b.applied(x.Run, leyline.PolicyRef{}, x.Replaces, x.Command, 0)
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		b.at(leyline.SubsystemTamiyo, x.Run).event(leyline.NamePolicyUpdateRefused, leyline.LevelCritical,
 			text(keyRun, x.Run), name(keyPolicy, x.Policy), text(keyCommand, x.Command), text(keyReason, leyline.UpdateRefused(x.Fault)),
 			name(keyFailure, x.Fault), text(keyDetails, x.Detail), boolean(keySuspended, x.Suspended))

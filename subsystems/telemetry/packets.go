@@ -79,7 +79,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPolicyActivated:      leyline.SubsystemTamiyo,
 	leyline.EventPolicyReverted:       leyline.SubsystemTamiyo,
 	leyline.EventPolicyConfirmed:      leyline.SubsystemTamiyo,
-	leyline.EventPolicyRefused:        leyline.SubsystemTamiyo,
+	leyline.EventPolicyRejected:        leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a

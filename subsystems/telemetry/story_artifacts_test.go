@@ -14,7 +14,7 @@ var artifactStory = []scene{
 		l.PolicyConfirmed{Run: "r1", Policy: l.PolicyRef{ID: "careful", Version: "3"}},
 	}},
 	{"the file of the one in force is another", "r1", l.PolicyLoaded{Run: "r1"}, []l.Event{
-		l.PolicyRefused{Run: "r1", Policy: l.PolicyRef{ID: "careful", Version: "3"}, Fault: l.PolicyFileDigest, Detail: "another digest", Suspended: true},
+		l.PolicyRejected{Run: "r1", Policy: l.PolicyRef{ID: "careful", Version: "3"}, Fault: l.PolicyFileDigest, Detail: "another digest", Suspended: true},
 	}},
 	{"the settings decide again", "", l.CommandReceived{}, []l.Event{
 		l.PolicyReverted{Replaces: l.PolicyRef{ID: "careful", Version: "3"}, Command: "op-2"},

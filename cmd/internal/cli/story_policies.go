@@ -11,7 +11,7 @@ func (s *story) policies(r leyline.Record, e leyline.Event) {
 		s.beat(r, "the settings decide again, in place of policy %s", x.Replaces)
 	case leyline.PolicyConfirmed:
 		s.beat(r, "policy %s decides: its file is the one that was imported", x.Policy)
-	case leyline.PolicyRefused:
+	case leyline.PolicyRejected:
 		s.beat(r, "CRITICAL policy %s cannot be used: %s", x.Policy, x.Fault)
 	}
 }
