@@ -28,6 +28,8 @@ func AnswerOf(r Record) (CommandAnswer, bool) {
 			a.Run, a.Command, a.Reason, a.Detail = x.Run, x.Command, x.Reason, x.Detail
 		case CommandSettled:
 			a.Settled = x.Command == a.Command
+		case PolicyReverted:
+			a.Settled = x.Command == a.Command
 		}
 	}
 	return a, a.Accepted || a.Reason != RejectNone

@@ -51,6 +51,7 @@ type Command struct {
 	Rollback  RollbackCommand  // set for Kind ROLLBACK
 
 	Conservative ConservativeCommand // set for Kind CONSERVATIVE
+	Policy       PolicyCommand       // set for Kind POLICY
 }
 
 // SeedCommand is the argument of a SEED command. Which fields are required

@@ -159,6 +159,7 @@ type TamiyoConfig struct {
 	BudgetFactor        float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1 to 1000."`
 	BudgetSamples       uint32     `toml:"budget_samples" comment:"Answers that a budget is learned from at least, 1 or more; until then it is as set."`
 	ReportURLFile       string     `toml:"report_url_file" comment:"File with the URL to which every field report is posted as JSON, readable by its owner alone; empty: none is posted."`
+	PolicyMaxAge        Millis     `toml:"policy_max_age_ms" comment:"How long after its import a policy artifact may be activated; 0: however long. A rollback returns to an older one all the same."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.

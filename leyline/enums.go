@@ -60,6 +60,7 @@ func (commandKinds) list() []string { return commandKindNames[:] }
 var commandKindNames = [...]string{
 	"UNKNOWN", "SEED", "ROLLBACK", "OPTIMIZER", "CIRCUIT_BREAKER", "PAUSE", "EMERGENCY", "STRUCTURAL_PRUNING", "REGISTRY",
 	"CONSERVATIVE",
+	"POLICY",
 }
 
 // The kinds of command.
@@ -74,6 +75,7 @@ const (
 	CommandStructuralPruning
 	CommandRegistry // whose parameters are whose: SPEC.md 4.8
 	CommandConservative
+	CommandPolicy // which policy decides: SPEC.md 3.12
 )
 
 // SeedOperation is what a SEED command asks of a seed.

@@ -170,7 +170,7 @@ type effectKinds struct{}
 func (effectKinds) list() []string { return effectKindNames[:] }
 
 var effectKindNames = [...]string{"unspecified", "prefetch", "stage", "command", "restore", "evict", "signal", "halt", "policy", "rates", "rebuild", "clean",
-	"report", "metadata",
+	"report", "metadata", "policy_file",
 }
 
 // The kinds of effect.
@@ -189,6 +189,7 @@ const (
 	EffectClean                  // action: empty the kernel cache
 	EffectReport                 // action: hand a field report to the sinks
 	EffectMetadata               // computation: look up the safety sheet of a blueprint
+	EffectPolicyFile             // computation: read and verify the file of a policy
 )
 
 // TimerKind says what a timer guards.

@@ -25,6 +25,7 @@ type CommandVerified struct {
 	Grown     uint64           // parameters of the run's grafted seeds, before it is carried out
 
 	Conservative ConservativeCommand // set for Kind CONSERVATIVE; so the plane itself
+	Policy       PolicyCommand       // set for Kind POLICY; so the plane itself, as soon as the file is verified
 }
 
 // CommandRejected declines a command. Fields that could not be read from an

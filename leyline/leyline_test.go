@@ -20,16 +20,16 @@ type enum interface {
 
 func enums() map[string]enum {
 	return map[string]enum{
-		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandConservative,
+		"Stage": leyline.StageTerminated, "Gate": leyline.GateReset, "CommandKind": leyline.CommandPolicy,
 		"SeedOperation": leyline.OpCancel, "BlendMode": leyline.BlendConfidence, "LogitSource": leyline.LogitsPolicy, "SeedFailure": leyline.SeedFailureLogits, "SeedHealth": leyline.SeedCritical, "EmergencyLevel": leyline.EmergencyHalt,
 		"Level": leyline.LevelCritical, "Priority": leyline.PriorityCritical, "Subsystem": leyline.SubsystemTrainer,
 		"Aggregation": leyline.AggregationAlignedMTL, "AlignedScale": leyline.ScaleRMSE, "DType": leyline.DTypeFloat64, "RuleMode": leyline.RuleEnforce, "Tier": leyline.TierFull,
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
-		"EffectKind": leyline.EffectMetadata, "TimerKind": leyline.TimerReport, "PeerKind": leyline.PeerPolicy,
-		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectNotCautious,
-		"RiskReason": leyline.RiskStabilised, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputMetadataFailed,
-		"EventKind": leyline.EventFieldReportMeasured, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EffectKind": leyline.EffectPolicyFile, "TimerKind": leyline.TimerReport, "PeerKind": leyline.PeerPolicy,
+		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPolicyInForce,
+		"RiskReason": leyline.RiskUnusable, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
+		"RefusalKind": leyline.RefusalPolicyExists, "InputKind": leyline.InputPolicyLoaded,
+		"EventKind": leyline.EventPolicyRejected, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerMetadata, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerMetadataFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted, "ReportClosure": leyline.ReportByOverflow, "ReportStatus": leyline.ReportGivenUp,
@@ -40,6 +40,8 @@ func enums() map[string]enum {
 		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
 		"PolicyRule": leyline.TermUnhealthy, "ChoiceSource": leyline.SourceRule, "Feature": leyline.FeatureEdgeLayers, "FeatureGroup": leyline.GroupLayerConnects, "NormKey": leyline.NormBlueprintScore,
 		"SheetFault": leyline.SheetContradicted, "BudgetMode": leyline.BudgetsLearned,
+		"PolicyFormat": leyline.PolicySafetensors, "PolicyOrigin": leyline.PolicyTrained, "RegistryKind": leyline.RegistryBlueprints,
+		"PolicyAction": leyline.PolicyRollback, "PolicyScope": leyline.PolicyOfAll, "PolicyFault": leyline.PolicyFileUnreadable,
 	}
 }
 

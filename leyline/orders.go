@@ -152,7 +152,7 @@ func PolicyMay(k CommandKind) bool {
 func (c Command) Argued() Command {
 	x := c
 	x.Seed, x.Emergency, x.Pause, x.Optimizer = SeedCommand{}, EmergencyCommand{}, PauseCommand{}, OptimizerCommand{}
-	x.Breaker, x.Rollback, x.Registry = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}
+	x.Breaker, x.Rollback, x.Registry, x.Policy = BreakerCommand{}, RollbackCommand{}, RegistryCommand{}, PolicyCommand{}
 	x.Conservative = ConservativeCommand{}
 	switch c.Kind {
 	case CommandSeed:
@@ -171,6 +171,8 @@ func (c Command) Argued() Command {
 		x.Registry = c.Registry
 	case CommandConservative:
 		x.Conservative = c.Conservative
+	case CommandPolicy:
+		x.Policy = c.Policy
 	}
 	return x
 }
@@ -192,6 +194,8 @@ func (c Command) checkArguments() error {
 		return c.Registry.Validate()
 	case CommandConservative:
 		return c.Conservative.Validate()
+	case CommandPolicy:
+		return c.checkPolicy()
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ var rejectReasonNames = [...]string{
 	"seed_paused", "not_paused", "optimizer_barred", "rates_undeclared", "breaker_command_invalid", "no_snapshot",
 	"pruning_not_offered",
 	"conservative_already", "not_conservative",
+	"policy_unknown", "policy_digest_mismatch", "policy_stale", "policy_architecture", "policy_registry_mismatch", "policy_pending", "policy_in_force",
 }
 
 // The reasons for rejecting a command.
@@ -85,6 +86,13 @@ const (
 	RejectPruning        // this plane prunes nothing
 	RejectConservative   // the run is conservative by an operator's word already
 	RejectNotCautious    // the run is not conservative
+	RejectPolicyUnknown  // no such policy was imported, or there is none to go back to
+	RejectPolicyDigest   // the policy of that name has another digest
+	RejectPolicyStale    // it was imported too long ago
+	RejectPolicyArchitecture
+	RejectPolicyRegistry // it was made for other names than the run or the plane has
+	RejectPolicyPending  // the file of another one is being read
+	RejectPolicyInForce  // it decides already
 )
 
 // Authentic reports whether a rejection came after the command had proven who
@@ -118,6 +126,7 @@ var riskReasonNames = [...]string{
 	"policy_breaker", "no_seed_candidates",
 	"metadata_breaker", "metadata_timeout", "metadata_failed", "metadata_pending",
 	"operator", "configured", "stabilised",
+	"policy_unverified", "policy_unusable",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -177,6 +186,8 @@ const (
 	RiskOperator
 	RiskConfigured // tamiyo.conservative: the run begins so
 	RiskStabilised // what led to conservative mode has passed
+	RiskUnverified // the file of the policy in force is being verified anew
+	RiskUnusable   // the file of the policy in force is missing or is another
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.
@@ -229,6 +240,7 @@ var refusalKindNames = [...]string{
 	"policy_artifact", "confidence_gate_missing_logits", "no_weights", "unknown_blend_mode", "blend_contradicted",
 	"parameter_owned", "unknown_teacher",
 	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
+	"policy_exists",
 }
 
 // The kinds of refusal.
@@ -280,4 +292,5 @@ const (
 	RefusalWithdrawn    // a blueprint
 	RefusalMisfit       // a blueprint was built for another framework, or needs a layer that the host lacks
 	RefusalParameter    // of a GERMINATE
+	RefusalPolicyExists // an artifact of that id and version
 )

@@ -60,6 +60,7 @@ var inputKindNames = [...]string{
 	"blueprint.withdrawn", "plane.stopping", "cache.cleared",
 	"report.delivered", "report.failed",
 	"metadata.answered", "metadata.failed",
+	"policy.imported", "policy.loaded",
 }
 
 // The kinds of input.
@@ -101,6 +102,8 @@ const (
 	InputReportFailed
 	InputMetadataAnswered
 	InputMetadataFailed
+	InputPolicyImported
+	InputPolicyLoaded
 )
 
 // EventKind names a kind of event.
@@ -136,6 +139,7 @@ var eventKindNames = [...]string{
 	"conservative.refreshed", "budget.learned",
 	"window.ended",
 	"field_report.measured",
+	"policy.admitted", "policy.requested", "policy.activated", "policy.reverted", "policy.confirmed", "policy.rejected",
 }
 
 // The kinds of event.
@@ -227,4 +231,10 @@ const (
 	EventBudgetLearned
 	EventWindowEnded
 	EventFieldReportMeasured
+	EventPolicyAdmitted
+	EventPolicyRequested
+	EventPolicyActivated
+	EventPolicyReverted
+	EventPolicyConfirmed
+	EventPolicyRejected
 )

@@ -88,6 +88,7 @@ const (
 	NameReportDrop          EventName = "field_report_drop"
 	NamePolicyUpdateRefused EventName = "policy_update_rejected"
 	NamePolicyUpdateApplied EventName = "policy_update_applied"
+	NamePolicyImported      EventName = "policy_imported"
 )
 
 func tamiyoEvents() []EventInfo {
@@ -96,8 +97,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
 		event(NameGNNCompileOff, "reason device", "The policy network is not compiled", LevelInfo, LevelWarning),
-		event(NamePolicyUpdateRefused, "version reason", "A new version of the policy was refused", LevelWarning),
-		event(NamePolicyUpdateApplied, "version", "A new version of the policy is in use", LevelInfo),
 	}
 	for i := range reserved {
 		reserved[i] = reserved[i].reserved(SubsystemTamiyo)
@@ -109,6 +108,10 @@ func tamiyoEvents() []EventInfo {
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
 		event(NamePauseTriggered, "run step seed_id reason", "A seed is to be taken out of its network", LevelWarning),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
+		event(NamePolicyImported, "policy digest kind key_id", "The file of a policy is known from here on", LevelInfo),
+		event(NamePolicyUpdateRefused, "run policy command_id reason failure details suspended",
+			"A policy was refused: WARNING at the command, CRITICAL for its file; suspended: it is in force, and nothing is proposed", LevelWarning, LevelCritical).set("tamiyo.policy_max_age_ms"),
+		event(NamePolicyUpdateApplied, "run policy from command_id latency_ms", "Another policy decides from here on", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason effect", "The risk evaluators have held a proposal back, or made another command of it", LevelWarning),
 		event(NameDegradedInputs, "run step coverage_avg missing_features", "Too few of the policy's features were known; CRITICAL: nothing is proposed on such grounds", LevelWarning, LevelCritical).set("tamiyo.degraded_mode tamiyo.degraded_warning tamiyo.degraded_critical"),
 		event(NamePolicyDecision, "run step policy policy_version policy_action selected_seed selected_blueprint policy_value_estimate policy_risk_index policy_risk_score feature_coverage blend_mode_source blending_schedule_units blending_schedule_start blending_schedule_end", "What the policy has chosen, before risk is looked at", LevelInfo),

@@ -61,6 +61,8 @@ func RunOf(in Input) RunID {
 		return x.Run
 	case MetadataFailed:
 		return x.Run
+	case PolicyLoaded:
+		return x.Run
 	}
 	return ""
 }

@@ -5,7 +5,9 @@ import "fmt"
 // Validate implements Event.
 func (x CommandVerified) Validate() error {
 	var c check
-	needID(&c, "run", x.Run)
+	if x.Kind != CommandPolicy || x.Policy.Scope != PolicyOfAll {
+		needID(&c, "run", x.Run)
+	}
 	needID(&c, "command", x.Command)
 	needID(&c, "key", x.Key)
 	need(&c, "issuer", x.Issuer != "")
@@ -25,6 +27,8 @@ func (x CommandVerified) Validate() error {
 		c.part("rollback", x.Rollback.Validate())
 	case CommandConservative:
 		c.part("conservative", x.Conservative.Validate())
+	case CommandPolicy:
+		c.part("policy", x.Policy.Validate())
 	}
 	need(&c, "sequence", x.Sequence > 0)
 	need(&c, "issued_at", x.IssuedAt > 0)

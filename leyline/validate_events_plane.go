@@ -34,7 +34,9 @@ func (x EffectRecovered) Validate() error {
 	var c check
 	need(&c, "effect", !x.Effect.IsZero())
 	needEnum(&c, "kind", x.Kind)
-	needID(&c, "run", x.Run)
+	if x.Kind != EffectPolicyFile { // which may be of all runs
+		needID(&c, "run", x.Run)
+	}
 	return c.result()
 }
 

@@ -38,6 +38,12 @@ func (a *Audit) apply(e leyline.Event) {
 		}
 	case leyline.CommandExpired:
 		a.Expired++
+	case leyline.PolicyActivated, leyline.PolicyReverted:
+		a.Applied++
+	case leyline.PolicyRejected:
+		if x.Command != "" {
+			a.Failed++
+		}
 	}
 }
 

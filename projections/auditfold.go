@@ -130,10 +130,13 @@ func (a *AuditRow) judge(e leyline.Event) {
 func (f *AuditFold) answer(r leyline.Record, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.CommandSettled:
-		if row := f.settle(r, x.Command, x.Outcome); row != nil {
-			row.AnswerReason, row.AnswerTookNs = x.Reason, x.TookNs
-			delete(f.open, x.Command)
-		}
+		f.decided(r, x.Command, x.Outcome, x.Reason, x.TookNs)
+	case leyline.PolicyActivated:
+		f.decided(r, x.Command, leyline.OutcomeOK, "", x.TookNs)
+	case leyline.PolicyReverted:
+		f.decided(r, x.Command, leyline.OutcomeOK, "", 0)
+	case leyline.PolicyRejected:
+		f.decided(r, x.Command, leyline.OutcomeFailed, x.Fault.String(), x.TookNs)
 	case leyline.CommandExpired:
 		f.settle(r, x.Command, x.Outcome)
 		delete(f.open, x.Command)
@@ -141,6 +144,14 @@ func (f *AuditFold) answer(r leyline.Record, e leyline.Event) {
 		if x.Kind == leyline.EffectCommand && !x.Reissued {
 			f.settle(r, f.commandOf(x.Effect.Seq), leyline.OutcomeUnknown)
 		}
+	}
+}
+
+// decided closes an accepted command, and says why and after how long.
+func (f *AuditFold) decided(r leyline.Record, id leyline.CommandID, how leyline.Outcome, why string, ns uint64) {
+	if row := f.settle(r, id, how); row != nil {
+		row.AnswerReason, row.AnswerTookNs = why, ns
+		delete(f.open, id)
 	}
 }
 

@@ -219,6 +219,9 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	case leyline.CommandVerified:
 		k.forget(x.Ledger.Expired)
 		k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
+		if x.Kind == leyline.CommandPolicy {
+			return // what it waits for is Tamiyo's
+		}
 		k.Pending = append(k.Pending, PendingCommand{
 			Command: x.Command, Run: x.Run, Effect: id, Seed: x.Seed, Deadline: x.Deadline, Kind: x.Kind, Pause: x.Pause,
 			Emergency: x.Emergency.Action,

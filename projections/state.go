@@ -119,6 +119,7 @@ func (s *State) Apply(m leyline.Meta, index int, e leyline.Event) {
 	s.Tolaria.apply(m, id, e)
 	s.Tamiyo.apply(m, id, s.steps(e), e)
 	s.Tamiyo.Reports.apply(m, id, e)
+	s.Tamiyo.applyArtifact(m, id, e)
 	s.Kasmina.apply(m, id, e)
 	s.Audit.apply(e)
 }

@@ -10,6 +10,9 @@ import (
 type Tamiyo struct {
 	Runs    []Policy // sorted by run
 	Reports Reports
+
+	Artifacts []Artifact  // policies that were imported, in order of import
+	Installed []Installed // which of them decide, sorted by run
 }
 
 // Policy is Tamiyo's view of one run.

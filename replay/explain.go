@@ -22,7 +22,7 @@ func Explain(r leyline.Record) []string {
 
 // vocabulary holds the words for every kind of event, by subsystem.
 var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords,
-	reportWords, askWords,
+	reportWords, askWords, artifactWords,
 }
 
 // eventWords says one event in words. The result fits on a line of a terminal
@@ -89,6 +89,8 @@ func inWords(in leyline.Input) string {
 		s += fmt.Sprintf(", teacher %s", x.Teacher.ID)
 	case leyline.TeacherDeregistered:
 		s += fmt.Sprintf(", teacher %s", x.Teacher)
+	case leyline.PolicyLoaded:
+		s += fmt.Sprintf(", request %s: %s", x.Request, when(x.Fault == leyline.PolicyFaultNone, "verified", x.Fault.String()))
 	case leyline.DiskMeasured:
 		s += fmt.Sprintf(", %s of %s are free", size(x.Free), size(x.Total))
 	case leyline.ReportDelivered:
@@ -123,7 +125,7 @@ func planeWords(e leyline.Event) string {
 			when(x.Clean, "an orderly stop", "an unclean stop"),
 			when(x.Previous != "", "; the log was restored from "+x.Previous, "")+when(x.Catalogue != "", "; safety sheets are looked up in "+x.Catalogue, ""))
 	case leyline.EffectRecovered:
-		return fmt.Sprintf("%s %s of run %s was under way at the stop: %s", x.Kind, x.Effect, x.Run,
+		return fmt.Sprintf("%s %s%s was under way at the stop: %s", x.Kind, x.Effect, when(x.Run == "", "", " of run "+string(x.Run)),
 			when(x.Reissued, "issued again", "whether it happened is unknown"))
 	case leyline.ConfigAdopted:
 		return fmt.Sprintf("configuration %s is in force, signed by key %s", x.Digest.Short(), x.Key)

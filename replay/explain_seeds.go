@@ -139,6 +139,8 @@ func acceptedWords(x leyline.CommandVerified) (what, why string) {
 		return "it is about the registry of parameters", ""
 	case leyline.CommandConservative:
 		return "be conservative: " + x.Conservative.Mode.String(), x.Conservative.Reason
+	case leyline.CommandPolicy:
+		return orderWords(x.Policy), x.Policy.Reason
 	}
 	return fmt.Sprintf("%s of seed %s", x.Seed.Operation, x.Seed.Seed), ""
 }

@@ -11,7 +11,7 @@ import (
 // figures lists the key figures of a record's input, in a fixed order for each
 // kind. A kind whose words or events say everything has none.
 func figures(r leyline.Record) []Figure {
-	for _, of := range []func(leyline.Record) []Figure{planeFigures, trainerFigures, workFigures, reportFigures} {
+	for _, of := range []func(leyline.Record) []Figure{planeFigures, trainerFigures, workFigures, reportFigures, artifactFigures} {
 		if f := of(r); f != nil {
 			return f
 		}
@@ -90,6 +90,9 @@ func commandFigures(x leyline.CommandReceived, at leyline.Instant) []Figure {
 	}
 	if c.Kind == leyline.CommandRegistry {
 		f = append(f, fig("registry", "%s%s", c.Registry.Action, when(c.Registry.Teacher.ID != "", " "+string(c.Registry.Teacher.ID), "")))
+	}
+	if c.Kind == leyline.CommandPolicy {
+		f = append(f, fig("policy", "%s", orderWords(c.Policy)))
 	}
 	return append(f,
 		fig("command", "%s of %q: %s %s of seed %s", c.ID, c.Issuer, c.Kind, c.Seed.Operation, c.Seed.Seed),

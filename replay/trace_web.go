@@ -156,6 +156,10 @@ func refersTo(e leyline.Event) (relation, thing) {
 		return verdict, thing{"command", "", string(x.Command)}
 	case leyline.CommandExpired:
 		return verdict, thing{"command", "", string(x.Command)}
+	case leyline.PolicyActivated:
+		return verdict, thing{"command", "", string(x.Command)}
+	case leyline.PolicyRejected:
+		return verdict, thing{"command", "", string(x.Command)}
 	case leyline.RollbackStarted:
 		return returning, thing{"snapshot", x.Run, string(x.Snapshot)}
 	case leyline.RollbackAdvanced:

@@ -192,5 +192,6 @@ func everyInput() []leyline.Input {
 		leyline.BlueprintWithdrawn{Reason: "r"}, leyline.PlaneStopping{Boot: "b"}, leyline.CacheCleared{},
 		leyline.ReportDelivered{}, leyline.ReportFailed{},
 		leyline.MetadataAnswered{}, leyline.MetadataFailed{Reason: "r"},
+		leyline.PolicyImported{}, leyline.PolicyLoaded{},
 	}
 }

@@ -105,42 +105,22 @@ func Suits(bp *leyline.BlueprintRegistered, field, framework string, layers []st
 	return nil
 }
 
-// Artifact is what is said of the artifact of a learned policy.
-type Artifact struct {
-	ID      string
-	Version string
-	Format  string         // of the file
-	Digest  leyline.Digest // of the file, as it was published
-	Run     leyline.RunID  // that it was trained on
-}
-
-// formats hold numbers and nothing that is run when they are loaded.
-var formats = []string{"safetensors"}
-
-// PolicyArtifact refuses the artifact of a learned policy that does not say what
-// it is and where it comes from, whose bytes are not those that were published,
-// or whose format can execute code when it is loaded. measured is the digest of
-// the bytes at hand. This version has no learned policies: whoever loads the
-// first calls this before anything is read out of the file.
-func PolicyArtifact(a Artifact, measured leyline.Digest) *leyline.Refusal {
+// PolicyArtifact refuses the artifact of a policy that does not say what it is and where
+// it comes from, or whose bytes are not those that it names. measured is the digest of
+// the bytes at hand, size how many they are. That a format holds numbers alone, and
+// nothing that is run when it is read, is said by its enum: there are no others.
+func PolicyArtifact(a *leyline.PolicyArtifact, measured leyline.Digest, size uint64) *leyline.Refusal {
 	bad := func(field, reason, hint string) *leyline.Refusal {
-		return refuse(leyline.RefusalArtifact, field, short(a.ID), reason, hint)
+		return refuse(leyline.RefusalArtifact, field, short(string(a.ID)), reason, hint)
 	}
-	const publish = "publish the artifact with all of its facts"
+	if r, wrong := leyline.AsRefusal(a.Validate()); wrong {
+		return bad(r.Field, r.Reason, "publish the artifact with all of its facts")
+	}
 	switch {
-	case leyline.CheckID(a.ID) != nil:
-		return bad("id", leyline.CheckID(a.ID).Error(), publish)
-	case leyline.CheckID(a.Version) != nil:
-		return bad("version", leyline.CheckID(a.Version).Error(), publish)
-	case !slices.Contains(formats, a.Format):
-		return bad("format", fmt.Sprintf("is %q, which may run code when it is loaded", short(a.Format)), fmt.Sprintf("write one of %v", formats))
-	case a.Digest.IsZero():
-		return bad("digest", "is missing", publish)
 	case measured != a.Digest:
 		return bad("digest", fmt.Sprintf("is %s, the file hashes to %s", a.Digest.Short(), measured.Short()), "fetch the artifact again")
-	}
-	if r := RunID(a.Run); r != nil {
-		return bad("run", r.Reason, publish)
+	case size != a.Bytes:
+		return bad("bytes", fmt.Sprintf("is %d, the file has %d", a.Bytes, size), "write the size that the file has")
 	}
 	return nil
 }

@@ -71,22 +71,40 @@ func TestKernel(t *testing.T) {
 }
 
 func TestPolicyArtifact(t *testing.T) {
-	with := func(change func(*guard.Artifact)) *leyline.Refusal {
-		a := guard.Artifact{ID: "policy-1", Version: "3", Format: "safetensors", Digest: leyline.Digest{7}, Run: "run-1"}
+	with := func(change func(*leyline.PolicyArtifact)) *leyline.Refusal {
+		a := leyline.PolicyArtifact{
+			ID: "policy-1", Version: "3", Architecture: leyline.RulesArchitecture, Format: leyline.PolicyTOML, Digest: leyline.Digest{7}, Bytes: 6,
+			Origin: leyline.PolicyTrained, Run: "run-1", Created: "2026-11-26T21:00:00Z", Registries: leyline.FixedRegistries(),
+		}
 		if change != nil {
 			change(&a)
 		}
-		return guard.PolicyArtifact(a, leyline.Digest{7})
+		return guard.PolicyArtifact(&a, leyline.Digest{7}, 6)
 	}
+	const kind = leyline.RefusalArtifact
 	hold(t, []check{
 		{"whole", with(nil), leyline.RefusalNone, ""},
-		{"no id", with(func(a *guard.Artifact) { a.ID = "" }), leyline.RefusalArtifact, "id"},
-		{"no version", with(func(a *guard.Artifact) { a.Version = "" }), leyline.RefusalArtifact, "version"},
-		{"no format", with(func(a *guard.Artifact) { a.Format = "" }), leyline.RefusalArtifact, "format"},
-		{"a format that runs code", with(func(a *guard.Artifact) { a.Format = "pickle" }), leyline.RefusalArtifact, "format"},
-		{"no digest", with(func(a *guard.Artifact) { a.Digest = leyline.Digest{} }), leyline.RefusalArtifact, "digest"},
-		{"other bytes", with(func(a *guard.Artifact) { a.Digest = leyline.Digest{8} }), leyline.RefusalArtifact, "digest"},
-		{"no run", with(func(a *guard.Artifact) { a.Run = "" }), leyline.RefusalArtifact, "run"},
+		{"no id", with(func(a *leyline.PolicyArtifact) { a.ID = "" }), kind, "id"},
+		{"an id that is a path", with(func(a *leyline.PolicyArtifact) { a.ID = "../../etc/passwd" }), kind, "id"},
+		{"no version", with(func(a *leyline.PolicyArtifact) { a.Version = "" }), kind, "version"},
+		{"no architecture", with(func(a *leyline.PolicyArtifact) { a.Architecture = "" }), kind, "architecture"},
+		{"an architecture without a number", with(func(a *leyline.PolicyArtifact) { a.Architecture = "rules" }), kind, "architecture"},
+		{"an architecture with a sign", with(func(a *leyline.PolicyArtifact) { a.Architecture = "rules/+2" }), kind, "architecture"},
+		{"no format", with(func(a *leyline.PolicyArtifact) { a.Format = 0 }), kind, "format"},
+		{"a format that there is not", with(func(a *leyline.PolicyArtifact) { a.Format = 9 }), kind, "format"},
+		{"a format of another architecture", with(func(a *leyline.PolicyArtifact) { a.Format = leyline.PolicySafetensors }), kind, "format"},
+		{"no digest", with(func(a *leyline.PolicyArtifact) { a.Digest = leyline.Digest{} }), kind, "digest"},
+		{"other bytes", with(func(a *leyline.PolicyArtifact) { a.Digest = leyline.Digest{8} }), kind, "digest"},
+		{"another size", with(func(a *leyline.PolicyArtifact) { a.Bytes = 5 }), kind, "bytes"},
+		{"more than the rules need", with(func(a *leyline.PolicyArtifact) { a.Bytes = leyline.MaxRulesBytes + 1 }), kind, "bytes"},
+		{"no origin", with(func(a *leyline.PolicyArtifact) { a.Origin = 0 }), kind, "origin"},
+		{"trained in no run", with(func(a *leyline.PolicyArtifact) { a.Run = "" }), kind, "run"},
+		{"written by hand in a run", with(func(a *leyline.PolicyArtifact) { a.Origin = leyline.PolicyHandWritten }), kind, "run"},
+		{"no time", with(func(a *leyline.PolicyArtifact) { a.Created = "yesterday" }), kind, "created"},
+		{"no registries", with(func(a *leyline.PolicyArtifact) { a.Registries = nil }), kind, "registries"},
+		{"a registry that the rules index is missing", with(func(a *leyline.PolicyArtifact) { a.Registries = a.Registries[:1] }), kind, "registries.blend_modes"},
+		{"registries in disorder", with(func(a *leyline.PolicyArtifact) { a.Registries[0], a.Registries[1] = a.Registries[1], a.Registries[0] }), kind, "registries[1].kind"},
+		{"a registry of nothing", with(func(a *leyline.PolicyArtifact) { a.Registries[0].Size = 0 }), kind, "registries[0].size"},
 	})
 }
 

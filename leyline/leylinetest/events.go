@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), reportEvents(), cautionEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(), reportEvents(), cautionEvents(), artifactEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -160,7 +160,8 @@ const (
 func commandEvents() []Case[leyline.Event] {
 	const unset = " emergency.action? emergency.level? emergency.reason? pause.action? pause.scope? pause.seed? pause.reason?" +
 		" optimizer.action? optimizer.factor? optimizer.reason? breaker.breaker? breaker.state? breaker.reason? rollback.snapshot? rollback.step? rollback.reason?" +
-		" conservative.mode? conservative.reason?"
+		" conservative.mode? conservative.reason?" +
+		" policy.action? policy.scope? policy.policy.id? policy.policy.version? policy.policy.digest? policy.reason?"
 	const verified = "run command key issuer kind sequence issued_at deadline keep_until digest" + unset + filled + signed
 	needs := func(names string) string { // the fields that a kind of command does need
 		all := verified
@@ -192,6 +193,10 @@ func commandEvents() []Case[leyline.Event] {
 		verdict("to roll back", needs("rollback.reason"), func(x *leyline.CommandVerified) { x.Kind, x.Rollback.Step = leyline.CommandRollback, 0 }),
 		verdict("to be conservative", needs("conservative.mode conservative.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandConservative }),
 		verdict("to raise the level", needs("emergency.action emergency.level emergency.reason"), func(x *leyline.CommandVerified) { x.Kind = leyline.CommandEmergency }),
+		verdict("to let a policy decide in a run", needs("policy.action policy.scope policy.policy.id policy.policy.version policy.policy.digest policy.reason"),
+			func(x *leyline.CommandVerified) {
+				x.Kind, x.Policy.Action, x.Policy.Scope = leyline.CommandPolicy, leyline.PolicyActivate, leyline.PolicyOfRun
+			}),
 		event("that is authentic", "run? command key issuer kind operation? seed? reason detail sequence issued_at keep_until digest"+filled,
 			func(x *leyline.CommandRejected) { x.Reason = leyline.RejectWrongStage }),
 		event("that is not", "run? command? key? issuer? kind? operation? seed? reason detail sequence? issued_at? keep_until? digest"+filled,

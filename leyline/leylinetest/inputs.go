@@ -95,7 +95,7 @@ func Inputs() []Case[leyline.Input] {
 		input("that could not be written", "run incarnation first last file? bytes? outcome reason took_ns?",
 			func(x *leyline.ProfileReported) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SnapshotLost]("", "run snapshot? tier file bytes? problem", nil),
-	}, append(append(append(verificationInputs(), reportInputs()...), metadataInputs()...),
+	}, append(append(append(append(verificationInputs(), reportInputs()...), metadataInputs()...), artifactInputs()...),
 		input("", "run"+within("teacher", teacher)+" peer peer_name?",
 			func(x *leyline.TeacherRegistered) { x.Teacher.Parameters = x.Teacher.Parameters[:1] }),
 		input[leyline.TeacherDeregistered]("", "run teacher peer peer_name?", nil),

@@ -122,6 +122,7 @@ var leaves = map[reflect.Type]bool{
 	reflect.TypeFor[leyline.PostureConfig]():   true,
 	reflect.TypeFor[leyline.BreakerConfig]():   true,
 	reflect.TypeFor[leyline.TelemetryConfig](): true,
+	reflect.TypeFor[leyline.RulesConfig]():     true,
 }
 
 // walk visits every field, before what is below it.

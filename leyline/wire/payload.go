@@ -76,6 +76,16 @@ func DecodeRevocation(b []byte) (leyline.KeyRevocation, error) {
 	return decodePayload[leyline.KeyRevocation]("key revocation", b)
 }
 
+// EncodePolicy encodes the payload of an envelope that imports a policy, as
+// EncodeCommand does.
+func EncodePolicy(a leyline.PolicyArtifact) ([]byte, error) { return encodePayload("policy", a) }
+
+// DecodePolicy decodes the payload of an envelope that imports a policy, as
+// DecodeCommand does.
+func DecodePolicy(b []byte) (leyline.PolicyArtifact, error) {
+	return decodePayload[leyline.PolicyArtifact]("policy", b)
+}
+
 // EncodeEnvelope encodes an envelope that travels alone. Text must be UTF-8.
 func EncodeEnvelope(e leyline.Envelope) ([]byte, error) {
 	return encodeValue("envelope", reflect.ValueOf(e), envelopeLimits, true)

@@ -95,6 +95,8 @@ var inputs = [...][]stored[leyline.Input]{
 	leyline.InputReportFailed:         {input[leyline.ReportFailed]()},
 	leyline.InputMetadataAnswered:     {input[leyline.MetadataAnswered]()},
 	leyline.InputMetadataFailed:       {input[leyline.MetadataFailed]()},
+	leyline.InputPolicyImported:       {input[leyline.PolicyImported]()},
+	leyline.InputPolicyLoaded:         {input[leyline.PolicyLoaded]()},
 }
 
 // events lists the versions of every kind of event, from firstVersion on; the
@@ -187,4 +189,10 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventBudgetLearned:         {event[leyline.BudgetLearned]()},
 	leyline.EventWindowEnded:           {event[leyline.WindowEnded]()},
 	leyline.EventFieldReportMeasured:   {event[leyline.FieldReportMeasured]()},
+	leyline.EventPolicyAdmitted:        {event[leyline.PolicyAdmitted]()},
+	leyline.EventPolicyRequested:       {event[leyline.PolicyRequested]()},
+	leyline.EventPolicyActivated:       {event[leyline.PolicyActivated]()},
+	leyline.EventPolicyReverted:        {event[leyline.PolicyReverted]()},
+	leyline.EventPolicyConfirmed:       {event[leyline.PolicyConfirmed]()},
+	leyline.EventPolicyRejected:        {event[leyline.PolicyRejected]()},
 }

@@ -230,6 +230,7 @@ func (t *trial) accepted(x leyline.CommandVerified, reason leyline.RejectReason,
 	same(t.Checker, "breaker", x.Breaker, c.Breaker)
 	same(t.Checker, "rollback", x.Rollback, c.Rollback)
 	same(t.Checker, "conservative", x.Conservative, c.Conservative)
+	same(t.Checker, "policy", x.Policy, c.Policy)
 	recorded, err := wire.Marshal(x.Seed)
 	derived, derr := wire.Marshal(c.Seed)
 	if err != nil || derr != nil || !bytes.Equal(recorded, derived) {

@@ -34,6 +34,8 @@ func admit(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return admitBlueprint(s, x)
 	case leyline.BlueprintWithdrawn:
 		return admitWithdrawal(s, x)
+	case leyline.PolicyImported:
+		return admitPolicy(s, x)
 	}
 	if !s.Plane.Configured {
 		return refuse(leyline.RefusalNotConfigured, "input", in.InputKind().String(),

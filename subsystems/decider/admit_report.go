@@ -8,6 +8,7 @@ import (
 	"github.com/esper-plane/esper/leyline/guard"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/kasmina"
+	"github.com/esper-plane/esper/subsystems/tamiyo"
 	"github.com/esper-plane/esper/subsystems/tolaria"
 )
 
@@ -121,6 +122,8 @@ func admitState(s *projections.State, in leyline.Input) *leyline.Refusal {
 		return slot(s, x.Run, x.Seed)
 	case leyline.CacheCleared:
 		return cleanup(s, x)
+	case leyline.PolicyLoaded:
+		return tamiyo.Awaited(s, x)
 	case leyline.CompileFallback:
 		return fellBack(s, x)
 	case leyline.TimerFired:

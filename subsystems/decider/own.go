@@ -32,6 +32,9 @@ func own(t *projections.Turn, in leyline.Input) {
 		t.Emit(leyline.BlueprintAdmitted{Blueprint: x})
 	case leyline.BlueprintWithdrawn:
 		t.Emit(leyline.BlueprintRetired(x))
+	case leyline.PolicyImported:
+		a, _ := wire.DecodePolicy(x.Envelope.Payload) // Invariant: admitPolicy decoded the same bytes
+		t.Emit(leyline.PolicyAdmitted{Artifact: a, By: x.Envelope.KeyID})
 	case leyline.DiskMeasured:
 		measureDisk(t, x)
 	}

@@ -10,7 +10,8 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); a question to the policy or to the catalogue is void: nothing is proposed in that window; kernels, staged bytes, cleanups and restore orders are issued again; evicted
+// false); a question to the policy or to the catalogue is void: nothing is proposed in that window; the file of a
+// policy that a command wants in force is read again, as are kernels, staged bytes, cleanups and restore orders; evicted
 // bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
 // halted run refuses to be opened. A field report is delivered again: at least once, and
@@ -33,16 +34,16 @@ type Effect struct {
 	Run      leyline.RunID
 	Seed     leyline.SeedID         // PREFETCH
 	Kernel   string                 // PREFETCH: file in the kernel store
-	Bytes    uint64                 // PREFETCH: its size, as registered
+	Bytes    uint64                 // PREFETCH, POLICY_FILE: its size, as registered
 	Guard    leyline.Digest         // PREFETCH: its guard digest, as registered
 	Built    Built                  // PREFETCH: what it was built for, as registered
 	Tier     leyline.Tier           // STAGE, EVICT
-	File     string                 // STAGE, EVICT: file in the run's directory of the tier
+	File     string                 // STAGE, EVICT: file in the run's directory of the tier; POLICY_FILE: in the policy store
 	Quick    bool                   // STAGE: the trainer alone has the time to read the bytes
 	Light    bool                   // STAGE: the checksum is enough, the trainer takes the digest
-	Digest   leyline.Digest         // PREFETCH, STAGE: what the bytes must hash to
+	Digest   leyline.Digest         // PREFETCH, STAGE, POLICY_FILE: what the bytes must hash to
 	Rollback leyline.RollbackID     // STAGE
-	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY, METADATA
+	Deadline leyline.Instant        // PREFETCH, STAGE, POLICY, METADATA, POLICY_FILE
 	Level    leyline.EmergencyLevel // SIGNAL
 	Within   time.Duration          // SIGNAL, REPORT: deadline, from its start
 	Reason   leyline.FaultReason    // SIGNAL
@@ -62,7 +63,11 @@ type Built struct {
 // Computation reports whether an effect of this kind touches nothing outside
 // the process, so that it may start before its record is durable.
 func Computation(k leyline.EffectKind) bool {
-	return k == leyline.EffectPrefetch || k == leyline.EffectStage || k == leyline.EffectPolicy || k == leyline.EffectMetadata
+	switch k {
+	case leyline.EffectPrefetch, leyline.EffectStage, leyline.EffectPolicy, leyline.EffectMetadata, leyline.EffectPolicyFile:
+		return true
+	}
+	return false
 }
 
 // Idempotent reports whether an effect of this kind may be carried out twice.
@@ -88,6 +93,8 @@ func Of(s *projections.State, m leyline.Meta, index int, e leyline.Event) (Effec
 		return Effect{ID: id, Kind: leyline.EffectPolicy, Run: x.Run, Deadline: x.Deadline}, true
 	case leyline.MetadataAsked:
 		return Effect{ID: id, Kind: leyline.EffectMetadata, Run: x.Run, Blueprint: x.Blueprint, Deadline: x.Deadline}, true
+	case leyline.PolicyRequested:
+		return policyFile(s, id, x.Run, x.Policy, x.Deadline), true
 	case leyline.CommandVerified:
 		if x.Emergency.Action == leyline.EmergencyCleanup {
 			return Effect{ID: id, Kind: leyline.EffectClean, Run: x.Run}, true
@@ -249,6 +256,11 @@ func Outstanding(s *projections.State) []Effect {
 			out = append(out, orders(r)...)
 		}
 	}
+	for i := range s.Tamiyo.Installed {
+		if l := &s.Tamiyo.Installed[i].Loading; !l.Request.IsZero() {
+			out = append(out, policyFile(s, l.Request, s.Tamiyo.Installed[i].Run, l.Policy, l.Deadline))
+		}
+	}
 	for i := range s.Kasmina.Runs {
 		out = append(out, prefetches(s, &s.Kasmina.Runs[i])...)
 	}
@@ -284,4 +296,14 @@ func prefetches(s *projections.State, slots *projections.Slots) []Effect {
 		})
 	}
 	return out
+}
+
+// policyFile reads and verifies the file of a policy. What is in force is verified again
+// when it is next needed, so that is not outstanding after a restart.
+func policyFile(s *projections.State, id leyline.EffectID, run leyline.RunID, p leyline.PolicyRef, by leyline.Instant) Effect {
+	e := Effect{ID: id, Kind: leyline.EffectPolicyFile, Run: run, Digest: p.Digest, Deadline: by}
+	if a := s.Tamiyo.Artifact(p.ID, p.Version); a != nil {
+		e.File, e.Bytes = a.Facts.File(), a.Facts.Bytes
+	}
+	return e
 }

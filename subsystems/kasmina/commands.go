@@ -55,7 +55,7 @@ func (d *dispatch) accept() {
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
 		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
 		Metadata: c.Metadata, Blueprint: d.planted(&a), Grown: d.State.Kasmina.Run(d.id()).Grown(),
-		Conservative: a.Conservative,
+		Conservative: a.Conservative, Policy: a.Policy,
 	})
 }
 
@@ -95,6 +95,8 @@ func (d *dispatch) run() {
 		d.registry()
 	case leyline.CommandConservative:
 		d.conservative()
+	case leyline.CommandPolicy:
+		d.policy()
 	case leyline.CommandStructuralPruning:
 		d.reject(leyline.RejectPruning, "this plane prunes nothing: it grows seeds and gives them up, and leaves the parameters of the host alone")
 	default:

@@ -29,6 +29,11 @@
 //     without a deadline, since the trainer may be in the middle of a step.
 //   - CIRCUIT_BREAKER: a breaker of the run is forced CLOSED, OPEN or HALF_OPEN.
 //   - CONSERVATIVE: Tamiyo enters or leaves conservative mode, in the same record.
+//   - POLICY: an imported policy is to decide, in a run or in all without one of their
+//     own, or what decided before it again. It must be known, of the digest that the
+//     command names, not older than tamiyo.policy_max_age_ms, of an architecture that
+//     this version evaluates, and made for the operations, blend modes and blueprints
+//     that there are. Then its file is read: Tamiyo says what becomes of it.
 //   - STRUCTURAL_PRUNING: refused by name; this plane prunes nothing.
 //
 // All but SEED and PAUSE are for operators only and are carried out in the record

@@ -7,6 +7,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/subsystems/effect"
 	"github.com/esper-plane/esper/subsystems/kernelcache"
+	"github.com/esper-plane/esper/subsystems/policyfile"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/subsystems/worker"
@@ -21,6 +22,7 @@ type completion struct {
 	cleared kernelcache.Cleared // CLEAN
 	choice  policy.Choice
 	sheet   leyline.Envelope       // METADATA
+	policy  policyfile.Found       // POLICY_FILE
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
 }
@@ -91,6 +93,8 @@ func (l *loop) input(c *completion) leyline.Input {
 		return l.policyInput(c)
 	case leyline.EffectMetadata:
 		return l.metadataInput(c)
+	case leyline.EffectPolicyFile:
+		return l.policyFileInput(c)
 	}
 	return nil
 }

@@ -149,6 +149,7 @@ type bench struct {
 	snapshots string
 	fast      string // directory of the fast tier; empty: there is none
 	kernels   fs.FS
+	policies  plane.Policies // nil: there is no policy store
 	boots     int
 	probe     func(plane.Point, leyline.Record)
 	released  func(leyline.Record)
@@ -186,7 +187,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	o := plane.Options{
 		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
-		Kernels: b.kernels, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
+		Kernels: b.kernels, Policies: b.policies, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free, Catalogue: b.sheets, Reports: b.reports,
 	}
 	if b.fast != "" {

@@ -15,15 +15,15 @@ type heldCommand struct {
 // between returns the run whose trainer must not be surprised by an input: a command
 // from outside that changes the network while the trainer is between an answer and its
 // next report. It would report a network that the plane no longer believes in, and be
-// refused. Empty: the input is decided at once. An EMERGENCY waits for nobody, and
-// neither does anything for a trainer of which nothing is heard.
+// refused. Empty: the input is decided at once. An EMERGENCY waits for nobody,
+// nor does a POLICY, which changes no network, and neither does anything for a trainer of which nothing is heard.
 func (l *loop) between(q *request, in leyline.Input) leyline.RunID {
 	x, ok := in.(leyline.CommandReceived)
 	if q.ctx == nil || !ok {
 		return ""
 	}
 	c, err := wire.DecodeCommand(x.Envelope.Payload)
-	if err != nil || c.Kind == leyline.CommandEmergency || !l.expects(c.Audience.Run) {
+	if err != nil || c.Kind == leyline.CommandEmergency || c.Kind == leyline.CommandPolicy || !l.expects(c.Audience.Run) {
 		return ""
 	}
 	return c.Audience.Run

@@ -7,8 +7,8 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// Vouch hands in what the admin key has signed: a key, or the
-// revocation of one. peer is who hands it in, for the
+// Vouch hands in what the admin key has signed: a key, the revocation of one, or the
+// import of a policy, which a key that may issue POLICY commands may sign too. peer is who hands it in, for the
 // process's own log. It returns the record that holds it; an envelope that the plane
 // does not admit is a *leyline.Refusal.
 func (p *Plane) Vouch(ctx context.Context, env leyline.Envelope, peer string) (leyline.Seq, error) {
@@ -19,12 +19,20 @@ func (p *Plane) Vouch(ctx context.Context, env leyline.Envelope, peer string) (l
 		seq, err = p.Enroll(ctx, leyline.KeyAdded{Envelope: env}, peer)
 	case leyline.PayloadRevocation:
 		seq, err = p.Revoke(ctx, leyline.KeyRevoked{Envelope: env}, peer)
+	case leyline.PayloadPolicy:
+		seq, err = p.Import(ctx, leyline.PolicyImported{Envelope: env, Peer: leyline.PeerOperator, PeerName: peer})
 	default:
-		return 0, leyline.Invalid("envelope.payload_type", fmt.Sprintf("is %.100q; keys are signed as %s, revocations as %s",
-			env.PayloadType, leyline.PayloadKey, leyline.PayloadRevocation))
+		return 0, leyline.Invalid("envelope.payload_type", fmt.Sprintf("is %.100q; keys are signed as %s, revocations as %s, policies as %s",
+			env.PayloadType, leyline.PayloadKey, leyline.PayloadRevocation, leyline.PayloadPolicy))
 	}
-	p.log.Info("the admin key's word was handed in", "payload_type", env.PayloadType, "peer", peer, "record", seq, "err", err)
+	p.log.Info("a signed word was handed in", "payload_type", env.PayloadType, "peer", peer, "record", seq, "err", err)
 	return seq, err
+}
+
+// Import makes the file of a policy known. It may lie in the policy store later.
+func (p *Plane) Import(ctx context.Context, in leyline.PolicyImported) (leyline.Seq, error) {
+	a, err := p.submit(ctx, in)
+	return a.Seq, err
 }
 
 // Teach makes the teacher of a run known, in place of the one there is.

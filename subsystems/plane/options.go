@@ -11,6 +11,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/policyfile"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 )
@@ -72,6 +73,12 @@ type Signal interface {
 	Get() (leyline.EmergencyLevel, string, error)
 }
 
+// Policies is what the plane needs of a policy store: a policyfile.Store.
+type Policies interface {
+	// Load reads and verifies a file. The error is a *policyfile.Fault or the cause of ctx.
+	Load(ctx context.Context, name string, digest leyline.Digest, size uint64) (policyfile.Found, error)
+}
+
 // Point is a moment on the path of a record at which a test may stop the
 // process.
 //
@@ -85,8 +92,8 @@ const (
 	PointReleased Point = "released" // its actions have started
 )
 
-// Options configures a plane. Everything but Admit, Catalogue, Fast, FastFree, Policy, Store, Free, Released,
-// Wall, Probe and Reports is required.
+// Options configures a plane. Everything but Admit, Catalogue, Fast, FastFree, Policies, Policy, Store, Free,
+// Released, Wall, Probe and Reports is required.
 type Options struct {
 	Log       Log
 	Recovery  Recovery
@@ -99,6 +106,7 @@ type Options struct {
 	Signal    Signal
 	Snapshots snapstore.Store     // the full tier
 	Kernels   fs.FS               // kernel files by name
+	Policies  Policies            // files of policies; nil: none can be activated
 	Process   leyline.PlaneConfig // the [plane] section that this process starts with
 	Logger    hclog.Logger
 

@@ -29,6 +29,8 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 		work = l.ask(policy.Ask(l.state, f.Run).Clone())
 	case leyline.EffectMetadata:
 		work = l.lookUp
+	case leyline.EffectPolicyFile:
+		work = l.readPolicy
 	}
 	job := l.submit(worker.Job{
 		Name: f.Kind.String() + " " + f.ID.String(), Priority: class, Timeout: l.budget(f),
@@ -45,6 +47,9 @@ func (l *loop) budget(f effect.Effect) time.Duration {
 	}
 	if f.Kind == leyline.EffectStage {
 		return l.state.Plane.Config.Tolaria.RollbackFull.Duration()
+	}
+	if f.Kind == leyline.EffectPolicyFile {
+		return l.state.Plane.Config.Kasmina.CommandDeadline.Duration()
 	}
 	return l.state.Plane.Config.Kasmina.PrefetchTimeout.Duration()
 }

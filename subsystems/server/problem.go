@@ -81,6 +81,7 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalWithdrawn:        http.StatusForbidden,
 	leyline.RefusalMisfit:           http.StatusUnprocessableEntity,
 	leyline.RefusalParameter:        http.StatusUnprocessableEntity,
+	leyline.RefusalPolicyExists:     http.StatusConflict,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

@@ -30,6 +30,10 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 // breaker lets none pass.
 func consider(t *projections.Turn, run *projections.Run, p *projections.Policy) {
 	at := run.Track.Step
+	if why := unusable(t, run.ID); why != leyline.RiskNone {
+		withhold(t, p, at, why)
+		return
+	}
 	switch {
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: at, Reason: leyline.RiskPolicyPending})
@@ -63,7 +67,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 	decided(t, run, p, answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs})
 }
 
-// void closes a question that was put to a network in better health. It reports
+// void closes a question that was put to a network in better health, or to a policy
+// that cannot be used any more. It reports
 // whether it did.
 func void(t *projections.Turn, run *projections.Run, e leyline.ActionNone) bool {
 	switch {
@@ -72,6 +77,9 @@ func void(t *projections.Turn, run *projections.Run, e leyline.ActionNone) bool 
 	case run.Track.Suspect > 0:
 		e.Reason = leyline.RiskLossWarning
 	default:
+		e.Reason = unusable(t, run.ID)
+	}
+	if e.Reason == leyline.RiskNone {
 		return false
 	}
 	e.Step = run.Track.Step

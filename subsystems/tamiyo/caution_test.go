@@ -8,8 +8,8 @@ import (
 	"github.com/esper-plane/esper/projections"
 )
 
-// opened is the state of a plane with one open run, right after record 3.
-func opened(change ...func(*leyline.ExecutionConfig)) *projections.State {
+// begunState is the state of a plane with one open run, right after record 3.
+func begunState(change ...func(*leyline.ExecutionConfig)) *projections.State {
 	c := leyline.DefaultConfig()
 	c.Tamiyo.HealthyWindows, c.Tamiyo.CooldownMs = 1, 0
 	for _, f := range change {
@@ -33,7 +33,7 @@ func opened(change ...func(*leyline.ExecutionConfig)) *projections.State {
 // left, but the record is the one that gave the reason for it. The next one may.
 func TestNeverLeftInTheRecordThatEnteredIt(t *testing.T) {
 	for _, twice := range []bool{false, true} {
-		s := opened()
+		s := begunState()
 		seq := leyline.Seq(4)
 		turn := func() *projections.Turn {
 			seq++
@@ -74,7 +74,7 @@ func TestIncompleteProposals(t *testing.T) {
 		{"a cull needs no blueprint", func(a *answer) { a.Command.Operation, a.Command.Blueprint = leyline.OpCull, "" }, leyline.RefusalNone, ""},
 		{"invalid", func(a *answer) { a.Command, a.Reason, a.Why = leyline.SeedCommand{}, leyline.RiskPolicyInvalid, "NaN" }, leyline.RefusalInvalidField, "answer"},
 	} {
-		s := opened()
+		s := begunState()
 		s.Kasmina.Run("r").Seeds[0].Stage = leyline.StageDormant
 		turn := projections.NewTurn(s, leyline.Meta{Seq: 4, At: 1, Run: "r"})
 		run, p := s.Tolaria.Run("r"), s.Tamiyo.Run("r")

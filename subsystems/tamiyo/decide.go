@@ -23,9 +23,12 @@ func Decide(t *projections.Turn, in leyline.Input) {
 		lost(t, x)
 	case leyline.RunOpened:
 		begun(t, x)
+		opened(t, x.Run)
 	case leyline.EpochObserved:
 		epoch(t, x)
 	case leyline.TimerFired:
 		late(t, x)
+	case leyline.PolicyLoaded:
+		loaded(t, x)
 	}
 }

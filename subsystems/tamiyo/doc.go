@@ -52,6 +52,20 @@
 // that was missed teaches nothing, or a slow machine would buy itself time; and in a
 // lockstep run nothing is learned, because what was measured would decide.
 //
+// # Whose weights they are
+//
+// The weights are those of the settings, until an operator has activated a policy
+// artifact: for the run, or for all runs that have none of their own. The command is
+// judged by Kasmina from what the log says; then the file is read, and policy.loaded says
+// what was found. Only if that is what was imported does policy.activated put it into
+// force, with its weights, for every window from the next record on; else policy.rejected,
+// CRITICAL, leaves everything as it was. A rollback of training never touches this. A
+// process that was just started has the file read again when a run is opened or a window
+// is due: until policy.confirmed nothing is proposed (policy_unverified), and if the file
+// is gone or another one, nothing is proposed until an operator has activated or rolled
+// back (policy_unusable, conservative mode). The settings never take its place by
+// themselves.
+//
 // # Proposals
 //
 // A proposal has no force. The plane's loop signs it and the command arrives as

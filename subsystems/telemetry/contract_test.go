@@ -120,6 +120,7 @@ func TestLevelsAreThoseOfTheCatalogue(t *testing.T) {
 // no story, and keeps the list of silent kinds in the package comment true.
 func TestEveryKindOfEventIsTold(t *testing.T) {
 	silent := []string{
+		"policy.requested", "policy.confirmed",
 		"key.enrolled", "blueprint.admitted", "action.none",
 		"emergency.dispatched", "field_report.opened", "field_report.measured",
 	}

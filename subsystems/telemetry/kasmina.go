@@ -63,6 +63,7 @@ func (b *builder) rejected(x leyline.CommandRejected) {
 		text(keyRun, x.Run), text(keyCommand, x.Command), text(keyIssuer, x.Issuer), text(keyKey, x.Key),
 		name(keyKind, x.Kind), name(keyOperation, x.Operation), name(keyReason, x.Reason), text(keyDetails, x.Detail))
 	b.proposalRejected(x)
+	b.notApplied(x)
 	if x.Reason == leyline.RejectBreakerInvalid {
 		s.event(leyline.NameBreakerInvalid, leyline.LevelWarning, text(keyRun, x.Run), text(keyCommand, x.Command), text(keyReason, x.Detail))
 	}

@@ -90,6 +90,12 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventConservativeRefreshed: leyline.SubsystemTamiyo,
 	leyline.EventBudgetLearned:         leyline.SubsystemTamiyo,
 	leyline.EventFieldReportMeasured:   leyline.SubsystemTamiyo,
+	leyline.EventPolicyAdmitted:        leyline.SubsystemPlane,
+	leyline.EventPolicyRequested:       leyline.SubsystemTamiyo,
+	leyline.EventPolicyActivated:       leyline.SubsystemTamiyo,
+	leyline.EventPolicyReverted:        leyline.SubsystemTamiyo,
+	leyline.EventPolicyConfirmed:       leyline.SubsystemTamiyo,
+	leyline.EventPolicyRejected:        leyline.SubsystemTamiyo,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -209,6 +215,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 	case leyline.SubsystemTamiyo:
 		b.policy(e)
 		b.reports(e)
+		b.artifacts(e)
 	case leyline.SubsystemKasmina:
 		b.commands(e)
 		b.verifier(e)
@@ -222,6 +229,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 		b.kernels(e)
 	case leyline.SubsystemPlane:
 		b.plane(e)
+		b.artifacts(e)
 		b.trust(e)
 	}
 	if x, ok := e.(leyline.DependencyViolated); ok {

@@ -51,6 +51,7 @@ var dependencies = [...]string{
 	leyline.RefusalWithdrawn:        "blueprint",
 	leyline.RefusalMisfit:           "blueprint",
 	leyline.RefusalParameter:        "blueprint",
+	leyline.RefusalPolicyExists:     "policy",
 }
 
 func dependency(k leyline.RefusalKind) string {

@@ -33,7 +33,7 @@ var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
 	{"policy", policyStory}, {"risk", riskStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
 	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory},
-	{"registry", registryStory}, {"kernels", kernelStory}, {"weighed", weighedStory}, {"reports", reportStory}, {"asks", askStory},
+	{"registry", registryStory}, {"kernels", kernelStory}, {"weighed", weighedStory}, {"reports", reportStory}, {"asks", askStory}, {"artifacts", artifactStory},
 }
 
 var planeStory = []scene{

@@ -45,7 +45,7 @@ var (
 	replayImports = append([]string{"subsystems/decider"}, decisionImports...)
 	planeImports  = append([]string{
 		"subsystems/decider", "subsystems/detmath", "subsystems/effect", "subsystems/worker", "subsystems/telemetry", "subsystems/snapstore",
-		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
+		"subsystems/kernelcache", "subsystems/kernelfile", "subsystems/policyfile", "subsystems/sheetstore", "subsystems/tolaria/...", "subsystems/tamiyo/...", "subsystems/kasmina/...",
 	}, decisionImports...)
 )
 
@@ -90,6 +90,7 @@ var Table = []Rule{
 	{Package: "subsystems/sheetstore", Own: []string{"leyline", "leyline/sign"}},
 	{Package: "subsystems/kernelfile", Own: []string{"leyline", "subsystems/tensorfile"}},
 	{Package: "subsystems/reports", Own: []string{"leyline", "subsystems/telemetry/webhook"}},
+	{Package: "subsystems/policyfile", Own: []string{"leyline", "leyline/guard", "subsystems/tensorfile"}, Third: []string{"github.com/pelletier/go-toml/v2"}},
 	{Package: "subsystems/worker", Third: []string{"golang.org/x/sync"}},
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
@@ -160,6 +161,7 @@ var Spawners = []Spawner{
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
 	{Package: "replay/harness", Files: []string{"prefetch_burst.go"}, Why: "the clients and the sources of a burst: a bounded number; the scenario waits for them"},
+	{Package: "subsystems/policyfile", Files: []string{"store.go"}, Why: "closes a file whose read has passed its deadline, so that the read ends; it is unhooked when the read is over"},
 	{Package: "cmd/internal/lint", Why: "runs the linters beside each other; the program waits for them"},
 	{Package: "cmd/internal/supervise", Why: "starts and stops the parts of a process within their budgets, so each is waited for beside a clock; what does not come back is named and left"},
 	{Package: "cmd/internal/cli", Files: []string{"run_notify.go"}, Why: "keeps the service manager's watchdog fed while the loop answers; close ends it"},

@@ -34,6 +34,7 @@ type commandFlags struct {
 	out      string
 	sequence uint64
 	notAfter time.Duration
+	all      bool // it is about all runs: there is none to be asked for
 }
 
 func (f *commandFlags) flags(s *pflag.FlagSet) {
@@ -165,6 +166,11 @@ func (a *app) address(ctx context.Context, f *commandFlags, r *remote, key sign.
 		a.notice("%s is missing; the plane says that %d was the last number of the key. What was signed with --out and not handed in since is void now",
 			f.key+sequenceSuffix, floor)
 	}
+	return f.number(key, c, floor, known)
+}
+
+// number gives a command its number, its id and its time, and addresses it.
+func (f *commandFlags) number(key sign.Signer, c *leyline.Command, floor uint64, known bool) (err error) {
 	if f.sequence, err = spend(f.key, key.KeyID(), floor, known, f.sequence); err != nil {
 		return err
 	}
@@ -187,7 +193,7 @@ func (f *commandFlags) offline() error {
 		return usagef("name the plane with --to, or a file with --out")
 	}
 	for _, x := range []struct{ flag, value string }{{"--origin", f.origin}, {"--run", f.run}, {"--issuer", f.issuer}} {
-		if x.value == "" {
+		if x.value == "" && !(f.all && x.flag == "--run") {
 			return usagef("%s is required without --to", x.flag)
 		}
 	}
@@ -196,7 +202,7 @@ func (f *commandFlags) offline() error {
 
 // ask asks the plane for its name and its only open run, where no flag says them.
 func (f *commandFlags) ask(ctx context.Context, r *remote) error {
-	if f.origin != "" && f.run != "" {
+	if f.origin != "" && (f.run != "" || f.all) {
 		return nil
 	}
 	d, err := r.planeDoc(ctx)
@@ -206,7 +212,7 @@ func (f *commandFlags) ask(ctx context.Context, r *remote) error {
 	if f.origin == "" {
 		f.origin = d.Origin
 	}
-	if f.run != "" {
+	if f.run != "" || f.all {
 		return nil
 	}
 	var open []string

@@ -15,6 +15,7 @@ import (
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/policyfile"
 	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
 	"github.com/esper-plane/esper/subsystems/tolaria/aggregate/solve"
 )
@@ -135,6 +136,8 @@ var classes = []struct {
 	{exitRefused, "refused", as[*leyline.Refusal], ""},
 	{exitRefused, "rejected", target(errRejected), "`esper audit` lists it with its verdict"},
 	{exitRefused, "refused", as[*problemError], ""},
+	{exitRefused, "policy_format", as[*policyfile.FormatError], ""},
+	{exitRefused, "policy_manifest", as[*policyfile.ManifestError], ""},
 	{exitUsage, "missing_directory", target(errNoLogDir), ""},
 	{exitUsage, "missing_directory", target(datadir.ErrMissing), "`esper run --data DIR` makes one"},
 	{exitFailed, "halted", as[*workload.Halted], "the summary ends with the command that explains it; the next `esper run` begins a new run"},

@@ -16,7 +16,7 @@ func newLogBackup(a *app) *cobra.Command {
 		Short: "Copy a log, also a live one, or bring the copy up to date",
 		Long: "Copy all acknowledged records of a log into DEST, which is made if it is missing, or\nbring that copy up to date: full segments are copied once. Works beside a live plane.\n\n" +
 			"What is copied is read back and checked. A DEST with another history is refused: it\nwould mix two. Interrupted, DEST holds what it held; the same command goes on.\nRecords that are pruned from the log later stay in DEST.\n\n" +
-			"Not in it: keys/, without which no plane goes on after `esper log restore`, and\nsnapshots/, without which an unfinished run cannot be resumed from one. Copy both,\nthe keys to another place. `esper log verify DEST` reads all of the copy.",
+			"Not in it: keys/, without which no plane goes on after `esper log restore`, and\nsnapshots/, without which an unfinished run cannot be resumed from one, and policies/,\nwithout which a policy in force decides nothing until it is imported again. Copy all three,\nthe keys to another place. `esper log verify DEST` reads all of the copy.",
 		Example: "  esper log backup data/demo backup/demo\n  esper log backup --json data/demo backup/demo",
 		Args:    cobra.ExactArgs(2),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.logBackup(args[0], args[1]) },

@@ -63,7 +63,7 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
-		Policy: workload.LatePolicy(j.faults), Catalogue: sheets,
+		Policies: j.dir.Policies(), Policy: workload.LatePolicy(j.faults), Catalogue: sheets,
 		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe, Reports: sink,
 	}, nil
 }

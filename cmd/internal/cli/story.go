@@ -76,6 +76,7 @@ func (s *story) add(r leyline.Record) []beat {
 		s.seeds(r, e)
 		s.commands(r, e)
 		s.registry(r, e)
+		s.policies(r, e)
 		s.rollbacks(r, e)
 		s.snapshots(r, e)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/esper-plane/esper/leyline/signal"
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/policyfile"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
@@ -46,6 +47,7 @@ const (
 	controlsName  = "controls"
 	telemetryName = "telemetry"
 	tracesName    = "traces"
+	policiesName  = "policies"
 )
 
 // Options says how a data directory is opened. Rand, Now and Logger are
@@ -66,6 +68,7 @@ type Dir struct {
 
 	log     *eventlog.Log
 	kernels *os.Root
+	files   *policyfile.Store
 	store   *store
 	lock    *os.File
 	fast    *snapstore.Dir // once Fast was asked for
@@ -116,6 +119,9 @@ func (d *Dir) open(o Options) error {
 		return err
 	}
 	if err := d.openKernels(); err != nil {
+		return err
+	}
+	if d.files, err = policyfile.MakeStore(PoliciesPath(d.Path)); err != nil {
 		return err
 	}
 	d.Signal, err = signal.OpenWriter(d.path(signalName))
@@ -173,6 +179,15 @@ func (d *Dir) TelemetryPath() string { return d.path(telemetryName) }
 // KeysPath returns the directory of the private keys.
 func (d *Dir) KeysPath() string { return d.path(keysName) }
 
+// Policies returns the store of policy artifacts.
+func (d *Dir) Policies() *policyfile.Store { return d.files }
+
+// PoliciesPath is where a data directory keeps policy artifacts.
+func PoliciesPath(path string) string { return filepath.Join(path, policiesName) }
+
+// AdminKeyPath is where a data directory keeps its admin key.
+func AdminKeyPath(path string) string { return filepath.Join(path, keysName, adminKeyName) }
+
 // Origin returns the first record of the log.
 func (d *Dir) Origin() eventlog.Origin { return d.log.Origin() }
 
@@ -204,6 +219,9 @@ func (d *Dir) Close() error {
 	}
 	if d.kernels != nil {
 		errs = append(errs, d.kernels.Close())
+	}
+	if d.files != nil {
+		errs = append(errs, d.files.Close())
 	}
 	if d.fast != nil {
 		errs = append(errs, d.fast.Clear())

@@ -43,7 +43,7 @@ func inspect(path string) error {
 }
 
 // late are the names that are made only after the log.
-var late = []string{projectedName, snapshotsName, signalName, kernelsName, controlsName, telemetryName, tracesName}
+var late = []string{projectedName, snapshotsName, signalName, kernelsName, controlsName, telemetryName, tracesName, policiesName}
 
 // isLate reports whether a name is made only after the log.
 func isLate(name string) bool {

@@ -8,6 +8,8 @@
 //	POST   /v1/keys                        what the admin key has signed: a key, or a revocation
 //	POST   /v1/runs/{run}/teacher          the trainer's: register a teacher
 //	DELETE /v1/runs/{run}/teacher?id=ID    the trainer's: deregister it
+//	POST   /v1/policies                    the import of a policy, signed by the admin key or one for POLICY commands
+//	GET    /v1/policies                    the policies that were imported, and which of them decide
 //	GET    /v1/plane                       name of the log, plane time, runs
 //	GET    /v1/keys/{key}                  whose a key is, what it may, its last sequence
 //
@@ -44,7 +46,7 @@
 //
 //	400  the command cannot be read, or lacks its id or its time
 //	403  the key: unknown, revoked, no or another signature, not permitted
-//	404  there is no such run, seed, blueprint or teacher
+//	404  there is no such run, seed, blueprint, teacher or policy
 //	409  the state forbids it now; also nonce_replayed, sequence_replayed
 //	413  too large
 //	422  it is for another log, too old, from the future, or of no use here

@@ -58,6 +58,8 @@ func Routes(o Options) []server.Route {
 		{"POST /v1/keys", h.key, false},
 		{"POST /v1/runs/{run}/teacher", h.trainers(h.teach), false},
 		{"DELETE /v1/runs/{run}/teacher", h.trainers(h.forget), false},
+		{"POST /v1/policies", h.policy, false},
+		{"GET /v1/policies", h.policies, false},
 		{"GET /v1/plane", h.look, false},
 		{"GET /v1/keys/{key}", h.lookKey, false},
 	} {

@@ -214,7 +214,7 @@ func (d *desk) post(path string, env leyline.Envelope) said {
 func (d *desk) enroll() {
 	d.Helper()
 	body, err := wire.EncodeKey(leyline.Key{
-		ID: d.ada.KeyID(), Public: d.ada.Public(), Issuer: "ada", Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandRegistry, leyline.CommandEmergency},
+		ID: d.ada.KeyID(), Public: d.ada.Public(), Issuer: "ada", Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandRegistry, leyline.CommandEmergency, leyline.CommandPolicy},
 	})
 	if err != nil {
 		d.Fatal(err)

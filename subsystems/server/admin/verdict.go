@@ -70,7 +70,7 @@ var statuses = []struct {
 	{http.StatusUnprocessableEntity, "", []leyline.RejectReason{
 		leyline.RejectUnsupportedKind, leyline.RejectUnsupportedOperation, leyline.RejectMissingMesh, leyline.RejectUnknownBlendMode,
 		leyline.RejectBlendPlan, leyline.RejectLogits, leyline.RejectParameter, leyline.RejectBreakerInvalid, leyline.RejectUndeclared,
-		leyline.RejectPruning,
+		leyline.RejectPruning, leyline.RejectPolicyArchitecture, leyline.RejectPolicyRegistry,
 	}},
 	{http.StatusConflict, "it was handed in before; its record says what became of it", []leyline.RejectReason{leyline.RejectNonceReplayed}},
 	{http.StatusConflict, "number it above the last one of its key: GET /v1/keys/{key}", []leyline.RejectReason{leyline.RejectSequenceReplayed}},
@@ -78,6 +78,7 @@ var statuses = []struct {
 	{http.StatusTooManyRequests, "wait for the next minute, or have the rate of the key raised", []leyline.RejectReason{leyline.RejectRateLimited}},
 	{http.StatusNotFound, "", []leyline.RejectReason{
 		leyline.RejectUnknownRun, leyline.RejectUnknownSeed, leyline.RejectUnknownBlueprint, leyline.RejectNoTeacher,
+		leyline.RejectPolicyUnknown,
 	}},
 }
 

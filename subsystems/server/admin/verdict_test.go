@@ -24,6 +24,7 @@ func TestEveryReasonHasAStatus(t *testing.T) {
 		"replay_ledger_full": http.StatusServiceUnavailable, "nonce_quota_full": http.StatusServiceUnavailable,
 		"rate_limited": http.StatusTooManyRequests,
 		"unknown_run":  http.StatusNotFound, "unknown_seed": http.StatusNotFound, "unknown_blueprint": http.StatusNotFound, "unknown_teacher": http.StatusNotFound,
+		"policy_unknown": http.StatusNotFound, "policy_architecture": http.StatusUnprocessableEntity, "policy_registry_mismatch": http.StatusUnprocessableEntity,
 	}
 	for _, r := range leyline.RejectNone.Members() {
 		status, hint := statusOf(r)

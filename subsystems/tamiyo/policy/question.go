@@ -25,6 +25,7 @@ type Question struct {
 	Memory      projections.Memory            // of the windows before
 	LearnRate   float64                       // in the step that ends the window; 0: not told
 	Readings    []leyline.Reading             // of that step, as in leyline.TrainingMetrics
+	Artifact    leyline.PolicyRef             // whose weights Config.Rules are; zero: those of the settings
 }
 
 // Ask is the question that the state puts for a run that it knows. It shares
@@ -36,6 +37,7 @@ func Ask(s *projections.State, run leyline.RunID) Question {
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
 		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
 	}
+	q.install(s.Tamiyo.Deciding(run))
 	return q.With(p.Seen.LearnRate, p.Seen.Metrics.Readings)
 }
 

@@ -17,12 +17,18 @@ const closed = -leyline.MaxRuleWeight
 // anyone can read, each times its weight, and proposes what scores highest, if that
 // is more than 0, the score of doing nothing.
 type Rules struct {
-	Weights leyline.RulesConfig
+	Weights  leyline.RulesConfig
+	Artifact leyline.PolicyRef // that the weights are of; zero: the settings
 }
 
 // Identity implements Policy. The digest is over what the rules read: the weights in
-// the order of the rules with their modes, and the settings of a seed's life.
+// the order of the rules with their modes, and the settings of a seed's life. Weights
+// of an artifact go by its name and the digest of its file; the settings beside them are
+// those of the newest config.adopted.
 func (r Rules) Identity(c *leyline.ExecutionConfig) leyline.PolicyIdentity {
+	if !r.Artifact.IsZero() {
+		return leyline.PolicyIdentity{ID: string(r.Artifact.ID), Version: r.Artifact.Version, Digest: r.Artifact.Digest}
+	}
 	b := make([]byte, 0, 512)
 	for rule := leyline.TermGerminate; rule.Known(); rule++ {
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Weights.Weight(rule)))
