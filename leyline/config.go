@@ -20,6 +20,7 @@ type ExecutionConfig struct {
 	Posture   PostureConfig   `toml:"posture" comment:"How trainers must run their framework."`
 	Breaker   BreakerConfig   `toml:"breaker" comment:"Circuit breakers; each run has its own."`
 	Telemetry TelemetryConfig `toml:"telemetry" comment:"Streams, their bounds and the webhook."`
+	Rules     RulesConfig     `toml:"rules" comment:"Weights of the rules policy."`
 }
 
 // TolariaConfig configures gradient aggregation, snapshots and rollback.
@@ -203,6 +204,7 @@ func DefaultConfig() ExecutionConfig {
 			Workers: 8, WorkerQueue: 256, Shutdown: 5_000, ProjectionEvery: 256,
 		},
 		Log: defaultLog(), Posture: defaultPosture(), Breaker: defaultBreaker(), Telemetry: defaultTelemetry(),
+		Rules: defaultRules(),
 	}
 }
 

@@ -115,6 +115,25 @@ var rules = map[string]rule{
 	"telemetry.subscribers":       whole(1, 1024),
 	"telemetry.webhook_file":      {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
 	"telemetry.webhook_priority":  {"HIGH or CRITICAL", brokenAlerts},
+
+	"rules.germinate":  weight(),
+	"rules.plateau":    weight(),
+	"rules.falling":    weight(),
+	"rules.regression": weight(),
+	"rules.volatility": weight(),
+	"rules.conflict":   weight(),
+	"rules.pressure":   weight(),
+	"rules.record":     weight(),
+	"rules.novelty":    weight(),
+	"rules.risk":       weight(),
+	"rules.tier":       weight(),
+	"rules.horizon":    weight(),
+	"rules.advance":    positiveWeight(),
+	"rules.learning":   weight(),
+	"rules.overdue":    weight(),
+	"rules.harm":       weight(),
+	"rules.unhealthy":  weight(),
+	"rules.shadow":     {"distinct names of rules", brokenShadow},
 }
 
 // relations hold between two settings.

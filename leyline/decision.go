@@ -39,12 +39,15 @@ type GroupCoverage struct {
 // DecisionMetadata says how a command came about. It is signed with the command,
 // and it decides nothing: the verifier and the gates do not read it.
 type DecisionMetadata struct {
-	Policy       string // name and version of the policy; empty for a person's command
+	Policy       string // id of the policy; empty for a person's command
 	Reason       RiskReason
 	Conservative bool            // the mode in force
 	Asked        Step            // the step of the window it was decided in
 	Scores       []Score         // ascending by Kind, each at most once; what was not computed is not there
 	Coverage     []GroupCoverage // ascending by Group, at most MaxExtraMetrics
+	Version      string          // of the policy
+	Digest       Digest          // of the policy
+	Blend        ChoiceSource    // who has chosen the mode of a blend; unset without one
 }
 
 // Score returns a figure; false when it was not computed.
@@ -78,15 +81,21 @@ func (d DecisionMetadata) Validate() error {
 		}
 	}
 	c.leave()
-	bound(&c, "coverage", len(d.Coverage), MaxExtraMetrics)
-	for i, g := range d.Coverage {
-		c.element("coverage", i)
-		needID(&c, "group", g.Group)
-		unit(&c, "ratio", g.Ratio)
-		if i > 0 && g.Group <= d.Coverage[i-1].Group {
-			c.fail(Invalid("group", fmt.Sprintf("is %q, which does not come after %q", clip(g.Group), clip(d.Coverage[i-1].Group))))
+	groups(&c, "coverage", d.Coverage)
+	mayID(&c, "version", d.Version)
+	mayEnum(&c, "blend", d.Blend)
+	return c.result()
+}
+
+func groups(c *check, list string, coverage []GroupCoverage) {
+	bound(c, list, len(coverage), MaxExtraMetrics)
+	for i, g := range coverage {
+		c.element(list, i)
+		needID(c, "group", g.Group)
+		unit(c, "ratio", g.Ratio)
+		if i > 0 && g.Group <= coverage[i-1].Group {
+			c.fail(Invalid("group", fmt.Sprintf("is %q, which does not come after %q", clip(g.Group), clip(coverage[i-1].Group))))
 		}
 	}
 	c.leave()
-	return c.result()
 }

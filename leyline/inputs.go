@@ -229,6 +229,8 @@ type PolicyAnswered struct {
 	Reason  RiskReason  // then: why
 	Why     string      // one sentence for people
 	TookNs  uint64
+	Policy  PolicyIdentity // that has answered
+	Output  PolicyOutput   // from which the command was chosen
 }
 
 // PolicyFailed says that the policy has no answer. Nothing is put in its place.

@@ -27,9 +27,9 @@ func enums() map[string]enum {
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectClean, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPruning,
-		"RiskReason": leyline.RiskKernelBreaker, "FaultReason": leyline.FaultOperator,
+		"RiskReason": leyline.RiskDegradedInputs, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputCacheCleared,
-		"EventKind": leyline.EventRatesScaled, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"EventKind": leyline.EventPolicyWeighed, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerIsolation, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerOnTrial,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted,
@@ -38,6 +38,7 @@ func enums() map[string]enum {
 		"Party": leyline.PartyPlane, "PauseAction": leyline.PauseEnd, "PauseScope": leyline.PauseRun, "OptimizerAction": leyline.OptimizerScale,
 		"BlueprintTier": leyline.BlueprintHighRisk, "HazardBand": leyline.HazardCritical, "HandlingClass": leyline.HandlingQuarantine,
 		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
+		"PolicyRule": leyline.TermUnhealthy, "ChoiceSource": leyline.SourceRule, "Feature": leyline.FeatureEdgeLayers, "FeatureGroup": leyline.GroupLayerConnects, "NormKey": leyline.NormBlueprintScore,
 	}
 }
 

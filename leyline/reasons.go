@@ -107,6 +107,7 @@ var riskReasonNames = [...]string{
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
+	"policy_waits", "policy_invalid", "degraded_inputs",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -135,6 +136,9 @@ const (
 	RiskCommandTimeout // an accepted command was not answered in time
 	RiskEmergency      // the emergency level is L3 or above
 	RiskKernelBreaker  // the breaker of kernels lets no fetch pass
+	RiskPolicyWaits    // something could be done, and the policy would rather wait
+	RiskPolicyInvalid  // the policy's answer breaks the contract, or names what there is not
+	RiskDegradedInputs // too few of the policy's features were known
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

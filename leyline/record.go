@@ -124,6 +124,7 @@ var eventKindNames = [...]string{
 	"parameters.registered", "registry.conflicted", "teacher.enrolled", "teacher.forgotten", "registry.reset",
 	"blueprint.retired", "prefetch.late", "prefetches.cancelled", "emergency.cleaned",
 	"seed.paused", "seed.resumed", "rates.scaled",
+	"policy.weighed",
 }
 
 // The kinds of event.
@@ -199,4 +200,5 @@ const (
 	EventSeedPaused
 	EventSeedResumed
 	EventRatesScaled
+	EventPolicyWeighed
 )

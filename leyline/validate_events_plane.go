@@ -48,6 +48,7 @@ func (x ConfigAdopted) Validate() error {
 	need(&c, "config.posture", len(x.Config.Posture.Frameworks) > 0)
 	need(&c, "config.breaker", x.Config.Breaker != BreakerConfig{})
 	need(&c, "config.telemetry", x.Config.Telemetry != TelemetryConfig{})
+	need(&c, "config.rules", x.Config.Rules.Advance > 0)
 	return c.result()
 }
 

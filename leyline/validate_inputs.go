@@ -146,15 +146,21 @@ func (x PolicyAnswered) Validate() error {
 	text(&c, "why", x.Why, MaxText)
 	if x.Command.Operation == OpUnknown {
 		needEnum(&c, "reason", x.Reason)
-		return c.result()
+	} else {
+		x.checkCommand(&c)
 	}
-	needEnum(&c, "command.operation", x.Command.Operation)
-	needID(&c, "command.seed", x.Command.Seed)
-	bound(&c, "command.mesh", len(x.Command.Mesh), MaxLayers)
-	bound(&c, "command.blend.channels", len(x.Command.Blend.Channels), MaxBlendChannels)
-	bound(&c, "command.blend.logits", len(x.Command.Blend.Logits), MaxLogits)
-	text(&c, "command.reason", x.Command.Reason, MaxText)
+	c.part("policy", x.Policy.Validate())
+	c.part("output", x.Output.Validate())
 	return c.result()
+}
+
+func (x *PolicyAnswered) checkCommand(c *check) {
+	needEnum(c, "command.operation", x.Command.Operation)
+	needID(c, "command.seed", x.Command.Seed)
+	bound(c, "command.mesh", len(x.Command.Mesh), MaxLayers)
+	bound(c, "command.blend.channels", len(x.Command.Blend.Channels), MaxBlendChannels)
+	bound(c, "command.blend.logits", len(x.Command.Blend.Logits), MaxLogits)
+	text(c, "command.reason", x.Command.Reason, MaxText)
 }
 
 // Validate implements Input.

@@ -63,7 +63,8 @@ type Trial struct {
 	Blueprint  leyline.BlueprintID
 	Germinated uint32
 	Fossilized uint32
-	Culled     uint32 // after it had begun to train: the kind failed, not its delivery
+	Culled     uint32  // after it had begun to train: the kind failed, not its delivery
+	Gain       float64 // in accuracy, as the probes of the last one that was kept have measured it, [-1,1]
 }
 
 // Seed is one slot of a host network and what grows in it. Born is the step at

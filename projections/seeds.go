@@ -9,8 +9,8 @@ import (
 func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SeedMoved:
-		k.update(x.Run, x.Seed, func(s *Seed) { s.move(x) })
 		k.tried(x)
+		k.update(x.Run, x.Seed, func(s *Seed) { s.move(x) })
 	case leyline.BlendConfigured:
 		k.update(x.Run, x.Seed, func(s *Seed) {
 			s.Plan, s.AlphaStep, s.Alpha, s.Complete, s.LossBefore = x.Plan, 0, 0, false, x.Loss
@@ -107,6 +107,9 @@ func (k *Kasmina) tried(x leyline.SeedMoved) {
 		t.Germinated++
 	case x.To == leyline.StageFossilized:
 		t.Fossilized++
+		if s := slots.Seed(x.Seed); s != nil {
+			t.Gain = s.Contribution.Accuracy
+		}
 	case x.To == leyline.StageCulled && x.From != leyline.StageGerminated:
 		t.Culled++
 	default:

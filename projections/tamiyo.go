@@ -20,6 +20,14 @@ type Policy struct {
 	Window    Window
 	Asked     Question     // outstanding; the zero value means there is none
 	Memos     []PolicyMemo // one per registered snapshot
+	Memory    Memory
+}
+
+// Memory is what the policy has learned of a run; it is rewound with it. Norms and
+// Marks are never changed in place, so a copy of a Memory is independent.
+type Memory struct {
+	Norms []leyline.FeatureNorm // ascending by key: at most one of each
+	Marks []leyline.SeedMark    // of seeds that trained in the last window, in slot order
 }
 
 // Caution is conservative mode and the way out of it. A rollback leaves it as
@@ -51,6 +59,7 @@ type PolicyMemo struct {
 	Snapshot leyline.SnapshotID
 	Window   Window
 	Caution  Caution
+	Memory   Memory
 }
 
 func policyRun(p *Policy) leyline.RunID { return p.Run }
@@ -72,6 +81,8 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
+	case leyline.PolicyWeighed:
+		t.Run(x.Run).Memory = Memory{Norms: x.Norms, Marks: x.Marks}
 	case leyline.EpochFailed:
 		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
@@ -102,7 +113,7 @@ func (t *Tamiyo) applyMemo(e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.SnapshotRegistered:
 		if p := t.Run(x.Run); !x.Further {
-			p.Memos = append(p.Memos, PolicyMemo{x.Snapshot, p.Window, p.Caution})
+			p.Memos = append(p.Memos, PolicyMemo{x.Snapshot, p.Window, p.Caution, p.Memory})
 		}
 	case leyline.SnapshotEvicted:
 		if p := t.Run(x.Run); x.Gone {
@@ -127,7 +138,7 @@ func (p *Policy) rewind(id leyline.SnapshotID, rollback bool) {
 			memo = &p.Memos[i]
 		}
 	}
-	p.Window, p.Asked = memo.Window, Question{}
+	p.Window, p.Memory, p.Asked = memo.Window, memo.Memory, Question{}
 	if rollback {
 		memo.Caution = p.Caution
 	}

@@ -10,7 +10,7 @@ import (
 func Events() []Case[leyline.Event] {
 	var out []Case[leyline.Event]
 	for _, list := range [][]Case[leyline.Event]{
-		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(),
+		planeEvents(), runEvents(), rollbackEvents(), policyEvents(), weighedEvents(), commandEvents(), seedEvents(), verificationEvents(), registryEvents(),
 	} {
 		out = append(out, list...)
 	}
@@ -22,7 +22,7 @@ func planeEvents() []Case[leyline.Event] {
 		event[leyline.DependencyViolated]("", within("refusal", "subsystem kind field identifier? reason hint?"), nil),
 		event("", "boot origin previous? admin_key boots decider clean? fast_free?", func(x *leyline.PlaneBooted) { x.AdminKey = key() }),
 		event[leyline.EffectRecovered]("", "effect kind run reissued?", nil),
-		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry"), nil),
+		event[leyline.ConfigAdopted]("", "digest key"+within("config", "tolaria tamiyo kasmina plane log posture breaker telemetry rules"), nil),
 		event("", within("key", "id public issuer kinds kinds[0] runs? runs[0] rate? serial?")+" by", func(x *leyline.KeyEnrolled) { x.Key.Public = key() }),
 		event[leyline.BlueprintAdmitted]("", within("blueprint", blueprint), nil),
 		event[leyline.BlueprintRetired]("", "blueprint reason", nil),

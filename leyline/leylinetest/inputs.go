@@ -23,7 +23,7 @@ const (
 		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
-		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio?"
+		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio? metadata.version? metadata.digest? metadata.blend?"
 	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
 		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
 	teacher    = "id parameters parameters[0].name parameters[0].size bytes digest"
@@ -80,10 +80,13 @@ func Inputs() []Case[leyline.Input] {
 		input("", "run effect level outcome reason took_ns?", func(x *leyline.EmergencyUndelivered) { x.Outcome = leyline.OutcomeFailed }),
 		input[leyline.SeedProbed]("", "run incarnation step seed alpha? losses accuracies losses_at_0 accuracy_at_0 samples took_ns?", nil),
 		input[leyline.PolicyAnswered]("with a proposal", "request run"+
-			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason? why? took_ns?", nil),
+			within("command", "operation? seed blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason? why? took_ns?"+identity+within("output", answer), func(x *leyline.PolicyAnswered) { brief(x.Output.Candidates) }),
 		input("with nothing", "request run"+
-			within("command", "operation? seed? blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason why? took_ns?",
-			func(x *leyline.PolicyAnswered) { x.Command.Operation = leyline.OpUnknown }),
+			within("command", "operation? seed? blueprint? mesh? mesh[0]? reason? "+blend+parameters)+" reason why? took_ns?"+identity+within("output", answer),
+			func(x *leyline.PolicyAnswered) {
+				brief(x.Output.Candidates)
+				x.Command.Operation = leyline.OpUnknown
+			}),
 		input("", "request run outcome reason took_ns?", func(x *leyline.PolicyFailed) { x.Outcome = leyline.OutcomeFailed }),
 		input("", "free? total", func(x *leyline.DiskMeasured) { x.Free = 1 }),
 		input[leyline.CompileFallback]("", "run incarnation step? seed? stage reason", nil),

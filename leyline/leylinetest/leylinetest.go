@@ -115,6 +115,7 @@ var leaves = map[reflect.Type]bool{
 	reflect.TypeFor[leyline.Moments]():         true,
 	reflect.TypeFor[leyline.TolariaConfig]():   true,
 	reflect.TypeFor[leyline.TamiyoConfig]():    true,
+	reflect.TypeFor[leyline.RulesConfig]():     true,
 	reflect.TypeFor[leyline.KasminaConfig]():   true,
 	reflect.TypeFor[leyline.PlaneConfig]():     true,
 	reflect.TypeFor[leyline.LogConfig]():       true,

@@ -166,4 +166,5 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventSeedPaused:           {event[leyline.SeedPaused]()},
 	leyline.EventSeedResumed:          {event[leyline.SeedResumed]()},
 	leyline.EventRatesScaled:          {event[leyline.RatesScaled]()},
+	leyline.EventPolicyWeighed:        {event[leyline.PolicyWeighed]()},
 }

@@ -24,8 +24,7 @@ func (w *world) ask() leyline.EffectID {
 
 // honest is what the rules answer now.
 func (w *world) honest(q leyline.EffectID) leyline.PolicyAnswered {
-	c := policy.Next(policy.Ask(w.s, "run-1"))
-	return leyline.PolicyAnswered{Request: q, Run: "run-1", Command: c.Command, Reason: c.Reason, Why: c.Why, TookNs: 1e6}
+	return policy.Next(policy.Ask(w.s, "run-1")).Record(q, "run-1", 1e6)
 }
 
 func TestPolicyOnTheWorkerProposes(t *testing.T) {

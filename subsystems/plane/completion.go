@@ -98,8 +98,7 @@ func (l *loop) policyInput(c *completion) leyline.Input {
 	if c.outcome.State != worker.Done {
 		return failed
 	}
-	x := c.choice
-	in, err := storable(leyline.PolicyAnswered{Request: f.ID, Run: f.Run, Command: x.Command, Reason: x.Reason, Why: x.Why, TookNs: took})
+	in, err := storable(c.choice.Record(f.ID, f.Run, took))
 	if err == nil {
 		err = in.Validate()
 	}

@@ -63,12 +63,14 @@ func (l *loop) submit(j worker.Job, done *completion) *worker.Handle {
 func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *completion) error {
 	answer := l.plane.opts.Policy
 	return func(ctx context.Context, _ effect.Effect, c *completion) (err error) {
-		if answer == nil {
-			c.choice = policy.Next(q)
-			return ctx.Err()
+		if answer != nil {
+			c.choice, err = answer(ctx, q)
+			return err
 		}
-		c.choice, err = answer(ctx, q)
-		return err
+		if c.choice, err = policy.Consult(policy.Of(&q), &q); err != nil {
+			return err
+		}
+		return ctx.Err()
 	}
 }
 

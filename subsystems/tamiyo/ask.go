@@ -50,9 +50,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		t.Emit(void)
 		return
 	}
-	then, now := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}, policy.Next(policy.Ask(t.State, x.Run))
-	stale := projections.DigestOf(now) != projections.DigestOf(then)
-	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: stale, took: x.TookNs})
+	now := policy.Next(policy.Ask(t.State, x.Run))
+	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs})
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.

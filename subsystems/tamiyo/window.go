@@ -29,6 +29,7 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 		healthy = p.Caution.Healthy + 1
 	}
 	step := run.Track.Step
+	tell(t, run, &a.Choice)
 	t.Emit(leyline.RiskAssessed{
 		Run: run.ID, Step: step, Proposed: choice.Command.Operation, Allowed: v.Allowed, Reason: v.Reason,
 		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks, TookNs: a.took,
@@ -47,19 +48,9 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 	default:
 		t.Emit(leyline.CommandProposed{
 			Run: run.ID, Step: step, Kind: leyline.CommandSeed, Seed: choice.Command, Why: choice.Why,
-			Metadata: metadata(p, step, v.Reason, f.Blueprint),
+			Metadata: metadata(p, step, v.Reason, f.Blueprint, choice),
 		})
 	}
-}
-
-// metadata says how a proposal came about. The rules estimate no values and rank
-// nobody, so the risk that a blueprint declares is the only score.
-func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.BlueprintRegistered) leyline.DecisionMetadata {
-	d := leyline.DecisionMetadata{Policy: policy.Name, Reason: why, Conservative: p.Caution.Conservative, Asked: step}
-	if bp != nil {
-		d.Scores = []leyline.Score{{Kind: leyline.ScoreRisk, Value: bp.Risk}}
-	}
-	return d
 }
 
 func pending(s *projections.State, run leyline.RunID) bool {

@@ -69,6 +69,7 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventSeedPaused:           leyline.SubsystemKasmina,
 	leyline.EventSeedResumed:          leyline.SubsystemKasmina,
 	leyline.EventRatesScaled:          leyline.SubsystemTolaria,
+	leyline.EventPolicyWeighed:        leyline.SubsystemTamiyo,
 	leyline.EventBlueprintRetired:     leyline.SubsystemPlane,
 	leyline.EventPrefetchLate:         leyline.SubsystemKasmina,
 	leyline.EventPrefetchesCancelled:  leyline.SubsystemKasmina,
