@@ -109,6 +109,8 @@ type TamiyoConfig struct {
 	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
+
+	Policy PolicyKind `toml:"policy" comment:"rules, or random: one that draws among what is open to it, to compare the rules with."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -189,6 +191,7 @@ func DefaultConfig() ExecutionConfig {
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
+			Policy: PolicyRules,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

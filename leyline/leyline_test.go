@@ -39,6 +39,7 @@ func enums() map[string]enum {
 		"BlueprintTier": leyline.BlueprintHighRisk, "HazardBand": leyline.HazardCritical, "HandlingClass": leyline.HandlingQuarantine,
 		"ResourceProfile": leyline.ResourceMixed, "Provenance": leyline.ProvenanceExternal, "KernelOrigin": leyline.KernelFromCache,
 		"PolicyRule": leyline.TermUnhealthy, "ChoiceSource": leyline.SourceRule, "Feature": leyline.FeatureEdgeLayers, "FeatureGroup": leyline.GroupLayerConnects, "NormKey": leyline.NormBlueprintScore,
+		"PolicyKind": leyline.PolicyRandom,
 	}
 }
 

@@ -23,6 +23,7 @@ type Question struct {
 	Track       projections.Track             // of the run, up to this step
 	Last        projections.Window            // the zero value: there was none
 	Memory      projections.Memory            // of the windows before
+	Lineage     leyline.Lineage               // what chance is seeded with, beside the run's seed and the step
 }
 
 // Ask is the question that the state puts for a run that it knows. It shares
@@ -32,7 +33,7 @@ func Ask(s *projections.State, run leyline.RunID) Question {
 	return Question{
 		Run: run, Incarnation: r.Incarnation,
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
-		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
+		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory, Lineage: r.Lineage,
 	}
 }
 
