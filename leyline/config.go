@@ -85,6 +85,8 @@ type TolariaConfig struct {
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
 type TamiyoConfig struct {
+	Policy PolicyKind `toml:"policy" comment:"rules, or random: one that draws among what is open to it, to compare the rules with."`
+
 	Enabled          bool     `toml:"enabled" comment:"Propose adaptations at all."`
 	WindowSteps      uint32   `toml:"window_steps" comment:"Steps between two evaluations of the policy, 1 or more."`
 	WarmupSteps      uint32   `toml:"warmup_steps" comment:"Steps before the first proposal."`
@@ -110,7 +112,9 @@ type TamiyoConfig struct {
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
 
-	Policy PolicyKind `toml:"policy" comment:"rules, or random: one that draws among what is open to it, to compare the rules with."`
+	DegradedMode     RuleMode `toml:"degraded_mode" comment:"off, shadow or enforce: whether nothing is proposed while too few of the policy's features are known."`
+	DegradedWarning  float64  `toml:"degraded_warning" comment:"Mean coverage of the features below which that is a WARNING, [0,1]."`
+	DegradedCritical float64  `toml:"degraded_critical" comment:"Mean coverage at which, and below which, it is CRITICAL and nothing is proposed, [0,1]."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -185,13 +189,14 @@ func DefaultConfig() ExecutionConfig {
 			Rebuild: FenceOff, RebuildSteps: 1_000, RebuildBackoff: 10_000, Order: 30_000,
 		},
 		Tamiyo: TamiyoConfig{
+			Policy:  PolicyRules,
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,
 			LossSpike: 0.15, LossMode: RuleEnforce,
 			Volatility: 0.1125, VolatilityMode: RuleShadow,
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
-			Policy: PolicyRules,
+			DegradedMode: RuleEnforce, DegradedWarning: 0.30, DegradedCritical: 0.10,
 		},
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,

@@ -67,6 +67,8 @@ var rules = map[string]rule{
 	"tamiyo.blend_gate_tau":    between(0, MaxGate),
 	"tamiyo.blend_alpha_lo":    between(0, 1),
 	"tamiyo.blend_alpha_hi":    between(0, 1),
+	"tamiyo.degraded_warning":  between(0, 1),
+	"tamiyo.degraded_critical": between(0, 1),
 
 	"kasmina.freshness_ms":        atLeast(1),
 	"kasmina.nonce_cap":           atLeast(1),

@@ -29,6 +29,7 @@ type PolicyWeighed struct {
 	Shadow     SeedOperation // what it would have chosen if its shadow rules decided too
 	Differs    bool          // Shadow, or the seed with it, is not what was chosen
 	Coverage   Coverage
+	Degraded   Level         // WARNING: little of what the policy is told was known; CRITICAL: too little; else unset
 	Norms      []FeatureNorm // as they are now, ascending by Key
 	Marks      []SeedMark    // of seeds that train, in slot order
 }
@@ -71,6 +72,7 @@ func (x PolicyWeighed) Validate() error {
 	checkCandidates(&c, "candidates", x.Candidates)
 	mayEnum(&c, "shadow", x.Shadow)
 	x.Coverage.check(&c)
+	mayEnum(&c, "degraded", x.Degraded)
 	checkNorms(&c, "norms", x.Norms)
 	bound(&c, "marks", len(x.Marks), MaxSeeds)
 	for i, m := range x.Marks {

@@ -17,7 +17,7 @@ var featureNames = [...]string{
 	"seed.learning_rate", "seed.risk", "seed.gradient_norm", "seed.age", "seed.stage", "seed.layer_depth", "seed.embedding", "seed.blend_allowed",
 	"blueprint.embedding", "blueprint.risk", "blueprint.stage", "blueprint.parameter_count", "blueprint.tier", "blueprint.flags",
 	"blueprint.candidate_score", "blueprint.hazard_class",
-	"layer.depth", "layer.param_count",
+	"layer.depth",
 	"edges.global_influences", "edges.layer_connects",
 }
 
@@ -52,7 +52,6 @@ const (
 	FeatureBlueprintScore
 	FeatureBlueprintHazard
 	FeatureLayerDepth
-	FeatureLayerParameters
 	FeatureEdgeInfluences // of the run on each seed
 	FeatureEdgeLayers     // from layer to layer; always there
 )
@@ -109,7 +108,7 @@ func (normKeys) list() []string { return normKeyNames[:] }
 var normKeyNames = [...]string{
 	"unspecified", "loss", "validation_loss", "training_loss", "gradient_norm", "samples_per_s", "hook_latency_ms",
 	"global_epoch", "global_step", "epoch_progress", "seed_learning_rate", "seed_risk", "seed_age",
-	"layer_parameter_count", "blueprint_param_log", "blueprint_candidate_score",
+	"blueprint_param_log", "blueprint_candidate_score",
 }
 
 // The keys.
@@ -127,7 +126,6 @@ const (
 	NormSeedRate
 	NormSeedRisk
 	NormSeedAge
-	NormLayerParameters
 	NormBlueprintParameters
 	NormBlueprintScore
 )
@@ -144,6 +142,14 @@ type FeatureCoverage struct {
 	Feature Feature
 	Present uint32 // less than Total: what is known of every node is not listed
 	Total   uint32
+}
+
+// Share is the part of the nodes of which the feature was known; 1 when there are none.
+func (f FeatureCoverage) Share() float64 {
+	if f.Total == 0 {
+		return 1
+	}
+	return float64(f.Present) / float64(f.Total)
 }
 
 // Coverage says how much of what a policy is told was known. A feature of which

@@ -25,7 +25,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
+		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID).With(x.LearnRate, x.Metrics.Readings))})
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:

@@ -6,23 +6,30 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
+	"github.com/esper-plane/esper/subsystems/tamiyo/risk"
 )
 
-// tell records what the policy made of the window, whatever becomes of it. Of an
-// answer that could not be used there is nothing to tell.
-func tell(t *projections.Turn, run *projections.Run, c *policy.Choice) {
+// tell records what the policy made of the window, and returns what it may do: nothing
+// when too little of what it is told was known. Of an answer that could not be used
+// there is nothing to tell.
+func tell(t *projections.Turn, run *projections.Run, c policy.Choice) policy.Choice {
 	w := &c.Weighed
 	if w.Open == 0 {
-		return
+		return c
 	}
+	level, safe := risk.Degraded(&t.Config().Tamiyo, c.Coverage)
 	t.Emit(leyline.PolicyWeighed{
 		Run: run.ID, Step: run.Track.Step, Policy: c.Policy,
 		Operation: c.Command.Operation, Seed: c.Command.Seed, Blueprint: c.Command.Blueprint, Reason: c.Reason,
 		Open: w.Open, Masked: w.Masked, SeedIndex: uint32(w.Seed), KindIndex: uint32(w.Kind), SeedScore: w.SeedScore, KindScore: w.KindScore,
 		Value: c.Output.Value, Risk: w.Risk, Blend: w.Blend, Start: w.Start, End: w.End, Swapped: w.Swapped,
 		Candidates: c.Output.Candidates, Shadow: w.Shadow.Operation, Differs: w.Differs,
-		Marks: marks(t.State.Kasmina.Run(run.ID)),
+		Coverage: c.Coverage, Degraded: level, Norms: c.Norms, Marks: marks(t.State.Kasmina.Run(run.ID)),
 	})
+	if safe {
+		return policy.Choice{Reason: leyline.RiskDegradedInputs}
+	}
+	return c
 }
 
 // marks are what the next window holds the seeds that train against. A loss that is no
@@ -51,6 +58,8 @@ func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, 
 	case bp != nil:
 		d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreRisk, Value: bp.Risk})
 	}
+	d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreCoverage, Value: min(c.Coverage.Mean, 1)})
+	d.Coverage = c.Coverage.Groups
 	return d
 }
 

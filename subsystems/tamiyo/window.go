@@ -17,7 +17,7 @@ type answer struct {
 
 // window weighs what the policy would do, once.
 func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a answer) {
-	c, choice := &t.Config().Tamiyo, a.Choice
+	c, choice := &t.Config().Tamiyo, tell(t, run, a.Choice)
 	if pending(t.State, run.ID) {
 		choice = policy.Choice{Reason: leyline.RiskCommandPending}
 	}
@@ -29,7 +29,6 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 		healthy = p.Caution.Healthy + 1
 	}
 	step := run.Track.Step
-	tell(t, run, &a.Choice)
 	t.Emit(leyline.RiskAssessed{
 		Run: run.ID, Step: step, Proposed: choice.Command.Operation, Allowed: v.Allowed, Reason: v.Reason,
 		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks, TookNs: a.took,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -152,7 +153,7 @@ func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study,
 	quiet := &app{out: io.Discard, err: io.Discard, level: "off", shm: a.shm}
 	e := value.Experiment{
 		Site: site{quiet, dir}, Studies: studies, Workers: f.workers, Verify: f.verify,
-		Build: fmt.Sprintf("esper %s, decider %d, trainer %s, %s %s/%s", Version, decider.Version, workload.Arithmetic, runtime.Version(), runtime.GOOS, runtime.GOARCH),
+		Build: buildWords(),
 		Told:  a.toldRun,
 	}
 	if err := e.Run(ctx, store); err != nil {
@@ -162,6 +163,25 @@ func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study,
 		return nil, err
 	}
 	return store.Rows(), nil
+}
+
+// buildWords names what the rows of an experiment were made with: no other program may
+// add to them. A revision is known of a program that was built in its repository.
+func buildWords() string {
+	s := fmt.Sprintf("esper %s, decider %d, trainer %s, %s %s/%s", Version, decider.Version, workload.Arithmetic, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return s
+	}
+	for _, x := range info.Settings {
+		switch {
+		case x.Key == "vcs.revision":
+			s += ", revision " + x.Value
+		case x.Key == "vcs.modified" && x.Value == "true":
+			s += ", changed since"
+		}
+	}
+	return s
 }
 
 // toldRun is the progress: one line per run.

@@ -18,6 +18,9 @@ type Choice struct {
 	Policy  leyline.PolicyIdentity
 	Output  leyline.PolicyOutput
 	Weighed Weighed
+
+	Coverage leyline.Coverage      // of what the policy was told
+	Norms    []leyline.FeatureNorm // by which that was normalised, this window included
 }
 
 // Weighed is how a choice came about.

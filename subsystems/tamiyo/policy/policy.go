@@ -58,13 +58,16 @@ func Of(q *Question) Policy {
 	return Rules{Weights: q.Config.Rules}
 }
 
-// Next asks the policy that the question is for. A failure is a choice to do nothing
-// for the reason policy_invalid, with what was wrong as its Why.
+// Next asks the policy that the question is for, and notes what it was told. A failure
+// is a choice to do nothing for the reason policy_invalid, with what was wrong as its
+// Why.
 func Next(q Question) Choice {
 	c, err := Consult(Of(&q), &q)
 	if err != nil {
-		return Choice{Reason: leyline.RiskPolicyInvalid, Why: err.Error(), Policy: Of(&q).Identity(&q.Config)}
+		c = Choice{Reason: leyline.RiskPolicyInvalid, Why: err.Error(), Policy: Of(&q).Identity(&q.Config)}
 	}
+	f := Featurise(&q)
+	c.Coverage, c.Norms = f.Coverage, f.Norms
 	return c
 }
 

@@ -10,6 +10,8 @@ import (
 
 // Question is everything that a policy looks at.
 type Question struct {
+	Lineage leyline.Lineage // what chance is seeded with, beside the run's seed and the step
+
 	Run         leyline.RunID
 	Incarnation leyline.Incarnation
 	Step        leyline.Step   // of the window
@@ -18,12 +20,13 @@ type Question struct {
 	Plan        leyline.RunOpened
 	Seeds       []projections.Seed // in slot order
 	Trials      []projections.Trial
-	Blueprints  []leyline.BlueprintRegistered // that are not withdrawn
+	Blueprints  []leyline.BlueprintRegistered // that are not withdrawn, ascending by id
 	Barred      bool                          // the breaker of kernels lets no fetch pass now
 	Track       projections.Track             // of the run, up to this step
 	Last        projections.Window            // the zero value: there was none
 	Memory      projections.Memory            // of the windows before
-	Lineage     leyline.Lineage               // what chance is seeded with, beside the run's seed and the step
+	LearnRate   float64                       // in the step that ends the window; 0: not told
+	Readings    []leyline.Reading             // of that step, as in leyline.TrainingMetrics
 }
 
 // Ask is the question that the state puts for a run that it knows. It shares
@@ -31,15 +34,26 @@ type Question struct {
 func Ask(s *projections.State, run leyline.RunID) Question {
 	r, slots, p := s.Tolaria.Run(run), s.Kasmina.Run(run), s.Tamiyo.Run(run)
 	return Question{
-		Run: run, Incarnation: r.Incarnation,
+		Lineage: r.Lineage, Run: run, Incarnation: r.Incarnation,
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
-		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory, Lineage: r.Lineage,
+		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
 	}
 }
 
 func barred(s *projections.State, r *projections.Run) bool {
 	allowed, _, _ := breaker.Allow(r.Breaker(leyline.BreakerKernel), breaker.Now{Run: r.ID, At: s.At, Steps: r.Steps, Lockstep: r.Plan.Lockstep})
 	return !allowed
+}
+
+// With is the question together with what the trainer reported of the step that ends
+// the window and the state does not keep.
+func (q Question) With(rate float64, readings []leyline.Reading) Question {
+	q.LearnRate, q.Readings = rate, readings
+	return q
+}
+
+func (q *Question) reading(m leyline.TrainingMetric) (float64, bool) {
+	return leyline.TrainingMetrics{Readings: q.Readings}.Get(m)
 }
 
 // Clone returns a question that the state can change under without harm: what the
