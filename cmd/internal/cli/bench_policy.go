@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -142,6 +142,10 @@ func (a *app) printProtocol() error {
 
 // perform makes the runs that are missing and returns all that were asked for.
 func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study, dir, path string) (rows []value.Row, err error) {
+	build, err := buildWords()
+	if err != nil {
+		return nil, err
+	}
 	store, err := value.OpenStore(path)
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study,
 	quiet := &app{out: io.Discard, err: io.Discard, level: "off", shm: a.shm}
 	e := value.Experiment{
 		Site: site{quiet, dir}, Studies: studies, Workers: f.workers, Verify: f.verify,
-		Build: buildWords(),
+		Build: build,
 		Told:  a.toldRun,
 	}
 	if err := e.Run(ctx, store); err != nil {
@@ -165,23 +169,24 @@ func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study,
 	return store.Rows(), nil
 }
 
-// buildWords names what the rows of an experiment were made with: no other program may
-// add to them. A revision is known of a program that was built in its repository.
-func buildWords() string {
-	s := fmt.Sprintf("esper %s, decider %d, trainer %s, %s %s/%s", Version, decider.Version, workload.Arithmetic, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return s
+// buildWords names the program that rows are made with, to the bit: no other may add to
+// them.
+func buildWords() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
 	}
-	for _, x := range info.Settings {
-		switch {
-		case x.Key == "vcs.revision":
-			s += ", revision " + x.Value
-		case x.Key == "vcs.modified" && x.Value == "true":
-			s += ", changed since"
-		}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
 	}
-	return s
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("esper %s, decider %d, trainer %s, %s %s/%s, program %x",
+		Version, decider.Version, workload.Arithmetic, runtime.Version(), runtime.GOOS, runtime.GOARCH, h.Sum(nil)), nil
 }
 
 // toldRun is the progress: one line per run.
