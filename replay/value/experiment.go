@@ -34,12 +34,7 @@ func (e *Experiment) Run(ctx context.Context, s *Store) error {
 	if e.Workers < 1 {
 		return fmt.Errorf("%d workers; want 1 or more", e.Workers)
 	}
-	var blocks []block
-	for _, study := range e.Studies {
-		for i := range study.Seeds {
-			blocks = append(blocks, block{study, study.First + uint64(i)})
-		}
-	}
+	blocks := e.blocks()
 	parent := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -68,6 +63,17 @@ func (e *Experiment) Run(ctx context.Context, s *Store) error {
 		return p.err
 	}
 	return parent.Err()
+}
+
+// blocks lists the seeds of every study.
+func (e *Experiment) blocks() []block {
+	var out []block
+	for _, study := range e.Studies {
+		for i := range study.Seeds {
+			out = append(out, block{study, study.First + uint64(i)})
+		}
+	}
+	return out
 }
 
 // progress is an experiment under way.

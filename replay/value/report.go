@@ -113,31 +113,57 @@ func Analyse(list []Study, rows []Row) (Report, error) {
 // analyse describes and compares the arms of one study.
 func (s Study) analyse(rows []Row) (StudyReport, error) {
 	out := StudyReport{Study: s, Failed: []Row{}}
-	byArm := map[Arm][]*Row{}
+	var base []*Row
 	for _, a := range Arms() {
-		for i := range s.Seeds {
-			r := find(rows, Key{s.Workload, a, s.First + uint64(i)})
-			if r == nil {
-				return out, fmt.Errorf("there is no run of %s with seed %d", a, s.First+uint64(i))
-			}
+		own, err := s.rows(a, rows)
+		if err != nil {
+			return out, err
+		}
+		for _, r := range own {
 			if r.Failed != "" {
 				out.Failed = append(out.Failed, *r)
 			}
-			byArm[a] = append(byArm[a], r)
 		}
-		out.Arms = append(out.Arms, describe(a, byArm[a]))
+		out.Arms = append(out.Arms, describe(a, own))
+		if a == Rules {
+			base = own
+			continue
+		}
+		all, err := a.compare(base, own)
+		if err != nil {
+			return out, err
+		}
+		out.Comparisons = append(out.Comparisons, all...)
 	}
-	for _, a := range Arms()[1:] {
-		for _, o := range []Outcome{Accuracy, Loss, Area} {
-			if a == Longer && o == Area {
-				continue // its steps are others
-			}
-			p, err := Compare(differences(o, byArm[Rules], byArm[a]))
-			if err != nil {
-				return out, err
-			}
-			out.Comparisons = append(out.Comparisons, Comparison{With: a, Outcome: o, Primary: o == Accuracy && a.primary(), Paired: p})
+	return out, nil
+}
+
+// rows returns those of an arm in the order of their seeds, so that the rows of two arms
+// are paired by their place.
+func (s Study) rows(a Arm, rows []Row) ([]*Row, error) {
+	var out []*Row
+	for i := range s.Seeds {
+		r := find(rows, Key{s.Workload, a, s.First + uint64(i)})
+		if r == nil {
+			return nil, fmt.Errorf("there is no run of %s with seed %d", a, s.First+uint64(i))
 		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// compare holds the rows of rules against those of an arm by every outcome.
+func (a Arm) compare(rules, own []*Row) ([]Comparison, error) {
+	var out []Comparison
+	for _, o := range []Outcome{Accuracy, Loss, Area} {
+		if a == Longer && o == Area {
+			continue // its steps are others
+		}
+		p, err := Compare(differences(o, rules, own))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Comparison{With: a, Outcome: o, Primary: o == Accuracy && a.primary(), Paired: p})
 	}
 	return out, nil
 }
