@@ -28,6 +28,7 @@ type PolicyWeighed struct {
 	Candidates []Candidate
 	Shadow     SeedOperation // what it would have chosen if its shadow rules decided too
 	Differs    bool          // Shadow, or the seed with it, is not what was chosen
+	Acted      []PolicyRule  // shadow rules each of which alone would have changed the choice, ascending
 	Coverage   Coverage
 	Degraded   Level         // WARNING: little of what the policy is told was known; CRITICAL: too little; else unset
 	Norms      []FeatureNorm // as they are now, ascending by Key
@@ -71,6 +72,15 @@ func (x PolicyWeighed) Validate() error {
 	}
 	checkCandidates(&c, "candidates", x.Candidates)
 	mayEnum(&c, "shadow", x.Shadow)
+	bound(&c, "acted", len(x.Acted), len(policyRuleNames)-1)
+	for i, r := range x.Acted {
+		c.element("acted", i)
+		needEnum(&c, "", r)
+		if i > 0 && r <= x.Acted[i-1] {
+			c.fail(Invalid("", fmt.Sprintf("is %s, which does not come after %s", r, x.Acted[i-1])))
+		}
+	}
+	c.leave()
 	x.Coverage.check(&c)
 	mayEnum(&c, "degraded", x.Degraded)
 	checkNorms(&c, "norms", x.Norms)

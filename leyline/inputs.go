@@ -4,7 +4,7 @@ package leyline
 // payload limit and make every decoder's work finite.
 const (
 	MaxTasks      = 64  // tasks of a run
-	MaxSeeds      = 64  // seeds of a run
+	MaxSeeds      = 512 // seeds of a run
 	MaxLayers     = 128 // host layers, and mesh layers of a seed
 	MaxKeys       = 64  // verification keys of a plane
 	MaxText       = 1024

@@ -67,12 +67,13 @@ type Term struct {
 	Part  float64  // value times weight: what it adds to the score
 }
 
-// Shadowed is the score that the candidate would have if its shadow rules decided too.
-func (c *Candidate) Shadowed() float64 {
+// Shadowed is the score that the candidate would have if a shadow rule decided too, or
+// every one of them if rule is unset.
+func (c *Candidate) Shadowed(rule PolicyRule) float64 {
 	s := c.Score
 	for i := range c.Terms {
-		if c.Terms[i].Mode == RuleShadow {
-			s += c.Terms[i].Part
+		if t := &c.Terms[i]; t.Mode == RuleShadow && (rule == TermUnspecified || rule == t.Rule) {
+			s += t.Part
 		}
 	}
 	return s

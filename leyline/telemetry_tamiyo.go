@@ -26,6 +26,8 @@ const (
 	MetricBlueprintIndex      MetricName = "tamiyo.selection.blueprint_index"
 	MetricScheduleStart       MetricName = "tamiyo.blending.schedule_start"
 	MetricScheduleEnd         MetricName = "tamiyo.blending.schedule_end"
+	MetricPolicyShadow        MetricName = "tamiyo.policy.shadow_total"
+	MetricPolicyMasked        MetricName = "tamiyo.policy.masked_total"
 	MetricReportsPublished    MetricName = "tamiyo.field_reports.published_total"
 	MetricReportsRetries      MetricName = "tamiyo.field_reports.retries_total"
 	MetricReportsDropped      MetricName = "tamiyo.field_reports.dropped_total"
@@ -46,19 +48,21 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricGNNInferenceMs, UnitMs, "run", "How long the policy network computed").reserved(SubsystemTamiyo),
 		gauge(MetricGNNCompileMs, UnitMs, "run", "How long the policy network took to compile").reserved(SubsystemTamiyo),
 		counter(MetricGNNCompileFallback, "run", "Times the policy network could not be compiled").reserved(SubsystemTamiyo),
-		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known, or of all groups").reserved(SubsystemTamiyo),
+		gauge(MetricFeatureCoverage, UnitRatio, "run group", "Features of a group that were known; the group all is the mean over all features, those included of which nothing was known").set("tamiyo.degraded_warning tamiyo.degraded_critical"),
 		gauge(MetricInferenceFailures, UnitCount, "run", "Failures that the breaker of the policy counts").reserved(SubsystemTamiyo),
 		gauge(MetricInferenceBreaker, UnitState, "run", "State of the breaker of the policy").codes(breakerStates{}).reserved(SubsystemTamiyo),
 		gauge(MetricMetadataFailures, UnitCount, "run", "Failures that the breaker of the metadata lookup counts").reserved(SubsystemTamiyo),
 		gauge(MetricMetadataBreaker, UnitState, "run", "State of the breaker of the metadata lookup").codes(breakerStates{}).reserved(SubsystemTamiyo),
-		gauge(MetricPolicyValue, UnitScore, "run", "Value that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricPolicyRiskScore, UnitScore, "run", "Risk that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Class of risk that the policy estimates").reserved(SubsystemTamiyo),
-		gauge(MetricSeedScore, UnitScore, "run", "Score of the seed that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricSeedIndex, UnitIndex, "run", "Place of the seed that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected").reserved(SubsystemTamiyo),
-		gauge(MetricScheduleStart, UnitRatio, "run", "Alpha at which the proposed schedule begins").reserved(SubsystemTamiyo),
-		gauge(MetricScheduleEnd, UnitRatio, "run", "Alpha at which the proposed schedule ends").reserved(SubsystemTamiyo),
+		gauge(MetricPolicyValue, UnitScore, "run", "What the policy expects of its choice over doing nothing, in the unit of its scores"),
+		gauge(MetricPolicyRiskScore, UnitScore, "run", "Expected severity over the classes of risk that the policy estimates, [0,1]"),
+		gauge(MetricPolicyRiskIndex, UnitIndex, "run", "Likeliest class of risk, counted from 0, the mildest"),
+		gauge(MetricSeedScore, UnitScore, "run", "Score of the seed that the policy selected"),
+		gauge(MetricSeedIndex, UnitIndex, "run", "Place of the seed that the policy selected among the slots"),
+		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected for a germination"),
+		gauge(MetricScheduleStart, UnitRatio, "run", "Where the proposed blend begins, as a share of its window"),
+		gauge(MetricScheduleEnd, UnitRatio, "run", "Where the proposed blend ends, as a share of its window"),
+		counter(MetricPolicyShadow, "run rule", "Windows in which a rule that only watches would alone have changed the choice").set("rules.shadow"),
+		counter(MetricPolicyMasked, "run", "Windows in which what the policy scored highest was not open to it"),
 		counter(MetricReportsPublished, "run", "Field reports that were delivered").reserved(SubsystemTamiyo),
 		counter(MetricReportsRetries, "run", "Field reports that were sent again").reserved(SubsystemTamiyo),
 		counter(MetricReportsDropped, "run", "Field reports that were given up").reserved(SubsystemTamiyo),
@@ -81,6 +85,9 @@ const (
 	NamePolicyFailed        EventName = "tamiyo.policy_failed"
 	NameCommandProposed     EventName = "tamiyo.command_proposed"
 	NameCommandWithheld     EventName = "tamiyo.command_withheld"
+	NameDegradedInputs      EventName = "degraded_inputs"
+	NamePolicyDecision      EventName = "tamiyo.policy_decision"
+	NameScheduleSwapped     EventName = "tamiyo.schedule_swapped"
 )
 
 // The telemetry events of Tamiyo that no record carries yet.
@@ -104,7 +111,6 @@ const (
 	NameMetadataTimeout     EventName = "timeout_urza"
 	NameNoSeedCandidates    EventName = "no_seed_candidates"
 	NameNormalizerFailure   EventName = "normalizer_persistence_failure"
-	NameDegradedInputs      EventName = "degraded_inputs"
 	NameGNNCompileOffCPU    EventName = "compile_disabled_cpu"
 	NameGNNCompileOff       EventName = "compile_disabled"
 	NameReportSynthesised   EventName = "field_report_synthesised"
@@ -136,7 +142,6 @@ func tamiyoEvents() []EventInfo {
 		event(NameMetadataTimeout, "run step request_id latency_ms", "The metadata of a blueprint did not come in time", LevelWarning),
 		event(NameNoSeedCandidates, "run step", "No seed can be acted upon", LevelInfo),
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),
-		event(NameDegradedInputs, "run step value limit", "Too few of the policy's features were known", LevelWarning, LevelCritical),
 		event(NameGNNCompileOffCPU, "reason device", "The policy network is not compiled on a CPU", LevelInfo),
 		event(NameGNNCompileOff, "reason device", "The policy network is not compiled", LevelInfo, LevelWarning),
 		event(NameReportSynthesised, "run report_id", "A field report closes an observation window", LevelInfo),
@@ -161,5 +166,8 @@ func tamiyoEvents() []EventInfo {
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason", "The risk evaluators have held a proposal back", LevelWarning),
+		event(NameDegradedInputs, "run step coverage_avg missing_features", "Too few of the policy's features were known; CRITICAL: nothing is proposed on such grounds", LevelWarning, LevelCritical).set("tamiyo.degraded_mode tamiyo.degraded_warning tamiyo.degraded_critical"),
+		event(NamePolicyDecision, "run step policy policy_version policy_action selected_seed selected_blueprint policy_value_estimate policy_risk_index policy_risk_score feature_coverage blend_mode_source blending_schedule_units blending_schedule_start blending_schedule_end", "What the policy has chosen, before risk is looked at", LevelInfo),
+		event(NameScheduleSwapped, "run step blending_schedule_start blending_schedule_end", "The policy had answered the end of a blend before its start", LevelWarning),
 	}, reserved...)
 }

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
@@ -49,6 +50,9 @@ type Slots struct {
 	// none. It is no part of what is trained, so a rollback leaves it alone.
 	Teacher leyline.Teacher
 	Void    []VoidFetch // whose seeds were rewound; closed in the record that did it
+	// Order holds the places of Seeds, ascending by the seeds' ids. Invariant: one of each
+	// seed; the ids of slots never change.
+	Order []uint32
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -176,12 +180,11 @@ func (k *Kasmina) Seed(run leyline.RunID, id leyline.SeedID) *Seed {
 
 // Seed returns a seed, or nil.
 func (s *Slots) Seed(id leyline.SeedID) *Seed {
-	for i := range s.Seeds {
-		if s.Seeds[i].ID == id {
-			return &s.Seeds[i]
-		}
+	at, found := slices.BinarySearchFunc(s.Order, id, func(i uint32, id leyline.SeedID) int { return cmp.Compare(s.Seeds[i].ID, id) })
+	if !found {
+		return nil
 	}
-	return nil
+	return &s.Seeds[s.Order[at]]
 }
 
 // PendingCommand returns the accepted command, or nil.
@@ -225,9 +228,10 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 
 func newSlots(x leyline.RunStarted) Slots {
 	s := Slots{Run: x.Run}
-	for _, id := range x.Plan.Seeds {
-		s.Seeds = append(s.Seeds, Seed{ID: id})
+	for i, id := range x.Plan.Seeds {
+		s.Seeds, s.Order = append(s.Seeds, Seed{ID: id}), append(s.Order, uint32(i))
 	}
+	slices.SortFunc(s.Order, func(a, b uint32) int { return cmp.Compare(s.Seeds[a].ID, s.Seeds[b].ID) })
 	return s
 }
 

@@ -213,6 +213,8 @@ func policyWords(e leyline.Event) string {
 		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
 	case leyline.CommandProposed:
 		return because(fmt.Sprintf("step %d: %s of seed %s is proposed", x.Step, x.Seed.Operation, x.Seed.Seed), x.Why)
+	case leyline.PolicyWeighed:
+		return weighedWords(x)
 	case leyline.PolicyAsked:
 		return fmt.Sprintf("step %d: the policy is asked, to answer by %s", x.Step, x.Deadline)
 	case leyline.PolicyMissed:

@@ -133,7 +133,7 @@ func everyEvent() []leyline.Event {
 		leyline.KeyWithdrawn{}, leyline.CommandsRefused{}, leyline.ClockAlarmed{},
 		leyline.ParametersRegistered{}, leyline.RegistryConflicted{}, leyline.TeacherEnrolled{}, leyline.TeacherForgotten{}, leyline.RegistryReset{},
 		leyline.BlueprintRetired{}, leyline.PrefetchLate{}, leyline.PrefetchesCancelled{}, leyline.EmergencyCleaned{},
-		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{},
+		leyline.SeedPaused{}, leyline.SeedResumed{}, leyline.RatesScaled{}, leyline.PolicyWeighed{},
 	}
 }
 

@@ -112,6 +112,9 @@ func Tasks(r Run, n int) *leyline.Refusal {
 // that is not grafted, or ran one with another alpha than it was told. Numbers
 // that are not finite are no refusal: they are what a fault looks like.
 func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
+	if inOrder(r, seen) {
+		return nil
+	}
 	for i, s := range seen {
 		if slices.ContainsFunc(seen[:i], func(o leyline.SeedObserved) bool { return o.Seed == s.Seed }) {
 			return refuse(leyline.RefusalInvalidField, fmt.Sprintf("seeds[%d]", i), string(s.Seed), "is reported twice", "report every seed once")
@@ -134,6 +137,24 @@ func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
 		}
 	}
 	return nil
+}
+
+// inOrder reports whether a report names the grafted seeds in slot order, with their
+// alphas, and lacks none but those that may be absent. Nearly every report does, and a
+// look at each seed shows it; only another one is searched through.
+func inOrder(r Run, seen []leyline.SeedObserved) bool {
+	for at, id := range r.Grafted {
+		switch {
+		case len(seen) > 0 && seen[0].Seed == id:
+			if at < len(r.Alphas) && seen[0].Alpha != r.Alphas[at] {
+				return false
+			}
+			seen = seen[1:]
+		case !slices.Contains(r.Absent, id):
+			return false
+		}
+	}
+	return len(seen) == 0
 }
 
 func refuse(kind leyline.RefusalKind, field, id, reason, hint string) *leyline.Refusal {

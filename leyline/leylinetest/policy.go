@@ -18,6 +18,7 @@ func brief(all []leyline.Candidate) {
 
 func weighed(x *leyline.PolicyWeighed) {
 	x.Open = 3
+	x.Acted = x.Acted[:1]
 	brief(x.Candidates)
 	c := &x.Coverage
 	c.Missing, c.Groups, c.Partial = 1, c.Groups[:1], c.Partial[:1]
@@ -27,7 +28,7 @@ func weighed(x *leyline.PolicyWeighed) {
 
 func weighedEvents() []Case[leyline.Event] {
 	const rest = " open masked? seed_index? kind_index? seed_score? kind_score? value? risk.known? risk.score? risk.index? blend? start? end swapped? " +
-		candidates + " shadow? differs? coverage.features coverage.mean? coverage.missing? coverage.groups? coverage.groups[0].group" +
+		candidates + " shadow? differs? acted? coverage.features coverage.mean? coverage.missing? coverage.groups? coverage.groups[0].group" +
 		" coverage.groups[0].ratio? coverage.partial? coverage.partial[0].feature coverage.partial[0].present? coverage.partial[0].total degraded?" +
 		" norms? norms[0].key norms[0].mean? norms[0].var marks? marks[0].seed marks[0].loss?"
 	return []Case[leyline.Event]{

@@ -33,16 +33,22 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// BenchmarkFullStep decides and applies one healthy step of four tasks with eight
-// grafted seeds, which is what DESIGN.md section 13 sets a bar for: under 30 us in
-// 99 of 100 steps and under 60 allocations. Beside the mean it tells the median and
-// the 99th percentile.
+// BenchmarkFullStep decides and applies one healthy step of four tasks with so many
+// grafted seeds. DESIGN.md section 13 sets a bar for 8 of them: under 30 us in 99 of
+// 100 steps and under 60 allocations. Beside the mean it tells the median and the 99th
+// percentile; a window of the policy is in every second step.
 func BenchmarkFullStep(b *testing.B) {
+	for _, n := range []int{8, 64, leyline.MaxSeeds} {
+		b.Run(fmt.Sprintf("seeds=%d", n), func(b *testing.B) { fullStep(b, n) })
+	}
+}
+
+func fullStep(b *testing.B, seeds int) {
 	w := newWorld(&testing.T{}, func(c *leyline.ExecutionConfig) { c.Tolaria.SnapshotEvery = 1 << 30 })
 	p := plan()
 	p.Tasks, p.Seeds = []leyline.TaskID{"a", "b", "c", "d"}, nil
-	for i := range 8 {
-		p.Seeds = append(p.Seeds, leyline.SeedID(fmt.Sprintf("seed-%d", i)))
+	for i := range seeds {
+		p.Seeds = append(p.Seeds, leyline.SeedID(fmt.Sprintf("seed-%03d", i)))
 	}
 	w.inc = one[leyline.RunStarted](w, w.must(p)).Incarnation
 	x := w.fullReport(p)

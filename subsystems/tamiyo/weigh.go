@@ -23,7 +23,7 @@ func tell(t *projections.Turn, run *projections.Run, c policy.Choice) policy.Cho
 		Operation: c.Command.Operation, Seed: c.Command.Seed, Blueprint: c.Command.Blueprint, Reason: c.Reason,
 		Open: w.Open, Masked: w.Masked, SeedIndex: uint32(w.Seed), KindIndex: uint32(w.Kind), SeedScore: w.SeedScore, KindScore: w.KindScore,
 		Value: c.Output.Value, Risk: w.Risk, Blend: w.Blend, Start: w.Start, End: w.End, Swapped: w.Swapped,
-		Candidates: c.Output.Candidates, Shadow: w.Shadow.Operation, Differs: w.Differs,
+		Candidates: c.Output.Candidates, Shadow: w.Shadow.Operation, Differs: w.Differs, Acted: w.Acted,
 		Coverage: c.Coverage, Degraded: level, Norms: c.Norms, Marks: marks(t.State.Kasmina.Run(run.ID)),
 	})
 	if safe {

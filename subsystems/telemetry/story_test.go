@@ -34,6 +34,7 @@ var stories = []story{
 	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
 	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory},
 	{"registry", registryStory}, {"kernels", kernelStory},
+	{"weighed", weighedStory},
 }
 
 var planeStory = []scene{

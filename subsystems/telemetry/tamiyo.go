@@ -22,6 +22,8 @@ func (b *builder) policy(e leyline.Event) {
 		b.missed(x)
 	case leyline.CommandProposed:
 		b.proposed(x)
+	case leyline.PolicyWeighed:
+		b.weighed(x)
 	}
 }
 

@@ -25,7 +25,7 @@ func tally(t *projections.Turn, r *projections.Run, x leyline.StepObserved) leyl
 	attributed := attribute(t, x)
 	for i := range x.Seeds {
 		o := &x.Seeds[i]
-		s := entry(&out, o.Seed)
+		s := entry(&out, o.Seed, i)
 		s.Steps++
 		stage := t.State.Kasmina.Seed(x.Run, o.Seed).Stage
 		s.Weight += aggregate.Owner{Stage: stage, Alpha: o.Alpha}.Weight()
@@ -84,9 +84,13 @@ func part(x, total float64) float64 {
 	return x / total
 }
 
-// entry returns the entry of a seed, a new one where there is none.
-func entry(x *leyline.Tally, id leyline.SeedID) *leyline.SeedTally {
-	i := slices.IndexFunc(x.Seeds, func(s leyline.SeedTally) bool { return s.Seed == id })
+// entry returns the entry of a seed, a new one where there is none. While the same
+// seeds are reported in the same order it is at place i.
+func entry(x *leyline.Tally, id leyline.SeedID, i int) *leyline.SeedTally {
+	if i < len(x.Seeds) && x.Seeds[i].Seed == id {
+		return &x.Seeds[i]
+	}
+	i = slices.IndexFunc(x.Seeds, func(s leyline.SeedTally) bool { return s.Seed == id })
 	if i < 0 {
 		i = len(x.Seeds)
 		x.Seeds = append(x.Seeds, leyline.SeedTally{Seed: id})

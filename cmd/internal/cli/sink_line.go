@@ -19,7 +19,7 @@ func packetLine(p *leyline.Packet) []byte {
 
 // maxLine bounds a line: a packet holds a few events with texts of at most
 // leyline.MaxText bytes for each of at most leyline.MaxSeeds seeds.
-const maxLine = 1 << 22
+const maxLine = 1 << 24
 
 // lastLine returns which packet the last whole line holds, that line, and where it
 // ends. A file without any, or one whose last line is not ours, is written from

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
@@ -38,6 +39,7 @@ type Weighed struct {
 	Swapped   bool                 // the policy had answered the end before the start
 	Shadow    leyline.Candidate    // what would have been chosen if the shadow rules decided too; unset: to do nothing
 	Differs   bool                 // that is not what was chosen
+	Acted     []leyline.PolicyRule // shadow rules each of which alone would have changed the choice
 }
 
 // Decode turns what a policy has answered into a choice. It is the same for every
@@ -213,23 +215,53 @@ func RiskOf(logits []float64) leyline.RiskEstimate {
 	return leyline.RiskEstimate{Known: true, Score: min(expected/sum, 1), Index: uint32(likeliest)}
 }
 
-// shadow says what would have been chosen if the shadow rules decided too.
+// shadow says what would have been chosen if the shadow rules decided too, among the
+// candidates that are recorded, and which of them alone would have changed the choice.
 func (d *decoding) shadow() {
 	w, c := &d.choice.Weighed, d.out.Candidates
 	if len(c) == 0 {
 		return
 	}
-	top, at := 0.0, -1
-	for i := range c {
-		if s := c[i].Shadowed(); s > top {
-			top, at = s, i
+	w.Shadow = top(c, leyline.TermUnspecified)
+	w.Differs = d.differs(&w.Shadow)
+	for _, r := range shadowed(c) {
+		if x := top(c, r); d.differs(&x) {
+			w.Acted = append(w.Acted, r)
 		}
 	}
-	if at >= 0 {
-		w.Shadow = c[at]
-	}
+}
+
+func (d *decoding) differs(x *leyline.Candidate) bool {
 	got := &d.choice.Command
-	w.Differs = w.Shadow.Operation != got.Operation || w.Shadow.Seed != got.Seed || w.Shadow.Blueprint != got.Blueprint
+	return x.Operation != got.Operation || x.Seed != got.Seed || x.Blueprint != got.Blueprint
+}
+
+// top is the candidate of the highest score above that of doing nothing, the first of
+// equals; the zero value when there is none.
+func top(all []leyline.Candidate, rule leyline.PolicyRule) leyline.Candidate {
+	best, at := 0.0, -1
+	for i := range all {
+		if s := all[i].Shadowed(rule); s > best {
+			best, at = s, i
+		}
+	}
+	if at < 0 {
+		return leyline.Candidate{}
+	}
+	return all[at]
+}
+
+// shadowed lists the shadow rules that say something of a candidate.
+func shadowed(all []leyline.Candidate) []leyline.PolicyRule {
+	var out []leyline.PolicyRule
+	for i := range all {
+		for _, t := range all[i].Terms {
+			if at, found := slices.BinarySearch(out, t.Rule); t.Mode == leyline.RuleShadow && !found {
+				out = slices.Insert(out, at, t.Rule)
+			}
+		}
+	}
+	return out
 }
 
 // situation says in words why an operation is open to a seed.

@@ -45,7 +45,20 @@ func trendOf(q *Question) trend {
 	if q.Track.ConflictEWMA.N > 0 {
 		t.conflict = min(max(q.Track.ConflictEWMA.Mean, 0), 1)
 	}
+	t.pressure = pressure(q)
 	return t
+}
+
+// pressure is how far the memory of the device is filled beyond its half, [0,1]: 0 at a
+// half and less, 1 when nothing is left. A trainer that does not tell what is used and
+// what is free tells of no pressure.
+func pressure(q *Question) float64 {
+	used, known := q.reading(leyline.TrainGPUMemUsedGB)
+	free, both := q.reading(leyline.TrainGPUMemFreeGB)
+	if !known || !both || !(used+free > 0) {
+		return 0
+	}
+	return min(max(float64(2*(used/(used+free)))-1, 0), 1)
 }
 
 // saturated maps 0 and less to 0, 1 to a half and infinity to 1.

@@ -2,10 +2,12 @@ package policy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/projections"
 )
 
 // closed is what the rules score what they do not offer.
@@ -18,15 +20,28 @@ type Rules struct {
 	Weights leyline.RulesConfig
 }
 
-// Identity implements Policy. The digest is over the weights and the settings that
-// the rules read.
+// Identity implements Policy. The digest is over what the rules read: the weights in
+// the order of the rules with their modes, and the settings of a seed's life.
 func (r Rules) Identity(c *leyline.ExecutionConfig) leyline.PolicyIdentity {
-	return leyline.PolicyIdentity{ID: RulesID, Version: RulesVersion, Digest: projections.DigestOf(struct {
-		Weights leyline.RulesConfig
-		Tamiyo  leyline.TamiyoConfig
-		Kasmina leyline.KasminaConfig
-		Alpha   float64
-	}{r.Weights, c.Tamiyo, c.Kasmina, c.Tolaria.EWMAAlpha})}
+	b := make([]byte, 0, 512)
+	for rule := leyline.TermGerminate; rule.Known(); rule++ {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Weights.Weight(rule)))
+		b = append(b, byte(r.Weights.Mode(rule)))
+	}
+	t, k := &c.Tamiyo, &c.Kasmina
+	for _, n := range [...]uint32{
+		t.WindowSteps, t.TrainSteps, t.ShadowSteps, t.Probes, t.BlendSteps, k.MinTrainSteps, k.MinObserveSteps, k.MinProbes, k.ProbeEvery,
+		uint32(k.ContributionMode), uint32(t.BlendMode),
+	} {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	for _, v := range [...]float64{t.Volatility, k.MinContribution, c.Tolaria.EWMAAlpha, t.BlendTemperature, t.BlendGateK, t.BlendGateTau, t.BlendLo, t.BlendHi} {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	for _, v := range t.BlendChannels {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	return leyline.PolicyIdentity{ID: RulesID, Version: RulesVersion, Digest: sha256.Sum256(b)}
 }
 
 // Answer implements Policy. It never fails.
@@ -214,7 +229,7 @@ func (b *board) told() []leyline.Candidate {
 	}
 	at := 0
 	for i := range all {
-		if all[i].Shadowed() > all[at].Shadowed() {
+		if all[i].Shadowed(leyline.TermUnspecified) > all[at].Shadowed(leyline.TermUnspecified) {
 			at = i
 		}
 	}
