@@ -140,7 +140,7 @@ func (a *app) printProtocol() error {
 	return err
 }
 
-// perform makes the runs that are missing and returns all that were asked for.
+// perform makes the runs that are missing and returns every row that is there.
 func (a *app) perform(ctx context.Context, f policyFlags, studies []value.Study, dir, path string) (rows []value.Row, err error) {
 	build, err := buildWords()
 	if err != nil {
