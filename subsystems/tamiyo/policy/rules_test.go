@@ -83,6 +83,7 @@ func TestScoresFollowTheirFeatures(t *testing.T) {
 				Steps: 60, Quality: leyline.Quality{FirstLoss: 1, Loss: 1 - at/50},
 			}})
 			q.Memory.Marks = []leyline.SeedMark{{Seed: "a", Loss: 1}}
+			q.Config.Rules.Shadow = nil
 			return q
 		}, false},
 		{"overdue", leyline.OpStartGrafting, func(at float64) policy.Question {
