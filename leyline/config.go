@@ -85,6 +85,8 @@ type TolariaConfig struct {
 
 // TamiyoConfig configures the rules policy and the risk evaluators.
 type TamiyoConfig struct {
+	Policy PolicyKind `toml:"policy" comment:"rules, or random: one that draws among what is open to it, to compare the rules with."`
+
 	Enabled          bool     `toml:"enabled" comment:"Propose adaptations at all."`
 	WindowSteps      uint32   `toml:"window_steps" comment:"Steps between two evaluations of the policy, 1 or more."`
 	WarmupSteps      uint32   `toml:"warmup_steps" comment:"Steps before the first proposal."`
@@ -234,6 +236,7 @@ func DefaultConfig() ExecutionConfig {
 			Rebuild: FenceOff, RebuildSteps: 1_000, RebuildBackoff: 10_000, Order: 30_000,
 		},
 		Tamiyo: TamiyoConfig{
+			Policy:  PolicyRules,
 			Enabled: true, WindowSteps: 10, WarmupSteps: 40, TrainSteps: 60, HealthyWindows: 2,
 			LossSpike: 0.15, LossMode: RuleEnforce,
 			Volatility: 0.1125, VolatilityMode: RuleShadow,

@@ -32,12 +32,16 @@ type RulesConfig struct {
 	Shadow     []string `toml:"shadow" comment:"Rules that only watch: what they would have done is recorded and counted, and decides nothing."`
 }
 
+// defaultRules are the weights with which the built-in workloads train no worse than
+// by the fixed order of steps before them. Three rules only watch: conflicts are what
+// PCGrad resolves, unhealthy seeds are the gates' to judge, and waiting for a seed's own
+// loss to settle has gained nothing there.
 func defaultRules() RulesConfig {
 	return RulesConfig{
 		Germinate: 0.25, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
 		Record: 0.25, Novelty: 0.6, Risk: 0.5, Tier: 0.25, Runway: 4,
 		Advance: 1, Learning: 1.5, Overdue: 1.5, Harm: 1, Unhealthy: 1.5,
-		Shadow: []string{TermConflict.String(), TermUnhealthy.String()},
+		Shadow: []string{TermConflict.String(), TermLearning.String(), TermUnhealthy.String()},
 	}
 }
 

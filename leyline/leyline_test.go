@@ -42,6 +42,7 @@ func enums() map[string]enum {
 		"SheetFault": leyline.SheetContradicted, "BudgetMode": leyline.BudgetsLearned,
 		"PolicyFormat": leyline.PolicySafetensors, "PolicyOrigin": leyline.PolicyTrained, "RegistryKind": leyline.RegistryBlueprints,
 		"PolicyAction": leyline.PolicyRollback, "PolicyScope": leyline.PolicyOfAll, "PolicyFault": leyline.PolicyFileUnreadable,
+		"PolicyKind": leyline.PolicyRandom,
 	}
 }
 

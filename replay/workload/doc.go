@@ -43,6 +43,16 @@
 // reads is a property of its kernel. The loss of a task is the mean cross-entropy
 // over the batch.
 //
+// # Controls
+//
+// An experiment needs networks to compare with. Spec.Modules builds blocks into the
+// host from the first step, in the place that a seed would have grown into, and
+// Spec.Widened gives the host a wider trunk instead: both have as many parameters as a
+// network in which seeds were kept, the one by the same function, the other by more of
+// what it has. Result.Work counts multiply-adds, so that a control can be trained for
+// the same arithmetic, and Result.Curve is how the held-out rows were judged on the
+// way, by which nothing is decided.
+//
 // # Detach
 //
 // What a seed reads is detached: the seed works on a copy of the numbers, and no

@@ -22,6 +22,8 @@ type Result struct {
 	Missed     []Fault // that found nothing to strike, in this life of the run
 	Elapsed    time.Duration
 	Waited     time.Duration // of Elapsed, for answers of the plane
+	Curve      []Judgement   // by ascending steps, in this life of the run; see Options.JudgeEvery
+	Work       Work
 }
 
 // SeedResult is a seed that was part of the network at the end.
@@ -29,7 +31,9 @@ type SeedResult struct {
 	Seed      leyline.SeedID
 	Blueprint leyline.BlueprintID
 	Alpha     float64
-	Gain      float64 // held-out accuracy with it less accuracy with it at alpha 0, mean over tasks, [-1,1]
+	Gain      float64       // held-out accuracy with it less accuracy with it at alpha 0, mean over tasks, [-1,1]
+	Stage     leyline.Stage `json:"-"` // TERMINATED: it was kept and is the host's
+	Size      int           `json:"-"` // its number of parameters
 }
 
 // TaskResult is the held-out result of one task.
@@ -70,6 +74,9 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 	}
 	var off []AlphaOverride
 	for _, s := range t.net.Slots() {
+		if t.isModule(s.ID) {
+			continue
+		}
 		off = append(off, AlphaOverride{Slot: s.ID})
 		ev, err := t.net.Evaluate(t.data.HeldOut, AlphaOverride{Slot: s.ID})
 		if err != nil {
@@ -77,6 +84,7 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 		}
 		t.result.Seeds = append(t.result.Seeds, SeedResult{
 			Seed: leyline.SeedID(s.ID), Blueprint: leyline.BlueprintID(s.Blueprint), Alpha: s.Alpha, Gain: average(with.Accuracy) - average(ev.Accuracy),
+			Stage: t.stages[s.ID], Size: t.net.find(s.ID).size(),
 		})
 	}
 	without, err := t.net.Evaluate(t.data.HeldOut, off...)

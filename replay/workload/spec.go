@@ -26,7 +26,11 @@ type Spec struct {
 	Layers     []string    // those that a kernel may read, forward; seeds add to the last
 	Blueprints []Blueprint // by ascending risk; every kernel fits Net.Hidden
 	Steps      int         // length of a run that does not ask for another
-	tune       func(*leyline.ExecutionConfig)
+	// Modules are blueprints whose blocks are part of the host from the first step, in
+	// this order, behind the trunk and before the seeds: nothing decides about them.
+	// No workload has any by itself; a control of an experiment may, see Parameters.
+	Modules []string
+	tune    func(*leyline.ExecutionConfig)
 }
 
 // Lookup returns the spec of a workload; the caller owns it. An unknown name is

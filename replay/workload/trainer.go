@@ -44,6 +44,10 @@ type Options struct {
 	// again when that is over, whatever came of it; may be nil. It costs a digest.
 	Still   func(over bool, weights leyline.Digest)
 	Observe func(Progress) // called after every healthy step; may be nil
+	// JudgeEvery is the number of steps between two judgements by the held-out rows
+	// (Result.Curve), the first before the first step; 0: there is no curve. It costs a
+	// forward pass of all held-out rows and changes nothing else.
+	JudgeEvery leyline.Step
 }
 
 // Progress is what a trainer knows after a step.
@@ -78,6 +82,9 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 func (t *trainer) run(ctx context.Context) (Result, error) {
 	began := time.Now()
 	if err := t.open(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := t.judge(); err != nil {
 		return Result{}, err
 	}
 	t.epochAt = time.Now()
@@ -150,11 +157,10 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 		return nil, err
 	}
 	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}}
-	c := o.Workload.Net
-	c.Seed = o.Seed
-	if t.net, err = NewNet(data, c); err != nil {
+	if t.net, err = o.Workload.Build(o.Seed); err != nil {
 		return nil, err
 	}
+	t.settleModules()
 	t.base = t.net.Config().LearningRate
 	if t.batches, err = NewBatches(data.Train, t.net.Config().Batch, o.Seed); err != nil {
 		return nil, err
@@ -163,7 +169,11 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 }
 
 // plan is what the run is opened with; a resume must open it with the same.
-func (t *trainer) plan() leyline.RunOpened {
+func (t *trainer) plan() (leyline.RunOpened, error) {
+	host, err := t.hostParameters()
+	if err != nil {
+		return leyline.RunOpened{}, err
+	}
 	in := leyline.RunOpened{
 		Run: t.opts.Run, Resume: t.opts.Resume, Workload: t.opts.Workload.Name, Framework: Framework,
 		Posture:    Posture(),
@@ -171,7 +181,7 @@ func (t *trainer) plan() leyline.RunOpened {
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
 		Groups:         []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
-		HostParameters: t.net.HostParameters(),
+		HostParameters: host,
 	}
 	for _, s := range t.opts.Workload.Slots {
 		in.Seeds = append(in.Seeds, leyline.SeedID(s))
@@ -186,11 +196,15 @@ func (t *trainer) plan() leyline.RunOpened {
 	for _, f := range t.opts.Faults {
 		in.Drills = append(in.Drills, leyline.Drill{Name: f.Name, Step: f.Step})
 	}
-	return in
+	return in, nil
 }
 
 func (t *trainer) open(ctx context.Context) error {
-	a, err := t.plane.Open(ctx, t.plan())
+	plan, err := t.plan()
+	if err != nil {
+		return err
+	}
+	a, err := t.plane.Open(ctx, plan)
 	if err != nil {
 		return fmt.Errorf("cannot open run %s: %w", t.opts.Run, err)
 	}
@@ -245,6 +259,7 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return err
 	}
 	end()
+	t.result.Work.Training += t.net.stepWork(pass.Rows)
 	in := t.observed(s, pass, time.Since(began))
 	asked := time.Now()
 	end = t.trace.span("plane", s)
@@ -281,5 +296,5 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 			StepTime: t.last, Waited: t.waited,
 		})
 	}
-	return nil
+	return t.judge()
 }

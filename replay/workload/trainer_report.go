@@ -72,6 +72,7 @@ func (t *trainer) probeOne(ctx context.Context, id leyline.SeedID, s *seed) erro
 	if err != nil {
 		return err
 	}
+	t.result.Work.Probes += 2 * t.net.forwardWork(len(t.data.Probe))
 	if slices.Contains(with.Failed, s.ID) {
 		return nil // it had no part in the output: the next step reports that, and it is culled
 	}

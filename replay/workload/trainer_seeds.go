@@ -57,6 +57,7 @@ func (t *trainer) remove(slot string) error {
 // snapshot now, and the plane knows what it was.
 func (t *trainer) adopt() error {
 	clear(t.stages)
+	t.settleModules()
 	for _, v := range t.answer.Seeds {
 		slot := string(v.Seed)
 		if t.net.find(slot) == nil || !leyline.Grafted(v.Stage) && v.Stage != leyline.StageTerminated {

@@ -15,13 +15,13 @@ import (
 func newBench(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure the event log on this machine, beside what the disk can do",
+		Short: "Measure the event log beside what the disk can do, and the policy beside its controls",
 		Long: "Measure the event log on this machine. A disk changes from minute to minute, so\nevery number comes with that of a bare file from the same moments: each round\nvisits every peer, each round begins with the next one, and a ratio is the median\nof the ratios within the rounds. Compare ratios, not records/s of different runs; a\nwide min..max means a busy machine.\n\n" +
-			"The peers here need nothing but a file. The logs that others have built are\ncompared in eventlog/internal/peerbench, a module of its own.",
+			"The peers of the log here need nothing but a file. The logs that others have built are\ncompared in eventlog/internal/peerbench, a module of its own.\n\n`esper bench policy` measures something else: what the rules policy does for a network.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(newBenchAppend(a), newBenchRead(a), newBenchSignal(a), newBenchRollback(a))
+	c.AddCommand(newBenchAppend(a), newBenchRead(a), newBenchSignal(a), newBenchRollback(a), newBenchPolicy(a))
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/esper-plane/esper/eventlog/tree"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/replay/value"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
 	"github.com/esper-plane/esper/subsystems/policyfile"
@@ -109,6 +110,8 @@ var classes = []struct {
 	{exitUsage, "backup", target(eventlog.ErrBackup), "`esper log restore` makes a data directory of it"},
 	{exitUsage, "not_a_backup", target(eventlog.ErrNotBackup), "use an empty or a new directory"},
 	{exitUsage, "exists", target(eventlog.ErrExists), "use a new directory"},
+	{exitUsage, "other_experiment", target(value.ErrOtherExperiment), ""},
+	{exitDiverged, "diverged", target(value.ErrReplay), ""},
 	{exitDamaged, "log_forked", target(errForked), ""},
 	{exitDamaged, "proof_invalid", target(tree.ErrProof), ""},
 	{exitDamaged, "checkpoint_invalid", target(tree.ErrCheckpoint), ""},

@@ -104,7 +104,7 @@ func (a *app) scenarios(ctx context.Context, list []harness.Scenario, dir string
 	return failed
 }
 
-func writeResult(path string, r harness.Result) error {
+func writeResult(path string, r any) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -51,7 +51,12 @@ type Policy interface {
 }
 
 // Of returns the policy that a question is for.
-func Of(q *Question) Policy { return Rules{Weights: q.Config.Rules, Artifact: q.Artifact} }
+func Of(q *Question) Policy {
+	if q.Artifact.IsZero() && q.Config.Tamiyo.Policy == leyline.PolicyRandom {
+		return Random{}
+	}
+	return Rules{Weights: q.Config.Rules, Artifact: q.Artifact}
+}
 
 // Next asks the policy that the question is for, and notes what it was told. A failure
 // is a choice to do nothing for the reason policy_invalid, with what was wrong as its

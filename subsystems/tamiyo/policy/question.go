@@ -10,6 +10,8 @@ import (
 
 // Question is everything that a policy looks at.
 type Question struct {
+	Lineage leyline.Lineage // what chance is seeded with, beside the run's seed and the step
+
 	Run         leyline.RunID
 	Incarnation leyline.Incarnation
 	Step        leyline.Step   // of the window
@@ -33,7 +35,7 @@ type Question struct {
 func Ask(s *projections.State, run leyline.RunID) Question {
 	r, slots, p := s.Tolaria.Run(run), s.Kasmina.Run(run), s.Tamiyo.Run(run)
 	q := Question{
-		Run: run, Incarnation: r.Incarnation,
+		Lineage: r.Lineage, Run: run, Incarnation: r.Incarnation,
 		Step: r.Track.Step, Faulted: r.Faulted, Config: s.Plane.Config, Plan: r.Plan, Seeds: slots.Seeds, Trials: slots.Trials,
 		Blueprints: s.Plane.InUse(), Barred: barred(s, r), Track: r.Track, Last: p.Window, Memory: p.Memory,
 	}
