@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay/workload/gauge"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 )
@@ -39,6 +40,9 @@ type Options struct {
 	Traces     snapstore.Store // profiles are written there; nil: none can be
 	Kernels    fs.FS           // kernel files by name
 	SeedLayers bool            // report the norms of each seed's gradient by layer
+	Live       bool            // the plane does not wait for what it has computed, and measured times count: two runs differ
+	GPU        *gauge.GPUFile  // where readings of a GPU come from; nil: there is none
+	Warn       func(string)    // called when a gauge begins or ceases to fail; may be nil
 	Levers     Levers          // what some faults need
 	// Still is called with the weights when training stands still for a rollback, and
 	// again when that is over, whatever came of it; may be nil. It costs a digest.
@@ -66,6 +70,7 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer t.load.end()
 	r, err := t.run(ctx)
 	t.still(true)
 	r.Waited = clocked.spent
@@ -119,6 +124,9 @@ type trainer struct {
 	epochAt  time.Time     // when the epoch began
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
 	trace    tracer
+	meters   meters
+	drags    drags // of drills
+	load     *load // that a drill puts on the processors
 	result   Result
 }
 
@@ -149,7 +157,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}, meters: meters{gpu: o.GPU}, load: newLoad()}
 	c := o.Workload.Net
 	c.Seed = o.Seed
 	if t.net, err = NewNet(data, c); err != nil {
@@ -169,7 +177,7 @@ func (t *trainer) plan() leyline.RunOpened {
 		Posture:    Posture(),
 		Optimizer:  "sgd",
 		Layers:     t.opts.Workload.Layers,
-		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
+		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
 		Groups:         []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
 		HostParameters: t.net.HostParameters(),
 	}
@@ -240,12 +248,16 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return err
 	}
 	end := t.trace.span("forward and backward", s)
-	pass, err := t.net.Step(t.batches.Batch(uint64(s)))
+	waits := time.Now()
+	batch := t.batches.Batch(uint64(s))
+	input := time.Since(waits)
+	pass, err := t.net.stepAs(batch, t.mislabelled(s, batch))
 	if err != nil {
 		return err
 	}
 	end()
 	in := t.observed(s, pass, time.Since(began))
+	in.Metrics.Readings = t.readings(input)
 	asked := time.Now()
 	end = t.trace.span("plane", s)
 	a, err := t.plane.Step(ctx, in, t.answer.Cursor)

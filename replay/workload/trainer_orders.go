@@ -23,6 +23,7 @@ func (t *trainer) optimize() {
 	for _, o := range t.orders {
 		began := time.Now()
 		ack := leyline.OrderAck{Order: o.id, Kind: o.kind, Outcome: leyline.OutcomeOK}
+		t.drags.apply.pull()
 		var err error
 		if o.kind == leyline.EffectRebuild {
 			ack.Before, ack.After, err = t.net.RebuildOptimizer()
@@ -32,6 +33,7 @@ func (t *trainer) optimize() {
 		if err != nil {
 			ack.Outcome, ack.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
+		t.meters.applied.clock(began)
 		ack.TookNs = uint64(time.Since(began))
 		t.acks = append(t.acks, ack)
 	}
