@@ -183,12 +183,17 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 		return workload.Result{}, err
 	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
-	return workload.Train(ctx, j.plane, workload.Options{
+	return workload.Train(ctx, j.plane, j.training())
+}
+
+// training is how the built-in trainer is to train the run.
+func (j *job) training() workload.Options {
+	return workload.Options{
 		Run: j.run, Workload: j.offered(), Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		Traces: snapstore.NewDir(j.dir.Traces(), false), SeedLayers: j.config.Tolaria.SeedLayers > 0,
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
 		Levers: j.levers(), Live: j.flags.live, GPU: j.gpu(), Warn: func(s string) { j.show.say("warning: %s", s) },
-	})
+	}
 }
 
 // replayCommand sends the newest accepted command of the run once more, byte for
