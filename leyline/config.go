@@ -91,11 +91,11 @@ type TamiyoConfig struct {
 	HealthyWindows   uint32   `toml:"healthy_windows" comment:"Consecutive healthy windows before conservative mode is left, 1 or more."`
 	LossSpike        float64  `toml:"loss_spike" comment:"Rise of the loss EWMA since the last window that counts as a spike."`
 	LossMode         RuleMode `toml:"loss_mode" comment:"off, shadow or enforce."`
-	Volatility       float64  `toml:"volatility" comment:"Standard deviation of the loss EWMA above which proposals wait."`
+	Volatility       float64  `toml:"volatility" comment:"Standard deviation of the loss EWMA above which learning rates are lowered instead of acting on a seed."`
 	VolatilityMode   RuleMode `toml:"volatility_mode" comment:"off, shadow or enforce."`
-	Conflict         float64  `toml:"conflict" comment:"EWMA of the conflict ratio above which proposals wait, [0,1]."`
+	Conflict         float64  `toml:"conflict" comment:"EWMA of the conflict ratio above which learning rates are lowered instead of acting on a seed, [0,1]."`
 	ConflictMode     RuleMode `toml:"conflict_mode" comment:"off, shadow or enforce. Conflicts are what PCGrad resolves, so this only watches."`
-	BlueprintRisk    float64  `toml:"blueprint_risk" comment:"Risk from which a blueprint is not germinated, [0,1]."`
+	BlueprintRisk    float64  `toml:"blueprint_risk" comment:"Risk of a blueprint from which learning rates are lowered instead of acting on a seed of it, [0,1]."`
 	BlendSteps       uint32   `toml:"blend_steps" comment:"Optimizer steps a blend takes, 1 or more."`
 	BlendTemperature float64  `toml:"blend_temperature" comment:"Temperature of the alpha schedule in steps, greater than 0."`
 	ShadowSteps      uint32   `toml:"shadow_steps" comment:"Steps a seed runs at full alpha before its evaluation is proposed."`
@@ -108,6 +108,34 @@ type TamiyoConfig struct {
 	BlendGateTau  float64   `toml:"blend_gate_tau" comment:"CONFIDENCE: margin, in logits, at which the gate is half open, 0 or more."`
 	BlendLo       float64   `toml:"blend_alpha_lo" comment:"CONFIDENCE: least share of a seed in a sample, [0,1], not above blend_alpha_hi."`
 	BlendHi       float64   `toml:"blend_alpha_hi" comment:"CONFIDENCE: largest share of a seed in a sample, [0,1]."`
+
+	PolicyRisk          float64    `toml:"policy_risk" comment:"Risk that the policy gives its own proposal from which learning rates are lowered instead, [0,1]."`
+	PolicyRiskCritical  float64    `toml:"policy_risk_critical" comment:"Risk that the policy gives its own proposal from which the seed is paused and the run goes conservative, [0,1]."`
+	PolicyRiskMode      RuleMode   `toml:"policy_risk_mode" comment:"off, shadow or enforce."`
+	ConservativeEffect  RiskEffect `toml:"conservative_effect" comment:"What conservative mode makes of a proposal: hold leaves the seed as it is, pause takes it out of the network until the mode is left."`
+	BlueprintQuarantine float64    `toml:"blueprint_quarantine" comment:"Risk of a blueprint from which it is treated as one in quarantine, [0,1]."`
+	BlueprintMode       RuleMode   `toml:"blueprint_mode" comment:"off, shadow or enforce."`
+	HazardMode          RuleMode   `toml:"hazard_mode" comment:"off, shadow or enforce: what the hazard sheet of a blueprint says."`
+	LossWarning         float64    `toml:"loss_warning" comment:"Rise of the loss EWMA since the last window from which learning rates are lowered instead of acting on a seed; also the rise at which a learning rate of 0 is remarked upon."`
+	LossWarningMode     RuleMode   `toml:"loss_warning_mode" comment:"off, shadow or enforce."`
+	HookLatency         Millis     `toml:"hook_latency_ms" comment:"The trainer's wait for the plane in the step before the window, above which seeds are paused."`
+	StepLatency         Millis     `toml:"step_latency_ms" comment:"The whole step before the window, above which seeds are paused."`
+	ApplyLatency        Millis     `toml:"apply_latency_ms" comment:"Carrying out commands in that step, above which learning rates are lowered instead of acting on a seed."`
+	FinalizeLatency     Millis     `toml:"finalize_latency_ms" comment:"Advancing blends in that step, above which learning rates are lowered instead of acting on a seed."`
+	LatencyMode         RuleMode   `toml:"latency_mode" comment:"off, shadow or enforce: the four limits above. A lockstep run only watches: there no decision may depend on time."`
+	IsolationMode       RuleMode   `toml:"isolation_mode" comment:"off, shadow or enforce: pause a seed on trial whose isolation is violated."`
+	PauseWindows        uint32     `toml:"pause_windows" comment:"Windows that such a seed stays paused before it is given up, 1 or more."`
+	FallbackMode        RuleMode   `toml:"fallback_mode" comment:"off, shadow or enforce: hold proposals for one window behind a compile fallback of the run or of the seed."`
+	GPUUtil             float64    `toml:"gpu_util" comment:"Percent of the accelerator in use from which, and with as little memory free as the next says, a proposal becomes a pause."`
+	GPUFree             float64    `toml:"gpu_free_gib" comment:"GiB of the accelerator's memory free."`
+	CPUUtil             float64    `toml:"cpu_util" comment:"Percent of the processors in use from which learning rates are lowered instead of acting on a seed."`
+	DeviceMode          RuleMode   `toml:"device_mode" comment:"off, shadow or enforce: the three limits above. A lockstep run only watches."`
+	GradVariance        float64    `toml:"grad_variance" comment:"Variance of the gradient's norm over its squared mean, above which learning rates are lowered instead of acting on a seed."`
+	GradVarianceMode    RuleMode   `toml:"grad_variance_mode" comment:"off, shadow or enforce."`
+	OptimizerHintMode   RuleMode   `toml:"optimizer_hint_mode" comment:"off, shadow or enforce: a learning rate of 0 while the loss rises by more than loss_warning. Looks only where a run declares its rates."`
+	RiskSamples         uint32     `toml:"risk_samples" comment:"Healthy steps that a running mean must have seen before volatility, conflicts and variance are judged by it."`
+	RiskRateFactor      float64    `toml:"risk_rate_factor" comment:"By what learning rates are multiplied for a risk that asks for the optimizer, (0,1]; 1: nothing goes out."`
+	RiskRateFloor       float64    `toml:"risk_rate_floor" comment:"Least product of these factors, (0,1]."`
 }
 
 // KasminaConfig configures verification, gates and prefetch.
@@ -188,7 +216,7 @@ func DefaultConfig() ExecutionConfig {
 			Conflict: 0.5, ConflictMode: RuleShadow,
 			BlueprintRisk: 0.5, BlendSteps: 20, BlendTemperature: 2, ShadowSteps: 20, Probes: 3,
 			BlendMode: BlendResidual, BlendGateK: defaultGate().K, BlendGateTau: defaultGate().Tau, BlendLo: defaultGate().Lo, BlendHi: defaultGate().Hi,
-		},
+		}.withRisk(),
 		Kasmina: KasminaConfig{
 			Freshness: 60_000, Skew: 5_000, NonceCap: 10_000, CommandDeadline: 30_000, Embargo: 30_000,
 			KernelLatency: 10, LatencyMode: RuleShadow, PrefetchTimeout: 1_000,

@@ -114,6 +114,7 @@ func TestRulesKeepTheirWord(t *testing.T) {
 			offer(math.NaN(), false)
 		case strings.Contains(r.allowed, "text"): // in TestLogConfigBounds
 		case key == "tamiyo.blend_channels": // in TestBlendSettings
+		case key == "tamiyo.conservative_effect": // in TestRiskSettings
 		case key == "tolaria.opt_rebuild": // in TestOnlyFencesOfSettings
 		case strings.HasPrefix(key, "posture."), strings.HasPrefix(key, "telemetry.webhook"): // in TestPostureConfig
 		default:

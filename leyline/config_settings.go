@@ -47,6 +47,9 @@ func (c ExecutionConfig) Validate() error {
 	if p, ok := c.Tamiyo.broken(); ok {
 		problems = append(problems, p)
 	}
+	if p, ok := c.Tamiyo.brokenRisk(); ok {
+		problems = append(problems, p)
+	}
 	if p, ok := c.Posture.broken(); ok {
 		problems = append(problems, p)
 	}

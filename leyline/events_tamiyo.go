@@ -27,13 +27,18 @@ type ConservativeLeft struct {
 type RiskAssessed struct {
 	Run      RunID
 	Step     Step
-	Proposed SeedOperation
-	Allowed  bool
-	Reason   RiskReason // why it was not allowed, or POLICY
-	Loss     float64    // loss EWMA at this window
-	Healthy  uint32     // consecutive healthy windows, this one included
-	Checks   []Check    // every evaluator that looked, in its fixed order
-	TookNs   uint64     // of the policy's answer; 0 when the rules ran inside the decider
+	Proposed SeedOperation // of a SEED proposal
+	Effect   RiskEffect    // what becomes of the proposal
+	Reason   RiskReason    // why, or POLICY
+	Loss     float64       // loss EWMA at this window
+	Healthy  uint32        // consecutive healthy windows, this one included
+	Checks   []RiskCheck   // in the fixed order of the evaluators
+	TookNs   uint64        // of the policy's answer; 0 when the rules ran inside the decider
+
+	Kind       CommandKind // that was proposed; unset when nothing was
+	Subject    RiskSubject
+	Unmeasured []RiskReason // of the checks for which nothing was measured, in their order
+	RiskIndex  uint32       // the likeliest class of risk, of a policy that estimates it
 }
 
 // ActionNone records that Tamiyo decided to do nothing, and why.
@@ -54,6 +59,9 @@ type CommandProposed struct {
 	Seed     SeedCommand
 	Why      string // one sentence for people
 	Metadata DecisionMetadata
+
+	Pause     PauseCommand     // of Kind PAUSE
+	Optimizer OptimizerCommand // of Kind OPTIMIZER
 }
 
 // PolicyAsked puts the question of one window to the policy on the shared
@@ -62,6 +70,7 @@ type PolicyAsked struct {
 	Run      RunID
 	Step     Step
 	Deadline Instant
+	Seen     StepSeen // of the step
 }
 
 // PolicyMissed closes a question that the policy did not answer. CRITICAL: the

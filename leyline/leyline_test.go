@@ -27,7 +27,7 @@ func enums() map[string]enum {
 		"Attribution": leyline.AttributionReported, "Health": leyline.HealthCollapsed, "RollbackPhase": leyline.PhaseConfirm, "Outcome": leyline.OutcomeUnknown,
 		"EffectKind": leyline.EffectClean, "TimerKind": leyline.TimerBroadcast, "PeerKind": leyline.PeerPolicy,
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPruning,
-		"RiskReason": leyline.RiskKernelBreaker, "FaultReason": leyline.FaultOperator,
+		"RiskReason": leyline.RiskRatesLowered, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
 		"RefusalKind": leyline.RefusalParameter, "InputKind": leyline.InputCacheCleared,
 		"EventKind": leyline.EventRatesScaled, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,

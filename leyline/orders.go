@@ -143,7 +143,9 @@ func ByPlane(k CommandKind) bool { return k != CommandSeed && k != CommandPause 
 
 // PolicyMay reports whether the policy may issue commands of a kind at all; every
 // other is for operators only.
-func PolicyMay(k CommandKind) bool { return k == CommandSeed || k == CommandPause }
+func PolicyMay(k CommandKind) bool {
+	return k == CommandSeed || k == CommandPause || k == CommandOptimizer
+}
 
 // Argued is a command with the argument of its kind alone. What another kind would
 // use may be anything, and must not be acted upon.
@@ -196,6 +198,7 @@ type SeedPaused struct {
 	Seed  SeedID
 	Step  Step
 	Cause string // command id
+	By    Party  // whose command it was
 }
 
 // SeedResumed puts a paused seed back. It follows the gate that let it pass.
@@ -213,6 +216,7 @@ type RatesScaled struct {
 	Run    RunID
 	Factor float64
 	Cause  string // command id
+	By     Party  // whose command it was
 }
 
 // EventKind implements Event.
@@ -230,6 +234,7 @@ func (x SeedPaused) Validate() error {
 	needID(&c, "run", x.Run)
 	needID(&c, "seed", x.Seed)
 	need(&c, "cause", x.Cause != "")
+	needEnum(&c, "by", x.By)
 	return c.result()
 }
 
@@ -250,5 +255,6 @@ func (x RatesScaled) Validate() error {
 	finite(&c, "factor", x.Factor)
 	need(&c, "factor", x.Factor > 0)
 	need(&c, "cause", x.Cause != "")
+	needEnum(&c, "by", x.By)
 	return c.result()
 }

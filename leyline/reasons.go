@@ -107,6 +107,10 @@ var riskReasonNames = [...]string{
 	"command_pending", "kernel_pending", "nothing_to_do", "run_not_training",
 	"policy_timeout", "policy_failed", "policy_pending", "policy_stale",
 	"epoch_failed", "command_timeout", "emergency_level", "kernel_breaker",
+	"policy_risk_elevated", "policy_risk_critical", "bsds_hazard_high", "bsds_hazard_critical", "bsds_handling_quarantine",
+	"hook_budget", "step_latency_high", "kasmina_apply_slow", "kasmina_finalize_slow", "runtime_fallback",
+	"device_pressure_high", "cpu_pressure_high", "grad_variance_high", "optimizer_hint", "unstable", "not_recovered",
+	"rates_undeclared", "rates_held", "rates_lowered",
 }
 
 // The reasons of the risk evaluators and of doing nothing.
@@ -135,6 +139,25 @@ const (
 	RiskCommandTimeout // an accepted command was not answered in time
 	RiskEmergency      // the emergency level is L3 or above
 	RiskKernelBreaker  // the breaker of kernels lets no fetch pass
+	RiskPolicyElevated // the policy finds its own proposal risky
+	RiskPolicyCritical // or too risky for anything to go on
+	RiskHazardHigh     // the hazard sheet of the blueprint tells of a high hazard
+	RiskHazardCritical // or of a critical one
+	RiskHandling       // or keeps it in quarantine
+	RiskHook           // the trainer waited too long for the plane
+	RiskStepLatency    // a step took too long
+	RiskApply          // a command took long to be carried out
+	RiskFinalize       // blends took long to be advanced
+	RiskFallback       // compiled code was given up since the last window
+	RiskDevice         // the accelerator has no room left
+	RiskCPU            // the processors have no room left
+	RiskGradVariance   // the norm of the gradient varies too much
+	RiskOptimizerHint  // the learning rate is used up while the loss rises
+	RiskUnstable       // something is wrong with training
+	RiskNotRecovered   // too few healthy windows to leave conservative mode
+	RiskUndeclared     // learning rates were to be lowered, and the run has declared none
+	RiskRatesHeld      // learning rates were to be lowered, and an operator scales them
+	RiskRatesLowered   // learning rates were to be lowered, and they are as low as they go for that
 )
 
 // FaultReason says why Tolaria started a rollback, escalated or halted.

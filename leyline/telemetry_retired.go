@@ -58,11 +58,9 @@ var retired = []RetiredName{
 	{"tamiyo_fallback_seed", "", whyFallback},
 	{"tamiyo_fallback_blueprint", "", whyFallback},
 	{"tamiyo_synthetic_pause", "", "no pause is made up: doing nothing is an event of its own"},
-	{"tamiyo_runtime_fallback", "", whyFallback},
 	{"tamiyo.coverage.*", string(MetricFeatureCoverage), "the group is an attribute, so that names are a closed list"},
 	{"tamiyo.command_rejected", string(NameCommandRejected), whyTwice},
 	{"tamiyo.timeout_*", string(NamePolicyTimeout), whyTwice},
-	{"pause_triggered", string(NameCommandWithheld), "a proposal is held back; nothing is paused for it"},
 	{"field_report_sidecar_validation_warning", "", "field reports are events of the log and have no sidecar"},
 
 	{"kasmina.prefetch.latency_ms", string(MetricPrefetchLastMs), "a mean over history is a fold over packets"},

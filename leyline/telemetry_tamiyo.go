@@ -69,38 +69,17 @@ func tamiyoMetrics() []MetricInfo {
 
 // The telemetry events of Tamiyo that records carry.
 const (
-	NameConflictHigh        EventName = "grad_conflict_high"
-	NameLossSpike           EventName = "loss_spike"
-	NameVolatilityHigh      EventName = "loss_volatility_high"
-	NameBlueprintRisk       EventName = "blueprint_risk"
-	NameBlueprintQuarantine EventName = "bp_quarantine"
-	NameIsolationViolations EventName = "isolation_violations"
 	NameConservativeEntered EventName = "conservative_entered"
 	NameConservativeExited  EventName = "conservative_exited"
 	NamePolicyTimeout       EventName = "timeout_inference"
 	NamePolicyFailed        EventName = "tamiyo.policy_failed"
 	NameCommandProposed     EventName = "tamiyo.command_proposed"
 	NameCommandWithheld     EventName = "tamiyo.command_withheld"
+	NamePauseTriggered      EventName = "pause_triggered"
 )
 
 // The telemetry events of Tamiyo that no record carries yet.
 const (
-	NamePolicyRiskSignal    EventName = "policy_risk_signal"
-	NamePolicyRiskCritical  EventName = "policy_risk_critical"
-	NamePolicyRiskElevated  EventName = "policy_risk_elevated"
-	NameBSDSPresent         EventName = "bsds_present"
-	NameBSDSQuarantine      EventName = "bsds_handling_quarantine"
-	NameBSDSCritical        EventName = "bsds_hazard_critical"
-	NameBSDSHigh            EventName = "bsds_hazard_high"
-	NameLossWarning         EventName = "loss_warning"
-	NameTamiyoHookBudget    EventName = "hook_budget"
-	NameStepLatencyHigh     EventName = "step_latency_high"
-	NameApplySlow           EventName = "kasmina_apply_slow"
-	NameFinalizeSlow        EventName = "kasmina_finalize_slow"
-	NameDevicePressure      EventName = "device_pressure_high"
-	NameCPUPressure         EventName = "cpu_pressure_high"
-	NameGradVarianceHigh    EventName = "grad_variance_high"
-	NameOptimizerHint       EventName = "optimizer_hint"
 	NameMetadataTimeout     EventName = "timeout_urza"
 	NameNoSeedCandidates    EventName = "no_seed_candidates"
 	NameNormalizerFailure   EventName = "normalizer_persistence_failure"
@@ -115,24 +94,7 @@ const (
 )
 
 func tamiyoEvents() []EventInfo {
-	const check = "run step value limit mode"
 	reserved := []EventInfo{
-		event(NamePolicyRiskSignal, "run step score index", "The policy has told how risky it finds its proposal", LevelInfo),
-		event(NamePolicyRiskCritical, check, "The policy finds its proposal too risky for anything to go on", LevelCritical),
-		event(NamePolicyRiskElevated, check, "The policy finds its proposal risky", LevelWarning),
-		event(NameBSDSPresent, "run step hazard risk provenance", "The blueprint has a safety sheet", LevelInfo),
-		event(NameBSDSQuarantine, "run step handling provenance", "The safety sheet keeps the blueprint in quarantine", LevelCritical),
-		event(NameBSDSCritical, "run step hazard provenance", "The safety sheet tells of a critical hazard", LevelCritical),
-		event(NameBSDSHigh, "run step hazard provenance", "The safety sheet tells of a high hazard", LevelWarning),
-		event(NameLossWarning, check, "The loss has risen by half of what counts as a spike", LevelWarning),
-		event(NameTamiyoHookBudget, check, "The control hook took longer than its budget", LevelWarning),
-		event(NameStepLatencyHigh, check, "A step took longer than its budget", LevelWarning),
-		event(NameApplySlow, check, "A command took long to be applied", LevelWarning),
-		event(NameFinalizeSlow, check, "The end of a step took long", LevelWarning),
-		event(NameDevicePressure, "run step gpu_util gpu_mem_free_gb", "The accelerator has no room left", LevelWarning),
-		event(NameCPUPressure, "run step cpu_util", "The processors have no room left", LevelWarning),
-		event(NameGradVarianceHigh, check, "The gradients vary too much", LevelWarning),
-		event(NameOptimizerHint, "run step lr loss_delta", "The learning rate is used up while the loss rises", LevelWarning),
 		event(NameMetadataTimeout, "run step request_id latency_ms", "The metadata of a blueprint did not come in time", LevelWarning),
 		event(NameNoSeedCandidates, "run step", "No seed can be acted upon", LevelInfo),
 		event(NameNormalizerFailure, "run reason", "The feature statistics could not be kept", LevelCritical),
@@ -149,17 +111,12 @@ func tamiyoEvents() []EventInfo {
 		reserved[i] = reserved[i].reserved(SubsystemTamiyo)
 	}
 	return append([]EventInfo{
-		event(NameConflictHigh, check, "The tasks' gradients conflict too often; INFO while the rule only watches", LevelInfo, LevelWarning).set(setConflict),
-		event(NameLossSpike, check, "The running loss has risen too much since the last window; INFO while the rule only watches", LevelInfo, LevelWarning).set(setSpike),
-		event(NameVolatilityHigh, check, "The loss varies too much; INFO while the rule only watches", LevelInfo, LevelWarning).set(setVolatile),
-		event(NameBlueprintRisk, check, "The proposed blueprint is too risky", LevelWarning).set("tamiyo.blueprint_risk"),
-		event(NameBlueprintQuarantine, check, "The proposed blueprint is in quarantine", LevelCritical),
-		event(NameIsolationViolations, check, "Seeds whose gradient has reached the host", LevelWarning).set("kasmina.max_leak"),
 		event(NameConservativeEntered, "run step reason", "Nothing new is proposed from here on", LevelWarning),
 		event(NameConservativeExited, "run step healthy", "Training has been healthy for long enough for new proposals", LevelInfo).set("tamiyo.healthy_windows"),
 		event(NamePolicyTimeout, "run step request_id outcome reason latency_ms", "The policy did not answer in time", LevelCritical).set("tamiyo.policy_budget_ms"),
 		event(NamePolicyFailed, "run step request_id outcome reason latency_ms", "The policy could not answer", LevelCritical),
+		event(NamePauseTriggered, "run step seed_id reason", "A seed is to be taken out of its network", LevelWarning),
 		event(NameCommandProposed, "run step kind operation seed_id blueprint_id details", "The policy proposes a command", LevelInfo),
-		event(NameCommandWithheld, "run step operation reason", "The risk evaluators have held a proposal back", LevelWarning),
-	}, reserved...)
+		event(NameCommandWithheld, "run step operation reason effect", "The risk evaluators have held a proposal back, or made another command of it", LevelWarning),
+	}, append(riskEvents(), reserved...)...)
 }

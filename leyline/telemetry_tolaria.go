@@ -68,7 +68,7 @@ func tolariaMetrics() []MetricInfo {
 		gauge(MetricGradientNorm, UnitGrad, "run", "Running mean of the length of the combined gradient over healthy steps").set("tolaria.ewma_alpha"),
 		gauge(MetricLearnRate, UnitLearnRate, "run", "Learning rate of the last step as the trainer told it"),
 		gauge(MetricLearnRateEnabled, UnitBool, "run", "Whether a learning-rate policy of the plane sets the rates").set("tolaria.lr_policy"),
-		gauge(MetricLearnRateScale, UnitRatio, "run", "By what an operator multiplies the learning rates"),
+		gauge(MetricLearnRateScale, UnitRatio, "run", "By what a command multiplies the learning rates"),
 		gauge(MetricOptRebuildMs, UnitMs, "run", "How long the last rebuild of the optimizer took, as the trainer measured it").set(setRebuild),
 		counter(MetricOptRebuilds, "run", "Rebuilds of the optimizer").set(setRebuild),
 		counter(MetricOptRebuildFailures, "run", "Rebuilds of the optimizer that failed").set(setRebuild),

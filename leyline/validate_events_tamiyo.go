@@ -23,9 +23,17 @@ func (x RiskAssessed) Validate() error {
 	needID(&c, "run", x.Run)
 	need(&c, "step", x.Step > 0)
 	mayEnum(&c, "proposed", x.Proposed)
+	needEnum(&c, "effect", x.Effect)
 	needEnum(&c, "reason", x.Reason)
 	finite(&c, "loss", x.Loss)
-	needChecks(&c, "checks", x.Checks)
+	needRiskChecks(&c, "checks", x.Checks)
+	mayEnum(&c, "kind", x.Kind)
+	c.part("subject", x.Subject.Validate())
+	for i, r := range x.Unmeasured {
+		c.element("unmeasured", i)
+		needEnum(&c, "reason", r)
+	}
+	c.leave()
 	return c.result()
 }
 
@@ -56,14 +64,34 @@ func (x CommandProposed) Validate() error {
 	needID(&c, "run", x.Run)
 	need(&c, "step", x.Step > 0)
 	needEnum(&c, "kind", x.Kind)
-	if x.Kind == CommandSeed {
-		x.Seed.check(&c)
-	}
+	x.checkArgument(&c)
 	need(&c, "why", x.Why != "")
 	need(&c, "metadata.policy", x.Metadata.Policy != "")
 	needEnum(&c, "metadata.reason", x.Metadata.Reason)
 	c.part("metadata", x.Metadata.Validate())
 	return c.result()
+}
+
+// checkArgument demands the argument of the proposal's kind and none of another.
+func (x *CommandProposed) checkArgument(c *check) {
+	switch x.Kind {
+	case CommandSeed:
+		x.Seed.check(c)
+	case CommandPause:
+		c.part("pause", x.Pause.Validate())
+	case CommandOptimizer:
+		c.part("optimizer", x.Optimizer.Validate())
+	}
+	x.noStray(c, CommandSeed, "seed", x.Seed.Operation == OpUnknown && x.Seed.Seed == "" && x.Seed.Blueprint == "")
+	x.noStray(c, CommandPause, "pause", x.Pause == PauseCommand{})
+	x.noStray(c, CommandOptimizer, "optimizer", x.Optimizer == OptimizerCommand{})
+}
+
+// noStray refuses the argument of another kind.
+func (x *CommandProposed) noStray(c *check, of CommandKind, field string, unset bool) {
+	if x.Kind != of && !unset {
+		c.fail(Invalid(field, "is set, but the kind is "+x.Kind.String()))
+	}
 }
 
 // Validate implements Event.
@@ -72,6 +100,7 @@ func (x PolicyAsked) Validate() error {
 	needID(&c, "run", x.Run)
 	need(&c, "step", x.Step > 0)
 	need(&c, "deadline", x.Deadline > 0)
+	c.part("seen", x.Seen.Validate())
 	return c.result()
 }
 

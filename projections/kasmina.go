@@ -94,6 +94,8 @@ type Seed struct {
 	// Parameters are the tensors that it was grafted with; empty: the trainer has not
 	// said. On trial they are the seed's own, of one that was kept they are the host's.
 	Parameters []leyline.Parameter
+	PausedBy   leyline.Party // of one that is paused
+	PausedAt   leyline.Step
 }
 
 // Kernel is the state of a seed's kernel.

@@ -30,6 +30,6 @@ func (r *Run) Named(c leyline.RollbackCommand) *Snapshot {
 
 func (r *Run) applyOrders(e leyline.Event) {
 	if x, ok := e.(leyline.RatesScaled); ok {
-		r.RateScale = x.Factor
+		r.RateScale, r.RateBy = x.Factor, x.By
 	}
 }

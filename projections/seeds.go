@@ -35,9 +35,9 @@ func (k *Kasmina) applySeed(id leyline.EffectID, e leyline.Event) {
 			s.Contribution = Contribution{Probes: x.Probes, Accuracy: x.MeanAccuracy, Loss: x.MeanLoss, Due: x.Next}
 		})
 	case leyline.SeedPaused:
-		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = true })
+		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused, s.PausedBy, s.PausedAt = true, x.By, x.Step })
 	case leyline.SeedResumed:
-		k.update(x.Run, x.Seed, func(s *Seed) { s.Paused = false })
+		k.update(x.Run, x.Seed, func(s *Seed) { s.unpause() })
 	case leyline.CompileFellBack:
 		k.update(x.Run, x.Seed, func(s *Seed) { s.Fallbacks = x.Count })
 	case leyline.PrefetchRequested:
@@ -82,12 +82,15 @@ func (s *Seed) move(x leyline.SeedMoved) {
 	case leyline.StageTraining:
 		s.unblend()
 	case leyline.StageCulled:
-		s.Kernel, s.Parameters, s.Paused = Kernel{}, nil, false
+		s.Kernel, s.Parameters = Kernel{}, nil
+		s.unpause()
 		s.unblend()
 	case leyline.StageTerminated:
 		s.Closed = true
 	}
 }
+
+func (s *Seed) unpause() { s.Paused, s.PausedBy, s.PausedAt = false, leyline.PartyUnspecified, 0 }
 
 // unblend takes a seed out of its host's output.
 func (s *Seed) unblend() {
@@ -174,7 +177,10 @@ func keep(seeds, now []Seed) {
 			s.Fallbacks = max(s.Fallbacks, now[i].Fallbacks)
 			s.Violations, s.Health = max(s.Violations, now[i].Violations), max(s.Health, now[i].Health)
 			if leyline.OnTrial(now[i].Stage) || leyline.Grafted(now[i].Stage) {
-				s.Paused = now[i].Paused && leyline.OnTrial(s.Stage)
+				s.unpause()
+				if now[i].Paused && leyline.OnTrial(s.Stage) {
+					s.Paused, s.PausedBy, s.PausedAt = true, now[i].PausedBy, now[i].PausedAt
+				}
 			}
 		}
 	}

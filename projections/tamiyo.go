@@ -18,8 +18,9 @@ type Policy struct {
 	Windows   uint64 // evaluated, over all incarnations
 	Proposals uint64
 	Window    Window
-	Asked     Question     // outstanding; the zero value means there is none
-	Memos     []PolicyMemo // one per registered snapshot
+	Asked     Question           // outstanding; the zero value means there is none
+	Memos     []PolicyMemo       // one per registered snapshot
+	Effect    leyline.RiskEffect // of the last window
 }
 
 // Caution is conservative mode and the way out of it. A rollback leaves it as
@@ -44,6 +45,7 @@ type Window struct {
 type Question struct {
 	Effect leyline.EffectID
 	Step   leyline.Step // of the window
+	Seen   leyline.StepSeen
 }
 
 // PolicyMemo is what there was when the run last stood at a snapshot.
@@ -71,11 +73,12 @@ func (t *Tamiyo) apply(id leyline.EffectID, e leyline.Event) {
 		p := t.Run(x.Run)
 		p.Caution.Healthy = x.Healthy
 		p.Windows++
+		p.Effect = x.Effect
 		p.Window, p.Asked = Window{Step: x.Step, Loss: x.Loss}, Question{}
 	case leyline.EpochFailed:
 		t.Run(x.Run).Caution.Healthy = 0
 	case leyline.PolicyAsked:
-		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step}
+		t.Run(x.Run).Asked = Question{Effect: id, Step: x.Step, Seen: x.Seen}
 	case leyline.PolicyMissed:
 		p := t.Run(x.Run)
 		p.Asked, p.Caution.Healthy = Question{}, 0

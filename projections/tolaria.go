@@ -47,7 +47,8 @@ type Run struct {
 	Waits       Waits
 	Rates       Rates
 	Rebuild     Rebuild
-	RateScale   float64 // by which an operator multiplies learning rates; 0: nobody does. Never rewound
+	RateScale   float64 // by which a command multiplies learning rates; 0: none does. Never rewound
+	RateBy      leyline.Party
 }
 
 // Track is what of a run is rewound with its network.

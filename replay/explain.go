@@ -208,11 +208,11 @@ func policyWords(e leyline.Event) string {
 	case leyline.ConservativeLeft:
 		return fmt.Sprintf("step %d: conservative mode is left after %d healthy windows", x.Step, x.Healthy)
 	case leyline.RiskAssessed:
-		return fmt.Sprintf("step %d: %s; %s; %d healthy windows", x.Step, verdictWords(x), checkWords(x.Checks), x.Healthy)
+		return fmt.Sprintf("step %d: %s; %s; %d healthy windows", x.Step, verdictWords(x), riskWords(x.Checks), x.Healthy)
 	case leyline.ActionNone:
 		return fmt.Sprintf("step %d: nothing is proposed for %s", x.Step, x.Reason)
 	case leyline.CommandProposed:
-		return because(fmt.Sprintf("step %d: %s of seed %s is proposed", x.Step, x.Seed.Operation, x.Seed.Seed), x.Why)
+		return because(fmt.Sprintf("step %d: %s is proposed", x.Step, commandWordsOf(x)), x.Why)
 	case leyline.PolicyAsked:
 		return fmt.Sprintf("step %d: the policy is asked, to answer by %s", x.Step, x.Deadline)
 	case leyline.PolicyMissed:
@@ -230,16 +230,35 @@ func answerWords(x leyline.PolicyAnswered) string {
 	return fmt.Sprintf("question %s: %s of seed %s", x.Request, x.Command.Operation, x.Command.Seed)
 }
 
-// verdictWords says what the policy wanted and whether it may.
+// verdictWords says what the policy wanted and what became of it.
 func verdictWords(x leyline.RiskAssessed) string {
 	what := "the policy has no proposal"
-	if x.Proposed != leyline.OpUnknown {
-		what = "the policy proposes " + x.Proposed.String()
+	if x.Kind != leyline.CommandUnknown {
+		what = "proposed is " + proposedWords(x)
 	}
-	if x.Allowed {
+	switch {
+	case x.Allowed():
 		return what
+	case x.Effect == leyline.EffectSlow:
+		return fmt.Sprintf("%s, which becomes a command for the optimizer for %s", what, x.Reason)
+	case x.Effect == leyline.EffectHold:
+		return fmt.Sprintf("%s, proposals are withheld for %s", what, x.Reason)
 	}
-	return fmt.Sprintf("%s, proposals are withheld for %s", what, x.Reason)
+	return fmt.Sprintf("%s, which becomes a pause for %s", what, x.Reason)
+}
+
+// riskWords lists what does not hold.
+func riskWords(checks []leyline.RiskCheck) string {
+	var bad []string
+	for _, c := range checks {
+		if !c.OK {
+			bad = append(bad, fmt.Sprintf("%s is %v against %v (%s)", c.Reason, c.Value, c.Limit, c.Mode))
+		}
+	}
+	if len(bad) == 0 {
+		return fmt.Sprintf("%d checks hold", len(checks))
+	}
+	return strings.Join(bad, ", ")
 }
 
 // checkWords lists what exceeded its limit.

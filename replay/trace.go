@@ -24,6 +24,7 @@ type Trace struct {
 	Figures []Figure    // its key figures
 	Before  *Situation  // of the run it concerns, before it; nil when none was known
 	Decided []Told      // every event of the record, in order
+	Weighed *Weighing   `json:",omitempty"` // of a record that ends a window: how Tamiyo came to its decision
 	Causes  []Link      // what led to it, newest first
 	Effects []Link      // what it set in motion, oldest first
 	Looked  leyline.Seq // effects were looked for up to this record
@@ -35,8 +36,7 @@ type Trace struct {
 // Figure is one number or name with what it means.
 type Figure struct{ Name, Value string }
 
-// Told is one event in words. Checks are what a gate or a risk evaluator looked
-// at.
+// Told is one event in words. Checks are what a gate looked at.
 type Told struct {
 	Kind   leyline.EventKind
 	Words  string
@@ -98,7 +98,12 @@ func TraceRecord(ctx context.Context, src Source, start *projections.State, seq 
 	if err := t.causes(); err != nil {
 		return Trace{}, err
 	}
-	return t.out, t.effects(ctx)
+	err := t.effects(ctx)
+	if w := t.out.Weighed; w != nil {
+		w.After = cautionOf(t.pass.state, concerns(t.out.Record))
+		w.signed(t.out.Effects)
+	}
+	return t.out, err
 }
 
 // tracer collects a trace.
@@ -128,6 +133,7 @@ func (t *tracer) describe(r leyline.Record) {
 	t.out.Kind, t.out.Words = r.Input.InputKind(), inWords(r.Input)
 	t.out.Figures = figures(r)
 	t.out.Before = situation(t.pass.state, concerns(r))
+	t.out.Weighed = weigh(t.pass.state, r)
 	for _, e := range r.Events {
 		t.out.Decided = append(t.out.Decided, Told{e.EventKind(), eventWords(e), checksOf(e)})
 	}
@@ -138,10 +144,7 @@ func (t *tracer) describe(r leyline.Record) {
 }
 
 func checksOf(e leyline.Event) []leyline.Check {
-	switch x := e.(type) {
-	case leyline.GateEvaluated:
-		return x.Checks
-	case leyline.RiskAssessed:
+	if x, ok := e.(leyline.GateEvaluated); ok {
 		return x.Checks
 	}
 	return nil

@@ -33,6 +33,14 @@ type Situation struct {
 	Pending     []Waiting
 	Seeds       []Sprout
 	Teacher     leyline.TeacherID // whose parameters nobody may update; empty when there is none
+	Breakers    []Fuse            // that are not CLOSED, or count failures
+}
+
+// Fuse is a circuit breaker of the run.
+type Fuse struct {
+	ID       leyline.BreakerID
+	State    leyline.BreakerState
+	Failures uint32 // in a row
 }
 
 // Waiting is a command that the trainer has not answered.
@@ -104,6 +112,11 @@ func situation(s *projections.State, id leyline.RunID) *Situation {
 	}
 	if p := s.Tamiyo.Run(id); p != nil {
 		x.Cautious, x.Caution, x.Healthy, x.Asked = p.Caution.Conservative, p.Caution.Reason, p.Caution.Healthy, p.Asked.Effect
+	}
+	for _, k := range r.Breakers {
+		if k.State != leyline.BreakerClosed || k.Failures > 0 {
+			x.Breakers = append(x.Breakers, Fuse{k.ID, k.State, k.Failures})
+		}
 	}
 	for _, p := range s.Kasmina.Pending {
 		if p.Run == id {

@@ -17,6 +17,9 @@ func (t *Trace) String() string {
 		fmt.Fprintf(&b, "\nbefore it\n")
 		rows(&b, t.Before.figures())
 	}
+	if t.Weighed != nil {
+		t.Weighed.print(&b)
+	}
 	fmt.Fprintf(&b, "\ndecided\n")
 	for i := range t.Decided {
 		t.Decided[i].print(&b, i)
@@ -97,6 +100,9 @@ func (s *Situation) figures() []Figure {
 			"none of them proven good")),
 		fig("policy", "conservative mode %s, %d healthy windows%s", when(s.Cautious, "on for "+s.Caution.String(), "off"), s.Healthy,
 			when(s.Asked.IsZero(), "", fmt.Sprintf(", question %s not answered", s.Asked))),
+	}
+	for _, k := range s.Breakers {
+		f = append(f, fig("breaker", "%s is %s with %d failures", k.ID, k.State, k.Failures))
 	}
 	if s.Teacher != "" {
 		f = append(f, fig("teacher", "%s", s.Teacher))

@@ -111,21 +111,39 @@ func policyEvents() []Case[leyline.Event] {
 	return []Case[leyline.Event]{
 		event[leyline.ConservativeEntered]("", "run step? reason", nil),
 		event[leyline.ConservativeLeft]("", "run step healthy", nil),
-		event[leyline.RiskAssessed]("", "run step proposed? allowed? reason loss? healthy? checks"+within("checks[0]", checked)+" took_ns?", nil),
+		event[leyline.RiskAssessed]("", "run step proposed? effect reason loss? healthy? checks"+within("checks[0]", riskChecked)+" took_ns? kind?"+
+			within("subject", subject)+" unmeasured? risk_index?", nil),
 		event[leyline.ActionNone]("", "run step reason request? took_ns?", nil),
-		event("to germinate", "run step kind why"+within("seed", germinates)+metadata, one),
-		event("to pause", "run step kind why"+within("seed", unused)+metadata,
+		event("to germinate", "run step kind why"+within("seed", germinates)+metadata+noPause+noRates, one),
+		event("to pause", "run step kind why"+within("pause", "action scope seed reason")+metadata+noRates+within("seed", noSeed),
 			func(x *leyline.CommandProposed) {
 				one(x)
-				x.Kind = leyline.CommandPause
+				x.Kind, x.Seed = leyline.CommandPause, leyline.SeedCommand{}
+				x.Pause = leyline.PauseCommand{Action: leyline.PauseStart, Scope: leyline.PauseSeed, Seed: "seed-a", Reason: "test"}
 			}),
-		event[leyline.PolicyAsked]("", "run step deadline", nil),
+		event("to lower the rates", "run step kind why"+within("optimizer", "action factor reason")+metadata+noPause+within("seed", noSeed),
+			func(x *leyline.CommandProposed) {
+				one(x)
+				x.Kind, x.Seed = leyline.CommandOptimizer, leyline.SeedCommand{}
+				x.Optimizer = leyline.OptimizerCommand{Action: leyline.OptimizerScale, Factor: 0.5, Reason: "test"}
+			}),
+		event[leyline.PolicyAsked]("", "run step deadline"+within("seen", "step_ns? learn_rate? metrics.readings? metrics.extra?")+within("seen.metrics.readings[0]", "metric value?")+within("seen.metrics.extra[0]", "name value?"),
+			func(x *leyline.PolicyAsked) {
+				x.Seen.Metrics.Readings, x.Seen.Metrics.Extra = x.Seen.Metrics.Readings[:1], x.Seen.Metrics.Extra[:1]
+			}),
 		event("", "run step request outcome reason took_ns?", func(x *leyline.PolicyMissed) { x.Outcome = leyline.OutcomeFailed }),
 	}
 }
 
 const (
-	checked    = "name value? limit? ok? mode"
+	checked = "name value? limit? ok? mode"
+
+	riskChecked = "evaluator reason value? limit? ok? mode effect changed?"
+	noSeed      = "operation? seed? blueprint? mesh? reason? parameters? " + blend
+	noPause     = " pause.action? pause.scope? pause.seed? pause.reason?"
+	noRates     = " optimizer.action? optimizer.factor? optimizer.reason?"
+	subject     = "seed? blueprint? tier? stage? risk? quarantine? band? handling? resource? provenance? score?"
+
 	germinates = "operation seed blueprint mesh mesh[0]? reason? " + blend + parameters
 	grafts     = "operation seed blueprint? mesh? mesh[0]? reason? "
 	schedule   = "mode total_steps temperature "
@@ -213,14 +231,16 @@ func seedEvents() []Case[leyline.Event] {
 		event[leyline.BreakerMoved]("that counted", "run breaker action from to reason failures? successes? until? until_step?", nil),
 		event("that opened", "run breaker action from to reason failures? successes? until until_step?",
 			func(x *leyline.BreakerMoved) { x.To, x.UntilStep = leyline.BreakerOpen, 0 }),
-		event[leyline.SeedPaused]("", "run seed step? cause", nil),
+		event[leyline.SeedPaused]("", "run seed step? cause by", nil),
 		event[leyline.SeedResumed]("", "run seed step? blueprint cause", nil),
-		event[leyline.RatesScaled]("", "run factor cause", nil),
+		event[leyline.RatesScaled]("", "run factor cause by", nil),
 		event[leyline.ContributionMeasured]("", "run seed step probes accuracy? loss? mean_accuracy? mean_loss? next", nil),
 	}
 }
 
-// one leaves one entry of each list that has to be ascending.
+// one leaves one entry of each list that has to be ascending, and only the argument of
+// a SEED command.
 func one(x *leyline.CommandProposed) {
+	x.Pause, x.Optimizer = leyline.PauseCommand{}, leyline.OptimizerCommand{}
 	x.Metadata.Scores, x.Metadata.Coverage = x.Metadata.Scores[:1], x.Metadata.Coverage[:1]
 }

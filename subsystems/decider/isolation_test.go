@@ -18,8 +18,11 @@ func (w *world) leaking(leak float64) leyline.IsolationAssessed {
 	return one[leyline.IsolationAssessed](w, w.must(x))
 }
 
+// unpaused leaves a seed that leaks in the network, so that it can leak again.
+func unpaused(c *leyline.ExecutionConfig) { c.Tamiyo.IsolationMode = leyline.RuleShadow }
+
 func TestViolationsAreCounted(t *testing.T) {
-	w := ready(t)
+	w := ready(t, unpaused)
 	type figures struct {
 		Violations uint32
 		Run        uint64
@@ -60,7 +63,7 @@ func TestViolationsAreCounted(t *testing.T) {
 // TestCountsOutliveStagesAndSeeds: a gate begins to measure anew, the counts do not;
 // those of a seed end with it, that of the run never.
 func TestCountsOutliveStagesAndSeeds(t *testing.T) {
-	w := blending(t, leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 1, Temperature: 0.1})
+	w := blending(t, leyline.BlendPlan{Mode: leyline.BlendResidual, TotalSteps: 1, Temperature: 0.1}, unpaused)
 	w.leaking(0.5)
 	w.steps(2)
 	if got := w.command(leyline.SeedCommand{Operation: leyline.OpStabilize, Seed: "seed-a"}); got != leyline.RejectGateFailed {
@@ -116,7 +119,7 @@ func TestStrictIsolationCullsAtOnce(t *testing.T) {
 // TestOpenIsolationBreakerClosesGateG1, is half open once it has cooled down, and is
 // closed by seeds that pass.
 func TestOpenIsolationBreakerClosesGateG1(t *testing.T) {
-	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Breaker.Open, c.Kasmina.Embargo = 120_000, 1000 })
+	w := newWorld(t, unpaused, func(c *leyline.ExecutionConfig) { c.Breaker.Open, c.Kasmina.Embargo = 120_000, 1000 })
 	w.open()
 	w.until(leyline.StageTraining)
 	for range 3 {
@@ -143,7 +146,7 @@ func TestOpenIsolationBreakerClosesGateG1(t *testing.T) {
 
 // TestHalfOpenIsolationBreakerOpensAtOnce.
 func TestHalfOpenIsolationBreakerOpensAtOnce(t *testing.T) {
-	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Kasmina.Embargo = 1000 })
+	w := newWorld(t, unpaused, func(c *leyline.ExecutionConfig) { c.Kasmina.Embargo = 1000 })
 	w.open()
 	w.until(leyline.StageTraining)
 	for range 3 {

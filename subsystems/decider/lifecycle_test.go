@@ -218,7 +218,7 @@ func TestConservativeModeIsLeftOnlyAfterHealthyWindows(t *testing.T) {
 		if e, ok := first[leyline.ConservativeLeft](ev); ok {
 			left = e.Step
 		}
-		if e, ok := first[leyline.RiskAssessed](ev); ok && left == 0 && e.Allowed {
+		if e, ok := first[leyline.RiskAssessed](ev); ok && left == 0 && e.Allowed() {
 			t.Errorf("a proposal was allowed in conservative mode at step %d", e.Step)
 		}
 		if _, ok := first[leyline.ActionNone](ev); ok && left == 0 {

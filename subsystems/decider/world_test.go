@@ -72,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*leyline.ExecutionConfig)) *world {
 	w.must(leyline.PlaneStarted{Boot: "b1", Origin: "esper-test", AdminKey: w.admin.Public(), Decider: decider.Version, Clean: true})
 	body, err := wire.EncodeKey(leyline.Key{
 		ID: w.tamiyo.KeyID(), Public: w.tamiyo.Public(), Issuer: "tamiyo",
-		Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandPause},
+		Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandPause, leyline.CommandOptimizer},
 	})
 	w.check(err)
 	w.must(leyline.KeyAdded{Envelope: w.admin.Sign(leyline.PayloadKey, body)})
@@ -115,7 +115,7 @@ func (w *world) feedNow(in leyline.Input) []leyline.Event {
 			w.feedNow(w.received(leyline.Command{
 				Issuer: "tamiyo", Audience: leyline.Audience{Origin: "esper-test", Run: p.Run},
 				ID:       leyline.CommandID(fmt.Sprintf("cmd-%d.%d", m.Seq, i)),
-				Sequence: w.s.Kasmina.High(w.tamiyo.KeyID()) + 1, IssuedAt: w.at, Kind: p.Kind, Seed: p.Seed,
+				Sequence: w.s.Kasmina.High(w.tamiyo.KeyID()) + 1, IssuedAt: w.at, Kind: p.Kind, Seed: p.Seed, Pause: p.Pause, Optimizer: p.Optimizer,
 			}))
 		}
 	}

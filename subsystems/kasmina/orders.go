@@ -20,12 +20,21 @@ func (d *dispatch) optimizer() {
 		return
 	}
 	run, c := d.State.Tolaria.Run(d.id()), &d.Config().Tolaria
+	policy := leyline.PartyOf(d.v.Command.Issuer) == leyline.PartyPolicy
 	if d.v.Command.Optimizer.Action == leyline.OptimizerScale {
 		if len(run.Plan.Groups) == 0 {
 			d.reject(leyline.RejectUndeclared, "the run was opened without the rates of its parameter groups")
 			return
 		}
+		if policy && run.RateBy == leyline.PartyOperator && run.RateScale != 1 {
+			d.reject(leyline.RejectOperatorOnly, fmt.Sprintf("an operator multiplies the rates by %v", run.RateScale))
+			return
+		}
 		d.done()
+		return
+	}
+	if policy {
+		d.reject(leyline.RejectOperatorOnly, "only an operator may have the optimizer made anew")
 		return
 	}
 	why := run.Barred(c.RebuildMin)

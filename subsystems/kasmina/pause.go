@@ -26,7 +26,7 @@ func (d *dispatch) pause() {
 		d.accept()
 		step := d.State.Tolaria.Run(d.id()).Track.Step
 		for _, s := range seeds {
-			d.Emit(leyline.SeedPaused{Run: d.id(), Seed: s.ID, Step: step, Cause: d.cause()})
+			d.Emit(leyline.SeedPaused{Run: d.id(), Seed: s.ID, Step: step, Cause: d.cause(), By: leyline.PartyOf(d.v.Command.Issuer)})
 		}
 	}
 }
@@ -82,6 +82,8 @@ func (d *dispatch) fitting(s *projections.Seed) (leyline.RejectReason, string) {
 		return leyline.RejectWrongStage, fmt.Sprintf("the seed is %s, only one on trial is paused", s.Stage)
 	case resume && !s.Paused:
 		return leyline.RejectNotPaused, "the seed is not paused"
+	case resume && s.PausedBy == leyline.PartyOperator && leyline.PartyOf(d.v.Command.Issuer) == leyline.PartyPolicy:
+		return leyline.RejectOperatorOnly, "an operator has paused the seed"
 	case !resume && s.Paused:
 		return leyline.RejectPaused, "the seed is paused already"
 	case resume && !s.Kernel.Request.IsZero():

@@ -216,7 +216,7 @@ func (l *loop) propose(rec leyline.Record, at, wall leyline.Instant, c *chain) {
 			Audience: leyline.Audience{Origin: l.plane.opts.Origin, Run: x.Run},
 			ID:       l.unspent("cmd-" + id.String()),
 			Sequence: l.state.Kasmina.High(signer.KeyID()) + 1,
-			IssuedAt: at, Kind: x.Kind, Seed: x.Seed, Metadata: x.Metadata,
+			IssuedAt: at, Kind: x.Kind, Seed: x.Seed, Pause: x.Pause, Optimizer: x.Optimizer, Metadata: x.Metadata,
 		}
 		payload, err := wire.EncodeCommand(cmd)
 		if err != nil {

@@ -25,11 +25,11 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	}
 	switch {
 	case c.PolicyBudget == 0:
-		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID))})
+		window(t, run, p, answer{Choice: policy.Next(policy.Ask(t.State, run.ID)), seen: x.Seen()})
 	case !p.Asked.Effect.IsZero():
 		t.Emit(leyline.ActionNone{Run: run.ID, Step: x.Step, Reason: leyline.RiskPolicyPending})
 	default:
-		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration())})
+		t.Emit(leyline.PolicyAsked{Run: run.ID, Step: x.Step, Deadline: t.Meta.At.Add(c.PolicyBudget.Duration()), Seen: x.Seen()})
 	}
 }
 
@@ -52,7 +52,8 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 	}
 	then, now := policy.Choice{Command: x.Command, Why: x.Why, Reason: x.Reason}, policy.Next(policy.Ask(t.State, x.Run))
 	stale := projections.DigestOf(now) != projections.DigestOf(then)
-	window(t, run, t.State.Tamiyo.Run(x.Run), answer{Choice: now, stale: stale, took: x.TookNs})
+	p := t.State.Tamiyo.Run(x.Run)
+	window(t, run, p, answer{Choice: now, seen: p.Asked.Seen, asked: true, stale: stale, took: x.TookNs})
 }
 
 // missed closes a question without an answer. Nothing takes the policy's place.

@@ -11,62 +11,56 @@ import (
 // time and may be stale.
 type answer struct {
 	policy.Choice
+	seen  leyline.StepSeen // of the step that ends the window
+	asked bool             // on the worker
 	stale bool
 	took  uint64 // nanoseconds
 }
 
-// window weighs what the policy would do, once.
+// window weighs what is to be done, once.
 func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a answer) {
-	c, choice := &t.Config().Tamiyo, a.Choice
-	if pending(t.State, run.ID) {
-		choice = policy.Choice{Reason: leyline.RiskCommandPending}
-	}
-	f := facts(t.State, run, p, choice.Command)
-	f.Stale = a.stale
+	c, step := &t.Config().Tamiyo, run.Track.Step
+	do := next(t, run, p, a.Choice)
+	f := facts(t.State, run, p, &do, a)
 	v := risk.Assess(c, f)
 	healthy := uint32(0)
 	if v.Healthy {
 		healthy = p.Caution.Healthy + 1
 	}
-	step := run.Track.Step
 	t.Emit(leyline.RiskAssessed{
-		Run: run.ID, Step: step, Proposed: choice.Command.Operation, Allowed: v.Allowed, Reason: v.Reason,
+		Run: run.ID, Step: step, Proposed: do.seed.Operation, Effect: v.Effect, Reason: v.Reason,
 		Loss: run.Track.LossEWMA.Mean, Healthy: healthy, Checks: v.Checks, TookNs: a.took,
+		Kind: do.kind, Subject: subject(&do, f.Blueprint), Unmeasured: v.Unmeasured, RiskIndex: f.RiskIndex,
 	})
-	switch {
-	case v.Spike:
-		enter(t, p, step, leyline.RiskLossSpike)
-	case p.Caution.Conservative && healthy >= c.HealthyWindows && run.Emergency < leyline.EmergencyConservative:
-		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
+	cautious(t, run, p, v, healthy)
+	out := outcome(t, run, do, v)
+	if out.kind == leyline.CommandUnknown {
+		t.Emit(leyline.ActionNone{Run: run.ID, Step: step, Reason: out.reason})
+		return
 	}
+	t.Emit(leyline.CommandProposed{
+		Run: run.ID, Step: step, Kind: out.kind, Seed: out.seed, Pause: out.pause, Optimizer: out.optimizer, Why: out.why,
+		Metadata: metadata(p, step, v.Reason, f.Blueprint),
+	})
+}
+
+// cautious enters or leaves conservative mode as the evaluators say.
+func cautious(t *projections.Turn, run *projections.Run, p *projections.Policy, v risk.Verdict, healthy uint32) {
+	step := run.Track.Step
 	switch {
-	case !v.Allowed:
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: step, Reason: v.Reason})
-	case choice.Command.Operation == leyline.OpUnknown:
-		t.Emit(leyline.ActionNone{Run: run.ID, Step: step, Reason: choice.Reason})
-	default:
-		t.Emit(leyline.CommandProposed{
-			Run: run.ID, Step: step, Kind: leyline.CommandSeed, Seed: choice.Command, Why: choice.Why,
-			Metadata: metadata(p, step, v.Reason, f.Blueprint),
-		})
+	case v.Effect == leyline.EffectConservative:
+		enter(t, p, step, v.Reason)
+	case v.Recovered && run.Emergency < leyline.EmergencyConservative:
+		t.Emit(leyline.ConservativeLeft{Run: run.ID, Step: step, Healthy: healthy})
 	}
 }
 
 // metadata says how a proposal came about. The rules estimate no values and rank
 // nobody, so the risk that a blueprint declares is the only score.
-func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.BlueprintRegistered) leyline.DecisionMetadata {
+func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.RiskSubject) leyline.DecisionMetadata {
 	d := leyline.DecisionMetadata{Policy: policy.Name, Reason: why, Conservative: p.Caution.Conservative, Asked: step}
 	if bp != nil {
 		d.Scores = []leyline.Score{{Kind: leyline.ScoreRisk, Value: bp.Risk}}
 	}
 	return d
-}
-
-func pending(s *projections.State, run leyline.RunID) bool {
-	for i := range s.Kasmina.Pending {
-		if s.Kasmina.Pending[i].Run == run {
-			return true
-		}
-	}
-	return false
 }

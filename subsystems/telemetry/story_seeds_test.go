@@ -13,40 +13,40 @@ var policyStory = []scene{
 		l.ActionNone{Run: "r1", Step: 10, Reason: l.RiskWarmingUp},
 	}},
 	{"a proposal passes; conflicts are high but only watched", "r1", l.StepObserved{Run: "r1", Step: 40}, []l.Event{
-		l.RiskAssessed{Run: "r1", Step: 40, Proposed: l.OpGerminate, Allowed: true, Reason: l.RiskPolicy, Checks: []l.Check{
-			{Name: "loss_spike", Value: 0.01, Limit: 0.15, OK: true, Mode: l.RuleEnforce},
-			{Name: "grad_conflict_high", Value: 0.8, Limit: 0.5, Mode: l.RuleShadow},
+		l.RiskAssessed{Run: "r1", Step: 40, Kind: l.CommandSeed, Proposed: l.OpGerminate, Effect: l.EffectNone, Reason: l.RiskPolicy, Checks: []l.RiskCheck{
+			{Evaluator: l.EvaluatorLoss, Reason: l.RiskLossSpike, Value: 0.01, Limit: 0.15, OK: true, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskConflict, Value: 0.8, Limit: 0.5, Mode: l.RuleShadow},
 		}},
 		l.CommandProposed{Run: "r1", Step: 40, Kind: l.CommandSeed, Why: "the loss has settled",
 			Seed: l.SeedCommand{Operation: l.OpGerminate, Seed: "s1", Blueprint: "mlp-8"}},
 	}},
 	{"conflicts are high and stop a proposal", "r1", l.StepObserved{Run: "r1", Step: 45}, []l.Event{
-		l.RiskAssessed{Run: "r1", Step: 45, Proposed: l.OpGerminate, Reason: l.RiskConflict, Checks: []l.Check{
-			{Name: "grad_conflict_high", Value: 0.8, Limit: 0.5, Mode: l.RuleEnforce},
+		l.RiskAssessed{Run: "r1", Step: 45, Kind: l.CommandSeed, Proposed: l.OpGerminate, Effect: l.EffectSlow, Reason: l.RiskConflict, Checks: []l.RiskCheck{
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskConflict, Value: 0.8, Limit: 0.5, Mode: l.RuleEnforce},
 		}},
 	}},
 	{"a loss spike stops a proposal", "r1", l.StepObserved{Run: "r1", Step: 50}, []l.Event{
 		l.ConservativeEntered{Run: "r1", Step: 50, Reason: l.RiskLossSpike},
-		l.RiskAssessed{Run: "r1", Step: 50, Proposed: l.OpStartGrafting, Reason: l.RiskLossSpike, Checks: []l.Check{
-			{Name: "loss_spike", Value: 0.3, Limit: 0.15, Mode: l.RuleEnforce},
-			{Name: "grad_conflict_high", Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
+		l.RiskAssessed{Run: "r1", Step: 50, Kind: l.CommandSeed, Proposed: l.OpStartGrafting, Effect: l.EffectConservative, Reason: l.RiskLossSpike, Checks: []l.RiskCheck{
+			{Evaluator: l.EvaluatorLoss, Reason: l.RiskLossSpike, Value: 0.3, Limit: 0.15, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskConflict, Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
 		}},
 	}},
 	{"every evaluator finds something; some only watch", "r1", l.StepObserved{Run: "r1", Step: 55}, []l.Event{
-		l.RiskAssessed{Run: "r1", Step: 55, Proposed: l.OpGerminate, Reason: l.RiskConservative, Checks: []l.Check{
-			{Name: "conservative_mode", Value: 1, Mode: l.RuleEnforce},
-			{Name: "blueprint_risk", Value: 0.9, Limit: 0.8, Mode: l.RuleEnforce},
-			{Name: "loss_spike", Value: 0.2, Limit: 0.15, Mode: l.RuleShadow},
-			{Name: "isolation_violation", Value: 2, Mode: l.RuleEnforce},
-			{Name: "loss_volatility_high", Value: 0.5, Limit: 0.1, Mode: l.RuleEnforce},
-			{Name: "grad_conflict_high", Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
-			{Name: "policy_stale", Value: 1, Mode: l.RuleShadow},
+		l.RiskAssessed{Run: "r1", Step: 55, Kind: l.CommandSeed, Proposed: l.OpGerminate, Effect: l.EffectPause, Reason: l.RiskConservative, Checks: []l.RiskCheck{
+			{Evaluator: l.EvaluatorConservative, Reason: l.RiskConservative, Value: 1, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorBlueprint, Reason: l.RiskBlueprint, Value: 0.9, Limit: 0.8, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorLoss, Reason: l.RiskLossSpike, Value: 0.2, Limit: 0.15, Mode: l.RuleShadow},
+			{Evaluator: l.EvaluatorDevice, Reason: l.RiskIsolation, Value: 2, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskVolatility, Value: 0.5, Limit: 0.1, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskConflict, Value: 0.1, Limit: 0.5, OK: true, Mode: l.RuleShadow},
+			{Evaluator: l.EvaluatorTimeouts, Reason: l.RiskPolicyStale, Value: 1, Mode: l.RuleShadow},
 		}},
 	}},
 	{"a blueprint in quarantine is proposed; the volatility is only watched", "r1", l.StepObserved{Run: "r1", Step: 60}, []l.Event{
-		l.RiskAssessed{Run: "r1", Step: 60, Proposed: l.OpGerminate, Reason: l.RiskQuarantine, Checks: []l.Check{
-			{Name: "blueprint_risk", Value: 1, Limit: 0.8, Mode: l.RuleEnforce},
-			{Name: "loss_volatility_high", Value: 0.5, Limit: 0.1, Mode: l.RuleShadow},
+		l.RiskAssessed{Run: "r1", Step: 60, Kind: l.CommandSeed, Proposed: l.OpGerminate, Effect: l.EffectConservative, Reason: l.RiskQuarantine, Checks: []l.RiskCheck{
+			{Evaluator: l.EvaluatorBlueprint, Reason: l.RiskQuarantine, Value: 1, Limit: 0.8, Mode: l.RuleEnforce},
+			{Evaluator: l.EvaluatorOptimizer, Reason: l.RiskVolatility, Value: 0.5, Limit: 0.1, Mode: l.RuleShadow},
 		}},
 	}},
 	{"a graft is proposed", "r1", l.StepObserved{Run: "r1", Step: 65}, []l.Event{
@@ -60,7 +60,7 @@ var policyStory = []scene{
 		l.PolicyAsked{Run: "r1", Step: 80, Deadline: 9e9},
 	}},
 	{"the policy answers", "r1", l.PolicyAnswered{Run: "r1", TookNs: 1_500_000, Reason: l.RiskNothingToDo}, []l.Event{
-		l.RiskAssessed{Run: "r1", Step: 80, Allowed: true, Reason: l.RiskPolicy},
+		l.RiskAssessed{Run: "r1", Step: 80, Effect: l.EffectNone, Reason: l.RiskPolicy},
 		l.ActionNone{Run: "r1", Step: 80, Reason: l.RiskNothingToDo},
 	}},
 	{"an answer that nobody waits for: refused, and not measured", "r1", l.PolicyAnswered{Run: "r1", TookNs: 9_000_000}, []l.Event{

@@ -31,7 +31,7 @@ func (s story) records() []l.Record {
 
 var stories = []story{
 	{"plane", planeStory}, {"training", trainingStory}, {"rollback", rollbackStory},
-	{"policy", policyStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
+	{"policy", policyStory}, {"risk", riskStory}, {"commands", commandStory}, {"seeds", seedStory}, {"governor", governorStory}, {"epochs", epochStory}, {"rates", ratesStory}, {"rebuild", rebuildStory}, {"emergency", emergencyStory},
 	{"compile", compileStory}, {"blend", blendStory}, {"verifier", verifierStory},
 	{"registry", registryStory}, {"kernels", kernelStory},
 }

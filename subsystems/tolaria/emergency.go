@@ -53,7 +53,7 @@ func commanded(t *projections.Turn) leyline.RunID {
 // multiplied.
 func adjust(t *projections.Turn, r *projections.Run, x leyline.CommandVerified) {
 	if x.Optimizer.Action == leyline.OptimizerScale {
-		t.Emit(leyline.RatesScaled{Run: r.ID, Factor: x.Optimizer.Factor, Cause: string(x.Command)})
+		t.Emit(leyline.RatesScaled{Run: r.ID, Factor: x.Optimizer.Factor, Cause: string(x.Command), By: leyline.PartyOf(x.Issuer)})
 		return
 	}
 	rebuild(t, r, leyline.FenceCommand, r.Track.Step)

@@ -119,8 +119,9 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	var in []leyline.Input
 	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
 	key := leyline.Key{
-		ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo, Kinds: []leyline.CommandKind{leyline.CommandSeed},
-		Rate: j.config.Kasmina.TamiyoRate,
+		ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo,
+		Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandOptimizer, leyline.CommandPause},
+		Rate:  j.config.Kasmina.TamiyoRate,
 	}
 	if old := s.Plane.Key(key.ID); old == nil || changed(old, &key) {
 		body, err := wire.EncodeKey(key)

@@ -113,14 +113,18 @@ func (s *story) faults(r leyline.Record, e leyline.Event) {
 	}
 }
 
-// risk tells of a proposal that was withheld, once for each reason.
+// risk tells of a proposal that was withheld or changed, once for each reason.
 func (s *story) risk(r leyline.Record, x leyline.RiskAssessed) {
-	if x.Run != s.run || x.Allowed || x.Proposed == leyline.OpUnknown {
+	if x.Run != s.run || x.Allowed() || x.Proposed == leyline.OpUnknown {
 		return
 	}
 	if now := fmt.Sprintf("%s: %s", x.Proposed, x.Reason); now != s.withheld {
 		s.withheld = now
-		s.beat(r, "tamiyo withholds %s", now)
+		did := "withholds"
+		if x.Effect != leyline.EffectHold {
+			did = "answers risk by " + x.Effect.String() + " to"
+		}
+		s.beat(r, "tamiyo %s %s", did, now)
 	}
 }
 

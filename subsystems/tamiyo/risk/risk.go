@@ -1,11 +1,3 @@
-// Package risk holds the risk evaluators: small pure functions, run in a fixed
-// order (SPEC.md 3.8), that say whether a proposal may go out now. Every
-// evaluator leaves a check in the trace, also when it finds nothing.
-//
-// Present are the evaluators whose inputs exist: conservative mode, blueprint
-// risk, loss, isolation, volatility and gradient conflict. Each rule with a
-// mode can be off (it leaves no check), shadow (its verdict is recorded and has
-// no effect) or enforced.
 package risk
 
 import (
@@ -14,96 +6,154 @@ import (
 
 // Facts is what the evaluators look at.
 type Facts struct {
+	Kind      leyline.CommandKind   // that is proposed; unset when nothing is
+	Operation leyline.SeedOperation // of a SEED proposal
+	Lockstep  bool                  // no decision may depend on measured time
+
+	HasRisk    bool    // the policy has estimated the risk of its proposal
+	PolicyRisk float64 // expected severity over the classes of risk, [0,1]
+	RiskIndex  uint32  // the likeliest class
+
 	Conservative bool
-	Operation    leyline.SeedOperation        // unset when nothing is proposed
-	Blueprint    *leyline.BlueprintRegistered // of a GERMINATE, else nil
-	LossRise     float64                      // of the loss EWMA since the last window
-	NoLast       bool                         // there was no last window: LossRise says nothing
-	Volatility   float64                      // standard deviation of the loss
-	Conflict     float64                      // EWMA of the conflict ratio
-	Violations   uint32                       // seeds whose isolation is violated
-	Stale        bool                         // the policy had answered something else
+	Healthy      uint32               // windows in a row before this one
+	Asked        bool                 // the policy was asked on the worker
+	TookMs       float64              // of its answer
+	Stale        bool                 // it had answered something else
+	Blueprint    *leyline.RiskSubject // of the seed that a SEED proposal is about, else nil
+	LossRise     float64              // of the loss EWMA since the last window
+	NoLast       bool                 // there was no last window: LossRise says nothing
+	Samples      uint64               // healthy steps in the running figures
+	Volatility   float64              // standard deviation of the loss
+	Conflict     float64              // EWMA of the conflict ratio
+	GradVariance float64              // of the gradient's norm over its squared mean
+	GradSamples  uint64               // healthy steps in that
+	HasRate      bool                 // the run has declared its learning rates
+	Violations   uint32               // seeds on trial whose isolation is violated and that are not paused
+	Fallback     bool                 // compiled code of the run or of the seed was given up since the last window
+	Breakers     uint32               // that guard what Tamiyo asks for, and are not CLOSED
+	Seen         leyline.StepSeen     // of the step that ends the window
 }
 
 // Verdict is the outcome of all evaluators.
 type Verdict struct {
-	Allowed bool
-	Reason  leyline.RiskReason // of the first enforced check that failed, POLICY when allowed
-	Healthy bool               // nothing but conservative mode itself stood against it
-	Spike   bool               // the loss rule failed while enforced
-	Checks  []leyline.Check
+	Effect     leyline.RiskEffect
+	Reason     leyline.RiskReason // POLICY when nothing stands against the proposal
+	Healthy    bool               // nothing is wrong with training
+	Recovered  bool               // conservative mode has seen its healthy windows, this one included
+	Checks     []leyline.RiskCheck
+	Unmeasured []leyline.RiskReason
+	// Lasting: what lowers the rates is about training, so it may do so again in the next
+	// window. What is about the proposal comes back with each of them.
+	Lasting bool
 }
+
+// evaluator is one of the eleven: a pure function of the configuration and the facts
+// that adds its checks to the verdict.
+type evaluator func(c *leyline.TamiyoConfig, f *Facts, v *judge)
+
+// evaluators are all of them in their order, which is that of their codes.
+var evaluators = [...]evaluator{
+	policyRisk, conservativeMode, timeouts, blueprintRisk, bsds, lossMetrics, latencyMetrics, isolationAndDevice, optimizerHints,
+	stabilisation, conservativeRecovery,
+}
+
+// Most checks of one assessment, so that a verdict is one allocation.
+const mostChecks = 24
 
 // Assess runs the evaluators in their order.
 func Assess(c *leyline.TamiyoConfig, f Facts) Verdict {
-	v := Verdict{Allowed: true, Healthy: true, Reason: leyline.RiskPolicy}
-	v.conservative(f)
-	v.blueprint(c, f)
-	v.loss(c, f)
-	v.check(float64(f.Violations), 0, leyline.RuleEnforce, leyline.RiskIsolation)
-	v.check(f.Volatility, c.Volatility, c.VolatilityMode, leyline.RiskVolatility)
-	v.check(f.Conflict, c.Conflict, c.ConflictMode, leyline.RiskConflict)
-	if f.Stale {
-		v.check(1, 0, leyline.RuleShadow, leyline.RiskPolicyStale)
+	v := judge{
+		Verdict: Verdict{
+			Effect: leyline.EffectNone, Reason: leyline.RiskPolicy, Healthy: true, Checks: make([]leyline.RiskCheck, 0, mostChecks),
+		},
+		seed: f.Kind == leyline.CommandSeed,
 	}
-	return v
+	for i, look := range evaluators {
+		v.now = leyline.RiskEvaluator(i + 1)
+		look(c, &f, &v)
+	}
+	return v.Verdict
 }
 
-// check records value against limit and withholds the proposal when an enforced
-// limit is exceeded. It returns whether it was. A check is named by the reason
-// that it can give.
-func (v *Verdict) check(value, limit float64, mode leyline.RuleMode, why leyline.RiskReason) bool {
+// judge collects a verdict.
+type judge struct {
+	Verdict
+	now  leyline.RiskEvaluator
+	seed bool // a SEED command was proposed
+}
+
+// rule is what becomes of a check that does not hold.
+type rule struct {
+	reason   leyline.RiskReason
+	effect   leyline.RiskEffect
+	force    bool // its reason overwrites an earlier one; else it is set only if there is none yet
+	seedOnly bool // only while the proposal still stands as a SEED command
+	training bool // it is about how training goes, not about the proposal or the mode
+}
+
+// check records value against limit and returns whether it holds. A rule that is off
+// leaves no check, and holds.
+func (v *judge) check(r rule, value, limit float64, holds bool, mode leyline.RuleMode) bool {
 	if mode == leyline.RuleOff {
+		return true
+	}
+	x := leyline.RiskCheck{
+		Evaluator: v.now, Reason: r.reason, Value: value, Limit: limit, OK: holds, Mode: mode, Effect: r.effect,
+	}
+	if !holds && mode == leyline.RuleEnforce {
+		x.Changed = v.weigh(r)
+	}
+	v.Checks = append(v.Checks, x)
+	return holds
+}
+
+// atMost is check for a limit that may be reached. What is no number is over it.
+func (v *judge) atMost(r rule, value, limit float64, mode leyline.RuleMode) bool {
+	return v.check(r, value, limit, value <= limit, mode)
+}
+
+// below is check for a limit that may not be reached.
+func (v *judge) below(r rule, value, limit float64, mode leyline.RuleMode) bool {
+	return v.check(r, value, limit, value < limit, mode)
+}
+
+// unmeasured notes that a check has nothing to look at. A rule that is off would not
+// have looked.
+func (v *judge) unmeasured(why leyline.RiskReason, mode leyline.RuleMode) {
+	if mode != leyline.RuleOff {
+		v.Unmeasured = append(v.Unmeasured, why)
+	}
+}
+
+// weigh applies a rule to the outcome and returns whether it changed it. A rule
+// without an effect only tells. The gravest effect stands. A reason is set by the first rule that has one, and overwritten by
+// each that forces it.
+func (v *judge) weigh(r rule) bool {
+	v.Healthy = v.Healthy && !r.training
+	stands := v.seed && v.Effect == leyline.EffectNone
+	if r.effect == leyline.EffectNone || r.seedOnly && !stands {
 		return false
 	}
-	ok := value <= limit
-	v.Checks = append(v.Checks, leyline.Check{Name: why.String(), Value: value, Limit: limit, OK: ok, Mode: mode})
-	if ok || mode != leyline.RuleEnforce {
-		return false
+	effect, reason := v.Effect, v.Reason
+	v.Effect = max(v.Effect, r.effect)
+	if r.force || v.Reason == leyline.RiskPolicy {
+		v.Reason = r.reason
 	}
-	v.withhold(why)
-	v.Healthy = false
-	return true
+	v.Lasting = v.Lasting || r.effect == leyline.EffectSlow && r.training
+	return effect != v.Effect || reason != v.Reason
 }
 
-func (v *Verdict) withhold(why leyline.RiskReason) {
-	if v.Allowed {
-		v.Allowed, v.Reason = false, why
+// timed is the mode of a rule about measured time: in a lockstep run it only watches.
+func timed(f *Facts, mode leyline.RuleMode) leyline.RuleMode {
+	if f.Lockstep && mode == leyline.RuleEnforce {
+		return leyline.RuleShadow
 	}
+	return mode
 }
 
-func (v *Verdict) conservative(f Facts) {
-	value := 0.0
-	if f.Conservative {
-		value = 1
-		v.withhold(leyline.RiskConservative)
+func truth(b bool) float64 {
+	if b {
+		return 1
 	}
-	v.Checks = append(v.Checks, leyline.Check{
-		Name: leyline.RiskConservative.String(), Value: value, OK: !f.Conservative, Mode: leyline.RuleEnforce,
-	})
-}
-
-func (v *Verdict) blueprint(c *leyline.TamiyoConfig, f Facts) {
-	if f.Blueprint == nil {
-		return
-	}
-	why := leyline.RiskBlueprint
-	value := f.Blueprint.Risk
-	if f.Blueprint.Quarantine {
-		why, value = leyline.RiskQuarantine, 1
-	}
-	ok := value < c.BlueprintRisk
-	v.Checks = append(v.Checks, leyline.Check{
-		Name: leyline.RiskBlueprint.String(), Value: value, Limit: c.BlueprintRisk, OK: ok, Mode: leyline.RuleEnforce,
-	})
-	if !ok {
-		v.withhold(why) // says nothing about the health of training
-	}
-}
-
-func (v *Verdict) loss(c *leyline.TamiyoConfig, f Facts) {
-	if f.NoLast {
-		return // the first window has nothing to compare with
-	}
-	v.Spike = v.check(f.LossRise, c.LossSpike, c.LossMode, leyline.RiskLossSpike)
+	return 0
 }
