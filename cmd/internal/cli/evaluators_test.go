@@ -47,7 +47,7 @@ var evaluatorsLive = []evaluatorLive{
 	{by: leyline.EvaluatorConservative, why: leyline.RiskConservative, with: "--fault=loss-jump@41 tamiyo.warmup_steps=10 tamiyo.train_steps=20",
 		effect: leyline.EffectHold, reason: leyline.RiskConservative, out: "nothing: conservative_mode"},
 
-	{by: leyline.EvaluatorTimeouts, with: "--fault=policy-timeout@60 tamiyo.policy_budget_ms=250",
+	{by: leyline.EvaluatorTimeouts, with: "--workload=multimnist --steps=50 --fault=policy-timeout@50 tamiyo.policy_budget_ms=100",
 		event: leyline.NamePolicyTimeout, level: leyline.LevelCritical, out: "nothing: policy_timeout"},
 
 	{by: leyline.EvaluatorBlueprint, why: leyline.RiskBlueprint, with: grown, prepare: mine("--risk=0.6", "--band=low"),
@@ -135,9 +135,28 @@ func (x evaluatorLive) check(t *testing.T, data string) {
 	if why := esper(t, exitOK, "replay", "--explain", fmt.Sprint(r.Seq), data); x.why != leyline.RiskNone && (!strings.Contains(why, x.by.String()) || !strings.Contains(why, x.why.String())) {
 		t.Errorf("the explanation names neither %s nor %s:\n%s", x.by, x.why, why)
 	}
+	if !followed(log[at:], x.out) {
+		t.Errorf("record %d decides %q, and nothing came of it", r.Seq, x.out)
+	}
 	if out := esper(t, exitOK, "replay", data); !strings.Contains(out, "identical") {
 		t.Errorf("replay says %s", out)
 	}
+}
+
+// followed reports whether the command was signed, let pass by Kasmina and carried out:
+// the trainer has set the rates that the plane made of it, or the seed is paused.
+func followed(log []leyline.Record, out string) bool {
+	return strings.HasPrefix(out, "nothing") || slices.ContainsFunc(log, func(r leyline.Record) bool {
+		return slices.ContainsFunc(r.Events, func(e leyline.Event) bool {
+			switch e := e.(type) {
+			case leyline.RateAcked:
+				return strings.HasPrefix(out, "OPTIMIZER") && e.Outcome == leyline.OutcomeOK
+			case leyline.SeedPaused:
+				return strings.HasPrefix(out, "PAUSE") && e.By == leyline.PartyPolicy
+			}
+			return false
+		})
+	})
 }
 
 // fired reports whether a record is a window in which the check did not hold, and what
@@ -249,5 +268,29 @@ func mine(flags ...string) func(*testing.T, string) {
 			t.Fatal(err)
 		}
 		esper(t, exitOK, append([]string{"blueprint", "add", path, "--dir", filepath.Join(dir, "mine"), "--id", "mine-1", "--layer", "trunk"}, flags...)...)
+	}
+}
+
+// TestLockstepOnlyWatchesTheClock makes the answer to a step really late in a run in
+// lockstep: the check finds it, the decision and every weight stay what they were.
+func TestLockstepOnlyWatchesTheClock(t *testing.T) {
+	train := func(flags ...string) (string, leyline.Digest) {
+		data := filepath.Join(t.TempDir(), "data")
+		out := esper(t, exitOK, append([]string{"run", "--json", "--data", data, "--steps", "140", "--set=tamiyo.latency_mode=enforce", "--set=tamiyo.hook_latency_ms=150"}, flags...)...)
+		return data, digestOf(t, []byte(out))
+	}
+	data, late := train("--fault=slow-hook@119")
+	if _, calm := train(); late != calm {
+		t.Errorf("trained to %s with a late answer, to %s without", late.Short(), calm.Short())
+	}
+	if !slices.ContainsFunc(records(t, data), func(r leyline.Record) bool {
+		return slices.ContainsFunc(r.Events, func(e leyline.Event) bool {
+			a, ok := e.(leyline.RiskAssessed)
+			return ok && a.Step == 120 && slices.ContainsFunc(a.Checks, func(c leyline.RiskCheck) bool {
+				return c.Reason == leyline.RiskHook && c.Value >= 200 && !c.OK && !c.Changed && c.Mode == leyline.RuleShadow
+			})
+		})
+	}) {
+		t.Error("nobody has seen the late answer")
 	}
 }
