@@ -178,9 +178,9 @@ func (t *trainer) plan() leyline.RunOpened {
 		Optimizer:  "sgd",
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
-		Groups:         []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
 		HostParameters: t.net.HostParameters(),
 	}
+	in.Groups = []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: leyline.ParameterCount(in.HostParameters)}}
 	for _, s := range t.opts.Workload.Slots {
 		in.Seeds = append(in.Seeds, leyline.SeedID(s))
 	}

@@ -7,7 +7,9 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// netGroup names the one parameter group of this trainer's optimizer.
+// netGroup names the one parameter group of this trainer's optimizer: the trunk, the
+// heads and every seed follow one rate. It is declared with those that are there when
+// the run is opened.
 const netGroup = "net"
 
 // order is an order about the optimizer that was heard and not carried out.
