@@ -65,13 +65,13 @@ var evaluatorsLive = []evaluatorLive{
 	{by: leyline.EvaluatorLoss, why: leyline.RiskLossWarning, with: "--fault=loss-jump@31 tamiyo.warmup_steps=30 tamiyo.loss_warning=0.02 tamiyo.loss_spike=5 tamiyo.loss_warning_mode=enforce",
 		event: leyline.NameLossWarning, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskLossWarning, out: "OPTIMIZER scale"},
 
-	{by: leyline.EvaluatorLatency, why: leyline.RiskHook, with: "--fault=slow-hook@119 --fault=slow-hook@129 " + timed,
+	{by: leyline.EvaluatorLatency, why: leyline.RiskHook, with: "--fault=slow-hook@119 --fault=slow-hook@129 --fault=slow-hook@139 " + timed,
 		event: leyline.NameTamiyoHookBudget, level: leyline.LevelWarning, effect: leyline.EffectPause, reason: leyline.RiskHook, out: "PAUSE pause seed-a"},
-	{by: leyline.EvaluatorLatency, why: leyline.RiskStepLatency, with: "--fault=slow-step@119 --fault=slow-step@129 " + timed + " tamiyo.step_latency_ms=150",
+	{by: leyline.EvaluatorLatency, why: leyline.RiskStepLatency, with: "--fault=slow-step@119 --fault=slow-step@129 --fault=slow-step@139 " + timed + " tamiyo.step_latency_ms=150",
 		event: leyline.NameStepLatencyHigh, level: leyline.LevelWarning, effect: leyline.EffectPause, reason: leyline.RiskStepLatency, out: "PAUSE pause seed-a"},
 	{by: leyline.EvaluatorLatency, why: leyline.RiskApply, with: "--fault=slow-apply@39 tolaria.lr_policy=cosine " + timed,
 		event: leyline.NameApplySlow, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskApply, out: "OPTIMIZER scale"},
-	{by: leyline.EvaluatorLatency, why: leyline.RiskFinalize, with: "--fault=slow-finalize@119 --fault=slow-finalize@129 " + timed,
+	{by: leyline.EvaluatorLatency, why: leyline.RiskFinalize, with: "--fault=slow-finalize@119 --fault=slow-finalize@129 --fault=slow-finalize@139 " + timed,
 		event: leyline.NameFinalizeSlow, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskFinalize, out: "OPTIMIZER scale"},
 
 	{by: leyline.EvaluatorDevice, why: leyline.RiskIsolation, with: "--fault=leak@55",
