@@ -20,7 +20,7 @@ var trainingMetricNames = [...]string{
 // The training metrics.
 const (
 	MetricUnspecified TrainingMetric = iota
-	TrainMomentum                    // mean over parameter groups that have one; with the first step of an incarnation
+	TrainMomentum                    // mean over parameter groups that have one; told once in an incarnation while it stays
 	TrainHookMs                      // waiting for the plane in the previous step, ms
 	TrainApplyMs                     // carrying out commands and orders in or after the previous step, ms; only where there were any
 	TrainFinalizeMs                  // advancing the alphas of grafted seeds after the previous step, ms; only where there are any
