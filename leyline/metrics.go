@@ -20,16 +20,16 @@ var trainingMetricNames = [...]string{
 // The training metrics.
 const (
 	MetricUnspecified TrainingMetric = iota
-	TrainMomentum                    // mean over parameter groups that have one
+	TrainMomentum                    // mean over parameter groups that have one; told once in an incarnation while it stays
 	TrainHookMs                      // waiting for the plane in the previous step, ms
-	TrainApplyMs                     // carrying out commands in the previous step, ms
-	TrainFinalizeMs                  // advancing blends in the previous step, ms
+	TrainApplyMs                     // carrying out commands and orders in or after the previous step, ms; only where there were any
+	TrainFinalizeMs                  // advancing the alphas of grafted seeds after the previous step, ms; only where there are any
 	TrainInputWaitMs                 // waiting for the batch, ms
 	TrainCopyMs                      // copying the batch to the device, ms
 	TrainGPUMemUsedGB                // GiB
 	TrainGPUMemFreeGB                // GiB
 	TrainGPUUtil                     // percent, [0,100]
-	TrainCPUUtil                     // percent of one core, so above 100 with several
+	TrainCPUUtil                     // processor time of the trainer, percent of what the processors that it may use had to give, [0,100]
 )
 
 // MaxExtraMetrics bounds TrainingMetrics.Extra and FieldReportDelta.Extra.

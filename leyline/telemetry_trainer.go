@@ -36,7 +36,7 @@ func trainerMetrics() []MetricInfo {
 		gauge(MetricTrainerGPUUsed, UnitGiB, "run", "Memory in use on the accelerator"),
 		gauge(MetricTrainerGPUFree, UnitGiB, "run", "Memory free on the accelerator"),
 		gauge(MetricTrainerGPUUtil, UnitPercent, "run", "Utilisation of the accelerator"),
-		gauge(MetricTrainerCPUUtil, UnitPercent, "run", "Utilisation of the processors, 100 for each core"),
+		gauge(MetricTrainerCPUUtil, UnitPercent, "run", "Processor time of the trainer, of what its processors had to give"),
 	}
 }
 

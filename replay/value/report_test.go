@@ -184,7 +184,7 @@ func TestLife(t *testing.T) {
 	l.count(leyline.Record{Events: []leyline.Event{
 		leyline.SeedMoved{To: leyline.StageGerminated}, leyline.SeedMoved{To: leyline.StageTraining}, leyline.SeedMoved{To: leyline.StageCulled},
 		leyline.SeedMoved{To: leyline.StageFossilized}, leyline.CommandVerified{}, leyline.CommandRejected{}, leyline.CommandRejected{},
-		leyline.RiskAssessed{Proposed: leyline.OpCull}, leyline.RiskAssessed{Proposed: leyline.OpCull, Allowed: true}, leyline.RiskAssessed{},
+		leyline.RiskAssessed{Proposed: leyline.OpCull, Effect: leyline.EffectHold}, leyline.RiskAssessed{Proposed: leyline.OpCull, Effect: leyline.EffectNone}, leyline.RiskAssessed{Effect: leyline.EffectHold},
 		leyline.PolicyMissed{},
 	}})
 	want := Life{Germinated: 1, Kept: 1, Culled: 1, Accepted: 1, Refused: 2, Withheld: 1, Missed: 1}

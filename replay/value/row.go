@@ -84,7 +84,7 @@ func (l *Life) count(r leyline.Record) {
 		case leyline.CommandRejected:
 			l.Refused++
 		case leyline.RiskAssessed:
-			if x.Proposed != leyline.OpUnknown && !x.Allowed {
+			if x.Proposed != leyline.OpUnknown && !x.Allowed() {
 				l.Withheld++
 			}
 		case leyline.PolicyMissed:

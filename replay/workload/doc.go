@@ -94,6 +94,26 @@
 // (math.Tanh, math.Exp and gonum's kernels do): the trainer is what the plane
 // observes, it is never re-derived in replay.
 //
+// # Readings
+//
+// With every step the trainer reports what it measured beside losses and gradients:
+// how long it waited for the plane in the step before and for this step's batch, how
+// long it carried out commands and orders and advanced alphas since the last report,
+// how busy the processors were, and what a GPU's own tool says where a file of its
+// readings is named (package gauge). The momentum is told once in an incarnation. What
+// did not happen or could not be measured is not in the report, and a gauge that fails
+// is said once.
+//
+// A run is in lockstep unless Options.Live is set: no decision of the plane then
+// depends on measured time, and two runs of a seed train to the same bits.
+//
+// # Drills
+//
+// A Fault is something that really goes wrong at a step: weights are damaged, a step
+// takes longer, the log's disk hangs, processors are kept busy, labels are those of
+// other rows. Faults are declared when the run is opened. One that has struck in a
+// history that was rolled back since does not strike again.
+//
 // # Files
 //
 // Kernels and saved states are safetensors files, read by a strict reader

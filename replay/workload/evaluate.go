@@ -52,6 +52,7 @@ func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, erro
 	for at := 0; at < len(rows); at += n.cfg.Batch {
 		part := rows[at:min(at+n.cfg.Batch, len(rows))]
 		n.forward(part, overrides...)
+		n.teach(part, nil)
 		ev.Failed = n.failed(ev.Failed)
 		for t := range n.data.Tasks {
 			logits := top(n.logits[t], len(part))
@@ -60,7 +61,7 @@ func (n *Net) Evaluate(rows []int, overrides ...AlphaOverride) (Evaluation, erro
 				z := logits.Data[i*logits.Stride:]
 				ev.Right[t] = append(ev.Right[t], wins(z[:logits.Cols], n.data.Labels[t][row]))
 			}
-			sum, correct := crossEntropy(logits, n.data.Labels[t], part, 1)
+			sum, correct := crossEntropy(logits, n.labels[t], 1)
 			ev.Losses[t] += sum
 			ev.Accuracy[t] += float64(correct)
 		}
@@ -106,7 +107,7 @@ const (
 
 // Corrupt does real damage, for fault drills. An unknown kind is an error; so
 // are FaultLeak and FaultSeed without a seed. The other damage is undone by
-// Load.
+// Load, and FaultRate by SetLearningRate too.
 func (n *Net) Corrupt(kind string) error {
 	_, second := n.trunk.over(n.trunk.value)
 	switch kind {
@@ -132,8 +133,10 @@ func (n *Net) Corrupt(kind string) error {
 		for _, s := range n.seeds {
 			s.shape.over(s.value).out.b[0] = math.NaN()
 		}
+	case FaultRate:
+		n.stuck = true
 	default:
-		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultCollapse, FaultLeak, FaultSeed)
+		return fmt.Errorf("cannot corrupt: unknown fault %q (known: %s, %s, %s, %s, %s, %s)", kind, FaultNaN, FaultSpike, FaultCollapse, FaultLeak, FaultSeed, FaultRate)
 	}
 	return nil
 }

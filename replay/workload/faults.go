@@ -19,23 +19,6 @@ type Fault struct {
 	Step leyline.Step
 }
 
-// Faults beside those of Corrupt, which damage the network.
-const (
-	// FaultStall: the trainer says nothing for Levers.Stall.
-	FaultStall = "stall"
-	// FaultPolicy: the policy does not answer in time; see LatePolicy.
-	FaultPolicy = "policy-timeout"
-	// FaultKernel: from this step on the kernel store is empty.
-	FaultKernel = "kernel-missing"
-	// FaultReplay: the envelope of an accepted command is sent again.
-	FaultReplay = "replayed-command"
-)
-
-// FaultNames lists the faults that a run can be given.
-func FaultNames() []string {
-	return []string{FaultSpike, FaultCollapse, FaultNaN, FaultStall, FaultPolicy, FaultKernel, FaultReplay, FaultLeak, FaultSeed}
-}
-
 // ErrNothingYet is what a lever says that finds nothing to take hold of. The
 // fault then did not strike, which Result.Missed tells; training goes on.
 var ErrNothingYet = errors.New("there is nothing yet that this fault could strike")
@@ -47,6 +30,8 @@ type Levers struct {
 	RemoveKernels func() error                    // deletes the files of the kernel store; may be called again
 	ReplayCommand func(ctx context.Context) error // sends the newest accepted command once more, or says ErrNothingYet
 	LatePolicy    bool                            // the plane was started with LatePolicy and a policy budget
+	Slow          time.Duration                   // how long what a drill slows down takes longer
+	HoldAnswers   func(time.Duration) error       // keeps the next record from the disk for so long, and so the answer that waits for it
 }
 
 // ParseFault parses "name@step", for example "nan@120".
@@ -56,7 +41,7 @@ func ParseFault(s string) (Fault, error) {
 	if !ok || err != nil || step == 0 {
 		return Fault{}, fmt.Errorf("fault %q: want NAME@STEP with a step of 1 or more, for example nan@120", s)
 	}
-	if !slices.Contains(FaultNames(), name) {
+	if lookup(name) == nil {
 		return Fault{}, fmt.Errorf("unknown fault %q; want one of: %s", name, strings.Join(FaultNames(), ", "))
 	}
 	return Fault{Name: name, Step: leyline.Step(step)}, nil
@@ -66,21 +51,11 @@ func (f Fault) check(steps leyline.Step, l Levers) error {
 	if f.Step == 0 || f.Step > steps {
 		return fmt.Errorf("fault %s@%d lies outside the run's %d steps", f.Name, f.Step, steps)
 	}
-	ready := true
-	switch f.Name {
-	case FaultSpike, FaultCollapse, FaultNaN, FaultLeak, FaultSeed:
-	case FaultStall:
-		ready = l.Stall > 0
-	case FaultKernel:
-		ready = l.RemoveKernels != nil
-	case FaultReplay:
-		ready = l.ReplayCommand != nil
-	case FaultPolicy:
-		ready = l.LatePolicy
-	default:
+	d := lookup(f.Name)
+	if d == nil {
 		return fmt.Errorf("unknown fault %q; want one of: %s", f.Name, strings.Join(FaultNames(), ", "))
 	}
-	if !ready {
+	if d.ready != nil && !d.ready(l) {
 		return fmt.Errorf("fault %s@%d cannot be injected: its lever is missing", f.Name, f.Step)
 	}
 	return nil
@@ -111,29 +86,6 @@ func (t *trainer) inject(ctx context.Context, s leyline.Step) error {
 		}
 	}
 	return nil
-}
-
-func (t *trainer) strike(ctx context.Context, f Fault) error {
-	switch f.Name {
-	case FaultStall:
-		select {
-		case <-time.After(t.opts.Levers.Stall):
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	case FaultKernel:
-		return t.opts.Levers.RemoveKernels()
-	case FaultReplay:
-		return t.opts.Levers.ReplayCommand(ctx)
-	case FaultPolicy:
-		return nil // the policy is late by itself
-	case FaultLeak, FaultSeed:
-		if len(t.net.seeds) == 0 {
-			return ErrNothingYet
-		}
-	}
-	return t.net.Corrupt(f.Name)
 }
 
 // reinject restores, after a resume, what a fault has changed outside the

@@ -168,10 +168,10 @@ func unsquash(d, y []float64) {
 // crossEntropy returns the sum of -log softmax(logits)[label] over the rows and
 // the number of rows whose label has strictly the largest logit, so that a row
 // of NaN is never correct. It replaces the logits by scale*(softmax - onehot).
-func crossEntropy(logits blas64.General, labels, rows []int, scale float64) (sum float64, correct int) {
-	for i, row := range rows {
+func crossEntropy(logits blas64.General, labels []int, scale float64) (sum float64, correct int) {
+	for i := range logits.Rows {
 		z := logits.Data[i*logits.Stride : i*logits.Stride+logits.Cols]
-		label := labels[row]
+		label := labels[i]
 		if wins(z, label) {
 			correct++
 		}

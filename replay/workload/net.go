@@ -70,10 +70,13 @@ type Net struct {
 	heads []params // per task: weight (classes x hidden), then bias
 	seeds []*seed  // in slot order
 
+	stuck bool // fault drill: the learning rate is 0; no part of the state
+
 	// Scratch, sized for cfg.Batch rows.
 	tr       trace
 	current  blas64.General   // what the heads see
 	logits   []blas64.General // per task; after Step the gradient of the logits
+	labels   [][]int          // per task the class of every row of the batch
 	headGrad [][]float64      // per task, laid out like heads
 	dHead    blas64.General   // gradient at the head input, one task
 	dHost    blas64.General   // gradient handed to the trunk, one task
@@ -125,6 +128,7 @@ func blank(data *Data, cfg NetConfig) *Net {
 		n.heads = append(n.heads, newParams(size))
 		n.headGrad = append(n.headGrad, make([]float64, size))
 		n.logits = append(n.logits, matrix(rows, task.Classes))
+		n.labels = append(n.labels, make([]int, rows))
 	}
 	return n
 }
@@ -170,8 +174,17 @@ func (n *Net) SetLearningRate(rate float64) error {
 	if !validRate(rate) {
 		return fmt.Errorf("cannot set the learning rate to %v: it must be finite and above 0", rate)
 	}
-	n.cfg.LearningRate = rate
+	n.cfg.LearningRate, n.stuck = rate, false
 	return nil
+}
+
+// LearningRate returns the rate that the next Apply uses: the configured one, or 0
+// after FaultRate.
+func (n *Net) LearningRate() float64 {
+	if n.stuck {
+		return 0
+	}
+	return n.cfg.LearningRate
 }
 
 // ResetOptimizer sets every velocity to zero, as a new optimizer has it.

@@ -91,3 +91,16 @@ func TestTrainerRebuildsWhenItIsTold(t *testing.T) {
 		}
 	}
 }
+
+// What is declared of the optimizer when a run is opened is what it then holds.
+func TestDeclaredGroupIsTheOptimizer(t *testing.T) {
+	p := newFake(t)
+	train(t, p, p.options(1))
+	s := newStory(t, 7)
+	held, _, err := s.net.RebuildOptimizer()
+	ok(t, err)
+	want := leyline.ParamGroup{Name: netGroup, Rate: s.net.LearningRate(), Parameters: held.Parameters}
+	if got := p.plan.Groups; len(got) != 1 || got[0] != want || uint32(len(got)) != held.Groups {
+		t.Errorf("declared %+v, the optimizer has %+v", got, want)
+	}
+}

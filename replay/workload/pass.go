@@ -90,7 +90,11 @@ func (p *Pass) Gram(dst []float64) []float64 {
 // NetConfig.Batch of them, and changes no parameter. A row that does not exist
 // or a batch of another size is an error. Numbers that are not finite are
 // passed through as they are: to judge them is the plane's work.
-func (n *Net) Step(batch []int) (*Pass, error) {
+func (n *Net) Step(batch []int) (*Pass, error) { return n.stepAs(batch, nil) }
+
+// stepAs is Step on labels that are not those of the data, for fault drills: per task
+// one class per row of the batch. nil: those of the data.
+func (n *Net) stepAs(batch []int, told [][]int) (*Pass, error) {
 	if len(batch) > n.cfg.Batch {
 		return nil, fmt.Errorf("cannot step: %d rows, at most %d are allowed", len(batch), n.cfg.Batch)
 	}
@@ -98,14 +102,28 @@ func (n *Net) Step(batch []int) (*Pass, error) {
 		return nil, fmt.Errorf("cannot step: %w", err)
 	}
 	n.forward(batch)
+	n.teach(batch, told)
 	n.sample.draw(n.cfg.Seed, batch, len(batch)*n.cfg.Hidden)
 	n.startBackward()
 	for t := range n.data.Tasks {
-		n.backwardTask(t, batch)
+		n.backwardTask(t, len(batch))
 	}
 	n.measure(batch)
 	n.fresh = true
 	return &n.pass, nil
+}
+
+// teach sets the labels that the tasks are judged by in this step.
+func (n *Net) teach(batch []int, told [][]int) {
+	for t := range n.data.Tasks {
+		if told != nil {
+			copy(n.labels[t], told[t])
+			continue
+		}
+		for i, row := range batch {
+			n.labels[t][i] = n.data.Labels[t][row]
+		}
+	}
 }
 
 func (n *Net) checkRows(rows []int) error {
@@ -166,12 +184,11 @@ func (n *Net) startBackward() {
 // backwardTask takes the loss of one task back through its head, the learning
 // seeds and the trunk. The identity path carries the gradient past the seeds
 // unchanged, so the trunk is given the gradient at the head input.
-func (n *Net) backwardTask(t int, batch []int) {
-	rows := len(batch)
+func (n *Net) backwardTask(t, rows int) {
 	current, dLogits, dHead := top(n.current, rows), top(n.logits[t], rows), top(n.dHead, rows)
 	head := n.head(t)
 	head.forward(dLogits, current)
-	sum, correct := crossEntropy(dLogits, n.data.Labels[t], batch, 1/float64(rows))
+	sum, correct := crossEntropy(dLogits, n.labels[t], 1/float64(rows))
 	n.pass.Losses[t], n.pass.Correct[t] = sum/float64(rows), correct
 	affineOver(n.headGrad[t], n.cfg.Hidden, n.data.Tasks[t].Classes).gradient(dLogits, current)
 	head.input(dHead, dLogits)
@@ -181,7 +198,7 @@ func (n *Net) backwardTask(t int, batch []int) {
 	n.sample.add(n.hostSum, dHead.Data)
 	for _, s := range n.seeds {
 		if s.teaches() {
-			n.backwardSeed(s, t, batch)
+			n.backwardSeed(s, t, rows)
 		}
 	}
 	n.trunk.backward(&n.tr, dHost, n.pass.Gradients[t][:n.trunk.size()])
@@ -246,7 +263,7 @@ func (n *Net) Apply(pass *Pass, weights []float64) error {
 	for t, w := range weights {
 		floats.AddScaled(n.combined, w, pass.Gradients[t])
 	}
-	rate, momentum := n.cfg.LearningRate, n.cfg.Momentum
+	rate, momentum := n.LearningRate(), n.cfg.Momentum
 	n.trunk.descend(n.combined[:n.trunk.size()], rate, momentum)
 	for t, h := range n.heads {
 		h.descend(n.headGrad[t], rate, momentum)

@@ -19,6 +19,7 @@ const (
 	streamTrainPairs   uint64 = 1<<62 + 4 // digits of its training images
 	streamProbePairs   uint64 = 1<<62 + 5 // digits of its probe images
 	streamHeldOutPairs uint64 = 1<<62 + 6 // digits of its held-out images
+	streamDrill        uint64 = 1<<62 + 7 // labels of a fault drill
 	// Mini-batch order uses the epoch itself, which stays below 1<<62.
 )
 

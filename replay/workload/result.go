@@ -98,6 +98,7 @@ func (t *trainer) finish(ctx context.Context, began time.Time) (Result, error) {
 			LossAt0: without.Losses[i], AccuracyAt0: without.Accuracy[i], Right: with.Right[i],
 		})
 	}
+	t.unstruck()
 	r.Steps, r.Digest, r.Elapsed = t.step, t.net.Digest(), time.Since(began)
 	_, err = t.plane.Close(ctx, leyline.RunClosed{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: t.step, Outcome: leyline.OutcomeOK, Digest: r.Digest,

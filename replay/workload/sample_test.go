@@ -33,10 +33,11 @@ func TestSampledCosine(t *testing.T) {
 		batch := s.batches.Batch(40 + step)
 		host, back := make([]float64, len(batch)*n.cfg.Hidden), make([]float64, len(batch)*n.cfg.Hidden)
 		n.forward(batch)
+		n.teach(batch, nil)
 		n.sample.draw(n.cfg.Seed, batch, len(host))
 		n.startBackward()
 		for task := range n.data.Tasks {
-			n.backwardTask(task, batch)
+			n.backwardTask(task, len(batch))
 			floats.Add(host, n.dHead.Data[:len(host)])
 			floats.Add(back, d.du.Data[:len(back)])
 		}

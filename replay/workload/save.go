@@ -64,7 +64,7 @@ func (n *Net) Load(b []byte) error {
 // adopt takes over the state of a net that stage has built. It cannot fail and
 // takes no time worth counting.
 func (n *Net) adopt(staged *Net) {
-	n.cfg, n.trunk, n.heads, n.seeds = staged.cfg, staged.trunk, staged.heads, staged.seeds
+	n.cfg, n.trunk, n.heads, n.seeds, n.stuck = staged.cfg, staged.trunk, staged.heads, staged.seeds, false
 	n.relayout()
 }
 

@@ -211,8 +211,7 @@ func (s *seed) run(x, current blas64.General) {
 // be given. What the seed itself would send back to the trunk ends in s.du. What
 // reaches dHost all the same is measured by comparing it with itself before and
 // after.
-func (n *Net) backwardSeed(s *seed, t int, batch []int) {
-	rows := len(batch)
+func (n *Net) backwardSeed(s *seed, t, rows int) {
 	up, du := top(s.up, rows), top(s.du, rows)
 	dHost, before := top(n.dHost, rows), top(n.before, rows)
 	copy(before.Data, dHost.Data)
@@ -224,7 +223,7 @@ func (n *Net) backwardSeed(s *seed, t int, batch []int) {
 		dLogits := top(n.logits[t], rows)
 		head := n.head(t)
 		head.forward(dLogits, top(s.joined, rows))
-		sum, _ := crossEntropy(dLogits, n.data.Labels[t], batch, 1/float64(rows))
+		sum, _ := crossEntropy(dLogits, n.labels[t], 1/float64(rows))
 		s.auxLosses[t] = sum / float64(rows)
 		head.input(up, dLogits)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay/workload/gauge"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 )
@@ -39,6 +40,9 @@ type Options struct {
 	Traces     snapstore.Store // profiles are written there; nil: none can be
 	Kernels    fs.FS           // kernel files by name
 	SeedLayers bool            // report the norms of each seed's gradient by layer
+	Live       bool            // the plane does not wait for what it has computed, and measured times count: two runs differ
+	GPU        *gauge.GPUFile  // where readings of a GPU come from; nil: there is none
+	Warn       func(string)    // called when a gauge begins or ceases to fail; may be nil
 	Levers     Levers          // what some faults need
 	// Still is called with the weights when training stands still for a rollback, and
 	// again when that is over, whatever came of it; may be nil. It costs a digest.
@@ -70,6 +74,7 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer t.load.end()
 	r, err := t.run(ctx)
 	t.still(true)
 	r.Waited = clocked.spent
@@ -126,6 +131,9 @@ type trainer struct {
 	epochAt  time.Time     // when the epoch began
 	unproven []time.Time   // when the newest recoveries' faulty steps began; no good step since
 	trace    tracer
+	meters   meters
+	drags    drags // of drills
+	load     *load // that a drill puts on the processors
 	result   Result
 }
 
@@ -156,7 +164,7 @@ func newTrainer(p Plane, o Options) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}}
+	t := &trainer{plane: p, opts: o, data: data, heard: map[leyline.EffectID]bool{}, stages: map[string]leyline.Stage{}, trace: tracer{store: o.Traces}, meters: meters{gpu: o.GPU}, load: newLoad()}
 	if t.net, err = o.Workload.Build(o.Seed); err != nil {
 		return nil, err
 	}
@@ -179,10 +187,10 @@ func (t *trainer) plan() (leyline.RunOpened, error) {
 		Posture:    Posture(),
 		Optimizer:  "sgd",
 		Layers:     t.opts.Workload.Layers,
-		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: true,
-		Groups:         []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: uint64(t.net.SharedSize())}},
+		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
 		HostParameters: host,
 	}
+	in.Groups = []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: leyline.ParameterCount(in.HostParameters)}}
 	for _, s := range t.opts.Workload.Slots {
 		in.Seeds = append(in.Seeds, leyline.SeedID(s))
 	}
@@ -254,13 +262,17 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 		return err
 	}
 	end := t.trace.span("forward and backward", s)
-	pass, err := t.net.Step(t.batches.Batch(uint64(s)))
+	waits := time.Now()
+	batch := t.batches.Batch(uint64(s))
+	input := time.Since(waits)
+	pass, err := t.net.stepAs(batch, t.mislabelled(s, batch))
 	if err != nil {
 		return err
 	}
 	end()
 	t.result.Work.Training += t.net.stepWork(pass.Rows)
 	in := t.observed(s, pass, time.Since(began))
+	in.Metrics.Readings = t.readings(input)
 	asked := time.Now()
 	end = t.trace.span("plane", s)
 	a, err := t.plane.Step(ctx, in, t.answer.Cursor)

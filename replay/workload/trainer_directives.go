@@ -99,6 +99,7 @@ func (t *trainer) carryOut(ctx context.Context) error {
 		in := leyline.CommandAcked{
 			Run: t.opts.Run, Incarnation: t.answer.Incarnation, Command: c.ID, Outcome: leyline.OutcomeOK,
 		}
+		t.drags.apply.pull()
 		err := t.obey(c)
 		if err == nil && c.Seed.Operation == leyline.OpStartTraining {
 			in.Parameters, err = t.net.SeedParameters(string(c.Seed.Seed))
@@ -106,6 +107,7 @@ func (t *trainer) carryOut(ctx context.Context) error {
 		if err != nil {
 			in.Outcome, in.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
+		t.meters.applied.clock(began)
 		in.TookNs = uint64(time.Since(began))
 		if err := t.ack(ctx, in); err != nil {
 			return fmt.Errorf("command %s: %w", c.ID, err)
@@ -190,19 +192,24 @@ func (t *trainer) reconcile() error {
 		if t.net.find(string(v.Seed)) == nil {
 			continue
 		}
-		var err error
-		if leyline.Grafted(v.Stage) || v.Stage == leyline.StageTerminated {
-			if err = t.net.SetAlpha(string(v.Seed), v.Alpha); err == nil {
-				err = t.hold(string(v.Seed), v.Paused)
-			}
-		} else {
-			err = t.remove(string(v.Seed))
-		}
-		if err != nil {
+		if err := t.align(v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *trainer) align(v leyline.SeedView) error {
+	slot := string(v.Seed)
+	if !leyline.Grafted(v.Stage) && v.Stage != leyline.StageTerminated {
+		return t.remove(slot)
+	}
+	defer t.meters.blended.clock(time.Now())
+	t.drags.finalize.pull()
+	if err := t.net.SetAlpha(slot, v.Alpha); err != nil {
+		return err
+	}
+	return t.hold(slot, v.Paused)
 }
 
 func clipReason(err error) string {

@@ -7,7 +7,9 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
-// netGroup names the one parameter group of this trainer's optimizer.
+// netGroup names the one parameter group of this trainer's optimizer: the trunk, the
+// heads and every seed follow one rate. It is declared with those that are there when
+// the run is opened.
 const netGroup = "net"
 
 // order is an order about the optimizer that was heard and not carried out.
@@ -23,6 +25,7 @@ func (t *trainer) optimize() {
 	for _, o := range t.orders {
 		began := time.Now()
 		ack := leyline.OrderAck{Order: o.id, Kind: o.kind, Outcome: leyline.OutcomeOK}
+		t.drags.apply.pull()
 		var err error
 		if o.kind == leyline.EffectRebuild {
 			ack.Before, ack.After, err = t.net.RebuildOptimizer()
@@ -32,6 +35,7 @@ func (t *trainer) optimize() {
 		if err != nil {
 			ack.Outcome, ack.Reason = leyline.OutcomeFailed, clipReason(err)
 		}
+		t.meters.applied.clock(began)
 		ack.TookNs = uint64(time.Since(began))
 		t.acks = append(t.acks, ack)
 	}

@@ -166,12 +166,8 @@ func (t *trainer) observed(s leyline.Step, pass *Pass, forward time.Duration) le
 	in := leyline.StepObserved{
 		Run: t.opts.Run, Incarnation: t.answer.Incarnation, Step: s,
 		Losses: append([]float64(nil), pass.Losses...), Gram: append([]float64(nil), t.gram...), Seed: seed,
-		Samples: uint32(pass.Rows), Microbatches: 1, LearnRate: t.net.Config().LearningRate,
+		Samples: uint32(pass.Rows), Microbatches: 1, LearnRate: t.net.LearningRate(),
 		ForwardNs: uint64(forward), PreviousNs: uint64(t.last), Acks: t.reported(),
-	}
-	if t.waited > 0 {
-		ms := float64(t.waited) / float64(time.Millisecond)
-		in.Metrics.Readings = []leyline.Reading{{Metric: leyline.TrainHookMs, Value: ms}}
 	}
 	for _, p := range pass.Seeds {
 		if p.Mode == ModeIdle || t.stages[p.Slot] == leyline.StageTerminated {

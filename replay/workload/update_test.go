@@ -86,7 +86,7 @@ func TestCrossEntropy(t *testing.T) {
 	} {
 		z := matrix(1, 3)
 		copy(z.Data, tt.logits)
-		loss, correct := crossEntropy(z, []int{0}, []int{0}, 1)
+		loss, correct := crossEntropy(z, []int{0}, 1)
 		if math.Abs(loss-tt.loss) > 1e-12 || math.IsNaN(loss) != math.IsNaN(tt.loss) || correct != tt.correct {
 			t.Errorf("logits %v: loss %g, %d correct, want %g and %d", tt.logits, loss, correct, tt.loss, tt.correct)
 		}

@@ -102,7 +102,8 @@ var Table = []Rule{
 
 	{Package: "replay", Own: replayImports},
 	{Package: "replay/recheck", Own: []string{"leyline", "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"}, Purity: Timeless}, // an auditor need not trust the deciders
-	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
+	{Package: "replay/workload/gauge", Third: []string{xsys}},
+	{Package: "replay/workload", Own: with(replayImports, "replay/workload/gauge", "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
 	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "testdata"), Third: []string{gonum, xsys}},
 	{Package: "replay/value", Own: with(replayImports, "replay", "replay/harness", "replay/workload", "subsystems/plane", "subsystems/detmath"), Third: []string{gonum, xsys}},
@@ -164,6 +165,7 @@ var Spawners = []Spawner{
 	{Package: "replay/harness", Files: []string{"prefetch_burst.go"}, Why: "the clients and the sources of a burst: a bounded number; the scenario waits for them"},
 	{Package: "subsystems/policyfile", Files: []string{"store.go"}, Why: "closes a file whose read has passed its deadline, so that the read ends; it is unhooked when the read is over"},
 	{Package: "replay/value", Files: []string{"experiment.go"}, Why: "trains the runs of an experiment, as many at a time as were asked for, each with a plane and a worker of its own; the experiment waits for them"},
+	{Package: "replay/workload", Files: []string{"drills.go"}, Why: "a drill keeps every processor busy; training waits for them before it returns"},
 	{Package: "cmd/internal/lint", Why: "runs the linters beside each other; the program waits for them"},
 	{Package: "cmd/internal/supervise", Why: "starts and stops the parts of a process within their budgets, so each is waited for beside a clock; what does not come back is named and left"},
 	{Package: "cmd/internal/cli", Files: []string{"run_notify.go"}, Why: "keeps the service manager's watchdog fed while the loop answers; close ends it"},

@@ -51,6 +51,9 @@ func (j *job) samePlan(p leyline.RunOpened) error {
 	if p.Workload != j.flags.workload {
 		diff = append(diff, fmt.Sprintf("--workload %s (now %s)", p.Workload, j.flags.workload))
 	}
+	if p.Lockstep == j.flags.live {
+		diff = append(diff, fmt.Sprintf("--live=%v (now %v)", !p.Lockstep, j.flags.live))
+	}
 	if len(diff) == 0 {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/replay/workload/gauge"
 	"github.com/esper-plane/esper/subsystems/plane"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 )
@@ -34,6 +35,8 @@ type runFlags struct {
 	compare  bool
 	report   string
 	web      webFlags
+	live     bool
+	gpuFile  string
 
 	blueprints string
 	catalogue  string
@@ -47,7 +50,9 @@ func newRun(a *app) *cobra.Command {
 		Long: "Run a plane and the built-in trainer on real data.\n\nOn existing data an unfinished run is resumed and a finished one is followed by\n" +
 			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.\n\n" +
 			"Before anything is made or changed, everything that a start needs is looked at,\nand all that is wrong is said at once.\n\n" +
-			"Under a service manager that sets NOTIFY_SOCKET, such as systemd with Type=notify,\nit is told when the run has begun, when it stops, and, with WATCHDOG_USEC, that\nthe plane still answers.",
+			"Under a service manager that sets NOTIFY_SOCKET, such as systemd with Type=notify,\nit is told when the run has begun, when it stops, and, with WATCHDOG_USEC, that\nthe plane still answers.\n\n" +
+			"Faults that --fault takes, each of them a real one:\n" + faultList() + "\n\n" +
+			"Readings of a GPU come from a file that this command keeps up to date:\n  " + gauge.GPUCommand,
 		Example: "  esper run --data data/demo --workload multimnist --fault loss-spike@600 --compare\n  esper run --data /var/lib/esper --steps 1000 --seed 7 --json\n  esper run --http 127.0.0.1:7070 & curl http://127.0.0.1:7070/readyz",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +67,9 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().Uint64Var(&f.steps, "steps", 0, "length of the run in optimizer steps (default: the workload's own)")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of weights, batches and the plane's random choices")
 	c.Flags().StringVar(&f.workload, "workload", defaultWorkload, "what to train: "+strings.Join(workload.Names(), ", "))
-	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; known: "+strings.Join(workload.FaultNames(), ", ")+"; may be repeated")
+	c.Flags().StringArrayVar(&f.faults, "fault", nil, "fault to inject, as NAME@STEP; the list is above; may be repeated")
+	c.Flags().BoolVar(&f.live, "live", false, "do not wait for what the plane has computed, and let measured times count in decisions: two such runs differ")
+	c.Flags().StringVar(&f.gpuFile, "gpu-readings", "", "file that nvidia-smi writes readings of a GPU to")
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
 	c.Flags().StringVar(&f.blueprints, "blueprints", "", "directory of further blueprints for the run, as `esper blueprint` keeps them")
 	c.Flags().StringVar(&f.catalogue, "catalogue", "", "directory of signed safety sheets, as `esper blueprint sheet` writes them: tamiyo.catalogue_dir")
@@ -92,6 +99,7 @@ type job struct {
 	hookURL   string                      // of the webhook; read from its file by preflight
 	running   atomic.Pointer[plane.Plane] // the plane once it has started
 	notify    *manager
+	hang      delay            // of the log, for a drill
 	exported  error            // why the last checkpoint was not exported
 	isControl bool             // a run to compare with; the same command does not go on with it
 	own       []*blueprintFile // of --blueprints

@@ -151,6 +151,8 @@ func (j *job) readFlags(_ context.Context, r *supervise.Report) {
 func (j *job) canCompare() error {
 	switch {
 	case !j.flags.compare:
+	case j.flags.live:
+		return usagef("--compare trains further runs of the same seed, and two runs with --live differ by their times alone; use it without --live")
 	case len(j.flags.web.listen) > 0:
 		return usagef("--compare trains further runs when this one and its HTTP server have stopped; use it without --http")
 	case os.Getenv("NOTIFY_SOCKET") != "":

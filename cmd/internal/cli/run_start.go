@@ -59,7 +59,7 @@ func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
 		return plane.Options{}, err
 	}
 	return plane.Options{
-		Log: j.dir.Log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
+		Log: j.log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
 		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
@@ -217,15 +217,17 @@ func (j *job) work(ctx context.Context) (workload.Result, error) {
 		return workload.Result{}, err
 	}
 	j.show.begin(j.run, leyline.Step(j.flags.steps))
-	return workload.Train(ctx, j.plane, workload.Options{
+	return workload.Train(ctx, j.plane, j.training())
+}
+
+// training is how the built-in trainer is to train the run.
+func (j *job) training() workload.Options {
+	return workload.Options{
 		Run: j.run, Workload: j.offered(), Seed: j.flags.seed, Steps: leyline.Step(j.flags.steps), Faults: j.faults, Resume: j.resume,
 		Traces: snapstore.NewDir(j.dir.Traces(), false), SeedLayers: j.config.Tolaria.SeedLayers > 0,
 		Snapshots: j.dir.Snapshots(), Fast: j.fast, Kernels: j.plane.Kernels(), Observe: j.show.progress,
-		Levers: workload.Levers{
-			Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
-			LatePolicy: !j.config.Tamiyo.PolicyInline,
-		},
-	})
+		Levers: j.levers(), Live: j.flags.live, GPU: j.gpu(), Warn: func(s string) { j.show.say("warning: %s", s) },
+	}
 }
 
 // replayCommand sends the newest accepted command of the run once more, byte for
