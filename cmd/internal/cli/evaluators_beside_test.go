@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/esper-plane/esper/testdata"
 )
@@ -52,4 +55,30 @@ func mine(flags ...string) func(*testing.T, string) {
 		}
 		esper(t, exitOK, append([]string{"blueprint", "add", path, "--dir", filepath.Join(dir, "mine"), "--id", "mine-1", "--layer", "trunk"}, flags...)...)
 	}
+}
+
+// signedSheet signs a safety sheet of the shipped blueprint, as whoever keeps the catalogue
+// would after it was registered.
+func signedSheet(flags ...string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		data := filepath.Join(dir, "data")
+		esper(t, exitOK, "run", "--data", data, "--steps", "5")
+		esper(t, exitOK, append([]string{"blueprint", "sheet", "residual-mlp-16", "--data", data, "--catalogue", filepath.Join(dir, "sheets")}, flags...)...)
+	}
+}
+
+// hangingSheet puts a pipe that nobody writes to in the place of a safety sheet.
+func hangingSheet(t *testing.T, dir string) {
+	t.Helper()
+	signedSheet("--note=hangs")(t, dir)
+	path := filepath.Join(dir, "sheets", "residual-mlp-16.sheet")
+	if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
 }

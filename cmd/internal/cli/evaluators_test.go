@@ -41,11 +41,19 @@ const (
 const grown = "--blueprints=mine --fault=seed-nan@60 kasmina.embargo_steps=5"
 
 var evaluatorsLive = []evaluatorLive{
+	// A calm run has a risk of 0.2 here.
+	{by: leyline.EvaluatorPolicyRisk, why: leyline.RiskPolicyElevated, with: "--fault=noisy-gradients@36 tamiyo.policy_risk=0.3 tolaria.diverge_loss=20",
+		event: leyline.NamePolicyRiskElevated, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskPolicyElevated, out: "OPTIMIZER scale"},
+	{by: leyline.EvaluatorPolicyRisk, why: leyline.RiskPolicyCritical, with: "--fault=noisy-gradients@36 tamiyo.policy_risk=0.3 tamiyo.policy_risk_critical=0.4 tolaria.diverge_loss=20",
+		event: leyline.NamePolicyRiskCritical, level: leyline.LevelCritical, effect: leyline.EffectConservative, reason: leyline.RiskPolicyCritical, out: "nothing: policy_risk_critical"},
+
 	{by: leyline.EvaluatorConservative, why: leyline.RiskConservative, with: "--fault=loss-jump@41 tamiyo.warmup_steps=10 tamiyo.train_steps=20",
 		effect: leyline.EffectHold, reason: leyline.RiskConservative, out: "nothing: conservative_mode"},
 
 	{by: leyline.EvaluatorTimeouts, with: "--workload=multimnist --steps=50 --fault=policy-timeout@50 tamiyo.policy_budget_ms=100",
 		event: leyline.NamePolicyTimeout, level: leyline.LevelCritical, out: "nothing: policy_timeout"},
+	{by: leyline.EvaluatorTimeouts, with: "--catalogue=sheets", prepare: hangingSheet,
+		event: leyline.NameMetadataTimeout, level: leyline.LevelCritical, out: "nothing: metadata_timeout"},
 
 	{by: leyline.EvaluatorBlueprint, why: leyline.RiskBlueprint, with: grown, prepare: mine("--risk=0.6", "--band=low"),
 		event: leyline.NameBlueprintRisk, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskBlueprint, out: "OPTIMIZER scale"},
@@ -56,6 +64,8 @@ var evaluatorsLive = []evaluatorLive{
 		event: leyline.NameBSDSHigh, level: leyline.LevelWarning, effect: leyline.EffectSlow, reason: leyline.RiskHazardHigh, out: "OPTIMIZER scale"},
 	{by: leyline.EvaluatorBSDS, why: leyline.RiskHazardCritical, with: grown, prepare: mine("--risk=0.3", "--hazard=0.9", "--band=critical"),
 		event: leyline.NameBSDSCritical, level: leyline.LevelCritical, effect: leyline.EffectConservative, reason: leyline.RiskHazardCritical, out: "nothing: bsds_hazard_critical"},
+	{by: leyline.EvaluatorBSDS, why: leyline.RiskHandling, with: "--catalogue=sheets", prepare: signedSheet("--handling=quarantine"),
+		event: leyline.NameBSDSQuarantine, level: leyline.LevelCritical, effect: leyline.EffectConservative, reason: leyline.RiskHandling, out: "nothing: bsds_handling_quarantine"},
 
 	{by: leyline.EvaluatorLoss, why: leyline.RiskLossSpike, with: "--fault=loss-jump@41 tamiyo.warmup_steps=30",
 		event: leyline.NameLossSpike, level: leyline.LevelWarning, effect: leyline.EffectConservative, reason: leyline.RiskLossSpike, out: "nothing: loss_spike"},
@@ -104,9 +114,9 @@ func TestEvaluatorsLive(t *testing.T) {
 			if x.prepare != nil {
 				x.prepare(t, filepath.Dir(data))
 			}
-			args := []string{"run", "--data", data, "--steps", "140"}
+			args := []string{"run", "--data", data, "--steps", "140", "--set=rules.germinate=100", "--set=rules.learning=0"}
 			for _, w := range strings.Fields(x.with) {
-				w = strings.NewReplacer("=mine", "="+filepath.Join(filepath.Dir(data), "mine"), "gpu.csv", filepath.Join(filepath.Dir(data), "gpu.csv")).Replace(w)
+				w = strings.NewReplacer("=mine", "="+filepath.Join(filepath.Dir(data), "mine"), "=sheets", "="+filepath.Join(filepath.Dir(data), "sheets"), "gpu.csv", filepath.Join(filepath.Dir(data), "gpu.csv")).Replace(w)
 				if !strings.HasPrefix(w, "--") {
 					w = "--set=" + w
 				}
@@ -160,7 +170,8 @@ func followed(log []leyline.Record, out string) bool {
 // was decided is what is expected of that.
 func (x evaluatorLive) fired(r leyline.Record) bool {
 	return wentOut(r) == x.out && slices.ContainsFunc(r.Events, func(e leyline.Event) bool {
-		if _, late := e.(leyline.PolicyMissed); late {
+		switch e.(type) {
+		case leyline.PolicyMissed, leyline.MetadataMissed:
 			return x.by == leyline.EvaluatorTimeouts // who is late is not weighed at all
 		}
 		a, ok := e.(leyline.RiskAssessed)
@@ -201,7 +212,7 @@ func tells(p leyline.Packet, name leyline.EventName, level leyline.Level) bool {
 		for _, a := range e.Attrs {
 			have[a.Key] = a.Value
 		}
-		return e.Name == name && e.Level == level && have["run"] == "run-1" && have["step"] != "" && (have["value"] != "" && have["limit"] != "" || have["reason"] != "")
+		return e.Name == name && e.Level == level && have["run"] != "" && have["step"] != "" && (have["value"] != "" && have["limit"] != "" || have["reason"] != "")
 	})
 }
 
