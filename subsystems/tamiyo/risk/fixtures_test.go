@@ -74,7 +74,9 @@ func TestFixtures(t *testing.T) {
 			f.Blueprint.Risk, f.Blueprint.Band, f.Blueprint.Provenance, f.Blueprint.Score = 0.4, leyline.HazardHigh, leyline.ProvenanceUrabrask, 0.7
 		}), slow, leyline.RiskHazardHigh, true},
 		{"bsds hazard medium", of(func(f *risk.Facts) { f.Blueprint.Band = leyline.HazardMedium }), none, leyline.RiskPolicy, true},
-		{"a seed of 0.7 that lives", of(func(f *risk.Facts) { f.Operation, f.Blueprint.Risk, f.Blueprint.Band = leyline.OpStabilize, 0.7, leyline.HazardHigh }), none, leyline.RiskPolicy, true},
+		{"a seed of 0.7 that lives", of(func(f *risk.Facts) {
+			f.Operation, f.Blueprint.Risk, f.Blueprint.Band = leyline.OpStabilize, 0.7, leyline.HazardHigh
+		}), none, leyline.RiskPolicy, true},
 		{"a seed in quarantine that lives", of(func(f *risk.Facts) { f.Operation, f.Blueprint.Quarantine = leyline.OpStabilize, true }), conservative, leyline.RiskQuarantine, true},
 		{"a seed of a critical hazard that lives", of(func(f *risk.Facts) { f.Operation, f.Blueprint.Band = leyline.OpStabilize, leyline.HazardCritical }), conservative, leyline.RiskHazardCritical, true},
 		{"bsds hazard critical", of(func(f *risk.Facts) { f.Blueprint.Band = leyline.HazardCritical }), conservative, leyline.RiskHazardCritical, true},
