@@ -120,9 +120,9 @@ func proposedWords(x leyline.RiskAssessed) string {
 func commandWordsOf(x leyline.CommandProposed) string {
 	switch x.Kind {
 	case leyline.CommandPause:
-		return fmt.Sprintf("%s %s of seed %s", x.Kind, x.Pause.Action, x.Pause.Seed)
+		return fmt.Sprintf("%s to %s seed %s", x.Kind, x.Pause.Action, x.Pause.Seed)
 	case leyline.CommandOptimizer:
-		return fmt.Sprintf("%s %s by %s", x.Kind, x.Optimizer.Action, short(x.Optimizer.Factor))
+		return fmt.Sprintf("%s to %s the learning rates to %s of what they would be", x.Kind, x.Optimizer.Action, short(x.Optimizer.Factor))
 	}
 	return fmt.Sprintf("%s of seed %s", x.Seed.Operation, x.Seed.Seed)
 }

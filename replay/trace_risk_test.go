@@ -38,7 +38,7 @@ func TestWeighingFollowsTheOutcome(t *testing.T) {
 	if d := cmp.Diff([]string{"", "none -> optimizer", "optimizer -> conservative", "the reason", "would have: optimizer"}, got); d != "" {
 		t.Error(d)
 	}
-	if w.Proposed != "START_GRAFTING of seed seed-a" || w.Final != "PAUSE pause of seed seed-a" {
+	if w.Proposed != "START_GRAFTING of seed seed-a" || w.Final != "PAUSE to pause seed seed-a" {
 		t.Errorf("%q becomes %q", w.Proposed, w.Final)
 	}
 	if w := WeighingOf(leyline.Record{Events: []leyline.Event{leyline.ActionNone{}}}); w != nil {
