@@ -40,9 +40,10 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Five kinds of event say nothing here, because other events or the audit say
+// Six kinds of event say nothing here, because other events or the audit say
 // it: key.enrolled, blueprint.admitted, action.none,
-// policy.asked (the answer's latency is reported, and its absence) and
+// policy.asked (the answer's latency is reported, and its absence), window.ended (its
+// figures are those of the step, told from the report) and
 // emergency.dispatched (what came of it is). Of
 // snapshot.evicted only losses and what the fast tier holds are told, of
 // rollback.advanced only that the fast tier was given up. An effect that was issued again after a
