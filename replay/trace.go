@@ -133,7 +133,9 @@ func (t *tracer) describe(r leyline.Record) {
 	t.out.Kind, t.out.Words = r.Input.InputKind(), inWords(r.Input)
 	t.out.Figures = figures(r)
 	t.out.Before = situation(t.pass.state, concerns(r))
-	t.out.Weighed = weigh(t.pass.state, r)
+	if t.out.Weighed = WeighingOf(r); t.out.Weighed != nil {
+		t.out.Weighed.Before = cautionOf(t.pass.state, concerns(r))
+	}
 	for _, e := range r.Events {
 		t.out.Decided = append(t.out.Decided, Told{e.EventKind(), eventWords(e), checksOf(e)})
 	}

@@ -53,13 +53,14 @@ func (m Caution) words() string {
 	return when(m.Conservative, "on for "+m.Reason.String(), "off") + fmt.Sprintf(" after %d healthy windows", m.Healthy)
 }
 
-// weigh tells the assessment that a record holds, or returns nil.
-func weigh(s *projections.State, r leyline.Record) *Weighing {
+// WeighingOf tells the assessment that a record holds, or returns nil. What is not in
+// the record is left out: the mode before and after it, and the signed command.
+func WeighingOf(r leyline.Record) *Weighing {
 	for i, e := range r.Events {
 		if x, ok := e.(leyline.RiskAssessed); ok {
 			w := &Weighing{
 				Step: x.Step, Proposed: proposedWords(x), Subject: x.Subject, Unmeasured: x.Unmeasured, Effect: x.Effect, Reason: x.Reason,
-				Rows: rowsOf(x.Checks), Before: cautionOf(s, x.Run), Final: "nothing",
+				Rows: rowsOf(x.Checks), Final: "nothing",
 			}
 			for _, later := range r.Events[i+1:] {
 				switch y := later.(type) {
@@ -89,8 +90,8 @@ func rowsOf(checks []leyline.RiskCheck) []WeighingRow {
 	return out
 }
 
-// changed says what a check made of the decision.
-func (r *WeighingRow) changed() string {
+// Changed says what a check made of the decision.
+func (r WeighingRow) Changed() string {
 	switch {
 	case r.To == leyline.EffectUnset && !r.OK && r.Mode == leyline.RuleShadow && r.Effect != leyline.EffectNone:
 		return "would have: " + r.Effect.String()
@@ -119,9 +120,9 @@ func proposedWords(x leyline.RiskAssessed) string {
 func commandWordsOf(x leyline.CommandProposed) string {
 	switch x.Kind {
 	case leyline.CommandPause:
-		return fmt.Sprintf("%s %s of seed %s", x.Kind, x.Pause.Action, x.Pause.Seed)
+		return fmt.Sprintf("%s to %s seed %s", x.Kind, x.Pause.Action, x.Pause.Seed)
 	case leyline.CommandOptimizer:
-		return fmt.Sprintf("%s %s by %s", x.Kind, x.Optimizer.Action, short(x.Optimizer.Factor))
+		return fmt.Sprintf("%s to %s the learning rates to %s of what they would be", x.Kind, x.Optimizer.Action, short(x.Optimizer.Factor))
 	}
 	return fmt.Sprintf("%s of seed %s", x.Seed.Operation, x.Seed.Seed)
 }
@@ -149,7 +150,7 @@ func (w *Weighing) print(b *strings.Builder) {
 	fmt.Fprint(t, "      evaluator\tcheck\tmeasured\tlimit\tmode\tholds\tchanged\n")
 	for i := range w.Rows {
 		r := &w.Rows[i]
-		fmt.Fprintf(t, "      %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Evaluator, r.Reason, short(r.Value), short(r.Limit), r.Mode, when(r.OK, "yes", "NO"), r.changed())
+		fmt.Fprintf(t, "      %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Evaluator, r.Reason, short(r.Value), short(r.Limit), r.Mode, when(r.OK, "yes", "NO"), r.Changed())
 	}
 	_ = t.Flush() // into memory
 	f = []Figure{

@@ -24,8 +24,7 @@ func window(effect leyline.RiskEffect, checks ...leyline.RiskCheck) leyline.Reco
 
 func TestWeighingFollowsTheOutcome(t *testing.T) {
 	enforced := leyline.RuleEnforce
-	h := incident(t)
-	w := weigh(h.state, window(leyline.EffectConservative,
+	w := WeighingOf(window(leyline.EffectConservative,
 		leyline.RiskCheck{Evaluator: leyline.EvaluatorConservative, Reason: leyline.RiskConservative, OK: true, Mode: enforced, Effect: leyline.EffectHold},
 		leyline.RiskCheck{Evaluator: leyline.EvaluatorBlueprint, Reason: leyline.RiskBlueprint, Mode: enforced, Effect: leyline.EffectSlow, Changed: true},
 		leyline.RiskCheck{Evaluator: leyline.EvaluatorLoss, Reason: leyline.RiskLossSpike, Value: 0.5, Limit: 0.15, Mode: enforced, Effect: leyline.EffectConservative, Changed: true},
@@ -34,15 +33,15 @@ func TestWeighingFollowsTheOutcome(t *testing.T) {
 	))
 	var got []string
 	for i := range w.Rows {
-		got = append(got, w.Rows[i].changed())
+		got = append(got, w.Rows[i].Changed())
 	}
 	if d := cmp.Diff([]string{"", "none -> optimizer", "optimizer -> conservative", "the reason", "would have: optimizer"}, got); d != "" {
 		t.Error(d)
 	}
-	if w.Proposed != "START_GRAFTING of seed seed-a" || w.Final != "PAUSE pause of seed seed-a" {
+	if w.Proposed != "START_GRAFTING of seed seed-a" || w.Final != "PAUSE to pause seed seed-a" {
 		t.Errorf("%q becomes %q", w.Proposed, w.Final)
 	}
-	if w := weigh(h.state, leyline.Record{Events: []leyline.Event{leyline.ActionNone{}}}); w != nil {
+	if w := WeighingOf(leyline.Record{Events: []leyline.Event{leyline.ActionNone{}}}); w != nil {
 		t.Errorf("%+v of a record without an assessment", w)
 	}
 }

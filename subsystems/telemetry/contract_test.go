@@ -121,7 +121,7 @@ func TestLevelsAreThoseOfTheCatalogue(t *testing.T) {
 func TestEveryKindOfEventIsTold(t *testing.T) {
 	silent := []string{
 		"policy.requested", "policy.confirmed",
-		"key.enrolled", "blueprint.admitted", "action.none",
+		"key.enrolled", "blueprint.admitted", "action.none", "window.ended",
 		"emergency.dispatched", "field_report.opened", "field_report.measured",
 	}
 	told := make([]bool, len(l.EventUnspecified.Members())+1)

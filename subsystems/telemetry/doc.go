@@ -40,9 +40,10 @@
 //   - An input that was refused gives its violation and no measurement, as it
 //     leaves no other trace in any projection.
 //
-// Eight kinds of event say nothing here, because other events or the audit say
+// Nine kinds of event say nothing here, because other events or the audit say
 // it: key.enrolled, blueprint.admitted, action.none, policy.requested and
-// policy.confirmed (activation or refusal is told),
+// policy.confirmed (activation or refusal is told), window.ended (its
+// figures are those of the step, told from the report),
 // emergency.dispatched (what came of it is), field_report.opened (what closes the
 // window is) and field_report.measured (its mean is in the report). Of
 // snapshot.evicted only losses and what the fast tier holds are told, of

@@ -66,4 +66,7 @@ var riskStory = []scene{
 			Optimizer: l.OptimizerCommand{Action: l.OptimizerScale, Factor: 0.9, Reason: "the loss rises"},
 		},
 	}},
+	{"a window ends; its readings are the trainer's own metrics already", "r1", l.StepObserved{Run: "r1", Step: 50}, []l.Event{
+		l.WindowEnded{Run: "r1", Step: 50, Seen: l.StepSeen{StepNs: 5_000_000, LearnRate: 0.1}},
+	}},
 }

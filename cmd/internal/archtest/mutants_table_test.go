@@ -598,4 +598,25 @@ var mutants = []mutant{
 		new:  "	if bad == nil || bad.Kind == leyline.RefusalMissingSeed {\n",
 		pkg:  "subsystems/tamiyo", run: "TestIncompleteProposals",
 	},
+	{
+		name: "shadow acts", does: "acts upon a risk that is only watched",
+		file: "subsystems/tamiyo/risk/risk.go",
+		old:  "	if !holds && mode == leyline.RuleEnforce {\n",
+		new:  "	if !holds {\n",
+		pkg:  "subsystems/tamiyo/risk", run: "TestShadowChangesNothing",
+	},
+	{
+		name: "milder effect", does: "lets a later, milder effect of risk take the place of a graver one",
+		file: "subsystems/tamiyo/risk/risk.go",
+		old:  "	v.Effect = max(v.Effect, r.effect)\n",
+		new:  "	v.Effect = r.effect\n",
+		pkg:  "subsystems/tamiyo/risk", run: "TestPrecedence",
+	},
+	{
+		name: "operator's pause", does: "resumes a seed that an operator has paused",
+		file: "subsystems/tamiyo/care.go",
+		old:  "		case !s.Paused || s.PausedBy != leyline.PartyPolicy:\n",
+		new:  "		case !s.Paused:\n",
+		pkg:  "subsystems/decider", run: "TestOperatorsPauseIsTheOperators",
+	},
 }

@@ -111,6 +111,9 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 			c.Value = 0
 			c.OK = c.OK || c.Mode == leyline.RuleShadow // a slow machine is seen and changes nothing
 		}
+		if c, ok := v.Addr().Interface().(*leyline.RiskCheck); ok && timed(c) {
+			c.Value, c.OK = 0, c.OK || c.Mode == leyline.RuleShadow
+		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); private(f, kind) {
 				v.Field(i).SetZero()
@@ -121,6 +124,11 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 	}
 }
 
+// timed says that a risk check is about measured time, or about how busy a device was.
+func timed(c *leyline.RiskCheck) bool {
+	return c.Evaluator == leyline.EvaluatorLatency || c.Reason == leyline.RiskPolicyTimeout || c.Reason == leyline.RiskDevice || c.Reason == leyline.RiskCPU
+}
+
 func private(f reflect.StructField, kind leyline.EventKind) bool {
 	switch f.Type {
 	case reflect.TypeFor[leyline.Instant](), reflect.TypeFor[leyline.KeyID](),
@@ -128,8 +136,8 @@ func private(f reflect.StructField, kind leyline.EventKind) bool {
 		return true
 	}
 	switch f.Name {
-	case "StepEWMA", "RateEWMA", "Tokens":
-		return true // of durations; of a bucket that fills with time
+	case "StepEWMA", "RateEWMA", "Tokens", "Readings":
+		return true // of durations; of a bucket that fills with time; durations and shares of devices
 	}
 	if f.Name == "Cause" && kind == leyline.EventSeedMoved {
 		return true // a command's id

@@ -161,6 +161,8 @@ func TestReportOfAnything(t *testing.T) {
 			events = append(events, leyline.SeedMoved{Run: evil, Seed: plan.Seeds[i/50%8], To: leyline.Stage(i / 50 % 12), Blueprint: evil, Cause: evil})
 			events = append(events, leyline.ContributionMeasured{Run: evil, Seed: plan.Seeds[i/50%8], Accuracy: []float64{math.NaN(), math.Inf(1), 1}[i/50%3]})
 			events = append(events, leyline.GateEvaluated{Run: evil, Seed: plan.Seeds[0], Reason: evil, Checks: []leyline.Check{{Name: evil, Value: math.NaN()}}})
+			events = append(events, leyline.RiskAssessed{Run: evil, Kind: leyline.CommandSeed, Effect: leyline.EffectPause, Subject: leyline.RiskSubject{Seed: evil},
+				Checks: []leyline.RiskCheck{{Value: math.NaN(), Limit: math.Inf(1), Mode: leyline.RuleEnforce, Effect: leyline.EffectPause, Changed: true}}})
 			events = append(events, leyline.CommandRejected{Run: evil, Command: evil, Issuer: evil, Seed: evil, Detail: evil})
 		}
 		tell(x, events...)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/replay/workload"
 )
 
@@ -18,6 +19,7 @@ type reportView struct {
 	Alphas   []chart
 	Effects  []chart
 	Falls    []fallView
+	Weighed  []*weighing
 	Beats    []beat
 	Hidden   hidden
 	Urgent   []urgent
@@ -46,12 +48,20 @@ type fallView struct {
 	Bytes  string
 }
 
+// weighing is a window in which risk changed the decision.
+type weighing struct {
+	Seq leyline.Seq
+	*replay.Weighing
+}
+
 // What a page shows at most. The newest lives and rollbacks stay, the oldest
 // entries of the timeline.
 const (
 	maxReportBeats = 1000
 	maxReportLives = 40
 	maxReportFalls = 40
+
+	maxReportWeighed = 40
 )
 
 // hidden counts what a page leaves out; --json has it.
@@ -61,8 +71,9 @@ func newReportView(d *summaryDoc) *reportView {
 	v := &reportView{
 		summaryDoc: d, Version: Version, Tiles: d.tiles(), Urgent: d.Telemetry.urgentFirst(), Answers: d.Commands.answers(),
 		CostText: d.Cost.words(d.Resumed), Stream: d.Sink.words(),
-		Beats:  d.Timeline[:min(len(d.Timeline), maxReportBeats)],
-		Hidden: hidden{max(len(d.Timeline)-maxReportBeats, 0), max(len(d.Seeds)-maxReportLives, 0), max(len(d.Rollbacks)-maxReportFalls, 0)},
+		Weighed: d.weighed,
+		Beats:   d.Timeline[:min(len(d.Timeline), maxReportBeats)],
+		Hidden:  hidden{max(len(d.Timeline)-maxReportBeats, 0), max(len(d.Seeds)-maxReportLives, 0), max(len(d.Rollbacks)-maxReportFalls, 0)},
 	}
 	o := &d.observed
 	if o.count > 0 {

@@ -35,6 +35,7 @@ type story struct {
 	suspect   uint32                  // anomalous steps in a row
 	floods    int                     // of commands refused at the door, told so far
 	withheld  string                  // the last proposal that was withheld, and why
+	weighed   []*weighing             // windows in which risk had an effect; the newest maxReportWeighed
 	gates     []gateVerdict           // the newest of each seed, not yet taken by a move
 	proposed  leyline.CommandProposed // the newest
 	halted    string                  // why the plane stopped the run

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/replay"
 )
 
 // seedLife is one life of a slot: from the germination of a seed to where it
@@ -127,7 +128,12 @@ func (s *story) propose(r leyline.Record, x leyline.CommandProposed) {
 
 // risk tells of a proposal that was withheld or changed, once for each reason.
 func (s *story) risk(r leyline.Record, x leyline.RiskAssessed) {
-	if x.Run != s.run || x.Allowed() || x.Proposed == leyline.OpUnknown {
+	if x.Run != s.run || x.Allowed() {
+		return
+	}
+	s.weighed = append(s.weighed, &weighing{Seq: r.Seq, Weighing: replay.WeighingOf(r)})
+	s.weighed = s.weighed[max(0, len(s.weighed)-maxReportWeighed):]
+	if x.Proposed == leyline.OpUnknown {
 		return
 	}
 	if now := fmt.Sprintf("%s: %s", x.Proposed, x.Reason); now != s.withheld {

@@ -48,6 +48,7 @@ type summaryDoc struct {
 	Report     string                `json:"report,omitempty"` // the HTML file
 	haltedAt   leyline.Seq
 	observed   observed
+	weighed    []*weighing
 }
 
 // costDoc is what the plane cost the run.
@@ -113,7 +114,7 @@ func (j *job) document(s *story, res workload.Result) summaryDoc {
 		Run: j.run, Workload: s.plan.Workload, Seed: s.plan.Seed, Resumed: res.Resumed, Missed: res.Missed, Halted: s.halted, haltedAt: s.haltedAt, Steps: max(res.Steps, s.last), Digest: res.Digest,
 		Tasks: res.Tasks, Grown: res.Seeds,
 		Conflicted: s.Conflicts, Combined: s.Combined, Ratio: s.ratioSum / float64(max(s.Combined, 1)), Method: s.method,
-		Seeds: s.Seeds, Timeline: s.Timeline, Commands: s.Commands, Rollbacks: s.falls.Rollbacks,
+		Seeds: s.Seeds, Timeline: s.Timeline, weighed: s.weighed, Commands: s.Commands, Rollbacks: s.falls.Rollbacks,
 		Snapshots: s.Snapshots, Kept: s.Kept, Telemetry: s.Telemetry, Sink: j.sink.report(), Config: changedSettings(j.config),
 		Log: filepath.Join(j.dir.Path, "log"), Records: s.records, Seconds: res.Elapsed.Seconds(), observed: s.Series,
 		Cost: costDoc{

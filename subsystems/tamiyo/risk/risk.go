@@ -30,7 +30,7 @@ type Facts struct {
 	HasRate      bool                 // the run has declared its learning rates
 	Violations   uint32               // seeds on trial whose isolation is violated and that are not paused
 	Fallback     bool                 // compiled code of the run or of the seed was given up since the last window
-	Breakers     uint32               // that guard what Tamiyo asks for, and are not CLOSED
+	Breakers     uint32               // around what Tamiyo asks of others, that are not CLOSED
 	Seen         leyline.StepSeen     // of the step that ends the window
 }
 
