@@ -21,6 +21,7 @@ type completion struct {
 	cleared kernelcache.Cleared // CLEAN
 	choice  policy.Choice
 	sheet   leyline.Envelope       // METADATA
+	told    chan struct{}          // POLICY: closed when the loop has been told
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
 }
