@@ -102,7 +102,7 @@ var Table = []Rule{
 	{Package: "replay/recheck", Own: []string{"leyline", "leyline/sign", "leyline/wire", "subsystems/kasmina/verify/detail"}, Purity: Timeless}, // an auditor need not trust the deciders
 	{Package: "replay/workload", Own: with(replayImports, "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "testdata"), Third: []string{gonum, xsys}},
+	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
 	{Package: "cmd/internal/cli", Own: []string{"..."}, Third: []string{
