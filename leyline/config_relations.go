@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// relations hold between two settings. The first eight are the hierarchy of time
+// relations hold between two settings. The first nine are the hierarchy of time
 // budgets: what is inside another one is over before that is, or it could never be
 // told what was late.
 //
@@ -13,6 +13,8 @@ import (
 //	    hook: the slowest answer of the epoch, as the trainer waited for it
 //	        policy, on the shared worker
 //	        safety sheet, from the catalogue
+//	silence of a trainer, before it is stalled
+//	    hook
 //	command: until the trainer must have answered it
 //	    prefetch: until its kernel must be there
 //	        kernel, before it counts as late, twice over
@@ -26,9 +28,10 @@ import (
 //
 // The others are of demands that have to be met. What no other budget is around is not
 // here: an emergency level is dispatched while nobody waits, an order about the
-// optimizer, silence and the stop of a process are each measured by themselves.
+// optimizer and the stop of a process are each measured by themselves.
 var relations = []relation{
 	{low: "tolaria.hook_budget_ms", high: "tolaria.epoch_budget_ms", off: true},
+	{low: "tolaria.hook_budget_ms", high: "tolaria.stall_ms", off: true},
 	{low: "tamiyo.policy_budget_ms", high: "tolaria.hook_budget_ms", off: true, moot: "tamiyo.policy_inline"},
 	{low: "tamiyo.metadata_budget_ms", high: "tolaria.hook_budget_ms", off: true, moot: "tamiyo.catalogue_dir"},
 	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},

@@ -14,6 +14,7 @@ import (
 	"github.com/esper-plane/esper/replay"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/telemetry"
 	"github.com/esper-plane/esper/testdata"
 )
 
@@ -184,6 +185,7 @@ type lateStory struct {
 	left                   []leyline.ConservativeLeft
 	state                  leyline.BreakerState
 	late                   map[leyline.Step]bool
+	critical               int // misses that telemetry tells as CRITICAL
 }
 
 func (h *lateStory) add(e leyline.Event) {
@@ -208,6 +210,20 @@ func (h *lateStory) add(e leyline.Event) {
 		h.entered = append(h.entered, x)
 	case leyline.ConservativeLeft:
 		h.left = append(h.left, x)
+	}
+}
+
+// told counts a miss if the packets of its record tell of it as CRITICAL.
+func (h *lateStory) told(rec leyline.Record, e leyline.Event) {
+	if e.EventKind() != leyline.EventPolicyMissed {
+		return
+	}
+	for _, p := range telemetry.Packets(rec) {
+		for _, x := range p.Events {
+			if x.Name == leyline.NamePolicyTimeout && x.Level == leyline.LevelCritical {
+				h.critical++
+			}
+		}
 	}
 }
 
@@ -240,7 +256,10 @@ func eachEvent(src replay.Source, see func(leyline.Record, leyline.Event)) error
 
 func judgeLate(ctx context.Context, p *Place, r *Result) error {
 	h := lateStory{late: map[leyline.Step]bool{}}
-	if err := eachEvent(p.Source, func(_ leyline.Record, e leyline.Event) { h.add(e) }); err != nil {
+	if err := eachEvent(p.Source, func(rec leyline.Record, e leyline.Event) {
+		h.add(e)
+		h.told(rec, e)
+	}); err != nil {
 		return err
 	}
 	c := leyline.DefaultConfig() // whose budget the scenario runs with
@@ -254,6 +273,7 @@ func judgeLate(ctx context.Context, p *Place, r *Result) error {
 		opened = opened || m.To == leyline.BreakerOpen && m.From == leyline.BreakerClosed && m.Failures == 3
 	}
 	r.check("every question that waited was missed at its deadline, with the time that took", late >= 3 && late == len(h.missed), "%d of %d", late, len(h.missed))
+	r.check("each was told as CRITICAL", h.critical == len(h.missed), "%d of %d", h.critical, len(h.missed))
 	r.check("the run went conservative for it", len(h.entered) > 0 && h.entered[0].Reason == leyline.RiskPolicyTimeout && h.entered[0].By == leyline.PartyPlane, "%d times", len(h.entered))
 	r.check("no command was proposed in a window whose question was missed", h.proposedLate == 0, "%d were", h.proposedLate)
 	r.check("the third one opened the breaker", opened, "%d moves", len(h.moved))

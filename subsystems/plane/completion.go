@@ -23,6 +23,7 @@ type completion struct {
 	choice  policy.Choice
 	sheet   leyline.Envelope       // METADATA
 	policy  policyfile.Found       // POLICY_FILE
+	told    chan struct{}          // POLICY: closed when the loop has been told
 	copy    leyline.SnapshotRef    // of an audit, which is no effect
 	level   leyline.EmergencyLevel // published
 }

@@ -26,7 +26,7 @@ func (l *loop) compute(f effect.Effect, c *chain) {
 	case leyline.EffectStage:
 		work, class = l.stage, worker.Urgent // its budget is the rollback's
 	case leyline.EffectPolicy:
-		work = l.ask(policy.Ask(l.state, f.Run).Clone())
+		work, done.told = l.ask(policy.Ask(l.state, f.Run).Clone()), make(chan struct{})
 	case leyline.EffectMetadata:
 		work = l.lookUp
 	case leyline.EffectPolicyFile:
@@ -57,7 +57,12 @@ func (l *loop) budget(f effect.Effect) time.Duration {
 // submit queues a job and returns its handle; a full queue is an outcome like any
 // other failure, and then there is none.
 func (l *loop) submit(j worker.Job, done *completion) *worker.Handle {
-	j.Done = func(o worker.Outcome) { l.plane.post(done, o) }
+	j.Done = func(o worker.Outcome) {
+		l.plane.post(done, o)
+		if done.told != nil {
+			close(done.told)
+		}
+	}
 	job, err := l.plane.worker.Submit(context.Background(), j)
 	if err != nil {
 		go l.plane.post(done, worker.Outcome{Name: j.Name, Err: err, State: worker.Failed})
@@ -67,7 +72,9 @@ func (l *loop) submit(j worker.Job, done *completion) *worker.Handle {
 
 // ask puts a question to the policy. The question was copied: the loop goes on
 // changing the state. An answer after the deadline is brought to the loop all the
-// same, which records that it was late.
+// same, which records that it was late; it comes behind the news that there was none in
+// time, or it would be taken for one. The worker tells that news whether this job has
+// returned or not.
 func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *completion) error {
 	p := l.plane
 	return func(ctx context.Context, f effect.Effect, c *completion) error {
@@ -78,6 +85,7 @@ func (l *loop) ask(q policy.Question) func(context.Context, effect.Effect, *comp
 			return err
 		}
 		if err == nil {
+			<-c.told
 			p.post(&completion{effect: f, choice: choice}, worker.Outcome{State: worker.Done, Ran: time.Since(began)})
 		}
 		return ctx.Err()
