@@ -5,15 +5,16 @@ const NameTamiyoCommandRejected EventName = "tamiyo.command_rejected"
 
 const (
 	setWindows = "tamiyo.report_epochs"
+	setSinks   = "tamiyo.report_dir tamiyo.report_url_file"
 	setRetries = "tamiyo.report_retries tamiyo.report_backoff_ms tamiyo.report_backoff_factor tamiyo.report_timeout_ms"
 )
 
 func reportMetrics() []MetricInfo {
 	return []MetricInfo{
-		counter(MetricReportsPublished, "run", "Field reports that every sink has taken").set("tamiyo.report_dir"),
+		counter(MetricReportsPublished, "run", "Field reports that every sink has taken").set(setSinks),
 		counter(MetricReportsRetries, "run", "Times that a field report was sent again").set(setRetries),
 		counter(MetricReportsDropped, "run", "Field reports whose delivery was given up; the log has them").set(setRetries),
-		gauge(MetricReportsPending, UnitCount, "", "Field reports that are not delivered yet").set("tamiyo.report_dir"),
+		gauge(MetricReportsPending, UnitCount, "", "Field reports that are not delivered yet").set(setSinks),
 		gauge(MetricReportsRetryBacklog, UnitCount, "", "Field reports that wait to be sent again").set(setRetries),
 	}
 }

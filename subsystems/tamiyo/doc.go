@@ -167,6 +167,8 @@
 // report_backoff_ms * report_backoff_factor^n, n being the attempts that have failed,
 // report_retries times, and then given up. Windows, attempts and counters are state
 // folded from the log, so they survive a restart. The index of filed reports is
-// bounded: a report leaves it tamiyo.report_retention_hours after its command was
-// issued, but not while it is on its way; the log keeps it.
+// bounded: a report leaves it with the first one that is filed when its command was
+// issued longer than tamiyo.report_retention_hours ago, but not while it is on its way;
+// the log keeps it. The windows of a run whose trainer is gone stay open until the run
+// is resumed.
 package tamiyo
