@@ -39,8 +39,8 @@ type RulesConfig struct {
 // resumed for longer.
 func defaultRules() RulesConfig {
 	return RulesConfig{
-		Germinate: 0.25, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
-		Record: 0.25, Novelty: 0.6, Risk: 0.5, Tier: 0.25, Runway: 4,
+		Germinate: 0.05, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
+		Record: 0.1, Novelty: 0.8, Risk: 0.5, Tier: 0.25, Runway: 4,
 		Advance: 1, Learning: 1.5, Overdue: 1.5, Harm: 1, Unhealthy: 1.5,
 		Shadow: []string{TermConflict.String(), TermRunway.String(), TermLearning.String(), TermUnhealthy.String()},
 	}
