@@ -33,15 +33,16 @@ type RulesConfig struct {
 }
 
 // defaultRules are the weights with which the built-in workloads train no worse than
-// by the fixed order of steps before them. Three rules only watch: conflicts are what
-// PCGrad resolves, unhealthy seeds are the gates' to judge, and waiting for a seed's own
-// loss to settle has gained nothing there.
+// by the fixed order of steps before them. Four rules only watch: conflicts are what
+// PCGrad resolves, unhealthy seeds are the gates' to judge, waiting for a seed's own
+// loss to settle has gained nothing there, and a run that is planned to end may be
+// resumed for longer.
 func defaultRules() RulesConfig {
 	return RulesConfig{
-		Germinate: 0.25, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
-		Record: 0.25, Novelty: 0.6, Risk: 0.5, Tier: 0.25, Runway: 4,
+		Germinate: 0.05, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
+		Record: 0.1, Novelty: 0.8, Risk: 0.5, Tier: 0.25, Runway: 4,
 		Advance: 1, Learning: 1.5, Overdue: 1.5, Harm: 1, Unhealthy: 1.5,
-		Shadow: []string{TermConflict.String(), TermLearning.String(), TermUnhealthy.String()},
+		Shadow: []string{TermConflict.String(), TermRunway.String(), TermLearning.String(), TermUnhealthy.String()},
 	}
 }
 

@@ -51,7 +51,6 @@ func must(t testing.TB, err error) {
 func testConfig() leyline.ExecutionConfig {
 	c := leyline.DefaultConfig()
 	c.Tolaria.SnapshotEvery, c.Tolaria.SnapshotKeep = 5, 2
-	c.Rules.Runway = 0 // its runs are shorter than some of its trials
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
 	c.Kasmina.MinTrainSteps = 4

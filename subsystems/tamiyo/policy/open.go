@@ -17,7 +17,7 @@ type Option struct {
 // before the one that gives it up; and why there is nothing, else. The guarantees
 // are here, so they hold for every policy: one seed is on trial at a time; a seed
 // that is paused is left alone; nothing is asked of a seed that its gates are known
-// to refuse; nothing germinates while the breaker of kernels is open, or of a kind
+// to refuse, nor is it kept before tamiyo.probes have measured it; nothing germinates while the breaker of kernels is open, or of a kind
 // that has failed in this run.
 func Options(q *Question) ([]Option, leyline.RiskReason) {
 	var out []Option
@@ -28,7 +28,7 @@ func Options(q *Question) ([]Option, leyline.RiskReason) {
 		if s.Paused || !leyline.OnTrial(s.Stage) {
 			continue
 		}
-		op, wait := next(&q.Config.Kasmina, s)
+		op, wait := next(&q.Config, s)
 		if wait != leyline.RiskNone {
 			why = wait
 		}
@@ -47,17 +47,23 @@ func Options(q *Question) ([]Option, leyline.RiskReason) {
 	case len(q.Plan.Layers) == 0 || len(Kinds(q)) == 0:
 		return out, why
 	}
+	return vacant(q, out), why
+}
+
+// vacant adds the slots that can germinate.
+func vacant(q *Question, out []Option) []Option {
 	for i := range q.Seeds {
 		if q.Seeds[i].Stage == leyline.StageDormant {
 			out = append(out, Option{leyline.OpGerminate, i})
 		}
 	}
-	return out, why
+	return out
 }
 
 // next returns the operation by which a seed on trial would go on, unset when its
 // gates would refuse it, and what it waits for if that is nobody's doing.
-func next(c *leyline.KasminaConfig, s *projections.Seed) (leyline.SeedOperation, leyline.RiskReason) {
+func next(all *leyline.ExecutionConfig, s *projections.Seed) (leyline.SeedOperation, leyline.RiskReason) {
+	c := &all.Kasmina
 	op, ready := leyline.OpUnknown, false
 	switch s.Stage {
 	case leyline.StageGerminated:
@@ -72,7 +78,7 @@ func next(c *leyline.KasminaConfig, s *projections.Seed) (leyline.SeedOperation,
 	case leyline.StageShadowing:
 		op, ready = leyline.OpEvaluate, s.Isolation.Steps >= c.MinObserveSteps
 	case leyline.StageProbationary:
-		op, ready = leyline.OpFossilize, s.Contribution.Probes >= c.MinProbes && helps(c, s)
+		op, ready = leyline.OpFossilize, s.Contribution.Probes >= max(c.MinProbes, all.Tamiyo.Probes) && helps(c, s)
 	}
 	if !ready {
 		return leyline.OpUnknown, leyline.RiskNone

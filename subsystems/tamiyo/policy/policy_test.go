@@ -49,7 +49,7 @@ func TestNext(t *testing.T) {
 		{"one on trial at a time", []seed{{ID: "a", Stage: leyline.StageShadowing}, {ID: "b", Stage: leyline.StageDormant}}, 0, "", leyline.RiskNothingToDo},
 		{"shadowed", []seed{{ID: "a", Stage: leyline.StageShadowing, Isolation: projections.Isolation{Steps: 20}}}, leyline.OpEvaluate, "a", 0},
 		{"never measured", []seed{{ID: "a", Stage: leyline.StageProbationary}}, 0, "", leyline.RiskNothingToDo},
-		{"measured too rarely", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(2, 1)}}, 0, "", leyline.RiskPolicyWaits},
+		{"measured too rarely", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(2, 1)}}, 0, "", leyline.RiskNothingToDo},
 		{"helped", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(3, 0.01)}}, leyline.OpFossilize, "a", 0},
 		{"did not help", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(3, 0.0099)}}, leyline.OpCull, "a", 0},
 		{"kept: the next slot's turn", []seed{{ID: "a", Stage: leyline.StageFossilized}, {ID: "b", Stage: leyline.StageDormant}}, leyline.OpGerminate, "b", 0},

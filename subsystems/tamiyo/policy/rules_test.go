@@ -75,7 +75,7 @@ func TestScoresFollowTheirFeatures(t *testing.T) {
 		}, true},
 		{"runway", leyline.OpGerminate, func(at float64) policy.Question {
 			q := vacant(0)
-			q.Step = leyline.Step(1000 * at)
+			q.Step, q.Config.Rules.Shadow = leyline.Step(1000*at), nil
 			return q
 		}, false},
 		{"learning", leyline.OpStartGrafting, func(at float64) policy.Question {
@@ -120,7 +120,7 @@ func TestGerminationWaitsForItsTime(t *testing.T) {
 		{"while the loss falls fast near the beginning", vacant(-0.3), leyline.OpUnknown},
 		{"while it rises fast", func() policy.Question { q := vacant(0.5); q.Config.Rules.Regression = 2; return q }(), leyline.OpUnknown},
 		{"in the first window", func() policy.Question { q := vacant(0); q.Last = projections.Window{}; return q }(), leyline.OpGerminate},
-		{"when no trial would be over in time", func() policy.Question { q := vacant(0); q.Step = 950; return q }(), leyline.OpUnknown},
+		{"when no trial would be over in time", func() policy.Question { q := vacant(0); q.Step, q.Config.Rules.Shadow = 950, nil; return q }(), leyline.OpUnknown},
 		{"under pressure", func() policy.Question {
 			q := vacant(0).With(0, []leyline.Reading{{Metric: leyline.TrainGPUMemUsedGB, Value: 100}, {Metric: leyline.TrainGPUMemFreeGB, Value: 0}})
 			q.Config.Rules.Pressure = 3
