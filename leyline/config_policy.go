@@ -23,7 +23,7 @@ type RulesConfig struct {
 	Novelty    float64  `toml:"novelty" comment:"Adds to the germination of a kind of seed that was tried little in this run."`
 	Risk       float64  `toml:"risk" comment:"Takes from the germination of a kind of seed what its blueprint declares as risk."`
 	Tier       float64  `toml:"tier" comment:"Takes from the germination of a kind of seed that is experimental, and twice from one of high risk."`
-	Horizon    float64  `toml:"horizon" comment:"Takes from a germination the more of a seed's trial would come after the end of the run."`
+	Runway     float64  `toml:"runway" comment:"Takes from a germination the more of a seed's trial would come after the end of the run."`
 	Advance    float64  `toml:"advance" comment:"Adds to the next operation of a seed that has done what its stage demands, and takes from giving up one that has not."`
 	Learning   float64  `toml:"learning" comment:"Takes from the grafting of a seed the more its own loss still falls."`
 	Overdue    float64  `toml:"overdue" comment:"Adds to the grafting of a seed the longer it trains past tamiyo.train_steps."`
@@ -32,12 +32,17 @@ type RulesConfig struct {
 	Shadow     []string `toml:"shadow" comment:"Rules that only watch: what they would have done is recorded and counted, and decides nothing."`
 }
 
+// defaultRules are the weights with which the built-in workloads train no worse than
+// by the fixed order of steps before them. Four rules only watch: conflicts are what
+// PCGrad resolves, unhealthy seeds are the gates' to judge, waiting for a seed's own
+// loss to settle has gained nothing there, and a run that is planned to end may be
+// resumed for longer.
 func defaultRules() RulesConfig {
 	return RulesConfig{
 		Germinate: 0.25, Plateau: 1, Falling: 2, Regression: 1, Volatility: 0.25, Conflict: 0.25, Pressure: 1,
-		Record: 0.25, Novelty: 0.6, Risk: 0.5, Tier: 0.25, Horizon: 4,
+		Record: 0.25, Novelty: 0.6, Risk: 0.5, Tier: 0.25, Runway: 4,
 		Advance: 1, Learning: 1.5, Overdue: 1.5, Harm: 1, Unhealthy: 1.5,
-		Shadow: []string{TermConflict.String(), TermUnhealthy.String()},
+		Shadow: []string{TermConflict.String(), TermRunway.String(), TermLearning.String(), TermUnhealthy.String()},
 	}
 }
 
@@ -64,7 +69,7 @@ func (c *RulesConfig) weight(r PolicyRule) *float64 {
 	weights := [...]*float64{
 		TermUnspecified: nil, TermGerminate: &c.Germinate, TermPlateau: &c.Plateau, TermFalling: &c.Falling,
 		TermRegression: &c.Regression, TermVolatility: &c.Volatility, TermConflict: &c.Conflict, TermPressure: &c.Pressure,
-		TermRecord: &c.Record, TermNovelty: &c.Novelty, TermRisk: &c.Risk, TermTier: &c.Tier, TermHorizon: &c.Horizon,
+		TermRecord: &c.Record, TermNovelty: &c.Novelty, TermRisk: &c.Risk, TermTier: &c.Tier, TermRunway: &c.Runway,
 		TermAdvance: &c.Advance, TermLearning: &c.Learning, TermOverdue: &c.Overdue, TermHarm: &c.Harm, TermUnhealthy: &c.Unhealthy,
 	}
 	if int(r) < len(weights) {

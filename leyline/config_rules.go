@@ -129,7 +129,7 @@ var rules = map[string]rule{
 	"rules.novelty":    weight(),
 	"rules.risk":       weight(),
 	"rules.tier":       weight(),
-	"rules.horizon":    weight(),
+	"rules.runway":     weight(),
 	"rules.advance":    positiveWeight(),
 	"rules.learning":   weight(),
 	"rules.overdue":    weight(),

@@ -106,7 +106,7 @@ type normKeys struct{}
 func (normKeys) list() []string { return normKeyNames[:] }
 
 var normKeyNames = [...]string{
-	"unspecified", "loss", "validation_loss", "training_loss", "gradient_norm", "samples_per_s", "hook_latency_ms",
+	"unspecified", "loss", "validation_loss", "training_loss", "grad_norm", "samples", "hook_latency",
 	"global_epoch", "global_step", "epoch_progress", "seed_learning_rate", "seed_risk", "seed_age",
 	"blueprint_param_log", "blueprint_candidate_score",
 }

@@ -10,7 +10,7 @@ func (policyRules) list() []string { return policyRuleNames[:] }
 
 var policyRuleNames = [...]string{
 	"unspecified", "germinate", "plateau", "falling", "regression", "volatility", "conflict", "pressure",
-	"record", "novelty", "risk", "tier", "horizon", "advance", "learning", "overdue", "harm", "unhealthy",
+	"record", "novelty", "risk", "tier", "runway", "advance", "learning", "overdue", "harm", "unhealthy",
 }
 
 // The rules, in the order in which their terms are recorded. Package policy of Tamiyo
@@ -28,7 +28,7 @@ const (
 	TermNovelty                // the kind of seed was tried little in this run
 	TermRisk                   // that the blueprint declares
 	TermTier                   // how little is known of the blueprint
-	TermHorizon                // a trial would not be over before the run is
+	TermRunway                 // a trial would not be over before the run is
 	TermAdvance                // the seed has done what its stage demands
 	TermLearning               // the seed's own loss still falls
 	TermOverdue                // the seed has trained for longer than it should

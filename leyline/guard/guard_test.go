@@ -45,6 +45,7 @@ func TestEveryCheckAcceptsTheGoodAndNamesTheBad(t *testing.T) {
 		{"figures for too many", guard.Tasks(open, 4), leyline.RefusalUnknownTask},
 		{"every seed", guard.Seeds(open, seen("a")), leyline.RefusalNone},
 		{"seed left out", guard.Seeds(open, nil), leyline.RefusalMissingSeed},
+		{"seed with another alpha than answered", guard.Seeds(guard.Run{Grafted: []leyline.SeedID{"a"}, Alphas: []float64{0.5}}, seen("a")), leyline.RefusalInvalidField},
 		{"seed not grafted", guard.Seeds(open, seen("a", "b")), leyline.RefusalUnknownSeed},
 	} {
 		switch {

@@ -61,7 +61,6 @@ func newWorld(t *testing.T, change ...func(*leyline.ExecutionConfig)) *world {
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
 	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
 	c.Tamiyo.ShadowSteps, c.Tamiyo.Probes = 4, 2
-	c.Rules.Horizon = 0 // its runs are shorter than some of its trials
 	c.Kasmina.MinTrainSteps, c.Kasmina.MinObserveSteps, c.Kasmina.ProbeEvery, c.Kasmina.EmbargoSteps = 4, 2, 2, 5
 	for _, f := range change {
 		f(&c)

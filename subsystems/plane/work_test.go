@@ -30,6 +30,7 @@ func TestClassesOfEffects(t *testing.T) {
 	l := &loop{plane: p, running: map[leyline.EffectID]*chain{}, jobs: map[leyline.EffectID]*worker.Handle{}, state: &projections.State{
 		Tolaria: projections.Tolaria{Runs: []projections.Run{{ID: run}}},
 		Kasmina: projections.Kasmina{Runs: []projections.Slots{{Run: run}}},
+		Tamiyo:  projections.Tamiyo{Runs: []projections.Policy{{Run: run}}},
 	}}
 	for i, c := range []struct {
 		kind  leyline.EffectKind
@@ -39,6 +40,7 @@ func TestClassesOfEffects(t *testing.T) {
 		{leyline.EffectClean, worker.Urgent},
 		{leyline.EffectPrefetch, worker.Normal},
 		{leyline.EffectPolicy, worker.Normal},
+		{leyline.EffectPolicyFile, worker.Normal},
 		{leyline.EffectStage, worker.Urgent},
 	} {
 		before := waiting(p.worker)

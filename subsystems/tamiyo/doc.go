@@ -3,9 +3,18 @@
 //
 // Tamiyo looks once per window: at every step that is a multiple of
 // tamiyo.window_steps, unless Tolaria suspects that step. Every window past the
-// warm-up leaves risk.assessed, the trace of every evaluator, and then either
-// command.proposed or action.none with its reason. Doing nothing is an event,
-// never a command.
+// warm-up leaves policy.weighed, what the policy made of it, and risk.assessed, the
+// trace of every evaluator, and then either command.proposed or action.none with its
+// reason. Doing nothing is an event, never a command.
+//
+// # What a policy is told
+//
+// policy.weighed says who decided (id, version and digest), every candidate with the
+// terms of its score, what was closed to the policy, what its rules in shadow would
+// have done, and how much of what it is told was known. Too low a coverage is a
+// WARNING; at tamiyo.degraded_critical and below nothing is proposed, for the reason
+// degraded_inputs. The running statistics of the features and the marks of seeds that
+// train are state: they are rewound with the run.
 //
 // # Where the policy runs
 //

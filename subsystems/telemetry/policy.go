@@ -12,7 +12,7 @@ const (
 	keyValueEstimate = "policy_value_estimate"
 	keyRiskIndex     = "policy_risk_index"
 	keyRiskScore     = "policy_risk_score"
-	keyCoverage      = "feature_coverage"
+	keyCoverage      = "feature_coverage" // constant: local because it is a key here, and there the name of a score
 	keyCoverageAvg   = "coverage_avg"
 	keyMissingFeats  = "missing_features"
 	keyBlendSource   = "blend_mode_source"

@@ -122,9 +122,10 @@ func (f *featuriser) global() {
 	f.learn(leyline.FeatureValidationLoss, leyline.NormValidationLoss, mean(k.EpochLosses), len(k.EpochLosses) > 0)
 	f.learn(leyline.FeatureTrainingLoss, leyline.NormTrainingLoss, k.LossEWMA.Mean, k.LossEWMA.N > 0)
 	f.learn(leyline.FeatureGradNorm, leyline.NormGradNorm, k.GradEWMA.Mean, k.GradEWMA.N > 0)
-	f.learn(leyline.FeatureSamples, leyline.NormSamples, k.RateEWMA.Mean, k.RateEWMA.N > 0)
+	timed := !q.Plan.Lockstep // else nothing that a machine's speed changes is told
+	f.learn(leyline.FeatureSamples, leyline.NormSamples, k.RateEWMA.Mean, timed && k.RateEWMA.N > 0)
 	hook, told := q.reading(leyline.TrainHookMs)
-	f.learn(leyline.FeatureHook, leyline.NormHook, hook, told)
+	f.learn(leyline.FeatureHook, leyline.NormHook, hook, timed && told)
 	f.learn(leyline.FeatureEpoch, leyline.NormEpoch, float64(k.Epoch), true)
 	f.learn(leyline.FeatureStep, leyline.NormStep, detmath.Log(1+float64(q.Step)), true)
 	f.put(leyline.FeatureSeeds, detmath.Tanh(float64(len(q.Seeds))), true)

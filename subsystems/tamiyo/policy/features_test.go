@@ -143,3 +143,26 @@ func TestNormsFollowWhatIsMeasured(t *testing.T) {
 		t.Errorf("after 200 windows at 5: %+v", n)
 	}
 }
+
+func TestOptimizerAndHazardHaveTheirColumns(t *testing.T) {
+	last := policy.GlobalFeatures - 1
+	for _, x := range []struct {
+		family  string
+		present bool
+		value   float64
+	}{{"", false, 0}, {"sgd", true, 1.0 / 256}, {"adagrad", true, 5.0 / 256}, {"lion", false, 0}} {
+		q := question()
+		q.Plan.Optimizer = x.family
+		if v := policy.Featurise(&q).Global[last]; v.Feature != leyline.FeatureOptimizer || v.Present != x.present || v.Value != x.value {
+			t.Errorf("optimizer %q is %+v", x.family, v)
+		}
+	}
+	q := question()
+	q.Blueprints[0].Hazard.Band = leyline.HazardHigh
+	f := policy.Featurise(&q)
+	for i, want := range []bool{true, false} {
+		if v := f.Blueprints[(i+1)*policy.BlueprintFeatures-1]; v.Feature != leyline.FeatureBlueprintHazard || v.Present != want || (v.Value > 0) != want {
+			t.Errorf("the hazard of blueprint %d is %+v", i, v)
+		}
+	}
+}

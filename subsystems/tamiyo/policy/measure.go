@@ -77,9 +77,9 @@ func progress(q *Question) float64 {
 	return min(float64(q.Step)/float64(q.Plan.Steps), 1)
 }
 
-// horizon is the share of a seed's trial that would come after the planned end of the
+// runway is the share of a seed's trial that would come after the planned end of the
 // run.
-func horizon(q *Question) float64 {
+func runway(q *Question) float64 {
 	t, k := &q.Config.Tamiyo, &q.Config.Kasmina
 	trial := float64(t.TrainSteps) + float64(t.BlendSteps) + float64(t.ShadowSteps) + float64(float64(t.Probes)*float64(k.ProbeEvery))
 	if q.Plan.Steps == 0 || trial == 0 {
@@ -158,8 +158,8 @@ func (b *board) risk(top *leyline.Candidate) float64 {
 			}
 		}
 	}
-	fine := float64(float64((1-own)*(1-b.trend.regression/2)) * (1 - b.trend.volatility/2))
-	return 1 - fine
+	rises, varies := 1-float64(0.5*b.trend.regression), 1-float64(0.5*b.trend.volatility)
+	return 1 - float64(float64((1-own)*rises)*varies)
 }
 
 // riskLogits are the logarithms of a distribution over two neighbouring classes whose

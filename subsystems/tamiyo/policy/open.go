@@ -47,12 +47,17 @@ func Options(q *Question) ([]Option, leyline.RiskReason) {
 	case len(q.Plan.Layers) == 0 || len(Kinds(q)) == 0:
 		return out, why
 	}
+	return vacant(q, out), why
+}
+
+// vacant adds the slots that can germinate.
+func vacant(q *Question, out []Option) []Option {
 	for i := range q.Seeds {
 		if q.Seeds[i].Stage == leyline.StageDormant {
 			out = append(out, Option{leyline.OpGerminate, i})
 		}
 	}
-	return out, why
+	return out
 }
 
 // next returns the operation by which a seed on trial would go on, unset when its

@@ -17,7 +17,7 @@
 // feature in [-1,1] times a weight of the section [rules] of the configuration:
 //
 //	GERMINATE         germinate + plateau - falling - regression - volatility - conflict - pressure
-//	                  + record + novelty - risk - tier - horizon
+//	                  + record + novelty - risk - tier - runway
 //	START_GRAFTING    advance - learning + overdue, once tamiyo.train_steps are over
 //	START_TRAINING, STABILIZE, EVALUATE, FOSSILIZE
 //	                  advance, once the stage has had what tamiyo.* demands

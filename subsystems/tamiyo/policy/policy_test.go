@@ -53,6 +53,7 @@ func TestNext(t *testing.T) {
 		{"helped", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(3, 0.01)}}, leyline.OpFossilize, "a", 0},
 		{"did not help", []seed{{ID: "a", Stage: leyline.StageProbationary, Contribution: measured(3, 0.0099)}}, leyline.OpCull, "a", 0},
 		{"kept: the next slot's turn", []seed{{ID: "a", Stage: leyline.StageFossilized}, {ID: "b", Stage: leyline.StageDormant}}, leyline.OpGerminate, "b", 0},
+		{"paused", []seed{{ID: "a", Stage: leyline.StageGerminated, Kernel: projections.Kernel{Ready: true}, Paused: true}, {ID: "b", Stage: leyline.StageDormant}}, 0, "", leyline.RiskNothingToDo},
 		{"embargo", []seed{{ID: "a", Stage: leyline.StageEmbargoed}}, 0, "", leyline.RiskNothingToDo},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -61,6 +62,19 @@ func TestNext(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// TestNothingGerminatesWhileTheBreakerIsOpen: what is on trial goes on.
+func TestNothingGerminatesWhileTheBreakerIsOpen(t *testing.T) {
+	q := question(seed{ID: "a", Stage: leyline.StageDormant})
+	q.Barred = true
+	if got := policy.Next(q); got.Command.Operation != leyline.OpUnknown || got.Reason != leyline.RiskKernelBreaker {
+		t.Errorf("got %+v for %s", got.Command, got.Reason)
+	}
+	q.Seeds[0] = seed{ID: "a", Stage: leyline.StageBlending, Complete: true}
+	if got := policy.Next(q); got.Command.Operation != leyline.OpStabilize {
+		t.Errorf("got %+v for %s", got.Command, got.Reason)
 	}
 }
 

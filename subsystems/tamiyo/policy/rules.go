@@ -21,31 +21,18 @@ type Rules struct {
 	Artifact leyline.PolicyRef // that the weights are of; zero: the settings
 }
 
-// Identity implements Policy. The digest is over what the rules read: the weights in
-// the order of the rules with their modes, and the settings of a seed's life. Weights
-// of an artifact go by its name and the digest of its file; the settings beside them are
-// those of the newest config.adopted.
-func (r Rules) Identity(c *leyline.ExecutionConfig) leyline.PolicyIdentity {
+// Identity implements Policy. The digest is over the weights in the order of the rules,
+// each with its mode. The settings of a seed's life, which the rules read as well, are
+// in the digest of the configuration. Weights of an artifact go by its name and the
+// digest of its file.
+func (r Rules) Identity(*leyline.ExecutionConfig) leyline.PolicyIdentity {
 	if !r.Artifact.IsZero() {
 		return leyline.PolicyIdentity{ID: string(r.Artifact.ID), Version: r.Artifact.Version, Digest: r.Artifact.Digest}
 	}
-	b := make([]byte, 0, 512)
+	b := make([]byte, 0, 256)
 	for rule := leyline.TermGerminate; rule.Known(); rule++ {
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(r.Weights.Weight(rule)))
 		b = append(b, byte(r.Weights.Mode(rule)))
-	}
-	t, k := &c.Tamiyo, &c.Kasmina
-	for _, n := range [...]uint32{
-		t.WindowSteps, t.TrainSteps, t.ShadowSteps, t.Probes, t.BlendSteps, k.MinTrainSteps, k.MinObserveSteps, k.MinProbes, k.ProbeEvery,
-		uint32(k.ContributionMode), uint32(t.BlendMode),
-	} {
-		b = binary.BigEndian.AppendUint32(b, n)
-	}
-	for _, v := range [...]float64{t.Volatility, k.MinContribution, c.Tolaria.EWMAAlpha, t.BlendTemperature, t.BlendGateK, t.BlendGateTau, t.BlendLo, t.BlendHi} {
-		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
-	}
-	for _, v := range t.BlendChannels {
-		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
 	}
 	return leyline.PolicyIdentity{ID: RulesID, Version: RulesVersion, Digest: sha256.Sum256(b)}
 }
@@ -117,7 +104,7 @@ func (b *board) germinate(slot int, kinds []int) {
 		b.term(leyline.TermGerminate, 1)
 		b.season()
 		b.kind(p)
-		b.term(leyline.TermHorizon, -horizon(b.q))
+		b.term(leyline.TermRunway, -runway(b.q))
 		b.add(leyline.OpGerminate, slot, k)
 	}
 }

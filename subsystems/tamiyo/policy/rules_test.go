@@ -73,9 +73,9 @@ func TestScoresFollowTheirFeatures(t *testing.T) {
 			q.Blueprints[2].Quarantine = true
 			return q
 		}, true},
-		{"horizon", leyline.OpGerminate, func(at float64) policy.Question {
+		{"runway", leyline.OpGerminate, func(at float64) policy.Question {
 			q := vacant(0)
-			q.Step = leyline.Step(1000 * at)
+			q.Step, q.Config.Rules.Shadow = leyline.Step(1000*at), nil
 			return q
 		}, false},
 		{"learning", leyline.OpStartGrafting, func(at float64) policy.Question {
@@ -83,6 +83,7 @@ func TestScoresFollowTheirFeatures(t *testing.T) {
 				Steps: 60, Quality: leyline.Quality{FirstLoss: 1, Loss: 1 - at/50},
 			}})
 			q.Memory.Marks = []leyline.SeedMark{{Seed: "a", Loss: 1}}
+			q.Config.Rules.Shadow = nil
 			return q
 		}, false},
 		{"overdue", leyline.OpStartGrafting, func(at float64) policy.Question {
@@ -119,7 +120,7 @@ func TestGerminationWaitsForItsTime(t *testing.T) {
 		{"while the loss falls fast near the beginning", vacant(-0.3), leyline.OpUnknown},
 		{"while it rises fast", func() policy.Question { q := vacant(0.5); q.Config.Rules.Regression = 2; return q }(), leyline.OpUnknown},
 		{"in the first window", func() policy.Question { q := vacant(0); q.Last = projections.Window{}; return q }(), leyline.OpGerminate},
-		{"when no trial would be over in time", func() policy.Question { q := vacant(0); q.Step = 950; return q }(), leyline.OpUnknown},
+		{"when no trial would be over in time", func() policy.Question { q := vacant(0); q.Step, q.Config.Rules.Shadow = 950, nil; return q }(), leyline.OpUnknown},
 		{"under pressure", func() policy.Question {
 			q := vacant(0).With(0, []leyline.Reading{{Metric: leyline.TrainGPUMemUsedGB, Value: 100}, {Metric: leyline.TrainGPUMemFreeGB, Value: 0}})
 			q.Config.Rules.Pressure = 3
@@ -232,21 +233,20 @@ func tied(c policy.Choice) bool {
 }
 
 func TestIdentitySaysWhatDecides(t *testing.T) {
-	c := leyline.DefaultConfig()
+	c, other := leyline.DefaultConfig(), leyline.DefaultConfig()
+	other.Kasmina.MinContribution = 0.5 // a setting of a seed's life: a what-if shows where it first matters
 	id := func(c leyline.ExecutionConfig) leyline.PolicyIdentity {
 		return policy.Rules{Weights: c.Rules}.Identity(&c)
 	}
 	was := id(c)
-	if was.ID != "rules" || was.Version != "2" || was.Validate() != nil || was != id(c) {
+	if was.ID != "rules" || was.Version != "2" || was.Validate() != nil || was != id(other) {
 		t.Errorf("the rules are %+v", was)
 	}
 	seen := []leyline.Digest{was.Digest}
 	for _, change := range []func(*leyline.ExecutionConfig){
 		func(c *leyline.ExecutionConfig) { c.Rules.Plateau = 2 },
 		func(c *leyline.ExecutionConfig) { c.Rules.Shadow = nil },
-		func(c *leyline.ExecutionConfig) { c.Tamiyo.TrainSteps++ },
-		func(c *leyline.ExecutionConfig) { c.Kasmina.MinContribution = 0.5 },
-		func(c *leyline.ExecutionConfig) { c.Tamiyo.BlendChannels = []float64{1} },
+		func(c *leyline.ExecutionConfig) { c.Rules.Unhealthy = 0 },
 	} {
 		c := leyline.DefaultConfig()
 		change(&c)
