@@ -451,7 +451,7 @@ func TestDecisionsCarryTheIdentityInForce(t *testing.T) {
 	ada := w.enrol("ada")
 	ada.want(leyline.RejectNone, activation(a))
 	read := w.reads(a)
-	read.Rules = leyline.RulesConfig{Falling: 1, Advance: 0.001} // nothing is begun
+	read.Rules = leyline.RulesConfig{Falling: 1, Runway: 1000, Advance: 0.001} // nothing is begun
 	w.must(read)
 	w.steps(8)
 	after := lastEvent[leyline.PolicyWeighed](w)

@@ -40,6 +40,7 @@ func TestClassesOfEffects(t *testing.T) {
 		{leyline.EffectClean, worker.Urgent},
 		{leyline.EffectPrefetch, worker.Normal},
 		{leyline.EffectPolicy, worker.Normal},
+		{leyline.EffectPolicyFile, worker.Normal},
 		{leyline.EffectStage, worker.Urgent},
 	} {
 		before := waiting(p.worker)

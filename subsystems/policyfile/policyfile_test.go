@@ -170,7 +170,7 @@ func TestRules(t *testing.T) {
 		"is no weight":       whole + "\nexec = 1\n",
 		"shadow is missing":  strings.Replace(whole, "shadow = ", "# ", 1),
 		"rules.shadow":       strings.Replace(whole, "shadow = ", "shadow = ['nothing'] # ", 1),
-		"horizon":            strings.Replace(whole, "horizon = ", "horizon = 'far' # ", 1),
+		"falling":            strings.Replace(whole, "falling = ", "falling = 'far' # ", 1),
 		"nan":                strings.Replace(whole, "record = ", "record = nan # ", 1),
 	} {
 		if _, err := policyfile.Rules([]byte(text)); err == nil || !strings.Contains(strings.ToLower(err.Error()), name) {
