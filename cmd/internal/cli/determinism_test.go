@@ -111,7 +111,7 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 			c.Value = 0
 			c.OK = c.OK || c.Mode == leyline.RuleShadow // a slow machine is seen and changes nothing
 		}
-		if c, ok := v.Addr().Interface().(*leyline.RiskCheck); ok && timed(c) {
+		if c, ok := v.Addr().Interface().(*leyline.RiskCheck); ok && byClock(c) {
 			c.Value, c.OK = 0, c.OK || c.Mode == leyline.RuleShadow
 		}
 		for i := range v.NumField() {
@@ -124,8 +124,8 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 	}
 }
 
-// timed says that a risk check is about measured time, or about how busy a device was.
-func timed(c *leyline.RiskCheck) bool {
+// byClock says that a risk check is about measured time, or about how busy a device was.
+func byClock(c *leyline.RiskCheck) bool {
 	return c.Evaluator == leyline.EvaluatorLatency || c.Reason == leyline.RiskPolicyTimeout || c.Reason == leyline.RiskDevice || c.Reason == leyline.RiskCPU
 }
 
