@@ -48,6 +48,7 @@ type DecisionMetadata struct {
 	Version      string          // of the policy
 	Digest       Digest          // of the policy
 	Blend        ChoiceSource    // who has chosen the mode of a blend; unset without one
+	RiskIndex    uint32          // likeliest class of the risk score, counted from 0, the mildest; 0 without a score
 }
 
 // Score returns a figure; false when it was not computed.

@@ -29,6 +29,7 @@ type FieldReportOpened struct {
 	Accuracy     float64 // mean over the tasks, [0,1]
 	Parameters   uint64  // of the run's grafted seeds, before the command
 	RiskScore    float64 // [0,1], as signed; 0: the command names none
+	RiskIndex    uint32  // its likeliest class, as signed
 	PolicyNs     uint64  // of the policy's last answer; 0: the rules ran inside the decider
 	ApplyNs      uint64  // that it took to carry out; 0: not measured
 }

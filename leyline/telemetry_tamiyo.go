@@ -114,6 +114,7 @@ func tamiyoEvents() []EventInfo {
 		event(NamePolicyUpdateApplied, "run policy from command_id latency_ms", "Another policy decides from here on", LevelInfo),
 		event(NameCommandWithheld, "run step operation reason effect", "The risk evaluators have held a proposal back, or made another command of it", LevelWarning),
 		event(NameDegradedInputs, "run step coverage_avg missing_features", "Too few of the policy's features were known; CRITICAL: nothing is proposed on such grounds", LevelWarning, LevelCritical).set("tamiyo.degraded_mode tamiyo.degraded_warning tamiyo.degraded_critical"),
+		event(NameScheduleSwapped, "run step blending_schedule_start blending_schedule_end", "The policy had answered the end of a blend before its start", LevelWarning),
 		event(NamePolicyDecision, "run step policy policy_version policy_action selected_seed selected_blueprint policy_value_estimate policy_risk_index policy_risk_score feature_coverage blend_mode_source blending_schedule_units blending_schedule_start blending_schedule_end", "What the policy has chosen, before risk is looked at", LevelInfo),
 	}, append(riskEvents(), reserved...)...)
 }

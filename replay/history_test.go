@@ -52,7 +52,7 @@ func testConfig() leyline.ExecutionConfig {
 	c := leyline.DefaultConfig()
 	c.Tolaria.SnapshotEvery, c.Tolaria.SnapshotKeep = 5, 2
 	c.Tamiyo.WindowSteps, c.Tamiyo.WarmupSteps, c.Tamiyo.TrainSteps = 2, 4, 6
-	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature = 6, 0.6
+	c.Tamiyo.BlendSteps, c.Tamiyo.BlendTemperature, c.Tamiyo.CooldownMs = 6, 0.6, 0
 	c.Kasmina.MinTrainSteps = 4
 	return c
 }

@@ -23,7 +23,7 @@ const (
 		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
 	metadata = " metadata.policy metadata.reason metadata.conservative? metadata.asked? metadata.scores? metadata.scores[0].kind" +
-		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio? metadata.version? metadata.digest? metadata.blend?"
+		" metadata.scores[0].value? metadata.coverage? metadata.coverage[0].group metadata.coverage[0].ratio? metadata.version? metadata.digest? metadata.blend? metadata.risk_index?"
 	blend = "blend.mode? blend.total_steps? blend.temperature? blend.channels? blend.channel_count?" +
 		" blend.gate.k? blend.gate.tau? blend.gate.lo? blend.gate.hi? blend.source? blend.logits?"
 	teacher    = "id parameters parameters[0].name parameters[0].size bytes digest"

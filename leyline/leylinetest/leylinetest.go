@@ -122,7 +122,6 @@ var leaves = map[reflect.Type]bool{
 	reflect.TypeFor[leyline.PostureConfig]():   true,
 	reflect.TypeFor[leyline.BreakerConfig]():   true,
 	reflect.TypeFor[leyline.TelemetryConfig](): true,
-	reflect.TypeFor[leyline.RulesConfig]():     true,
 }
 
 // walk visits every field, before what is below it.

@@ -238,15 +238,7 @@ func Safest(s *projections.Snapshot) leyline.SnapshotRef {
 // Outstanding returns the effects whose completion the state still waits for,
 // in the order of their ids. It is what a restarted process must see to.
 func Outstanding(s *projections.State) []Effect {
-	var out []Effect
-	for i := range s.Kasmina.Pending {
-		p := &s.Kasmina.Pending[i]
-		if p.Emergency == leyline.EmergencyCleanup {
-			out = append(out, Effect{ID: p.Effect, Kind: leyline.EffectClean, Run: p.Run})
-		} else if !p.Unknown {
-			out = append(out, command(s, *p))
-		}
-	}
+	out := commands(s)
 	for i := range s.Tolaria.Runs {
 		r := &s.Tolaria.Runs[i]
 		if r.Rollback.Active() {
@@ -272,6 +264,19 @@ func Outstanding(s *projections.State) []Effect {
 	slices.SortFunc(out, func(a, b Effect) int {
 		return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))
 	})
+	return out
+}
+
+// commands are those that nobody has answered, or that the plane itself carries out.
+func commands(s *projections.State) (out []Effect) {
+	for i := range s.Kasmina.Pending {
+		p := &s.Kasmina.Pending[i]
+		if p.Emergency == leyline.EmergencyCleanup {
+			out = append(out, Effect{ID: p.Effect, Kind: leyline.EffectClean, Run: p.Run})
+		} else if !p.Unknown {
+			out = append(out, command(s, *p))
+		}
+	}
 	return out
 }
 

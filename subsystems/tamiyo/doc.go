@@ -151,8 +151,8 @@
 // in this order
 //
 //	REGRESSION  a rollback began, the emergency level rose to L3 or above, the seed's isolation was violated, a
-//	            held-out loss is not a finite number, or the command was issued for a loss spike, a quarantine or
-//	            a violation of isolation
+//	            held-out loss is not a finite number, or the command was issued for a loss spike, a quarantine,
+//	            a critical hazard, a violation of isolation or a late answer of the plane
 //	NEUTRAL     the command is a PAUSE, which is not meant to improve anything, or the loss is the same
 //	REGRESSION  the loss is higher than before
 //	SUCCESS     it is lower

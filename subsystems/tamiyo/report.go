@@ -67,12 +67,20 @@ func opening(t *projections.Turn, id leyline.RunID, a projections.AwaitedReport)
 	risk, _ := a.Metadata.Score(leyline.ScoreRisk)
 	x := leyline.FieldReportOpened{
 		Run: id, Report: reportID(t, a.Command), Command: a.Command, Kind: a.Kind, Operation: a.Operation, Seed: a.Seed,
-		Blueprint: a.Blueprint, Policy: a.Metadata.Policy, Reason: a.Metadata.Reason, IssuedAt: a.IssuedAt,
+		Blueprint: a.Blueprint, Policy: policyName(&a.Metadata), Reason: a.Metadata.Reason, IssuedAt: a.IssuedAt,
 		Step: run.Track.Step, Epoch: run.Track.Epoch, WindowEpochs: t.Config().Tamiyo.ReportEpochs,
-		Loss: run.Track.LossEWMA.Mean, Parameters: a.Grown, RiskScore: risk, PolicyNs: run.Waits.TamiyoNs, ApplyNs: a.TookNs,
+		Loss: run.Track.LossEWMA.Mean, Parameters: a.Grown, RiskScore: risk, RiskIndex: a.Metadata.RiskIndex, PolicyNs: run.Waits.TamiyoNs, ApplyNs: a.TookNs,
 	}
 	x.HeldOut, x.Accuracy, x.Measured = heldOut(run)
 	return x
+}
+
+// policyName is the policy with its version; empty where a command names none.
+func policyName(d *leyline.DecisionMetadata) string {
+	if d.Policy == "" {
+		return ""
+	}
+	return d.Policy + "/" + d.Version
 }
 
 // reportID makes the id of a report: the command with the log in the first eight

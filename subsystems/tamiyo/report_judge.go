@@ -19,7 +19,7 @@ func judge(s *projections.State, w projections.ReportWindow, why leyline.ReportC
 		Report: o.Report, Command: o.Command, Run: o.Run, Seed: o.Seed, Blueprint: o.Blueprint,
 		WindowEpochs: o.WindowEpochs, IssuedAt: o.IssuedAt, Policy: o.Policy, FollowUps: w.FollowUps,
 		Kind: o.Kind, Operation: o.Operation, Closure: why, Epochs: uint32(len(w.Epochs)), From: o.Step, To: run.Track.Step,
-		Delta: leyline.FieldReportDelta{RiskScore: o.RiskScore, PolicyMs: millis(o.PolicyNs), KasminaApplyMs: millis(o.ApplyNs)},
+		Delta: leyline.FieldReportDelta{RiskScore: o.RiskScore, RiskIndex: float64(o.RiskIndex), PolicyMs: millis(o.PolicyNs), KasminaApplyMs: millis(o.ApplyNs)},
 	}
 	if w.More > 0 {
 		r.Notes = fmt.Sprintf("%d more follow-ups found no room", w.More)
@@ -58,7 +58,7 @@ func measure(r *leyline.FieldReport, s *projections.State, w projections.ReportW
 		return false
 	}
 	r.HeldOut, d.Loss = true, loss-o.HeldOut
-	d.Extra = []leyline.Extra{{Name: "accuracy", Value: accuracy - o.Accuracy}, {Name: "training_loss", Value: training}}
+	d.Extra = []leyline.Extra{{Name: "accuracy", Value: accuracy - o.Accuracy}, {Name: "running_loss", Value: training}}
 	return true
 }
 
@@ -81,7 +81,7 @@ func judged(r *leyline.FieldReport, critical bool) leyline.ReportOutcome {
 // already.
 func critical(why leyline.RiskReason) bool {
 	switch why {
-	case leyline.RiskQuarantine, leyline.RiskLossSpike, leyline.RiskIsolation:
+	case leyline.RiskQuarantine, leyline.RiskHandling, leyline.RiskHazardCritical, leyline.RiskLossSpike, leyline.RiskIsolation, leyline.RiskHook:
 		return true
 	}
 	return false

@@ -53,6 +53,7 @@ func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, 
 	switch {
 	case c.Weighed.Risk.Known:
 		d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreRisk, Value: c.Weighed.Risk.Score})
+		d.RiskIndex = c.Weighed.Risk.Index
 	case bp != nil:
 		d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreRisk, Value: bp.Risk})
 	}

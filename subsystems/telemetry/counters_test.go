@@ -20,7 +20,7 @@ func TestCountersOfTheStories(t *testing.T) {
 		want  float64
 	}{
 		{l.MetricReportsPublished, nil, 1},
-		{l.MetricCommandsRejected, nil, 100_018},
+		{l.MetricCommandsRejected, nil, 100_019},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "nonce_replayed"}}, 2},
 		{l.MetricCommandsRejected, []l.Attr{{Key: "reason", Value: "malformed"}}, 0},
 		{l.MetricLedgerEvictions, nil, 2},

@@ -30,7 +30,7 @@ func faultList() string {
 func (j *job) levers() workload.Levers {
 	return workload.Levers{
 		Stall: j.config.Silence(true) * 6 / 5, RemoveKernels: j.dir.RemoveKernels, ReplayCommand: j.replayCommand,
-		LatePolicy: !j.config.Tamiyo.PolicyInline,
+		LatePolicy: !j.config.Tamiyo.PolicyInline, Slow: slowFor, HoldAnswers: j.hang.next,
 	}
 }
 
