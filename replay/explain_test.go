@@ -138,8 +138,7 @@ func everyEvent() []leyline.Event {
 		leyline.FieldReportDropped{},
 		leyline.MetadataAsked{}, leyline.MetadataSettled{}, leyline.MetadataMissed{}, leyline.PolicyRefused{}, leyline.AnswerLate{},
 		leyline.ConservativeRefreshed{}, leyline.BudgetLearned{},
-		leyline.WindowEnded{},
-		leyline.FieldReportDropped{}, leyline.FieldReportMeasured{},
+		leyline.WindowEnded{}, leyline.FieldReportMeasured{},
 		leyline.PolicyAdmitted{}, leyline.PolicyRequested{}, leyline.PolicyActivated{}, leyline.PolicyReverted{}, leyline.PolicyConfirmed{}, leyline.PolicyRejected{},
 	}
 }

@@ -55,7 +55,7 @@ func TestChangedThresholdDivergesWhereItFirstMatters(t *testing.T) {
 	}{
 		{"aggregation", func(c *leyline.ExecutionConfig) { c.Tolaria.Aggregation = leyline.AggregationSum }, combined.Seq,
 			[]string{"Method is pcgrad in the log, sum by this program", "Weights[0] is", "combined by pcgrad", "combined by sum"}},
-		{"train_steps", func(c *leyline.ExecutionConfig) { c.Tamiyo.TrainSteps = 60 }, grafting.Seq,
+		{"train_steps", func(c *leyline.ExecutionConfig) { c.Tamiyo.TrainSteps = 8 }, grafting.Seq,
 			[]string{"Operation is START_GRAFTING in the log, UNKNOWN by this program", "chooses START_GRAFTING", "has no proposal"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

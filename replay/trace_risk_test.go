@@ -64,13 +64,13 @@ func TestWhyDidItDoThat(t *testing.T) {
 		"\nweighed at the window of step ", "  proposed  STABILIZE of seed seed-a\n",
 		"evaluator             check", "loss_metrics          loss_spike", "isolation_and_device  isolation_violation",
 		"  outcome       none for policy\n", "  went out      STABILIZE of seed seed-a\n", "  conservative  before: off after ", "; after: off after ",
-		"  not measured  [policy_risk_elevated", "  signed        record ",
+		"  not measured  [policy_timeout", "  signed        record ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}
 	}
-	if n := strings.Count(text, "\n"); n > 50 {
+	if n := strings.Count(text, "\n"); n > 55 {
 		t.Errorf("%d lines are more than a screen", n)
 	}
 	if x := traced(t, h, seq+1); x.Weighed != nil {

@@ -231,10 +231,16 @@ func (t *trial) accepted(x leyline.CommandVerified, reason leyline.RejectReason,
 	same(t.Checker, "rollback", x.Rollback, c.Rollback)
 	same(t.Checker, "conservative", x.Conservative, c.Conservative)
 	same(t.Checker, "policy", x.Policy, c.Policy)
-	recorded, err := wire.Marshal(x.Seed)
-	derived, derr := wire.Marshal(c.Seed)
-	if err != nil || derr != nil || !bytes.Equal(recorded, derived) {
-		t.differ("seed", fmt.Sprintf("%+v", x.Seed), fmt.Sprintf("%+v", c.Seed))
+	t.sameStored("seed", x.Seed, c.Seed)
+	t.sameStored("metadata", x.Metadata, t.cmd.Metadata)
+}
+
+// sameStored notes a difference unless two values have the same stored form.
+func (t *trial) sameStored(field string, recorded, derived any) {
+	a, aerr := wire.Marshal(recorded)
+	b, berr := wire.Marshal(derived)
+	if aerr != nil || berr != nil || !bytes.Equal(a, b) {
+		t.differ(field, fmt.Sprintf("%+v", recorded), fmt.Sprintf("%+v", derived))
 	}
 }
 

@@ -84,7 +84,7 @@ func TestNoSeedCandidates(t *testing.T) {
 		w.must(w.report())
 		ev := w.pair()
 		if !inline {
-			ev = w.must(leyline.PolicyAnswered{Request: w.s.Tamiyo.Run("run-1").Asked.Effect, Run: "run-1", Reason: leyline.RiskNothingToDo, TookNs: 1e6})
+			ev = w.must(w.honest(w.s.Tamiyo.Run("run-1").Asked.Effect))
 		}
 		if e := one[leyline.PolicyRefused](w, ev); e.Reason != leyline.RiskNoCandidates || e.Refusal.Identifier != "run-1" || e.Step != 4 {
 			t.Errorf("refused as %+v", e)

@@ -54,7 +54,7 @@ func (d *dispatch) accept() {
 		Run: c.Audience.Run, Command: c.ID, Key: d.key, Issuer: c.Issuer, Kind: c.Kind, Seed: a.Seed,
 		Sequence: c.Sequence, IssuedAt: c.IssuedAt, Deadline: deadline, KeepUntil: d.v.KeepUntil, Digest: d.v.Digest,
 		Emergency: a.Emergency, Ledger: d.v.Spending(), Pause: a.Pause, Optimizer: a.Optimizer, Breaker: a.Breaker, Rollback: a.Rollback,
-		Metadata: c.Metadata, Blueprint: d.planted(&a), Grown: d.State.Kasmina.Run(d.id()).Grown(),
+		Metadata: c.Metadata, Blueprint: d.planted(&a), Grown: d.grown(),
 		Conservative: a.Conservative, Policy: a.Policy,
 	})
 }
@@ -71,6 +71,16 @@ func (d *dispatch) planted(a *leyline.Command) leyline.BlueprintID {
 		}
 	}
 	return ""
+}
+
+// grown counts the parameters that have grown in the run; a command to all runs is
+// about none.
+func (d *dispatch) grown() uint64 {
+	slots := d.State.Kasmina.Run(d.id())
+	if slots == nil {
+		return 0
+	}
+	return slots.Grown()
 }
 
 func (d *dispatch) run() {

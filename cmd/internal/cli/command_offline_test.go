@@ -95,7 +95,7 @@ func TestCommandOffline(t *testing.T) {
 	if err := os.WriteFile(teacher, []byte(doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]string{"SLOT": "seed-a", "LEVEL": "L3", "FILE": teacher, "ID": "t1", "FACTOR": "0.5", "BREAKER": "kernel", "STATE": "OPEN", "TO": "7"}
+	values := map[string]string{"SLOT": "seed-a", "LEVEL": "L3", "FILE": teacher, "ID": "t1", "FACTOR": "0.5", "BREAKER": "kernel", "STATE": "OPEN", "TO": "7", "MODE": "on"}
 	flags := map[string]string{"blueprint": "bp", "layer": "trunk", "mode": "RESIDUAL", "steps": "20", "temperature": "2", "reason": "why", "set": "depth=2"}
 	seq := uint64(0)
 	for _, o := range orders {

@@ -3,6 +3,7 @@ package cli
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,8 +112,8 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 			c.Value = 0
 			c.OK = c.OK || c.Mode == leyline.RuleShadow // a slow machine is seen and changes nothing
 		}
-		if c, ok := v.Addr().Interface().(*leyline.RiskCheck); ok && byClock(c) {
-			c.Value, c.OK = 0, c.OK || c.Mode == leyline.RuleShadow
+		if x, ok := v.Addr().Interface().(*leyline.RiskAssessed); ok { // what is measured, and whether it is, is the machine's
+			x.Checks = slices.DeleteFunc(slices.Clone(x.Checks), func(c leyline.RiskCheck) bool { return byClock(&c) })
 		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); private(f, kind) {
@@ -124,9 +125,9 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 	}
 }
 
-// byClock says that a risk check is about measured time, or about how busy a device was.
+// byClock says that a risk check only watches measured time, or how busy a device was.
 func byClock(c *leyline.RiskCheck) bool {
-	return c.Evaluator == leyline.EvaluatorLatency || c.Reason == leyline.RiskPolicyTimeout || c.Reason == leyline.RiskDevice || c.Reason == leyline.RiskCPU
+	return c.Reason == leyline.RiskPolicyTimeout || c.Mode == leyline.RuleShadow && (c.Evaluator == leyline.EvaluatorLatency || c.Reason == leyline.RiskDevice || c.Reason == leyline.RiskCPU)
 }
 
 func private(f reflect.StructField, kind leyline.EventKind) bool {
@@ -136,8 +137,8 @@ func private(f reflect.StructField, kind leyline.EventKind) bool {
 		return true
 	}
 	switch f.Name {
-	case "StepEWMA", "RateEWMA", "Tokens", "Readings":
-		return true // of durations; of a bucket that fills with time; durations and shares of devices
+	case "StepEWMA", "RateEWMA", "Tokens", "Readings", "FinalizeMs", "PolicyMs", "HookMs", "KasminaApplyMs", "KasminaEndMs", "Unmeasured":
+		return true // durations and their means; a bucket that fills with time; shares of devices
 	}
 	if f.Name == "Cause" && kind == leyline.EventSeedMoved {
 		return true // a command's id
