@@ -209,7 +209,7 @@ func TestNobodyHoldsTamiyoBackByGuessingIDs(t *testing.T) {
 	for seq := range 120 {
 		for index := range 8 {
 			c := o.next()
-			c.ID, c.Audience.Run = leyline.CommandID(fmt.Sprintf("cmd-%d.%d", 605+seq, index)), "run-9"
+			c.ID, c.Audience.Run = leyline.CommandID(fmt.Sprintf("cmd-%d.%d", 965+seq, index)), "run-9"
 			if _, err := p.Command(t.Context(), leyline.CommandReceived{Envelope: o.sign(c), Peer: leyline.PeerOperator, PeerName: "eve"}); err != nil {
 				t.Fatal(err)
 			}
