@@ -27,6 +27,7 @@ const (
 	MetricScheduleStart       MetricName = "tamiyo.blending.schedule_start"
 	MetricScheduleEnd         MetricName = "tamiyo.blending.schedule_end"
 	MetricPolicyShadow        MetricName = "tamiyo.policy.shadow_total"
+	MetricRiskShadow          MetricName = "tamiyo.risk.shadow_total"
 	MetricPolicyMasked        MetricName = "tamiyo.policy.masked_total"
 	MetricReportsPublished    MetricName = "tamiyo.field_reports.published_total"
 	MetricReportsRetries      MetricName = "tamiyo.field_reports.retries_total"
@@ -57,6 +58,7 @@ func tamiyoMetrics() []MetricInfo {
 		gauge(MetricBlueprintIndex, UnitIndex, "run", "Place of the blueprint that the policy selected for a germination"),
 		gauge(MetricScheduleStart, UnitRatio, "run", "Where the proposed blend begins, as a share of its window"),
 		gauge(MetricScheduleEnd, UnitRatio, "run", "Where the proposed blend ends, as a share of its window"),
+		counter(MetricRiskShadow, "run check", "Windows in which a risk evaluator that only watches found something it would have acted upon"),
 		counter(MetricPolicyShadow, "run rule", "Windows in which a rule that only watches would alone have changed the choice").set("rules.shadow"),
 		counter(MetricPolicyMasked, "run", "Windows in which what the policy scored highest was not open to it"),
 	}

@@ -29,6 +29,7 @@ func TestCountersOfTheStories(t *testing.T) {
 		{l.MetricPrefetchRequests, nil, 8},
 		{l.MetricPrefetchRequests, []l.Attr{{Key: "status", Value: "scheduled"}}, 1},
 		{l.MetricPrefetchRequests, []l.Attr{{Key: "status", Value: "canceled"}}, 2},
+		{l.MetricRiskShadow, []l.Attr{{Key: "check", Value: "loss_spike"}}, 2},
 		{l.MetricRollbackFailures, nil, 1},
 		{l.MetricRollbackDeadline, nil, 2},
 		{l.MetricSnapshotsTotal, []l.Attr{{Key: "tier", Value: "full"}}, 1},

@@ -74,6 +74,9 @@ func (s *section) found(x leyline.RiskAssessed, c leyline.RiskCheck, run, step l
 	if c.OK {
 		return
 	}
+	if c.Mode == leyline.RuleShadow {
+		s.count(leyline.MetricRiskShadow, run, name(keyCheck, c.Reason))
+	}
 	for _, f := range findings {
 		if f.reason != c.Reason {
 			continue
