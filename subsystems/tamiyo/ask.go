@@ -68,8 +68,7 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 }
 
 // void closes a question that was put to a network in better health, or to a policy
-// that cannot be used any more. It reports
-// whether it did.
+// that cannot be used any more. It reports whether it did.
 func void(t *projections.Turn, run *projections.Run, e leyline.ActionNone) bool {
 	switch {
 	case run.Rollback.Active():

@@ -23,8 +23,9 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, do
 		Fallback: p.Fallen.Run || slices.Contains(p.Fallen.Seeds, do.seed.Seed),
 	}
 	if do.kind == leyline.CommandSeed {
-		r := &a.Weighed.Risk
-		f.HasRisk, f.PolicyRisk, f.RiskIndex = r.Known, r.Score, r.Index
+		if r := &a.Weighed.Risk; do.seed.Operation == a.Command.Operation && do.seed.Seed == a.Command.Seed { // the policy's own choice
+			f.HasRisk, f.PolicyRisk, f.RiskIndex = r.Known, r.Score, r.Index
+		}
 		f.Blueprint = known(s, kind(s, run.ID, do.seed))
 	}
 	f.Breakers = untrusted(s, run)
