@@ -56,6 +56,7 @@ type PolicyReverted struct {
 	Run      RunID // of the scope; empty: all
 	Replaces PolicyRef
 	Command  CommandID
+	Then     PolicyRef // that of all runs, which decides in the run from here on; zero: the settings
 }
 
 // PolicyConfirmed says that the file of the policy in force was found as it was

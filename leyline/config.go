@@ -158,7 +158,7 @@ type TamiyoConfig struct {
 	CooldownMs          Millis     `toml:"conservative_cooldown_ms" comment:"Conservative mode is not left before this has passed since its last reason."`
 	CooldownSteps       uint32     `toml:"conservative_cooldown_steps" comment:"The same in a lockstep run, in training steps: there no decision may depend on time."`
 	BudgetMode          BudgetMode `toml:"budget_mode" comment:"fixed, or learned: policy_budget_ms and metadata_budget_ms become the longest answer of the run times budget_factor, and each change is recorded. A lockstep run is always fixed."`
-	BudgetFactor        float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1 to 1000."`
+	BudgetFactor        float64    `toml:"budget_factor" comment:"What a learned budget allows, as a multiple of the longest answer, from 1.01 to 1000; never less than a millisecond."`
 	BudgetSamples       uint32     `toml:"budget_samples" comment:"Answers that a budget is learned from at least, 1 or more; until then it is as set."`
 	ReportURLFile       string     `toml:"report_url_file" comment:"File with the URL to which every field report is posted as JSON, readable by its owner alone; empty: none is posted."`
 	PolicyMaxAge        Millis     `toml:"policy_max_age_ms" comment:"How long after its import a policy artifact may be activated; 0: however long. A rollback returns to an older one all the same."`

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// relations hold between two settings. The first nine are the hierarchy of time
+// relations hold between two settings. The first thirteen are the hierarchy of time
 // budgets: what is inside another one is over before that is, or it could never be
 // told what was late.
 //
@@ -15,6 +15,7 @@ import (
 //	        safety sheet, from the catalogue
 //	silence of a trainer, before it is stalled
 //	    hook
+//	    policy, safety sheet: also where no budget of the hook is set
 //	command: until the trainer must have answered it
 //	    prefetch: until its kernel must be there
 //	        kernel, before it counts as late, twice over
@@ -34,6 +35,10 @@ var relations = []relation{
 	{low: "tolaria.hook_budget_ms", high: "tolaria.stall_ms", off: true},
 	{low: "tamiyo.policy_budget_ms", high: "tolaria.hook_budget_ms", off: true, moot: "tamiyo.policy_inline"},
 	{low: "tamiyo.metadata_budget_ms", high: "tolaria.hook_budget_ms", off: true, moot: "tamiyo.catalogue_dir"},
+	{low: "tamiyo.policy_budget_ms", high: "tolaria.epoch_budget_ms", off: true, moot: "tamiyo.policy_inline"},
+	{low: "tamiyo.metadata_budget_ms", high: "tolaria.epoch_budget_ms", off: true, moot: "tamiyo.catalogue_dir"},
+	{low: "tamiyo.policy_budget_ms", high: "tolaria.stall_ms", moot: "tamiyo.policy_inline"},
+	{low: "tamiyo.metadata_budget_ms", high: "tolaria.stall_ms", moot: "tamiyo.catalogue_dir"},
 	{low: "kasmina.prefetch_timeout_ms", high: "kasmina.command_deadline_ms"},
 	{low: "kasmina.kernel_latency_ms", high: "kasmina.prefetch_timeout_ms", times: 2},
 	{low: "tolaria.rollback_fast_ms", high: "tolaria.rollback_full_ms"},

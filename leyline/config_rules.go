@@ -99,7 +99,7 @@ var rules = map[string]rule{
 	"tamiyo.policy_budget_ms":   atLeast(1),
 	"tamiyo.metadata_budget_ms": atLeast(1),
 	"tamiyo.catalogue_dir":      {fmt.Sprintf("UTF-8 text of %d bytes or fewer without NUL bytes", MaxPath), brokenText},
-	"tamiyo.budget_factor":      between(1, 1000),
+	"tamiyo.budget_factor":      between(1.01, 1000),
 	"tamiyo.budget_samples":     atLeast(1),
 
 	"kasmina.freshness_ms":        atLeast(1),

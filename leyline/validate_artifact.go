@@ -69,6 +69,9 @@ func (x PolicyReverted) Validate() error {
 	mayID(&c, "run", x.Run)
 	c.part("replaces", x.Replaces.Validate())
 	needID(&c, "command", x.Command)
+	if !x.Then.IsZero() {
+		c.part("then", x.Then.Validate())
+	}
 	return c.result()
 }
 

@@ -35,7 +35,7 @@ type Loading struct {
 	Policy   leyline.PolicyRef
 	Action   leyline.PolicyAction
 	Command  leyline.CommandID
-	Deadline leyline.Instant // 0 after a restart: only the worker's own limit holds
+	Deadline leyline.Instant // also after a restart: what a command wants is wanted by then
 }
 
 // InForce is the policy that decides in the scope; zero: none of its own.
@@ -80,6 +80,10 @@ func (t *Tamiyo) Deciding(run leyline.RunID) *Installed {
 	return nil
 }
 
+// InForce is the policy that decides in a run, or in all without one of their own; zero:
+// the settings do.
+func (t *Tamiyo) InForce(run leyline.RunID) leyline.PolicyRef { return t.Deciding(run).InForce() }
+
 func (t *Tamiyo) scope(run leyline.RunID) *Installed {
 	if t.Scope(run) == nil {
 		t.Installed = put(t.Installed, Installed{Run: run}, installedRun)
@@ -101,12 +105,6 @@ func (t *Tamiyo) applyArtifact(m leyline.Meta, id leyline.EffectID, e leyline.Ev
 		t.scope(x.Run).usable()
 	case leyline.PolicyRejected:
 		t.scope(x.Run).refused(x)
-	case leyline.EffectRecovered:
-		for k := range t.Installed {
-			if l := &t.Installed[k].Loading; l.Request == x.Effect {
-				l.Deadline = 0
-			}
-		}
 	case leyline.PlaneBooted:
 		for k := range t.Installed {
 			i := &t.Installed[k]

@@ -18,10 +18,12 @@ func (t *Tamiyo) applyCaution(m leyline.Meta, steps uint64, e leyline.Event) {
 }
 
 // returnCaution goes back to the caution of a snapshot. What an operator has set stays
-// as it is, and what an operator has left since does not come back.
+// as it is, what an operator has left since does not come back, and a mode that a rule
+// has entered since stays on.
 func (p *Policy) returnCaution(was Caution) {
 	switch {
 	case p.Caution.By == leyline.PartyOperator:
+	case was.By == leyline.PartyOperator && p.Caution.Conservative:
 	case was.By == leyline.PartyOperator:
 		p.Caution = Caution{}
 	default:

@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"slices"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // Sheet is the newest safety sheet of a blueprint.
 type Sheet struct {
@@ -13,6 +17,15 @@ func sheetID(s *Sheet) leyline.BlueprintID { return s.Facts.Blueprint }
 // Sheet returns the newest safety sheet of a blueprint, or nil.
 func (p *Plane) Sheet(id leyline.BlueprintID) *Sheet { return get(p.Sheets, id, sheetID) }
 
+// Counting returns the newest safety sheet of a blueprint, or nil when there is none or
+// the key that signed it was revoked: what such a key said does not count any more.
+func (p *Plane) Counting(id leyline.BlueprintID) *Sheet {
+	if s := p.Sheet(id); s != nil && p.Revocation(s.Facts.Key) == nil {
+		return s
+	}
+	return nil
+}
+
 // Facts returns what is known of a blueprint now: what its newest safety sheet says,
 // else its registration; false when it is not registered.
 func (p *Plane) Facts(id leyline.BlueprintID) (leyline.BlueprintFacts, bool) {
@@ -20,7 +33,7 @@ func (p *Plane) Facts(id leyline.BlueprintID) (leyline.BlueprintFacts, bool) {
 	if bp == nil {
 		return leyline.BlueprintFacts{}, false
 	}
-	if s := p.Sheet(id); s != nil {
+	if s := p.Counting(id); s != nil {
 		return s.Facts, true
 	}
 	return bp.Facts(), true
@@ -60,5 +73,6 @@ func (t *Tamiyo) applyMetadata(m leyline.Meta, id leyline.EffectID, steps uint64
 	case leyline.MetadataMissed:
 		p := t.Run(x.Run)
 		p.Lookup, p.Doubted, p.Caution.Healthy = Lookup{}, x.Blueprint, 0
+		p.Looks = slices.DeleteFunc(p.Looks, func(l Looked) bool { return l.Blueprint == x.Blueprint })
 	}
 }

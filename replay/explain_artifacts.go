@@ -21,7 +21,8 @@ func artifactWords(e leyline.Event) string {
 		return fmt.Sprintf("policy %s decides %s from the next window on, in place of the %s, by %q; its file was verified in %s", x.Policy,
 			scopeWords(x.Run), beforeWords(x.Replaces), x.Command, took(x.TookNs))
 	case leyline.PolicyReverted:
-		return fmt.Sprintf("the settings decide %s again, in place of the policy %s, by %q", scopeWords(x.Run), x.Replaces, x.Command)
+		return fmt.Sprintf("%s decide %s again, in place of the policy %s, by %q", when(x.Then.IsZero(), "the settings", "what decides in all runs, "+x.Then.String()+", is to"),
+			scopeWords(x.Run), x.Replaces, x.Command)
 	case leyline.PolicyConfirmed:
 		return fmt.Sprintf("the file of policy %s was found as it was imported, in %s: it decides %s", x.Policy, took(x.TookNs), scopeWords(x.Run))
 	case leyline.PolicyRejected:

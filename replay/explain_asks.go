@@ -38,7 +38,7 @@ func wayOut(by leyline.Party, wanted uint32, until leyline.Instant, untilStep le
 	case by == leyline.PartyOperator:
 		return "; only an operator leaves it"
 	case untilStep > 0:
-		return fmt.Sprintf("; it takes %d healthy windows, and is not left before step %d", wanted, untilStep)
+		return fmt.Sprintf("; it takes %d healthy windows, is not left before step %d, and its breakers have to be closed and the level below L3", wanted, untilStep)
 	}
-	return fmt.Sprintf("; it takes %d healthy windows, and is not left before %s", wanted, until)
+	return fmt.Sprintf("; it takes %d healthy windows, is not left before %s, and its breakers have to be closed and the level below L3", wanted, until)
 }

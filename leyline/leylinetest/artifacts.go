@@ -26,7 +26,7 @@ func artifactEvents() []Case[leyline.Event] {
 			func(x *leyline.PolicyRequested) { x.Action = leyline.PolicyActionUnspecified }),
 		event("", "run?"+within("policy", policyRef)+within("replaces", policyRef)+" action command took_ns? rules?",
 			func(x *leyline.PolicyActivated) { x.Rules = leyline.DefaultConfig().Rules }),
-		event[leyline.PolicyReverted]("", "run?"+within("replaces", policyRef)+" command", nil),
+		event[leyline.PolicyReverted]("", "run?"+within("replaces", policyRef)+" command"+within("then", policyRef), nil),
 		event[leyline.PolicyConfirmed]("", "run?"+within("policy", policyRef)+" took_ns?", nil),
 		event[leyline.PolicyRejected]("", "run?"+within("policy", policyRef)+" command? fault detail suspended? took_ns?", nil),
 	}

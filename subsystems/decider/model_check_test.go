@@ -84,7 +84,9 @@ func (m *model) check(r leyline.Record, s *projections.State) {
 		case leyline.ContributionMeasured:
 			m.still(r, x.Seed, "is measured")
 		case leyline.SeedPaused:
-			m.still(r, x.Seed, "is paused again")
+			if x.By != leyline.PartyOperator { // who takes a pause of the policy over
+				m.still(r, x.Seed, "is paused again")
+			}
 			m.plant(x.Seed).paused = true
 		case leyline.SeedResumed:
 			if g := verdict(r.Events[:i], x.Seed, leyline.GateGradientHealth); g == nil || !g.Passed || !m.plant(x.Seed).paused {

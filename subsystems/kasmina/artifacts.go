@@ -24,7 +24,7 @@ func (d *dispatch) policy() {
 	if c.Policy.Action == leyline.PolicyRollback {
 		ref = scope.Before()
 		if why == leyline.RejectNone {
-			why, detail = returnable(scope)
+			why, detail = d.returnable(scope)
 		}
 	}
 	if why == leyline.RejectNone && !ref.IsZero() {
@@ -36,7 +36,11 @@ func (d *dispatch) policy() {
 	}
 	d.accept()
 	if ref.IsZero() {
-		d.Emit(leyline.PolicyReverted{Run: d.id(), Replaces: scope.InForce(), Command: c.ID})
+		x := leyline.PolicyReverted{Run: d.id(), Replaces: scope.InForce(), Command: c.ID}
+		if d.id() != "" {
+			x.Then = d.State.Tamiyo.InForce("")
+		}
+		d.Emit(x)
 		return
 	}
 	a := d.State.Tamiyo.Artifact(ref.ID, ref.Version)
@@ -67,8 +71,11 @@ func (d *dispatch) governed() (leyline.RejectReason, string) {
 
 // returnable checks that there is something to go back from, and that what was before
 // it is still known.
-func returnable(scope *projections.Installed) (leyline.RejectReason, string) {
+func (d *dispatch) returnable(scope *projections.Installed) (leyline.RejectReason, string) {
+	others := d.State.Tamiyo.InForce("")
 	switch {
+	case scope.InForce().IsZero() && !others.IsZero():
+		return leyline.RejectPolicyUnknown, fmt.Sprintf("the run has no policy of its own: %s decides in all runs; go back there (--all)", others)
 	case scope.InForce().IsZero():
 		return leyline.RejectPolicyUnknown, "no policy was activated here: the settings decide already"
 	case len(scope.Stack) == 1 && scope.Forgotten > 0:

@@ -74,7 +74,8 @@ func (d *dispatch) meant() ([]*projections.Seed, leyline.RejectReason, string) {
 	return out, leyline.RejectNone, ""
 }
 
-// fitting checks whether a seed can be paused, or resumed.
+// fitting checks whether a seed can be paused, or resumed. An operator takes over a pause
+// of the policy by pausing the seed once more.
 func (d *dispatch) fitting(s *projections.Seed) (leyline.RejectReason, string) {
 	resume := d.v.Command.Pause.Action == leyline.PauseEnd
 	switch {
@@ -84,7 +85,7 @@ func (d *dispatch) fitting(s *projections.Seed) (leyline.RejectReason, string) {
 		return leyline.RejectNotPaused, "the seed is not paused"
 	case resume && s.PausedBy == leyline.PartyOperator && leyline.PartyOf(d.v.Command.Issuer) == leyline.PartyPolicy:
 		return leyline.RejectOperatorOnly, "an operator has paused the seed"
-	case !resume && s.Paused:
+	case !resume && s.Paused && !(s.PausedBy == leyline.PartyPolicy && leyline.PartyOf(d.v.Command.Issuer) == leyline.PartyOperator):
 		return leyline.RejectPaused, "the seed is paused already"
 	case resume && !s.Kernel.Request.IsZero():
 		return leyline.RejectKernelPending, "the kernel has not arrived"

@@ -101,7 +101,7 @@ func TestKillAtEveryRecord(t *testing.T) {
 	}{
 		{"kept", func(*leyline.ExecutionConfig) {}, leyline.StageFossilized},
 		{"given up, the policy on the worker", func(c *leyline.ExecutionConfig) {
-			c.Kasmina.MinContribution, c.Tamiyo.PolicyInline, c.Tamiyo.PolicyBudget = 1, false, 10_000
+			c.Kasmina.MinContribution, c.Tamiyo.PolicyInline, c.Tamiyo.PolicyBudget = 1, false, 9_000
 		}, leyline.StageDormant},
 	} {
 		t.Run(x.name, func(t *testing.T) {

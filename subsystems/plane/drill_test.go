@@ -159,7 +159,7 @@ func TestPolicyThatAnswersNonsenseIsMissed(t *testing.T) {
 		"an empty error": func() (policy.Choice, error) { return policy.Choice{}, errors.New("") },
 	} {
 		b := newBench(t)
-		b.config.Tamiyo.PolicyInline, b.config.Tamiyo.PolicyBudget = false, 10_000
+		b.config.Tamiyo.PolicyInline, b.config.Tamiyo.PolicyBudget = false, 9_000
 		b.policy = func(context.Context, policy.Question) (policy.Choice, error) { return answer() }
 		log := b.newLog()
 		p, err := b.start(t.Context(), log)

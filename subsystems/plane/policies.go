@@ -30,16 +30,14 @@ func (l *loop) policyFileInput(c *completion) leyline.Input {
 	if i == nil || i.Loading.Request != f.ID && i.Proving != f.ID {
 		return nil
 	}
-	in := leyline.PolicyLoaded{
-		Run: f.Run, Request: f.ID, Digest: c.policy.Digest, Bytes: c.policy.Bytes, TookNs: uint64(c.outcome.Queued + c.outcome.Ran),
-	}
+	in := leyline.PolicyLoaded{Run: f.Run, Request: f.ID, TookNs: uint64(c.outcome.Queued + c.outcome.Ran)}
 	var fault *policyfile.Fault
-	switch {
+	switch { // after its deadline the job may still be writing down what it finds
 	case c.outcome.State == worker.Done:
-		in.Rules = c.policy.Rules
+		in.Digest, in.Bytes, in.Rules = c.policy.Digest, c.policy.Bytes, c.policy.Rules
 		return in
 	case errors.As(c.outcome.Err, &fault):
-		in.Fault = fault.Kind
+		in.Digest, in.Bytes, in.Fault = c.policy.Digest, c.policy.Bytes, fault.Kind
 	case c.outcome.State == worker.TimedOut:
 		in.Fault = leyline.PolicyFileLate
 	default:

@@ -105,11 +105,11 @@ func (d *Dir) Deliver(ctx context.Context, r *leyline.FieldReport, keep leyline.
 	if strings.HasPrefix(name, ".") {
 		return fmt.Errorf("cannot deliver field report %q: its file would be hidden", r.Report)
 	}
+	d.forget(time.Unix(0, int64(keep))) // before: a report that comes late stays until the next one
 	if err := d.write(name, b); err != nil {
 		return fmt.Errorf("cannot deliver field report %q: %w", r.Report, err)
 	}
 	d.issued[name] = time.Unix(0, int64(r.IssuedAt))
-	d.forget(time.Unix(0, int64(keep)))
 	return nil
 }
 

@@ -49,6 +49,19 @@ func open(t *testing.T, dir string) (*Dir, *[]string) {
 	return d, &told
 }
 
+// TestLateReportIsThere: a report that is older than what is kept is not deleted by the
+// delivery that says it was handed over.
+func TestLateReportIsThere(t *testing.T) {
+	dir := t.TempDir()
+	d, _ := open(t, dir)
+	if err := d.Deliver(t.Context(), example("fr-1", start), start+1); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"fr-1.json"}) {
+		t.Errorf("the directory holds %q", got)
+	}
+}
+
 func TestReportIsOneFile(t *testing.T) {
 	dir := t.TempDir()
 	d, _ := open(t, dir)

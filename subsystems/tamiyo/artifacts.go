@@ -28,7 +28,7 @@ func unusable(t *projections.Turn, run leyline.RunID) leyline.RiskReason {
 // asked. One that cannot be used makes the run conservative.
 func withhold(t *projections.Turn, p *projections.Policy, at leyline.Step, why leyline.RiskReason) {
 	if why == leyline.RiskUnusable {
-		enter(t, p, at, why)
+		remain(t, p, at, why)
 	}
 	t.Emit(leyline.ActionNone{Run: p.Run, Step: at, Reason: why})
 }
@@ -62,12 +62,16 @@ func loaded(t *projections.Turn, x leyline.PolicyLoaded) {
 		return
 	}
 	l := i.Loading
-	if fault, detail := fileFault(t.State, l.Policy, x); fault != leyline.PolicyFaultNone {
+	fault, detail := fileFault(t.State, l.Policy, x)
+	if fault == leyline.PolicyFaultNone && t.Meta.At > l.Deadline {
+		fault, detail = leyline.PolicyFileLate, fmt.Sprintf("the command wanted it by %s", l.Deadline)
+	}
+	if fault != leyline.PolicyFaultNone {
 		t.Emit(leyline.PolicyRejected{Run: x.Run, Policy: l.Policy, Command: l.Command, Fault: fault, Detail: detail, TookNs: x.TookNs})
 		return
 	}
 	t.Emit(leyline.PolicyActivated{
-		Run: x.Run, Policy: l.Policy, Replaces: i.InForce(), Action: l.Action, Command: l.Command, TookNs: x.TookNs,
+		Run: x.Run, Policy: l.Policy, Replaces: t.State.Tamiyo.InForce(x.Run), Action: l.Action, Command: l.Command, TookNs: x.TookNs,
 		Rules: x.Rules,
 	})
 }

@@ -58,13 +58,14 @@ func answered(t *projections.Turn, x leyline.PolicyAnswered) {
 		t.Emit(leyline.AnswerLate{Run: x.Run, Request: x.Request, Effect: leyline.EffectPolicy, Outcome: leyline.OutcomeOK, TookNs: x.TookNs})
 		return
 	}
+	had := budget(t, run, p, leyline.EffectPolicy)
 	learn(t, run, p, leyline.EffectPolicy, x.TookNs)
 	if void(t, run, leyline.ActionNone{Run: x.Run, Request: x.Request, TookNs: x.TookNs}) {
 		succeed(t, run, leyline.BreakerInference) // it did answer in time
 		return
 	}
 	now := policy.Next(policy.Ask(t.State, x.Run))
-	decided(t, run, p, answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs})
+	decided(t, run, p, answer{Choice: now, stale: policy.Differs(x, now), took: x.TookNs, budget: had})
 }
 
 // void closes a question that was put to a network in better health, or to a policy

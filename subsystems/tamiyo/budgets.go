@@ -24,6 +24,10 @@ func learns(t *projections.Turn, run *projections.Run) bool {
 	return t.Config().Tamiyo.BudgetMode == leyline.BudgetsLearned && !run.Plan.Lockstep
 }
 
+// leastBudget is a learned budget, in nanoseconds, that a pause of the process does not
+// use up.
+const leastBudget = float64(time.Millisecond)
+
 // learn takes an answer into the budget of its kind. The budget never reaches the one
 // around it; a question that was not answered in time teaches nothing.
 func learn(t *projections.Turn, run *projections.Run, p *projections.Policy, k leyline.EffectKind, took uint64) {
@@ -35,17 +39,20 @@ func learn(t *projections.Turn, run *projections.Run, p *projections.Policy, k l
 	e := leyline.BudgetLearned{Run: run.ID, Effect: k, OldNs: old, NewNs: old, MaxNs: max(b.MaxNs, took), Samples: b.Samples + 1}
 	if e.Samples >= c.BudgetSamples {
 		around := around(&t.Config().Tolaria)
-		e.NewNs = uint64(min(max(float64(float64(e.MaxNs)*c.BudgetFactor), 1), around))
+		e.NewNs = uint64(min(max(float64(float64(e.MaxNs)*c.BudgetFactor), leastBudget), around))
 	}
 	t.Emit(e)
 }
 
-// around is what a learned budget stays under, in nanoseconds: the budget of the
-// answer to a step, else the silence after which a trainer is stalled.
+// around is what a learned budget stays under, in nanoseconds: the least of the
+// budgets of an answer to a step and of an epoch, where there are any, and of the
+// silence after which a trainer is stalled.
 func around(c *leyline.TolariaConfig) float64 {
-	d := c.HookBudget
-	if d == 0 {
-		d = c.Stall
+	d := c.Stall
+	for _, b := range [...]leyline.Millis{c.HookBudget, c.EpochBudget} {
+		if b > 0 {
+			d = min(d, b)
+		}
 	}
 	return float64(d.Duration() - time.Nanosecond)
 }

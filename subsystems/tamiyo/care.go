@@ -17,6 +17,7 @@ type decision struct {
 	optimizer leyline.OptimizerCommand
 	why       string // one sentence for people
 	reason    leyline.RiskReason
+	chosen    bool // by the policy, whose scores it then has
 }
 
 // about is the seed that a decision concerns; empty when it concerns none.
@@ -41,7 +42,7 @@ func next(t *projections.Turn, run *projections.Run, p *projections.Policy, c po
 	if c.Command.Operation == leyline.OpUnknown {
 		return nothing(c.Reason)
 	}
-	return decision{kind: leyline.CommandSeed, seed: c.Command, why: c.Why}
+	return decision{kind: leyline.CommandSeed, seed: c.Command, why: c.Why, chosen: true}
 }
 
 // owed is what follows from Tamiyo's own measures. A seed that it paused for its

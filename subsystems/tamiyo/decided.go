@@ -100,7 +100,7 @@ func doubtful(t *projections.Turn, run *projections.Run, p *projections.Policy, 
 func relied(t *projections.Turn, run *projections.Run, p *projections.Policy, id leyline.BlueprintID) bool {
 	c, l := &t.Config().Tamiyo, p.Looked(id)
 	switch {
-	case l == nil:
+	case l == nil, t.State.Plane.Counting(id) == nil:
 		return false
 	case run.Plan.Lockstep:
 		return run.Steps-l.Steps <= uint64(c.MetadataTTLSteps)

@@ -15,17 +15,18 @@ func facts(s *projections.State, run *projections.Run, p *projections.Policy, do
 	f := risk.Facts{
 		Kind: do.kind, Operation: do.seed.Operation, Lockstep: run.Plan.Lockstep,
 		Conservative: p.Caution.Conservative, Healthy: p.Caution.Healthy,
-		Asked: a.took > 0, TookMs: float64(a.took) / 1e6, Stale: a.stale,
+		Asked: a.took > 0, TookMs: float64(a.took) / 1e6, BudgetMs: float64(a.budget) / 1e6, Stale: a.stale,
 		LossRise: k.LossEWMA.Mean - p.Window.Loss, NoLast: p.Window.Step == 0, Samples: k.LossEWMA.N,
 		Volatility: math.Sqrt(k.LossEWMA.Var), Conflict: k.ConflictEWMA.Mean,
 		GradVariance: relative(k.GradEWMA), GradSamples: k.GradEWMA.N,
 		HasRate: len(run.Plan.Groups) > 0, Seen: p.Seen,
 		Fallback: p.Fallen.Run || slices.Contains(p.Fallen.Seeds, do.seed.Seed),
 	}
+	if do.chosen {
+		r := &a.Weighed.Risk
+		f.HasRisk, f.PolicyRisk, f.RiskIndex = r.Known, r.Score, r.Index
+	}
 	if do.kind == leyline.CommandSeed {
-		if r := &a.Weighed.Risk; do.seed.Operation == a.Command.Operation && do.seed.Seed == a.Command.Seed { // the policy's own choice
-			f.HasRisk, f.PolicyRisk, f.RiskIndex = r.Known, r.Score, r.Index
-		}
 		f.Blueprint = known(s, kind(s, run.ID, do.seed))
 	}
 	f.Breakers = untrusted(s, run)

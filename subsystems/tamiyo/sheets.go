@@ -27,7 +27,7 @@ func found(t *projections.Turn, x leyline.MetadataAnswered) {
 	if void(t, run, leyline.ActionNone{Run: x.Run, TookNs: x.TookNs}) {
 		return
 	}
-	a := answer{Choice: policy.Next(policy.Ask(t.State, run.ID)), stale: l.Stale, took: l.TookNs}
+	a := answer{Choice: policy.Next(policy.Ask(t.State, run.ID)), stale: l.Stale, took: l.TookNs, budget: budget(t, run, p, leyline.EffectPolicy)}
 	if complete(t, run, p, &a) { // that the policy has answered was counted before
 		weigh(t, run, p, a)
 	}

@@ -42,16 +42,19 @@ func marks(slots *projections.Slots) []leyline.SeedMark {
 	return out
 }
 
-// metadata says how a proposal came about. The scores are those that the policy has;
-// where it estimates no risk, that of the blueprint stands.
-func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.RiskSubject, c policy.Choice) leyline.DecisionMetadata {
+// metadata says how a proposal came about. Value and risk are those that the policy has
+// given its choice; where it gave no risk, and where the proposal is Tamiyo's own, the
+// risk of the blueprint stands.
+func metadata(p *projections.Policy, step leyline.Step, why leyline.RiskReason, bp *leyline.RiskSubject, c policy.Choice, chosen bool) leyline.DecisionMetadata {
 	d := leyline.DecisionMetadata{
 		Policy: c.Policy.ID, Version: c.Policy.Version, Digest: c.Policy.Digest, Blend: c.Weighed.Blend,
 		Reason: why, Conservative: p.Caution.Conservative, Asked: step,
 	}
-	d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreValue, Value: c.Output.Value})
+	if chosen {
+		d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreValue, Value: c.Output.Value})
+	}
 	switch {
-	case c.Weighed.Risk.Known:
+	case chosen && c.Weighed.Risk.Known:
 		d.Scores = append(d.Scores, leyline.Score{Kind: leyline.ScoreRisk, Value: c.Weighed.Risk.Score})
 		d.RiskIndex = c.Weighed.Risk.Index
 	case bp != nil:

@@ -1,6 +1,8 @@
 package tamiyo
 
 import (
+	"time"
+
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
@@ -11,8 +13,9 @@ import (
 // time and may be stale.
 type answer struct {
 	policy.Choice
-	stale bool
-	took  uint64 // nanoseconds
+	stale  bool
+	took   uint64        // nanoseconds
+	budget time.Duration // that it had
 }
 
 // window weighs what is to be done, once.
@@ -38,7 +41,7 @@ func window(t *projections.Turn, run *projections.Run, p *projections.Policy, a 
 	}
 	t.Emit(leyline.CommandProposed{
 		Run: run.ID, Step: step, Kind: out.kind, Seed: out.seed, Pause: out.pause, Optimizer: out.optimizer, Why: out.why,
-		Metadata: metadata(p, step, v.Reason, f.Blueprint, a.Choice),
+		Metadata: metadata(p, step, v.Reason, f.Blueprint, a.Choice, out.chosen),
 	})
 }
 

@@ -8,7 +8,11 @@ func (s *story) policies(r leyline.Record, e leyline.Event) {
 	case leyline.PolicyActivated:
 		s.beat(r, "policy %s decides, in place of %s", x.Policy, x.Replaces)
 	case leyline.PolicyReverted:
-		s.beat(r, "the settings decide again, in place of policy %s", x.Replaces)
+		then := "the settings decide"
+		if !x.Then.IsZero() {
+			then = "policy " + x.Then.String() + " of all runs decides"
+		}
+		s.beat(r, "%s again, in place of policy %s", then, x.Replaces)
 	case leyline.PolicyConfirmed:
 		s.beat(r, "policy %s decides: its file is the one that was imported", x.Policy)
 	case leyline.PolicyRejected:

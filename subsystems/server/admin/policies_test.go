@@ -29,7 +29,7 @@ func TestPolicies(t *testing.T) {
 	if s := d.post(path, key(1).Sign(leyline.PayloadKey, body)); s.status != http.StatusUnprocessableEntity || s.Field != "payloadType" {
 		t.Errorf("a key: %d %s", s.status, s.body)
 	}
-	if s := d.post(path, key(9).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusForbidden || s.Kind != "invalid_signature" {
+	if s := d.post(path, key(9).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusForbidden || s.Kind != "unknown_key" {
 		t.Errorf("a stranger's: %d %s", s.status, s.body)
 	}
 	if s := d.post(path, d.ada.Sign(leyline.PayloadPolicy, body)); s.status != http.StatusOK || s.Record == 0 {

@@ -119,7 +119,7 @@ func (d *decoding) choose(options []Option, why leyline.RiskReason) error {
 	case leyline.OpStartGrafting:
 		return d.blend()
 	case leyline.OpCull:
-		d.choice.Command.Reason = "it did not help"
+		d.choice.Command.Reason = d.choice.Why
 	}
 	return nil
 }

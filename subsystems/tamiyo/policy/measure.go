@@ -111,8 +111,9 @@ func tier(t leyline.BlueprintTier) float64 {
 // when there is nothing to compare with.
 func learning(q *Question, s *projections.Seed) float64 {
 	for i := range q.Memory.Marks {
-		if m := &q.Memory.Marks[i]; m.Seed == s.ID {
-			fell := (m.Loss - s.Isolation.Quality.Loss) / max(math.Abs(s.Isolation.Quality.FirstLoss), tiny)
+		loss := &s.Isolation.Quality
+		if m := &q.Memory.Marks[i]; m.Seed == s.ID && finite(loss.Loss) && finite(loss.FirstLoss) {
+			fell := (m.Loss - loss.Loss) / max(math.Abs(loss.FirstLoss), tiny)
 			return min(max(fell/learningScale, 0), 1)
 		}
 	}
@@ -178,3 +179,5 @@ func riskLogits(r float64) []float64 {
 
 // never is the logit of a class of no weight: e^-60 is less than any rounding.
 const never = -60
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

@@ -11,12 +11,12 @@ func conservativeMode(c *leyline.TamiyoConfig, f *Facts, v *judge) {
 // timeouts looks at how long the policy took. A policy that was late never gets
 // here, so this only tells how close it was. One that answered something else than
 // its rules say now is noted too.
-func timeouts(c *leyline.TamiyoConfig, f *Facts, v *judge) {
+func timeouts(_ *leyline.TamiyoConfig, f *Facts, v *judge) {
 	if !f.Asked {
 		v.unmeasured(leyline.RiskPolicyTimeout, leyline.RuleEnforce)
 		return
 	}
-	v.atMost(rule{reason: leyline.RiskPolicyTimeout, effect: leyline.EffectNone}, f.TookMs, float64(c.PolicyBudget), leyline.RuleEnforce)
+	v.atMost(rule{reason: leyline.RiskPolicyTimeout, effect: leyline.EffectNone}, f.TookMs, f.BudgetMs, leyline.RuleEnforce)
 	if f.Stale {
 		v.atMost(rule{reason: leyline.RiskPolicyStale, effect: leyline.EffectNone}, 1, 0, leyline.RuleShadow)
 	}

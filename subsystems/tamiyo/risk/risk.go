@@ -18,6 +18,7 @@ type Facts struct {
 	Healthy      uint32               // windows in a row before this one
 	Asked        bool                 // the policy was asked on the worker
 	TookMs       float64              // of its answer
+	BudgetMs     float64              // that it had
 	Stale        bool                 // it had answered something else
 	Blueprint    *leyline.RiskSubject // of the seed that a SEED proposal is about, else nil
 	LossRise     float64              // of the loss EWMA since the last window

@@ -78,7 +78,7 @@ func signer(p *projections.Plane, id leyline.KeyID) (public []byte, fault leylin
 
 // hold holds an authentic sheet against the registration and the newest sheet.
 func (v Verdict) hold(p *projections.Plane, want leyline.BlueprintID, s *leyline.SafetySheet, by leyline.KeyID) Verdict {
-	bp, old := p.Blueprint(want), p.Sheet(want)
+	bp, old := p.Blueprint(want), p.Counting(want)
 	switch {
 	case s.Blueprint != want || bp == nil:
 		return v.bad(leyline.SheetWrongBlueprint, fmt.Sprintf("it is about blueprint %q, not %q", s.Blueprint, want))
