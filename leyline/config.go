@@ -149,7 +149,7 @@ type TamiyoConfig struct {
 	RiskSamples         uint32     `toml:"risk_samples" comment:"Healthy steps that a running mean must have seen before volatility, conflicts and variance are judged by it."`
 	RiskRateFactor      float64    `toml:"risk_rate_factor" comment:"By what learning rates are multiplied for a risk that asks for the optimizer, (0,1]; 1: nothing goes out."`
 	RiskRateFloor       float64    `toml:"risk_rate_floor" comment:"Least product of these factors, (0,1]."`
-	PolicyInline        bool       `toml:"policy_inline" comment:"The policy runs inside the decider, in the record of the step, and policy_budget_ms does not apply. Else it runs on the shared worker."`
+	PolicyInline        bool       `toml:"policy_inline" comment:"The policy runs inside the decider, in the record of the step, and policy_budget_ms does not apply. Else it runs on the shared worker, where it can be late, in a lockstep run too."`
 	MetadataBudget      Millis     `toml:"metadata_budget_ms" comment:"Within this the catalogue must have given the safety sheet of a blueprint, 1 or more."`
 	MetadataTTL         Millis     `toml:"metadata_ttl_ms" comment:"How long a run relies on a safety sheet before it is looked up anew; 0: it is looked up before every GERMINATE."`
 	MetadataTTLSteps    uint32     `toml:"metadata_ttl_steps" comment:"The same in a lockstep run, in healthy steps: there no decision may depend on time."`

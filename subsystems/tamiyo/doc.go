@@ -1,4 +1,4 @@
-// Package tamiyo decides about adaptation: what the rules policy would do next,
+// Package tamiyo decides about adaptation: what the policy would do next,
 // whether the risk evaluators allow it, and when to be conservative.
 //
 // Tamiyo looks once per window: at every step that is a multiple of

@@ -25,7 +25,7 @@ func newHarness(a *app) *cobra.Command {
 		Use:   "harness SCENARIO|all",
 		Short: "Drive a real plane through what can go wrong and check its log",
 		Long: "Drive a real plane and a real training run through a situation that matters, and check from\n" +
-			"the log what came of it. Nothing is patched in: what is slow is a slow store behind the\n" +
+			"the log what came of it. Nothing is patched in: what is slow is a store, a kernel or a catalogue behind the\n" +
 			"interface that production uses. One JSON document per scenario; a claim that does not hold\nexits with 3. `esper harness list` names the scenarios.",
 		Example: "  esper harness rollback-deadline\n  esper harness all --out results",
 		Args:    cobra.ExactArgs(1),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -54,7 +55,7 @@ func newReportExport(a *app) *cobra.Command {
 		Short: "Write the field reports of a log as JSON lines",
 		Long: "Write one JSON object a line: the report as `go doc` of package subsystems/reports\ndescribes it, behind the record that filed it, when that was (filed_at), how far its\n" +
 			"delivery had come (kept, sending, waiting, delivered or dropped) and with how many\nattempts. Names are stable.",
-		Example: "  esper report export data/demo > reports.jsonl\n  esper report export --run run-1 --policy rules/1 data/demo",
+		Example: "  esper report export data/demo > reports.jsonl\n  esper report export --run run-1 --policy rules/2 data/demo",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.reports(args[0], f, a.reportLines) },
 	}
@@ -84,7 +85,7 @@ func newReportShow(a *app) *cobra.Command {
 func (f *reportFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.run, "run", "", "only of this run")
 	c.Flags().StringVar(&f.outcome, "outcome", "", "only success, neutral, regression or aborted")
-	c.Flags().StringVar(&f.policy, "policy", "", "only on commands of this policy, as name/version")
+	c.Flags().StringVar(&f.policy, "policy", "", "only on commands of this policy, as ID@VERSION or ID/VERSION")
 	c.Flags().StringVar(&f.since, "since", "", "only on commands issued at or after this time, as RFC 3339 or as a duration back from now")
 }
 
@@ -103,7 +104,7 @@ func (f *reportFlags) check() error {
 
 func (f *reportFlags) match(r *reportRow) bool {
 	return (f.run == "" || f.run == r.Run) && (f.outcome == "" || f.outcome == r.Outcome) &&
-		(f.policy == "" || f.policy == r.Policy) && r.issued >= f.after
+		(f.policy == "" || f.policy == r.Policy || strings.Replace(f.policy, "@", "/", 1) == r.Policy) && r.issued >= f.after
 }
 
 // reportRow is a report with where it is and how far its delivery has come.

@@ -17,8 +17,8 @@ type Option struct {
 // before the one that gives it up; and why there is nothing, else. The guarantees
 // are here, so they hold for every policy: one seed is on trial at a time; a seed
 // that is paused is left alone; nothing is asked of a seed that its gates are known
-// to refuse, nor is it kept before tamiyo.probes have measured it; nothing germinates while the breaker of kernels is open, or of a kind
-// that has failed in this run.
+// to refuse, nor is it kept before tamiyo.probes have measured it; nothing germinates
+// while the breaker of kernels is open, or of a kind that has failed in this run.
 func Options(q *Question) ([]Option, leyline.RiskReason) {
 	var out []Option
 	busy, why := false, leyline.RiskNothingToDo

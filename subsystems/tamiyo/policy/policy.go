@@ -1,6 +1,6 @@
 // Package policy holds what is asked what to do next: the interface of a policy, the
-// one way in which an answer becomes a choice, and the rules policy. Pure; it knows
-// nothing about the risk evaluators.
+// one way in which an answer becomes a choice, the rules policy, whose weights may be an
+// imported artifact's, and a random one to compare with. Pure; it knows nothing about the risk evaluators.
 //
 // # A policy
 //

@@ -127,8 +127,8 @@ func (v *judge) unmeasured(why leyline.RiskReason, mode leyline.RuleMode) {
 }
 
 // weigh applies a rule to the outcome and returns whether it changed it. A rule
-// without an effect only tells. The gravest effect stands. A reason is set by the first rule that has one, and overwritten by
-// each that forces it.
+// without an effect only tells. The gravest effect stands. A reason is set by the first
+// rule that has one, and overwritten by each that forces it.
 func (v *judge) weigh(r rule) bool {
 	v.Healthy = v.Healthy && !r.training
 	stands := v.seed && v.Effect == leyline.EffectNone
