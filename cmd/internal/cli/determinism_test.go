@@ -132,7 +132,7 @@ func byClock(c *leyline.RiskCheck) bool {
 
 func private(f reflect.StructField, kind leyline.EventKind) bool {
 	switch f.Type {
-	case reflect.TypeFor[leyline.Instant](), reflect.TypeFor[leyline.KeyID](),
+	case reflect.TypeFor[leyline.Instant](), reflect.TypeFor[leyline.KeyID](), reflect.TypeFor[leyline.Seq](),
 		reflect.TypeFor[leyline.EffectID](), reflect.TypeFor[leyline.CommandID](), reflect.TypeFor[leyline.RollbackID]():
 		return true
 	}
