@@ -135,8 +135,8 @@ func TestLoadEndsWithTraining(t *testing.T) {
 	}
 	before := runtime.NumGoroutine()
 	train(t, p, o)
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
+	for runtime.NumGoroutine() > before { // one that is over may still be counted; one that is not never ends
+		time.Sleep(time.Millisecond)
 	}
 }
 
