@@ -16,9 +16,6 @@ import (
 // TestPolicyOfALivePlane imports, activates and rolls back policies of a process that
 // trains, kills it, and changes a file behind its back.
 func TestPolicyOfALivePlane(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs esper in a process of its own")
-	}
 	p := startPlane(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
