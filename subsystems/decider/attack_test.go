@@ -39,3 +39,27 @@ func TestRevokedClerkCountsForNothing(t *testing.T) {
 		t.Errorf("after, known is %+v", f)
 	}
 }
+
+// TestActivationAfterItsDeadline: what a command wanted by an instant does not come into
+// force after it, a restart in between or not.
+func TestActivationAfterItsDeadline(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		w := newWorld(t)
+		w.open()
+		a := artifact("careful", "1")
+		w.imports(a)
+		ev := w.enrol("ada").want(leyline.RejectNone, activation(a))
+		asked := one[leyline.PolicyRequested](w, ev)
+		read := w.reads(a)
+		if restart {
+			w.must(leyline.PlaneStarted{Boot: "b2", Origin: "esper-test", AdminKey: w.admin.Public(), Decider: 1})
+		}
+		w.at = asked.Deadline + 1
+		if e := one[leyline.PolicyRejected](w, w.must(read)); e.Fault != leyline.PolicyFileLate {
+			t.Errorf("restart %v: rejected for %s", restart, e.Fault)
+		}
+		if got := w.inForce(); !got.IsZero() {
+			t.Errorf("restart %v: %s decides", restart, got)
+		}
+	}
+}
