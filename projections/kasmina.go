@@ -53,6 +53,10 @@ type Slots struct {
 	// Order holds the places of Seeds, ascending by the seeds' ids. Invariant: one of each
 	// seed; the ids of slots never change.
 	Order []uint32
+	// Shown is what answers have told of Seeds, place by place, to a pipelined trainer, in
+	// the incarnation ShownIn; empty for a synchronous one.
+	Shown   []Shown
+	ShownIn leyline.Incarnation
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.

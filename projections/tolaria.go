@@ -50,6 +50,7 @@ type Run struct {
 	RateScale   float64 // by which a command multiplies learning rates; 0: none does. Never rewound
 	RateBy      leyline.Party
 	Told        Tellings
+	Overtook    Overtook
 }
 
 // Track is what of a run is rewound with its network.
@@ -225,7 +226,7 @@ func (r *Run) applyLife(m leyline.Meta, e leyline.Event) {
 		r.rewind(x.Snapshot)
 		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
 		r.Plan.Posture = x.Posture
-		r.Rollback, r.Told = Rollback{}, Tellings{}
+		r.Rollback, r.Told, r.Overtook = Rollback{}, Tellings{}, Overtook{}
 		if x.Rollback != "" {
 			r.AwaitGood, r.RewoundAt = x.Rollback, m.At
 		}
@@ -292,8 +293,12 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 			r.Rollback.Deadline, r.Rollback.PhaseBy = 0, 0
 		}
 	case leyline.RollbackFinished:
+		reached := r.Rollback.Reached
 		r.Rollback = Rollback{}
 		if x.Outcome == leyline.OutcomeOK {
+			if r.Plan.Lag > 0 {
+				r.Overtook = Overtook{Rollback: x.Rollback, Incarnation: r.Incarnation, Reached: reached, To: x.Step}
+			}
 			r.rewind(x.Snapshot)
 			r.Incarnation, r.Lineage, r.AwaitGood, r.RewoundAt = x.Incarnation, x.Lineage, x.Rollback, m.At
 		}
