@@ -96,14 +96,15 @@ type Overtook struct {
 
 // Overtaken returns the rollback that made a step of a pipelined trainer void before
 // its report came; empty when none did. It is the one under way, or the last one while
-// the run is at most lag steps beyond it.
+// the run is at most lag steps beyond it. The step after the one that it was decided at
+// is the first that is certain to be answered so, and lag more may be out by then.
 func (r *Run) Overtaken(inc leyline.Incarnation, step leyline.Step) leyline.RollbackID {
 	lag, b, o := leyline.Step(r.Plan.Lag), &r.Rollback, &r.Overtook
 	switch {
 	case lag == 0:
-	case b.Active() && inc == r.Incarnation && step > b.Reached && step <= b.Reached+lag:
+	case b.Active() && inc == r.Incarnation && step > b.Reached && step <= b.Reached+lag+1:
 		return b.ID
-	case inc == o.Incarnation && step > o.Reached && step <= o.Reached+lag && r.Track.Step <= o.To+lag:
+	case inc == o.Incarnation && step > o.Reached && step <= o.Reached+lag+1 && r.Track.Step <= o.To+lag:
 		return o.Rollback
 	}
 	return ""

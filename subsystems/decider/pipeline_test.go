@@ -32,7 +32,7 @@ func TestAStepThatARollbackHasOvertaken(t *testing.T) {
 	w := newWorld(t, func(c *leyline.ExecutionConfig) { c.Tamiyo.Enabled = false })
 	w.piped(4)
 	w.steps(7)
-	under := []leyline.StepObserved{w.ahead(1), w.ahead(2), w.ahead(3), w.ahead(4), w.ahead(5)}
+	under := []leyline.StepObserved{w.ahead(1), w.ahead(2), w.ahead(3), w.ahead(4), w.ahead(6)}
 	w.fault() // step 8
 	id := w.run().Rollback.ID
 	before := w.run().Track
