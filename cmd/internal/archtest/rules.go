@@ -59,7 +59,8 @@ var Table = []Rule{
 	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
 	{Package: "leyline/signal", Own: []string{"leyline"}, Third: []string{xsys}},
 	{Package: "leyline/python", Purity: Timeless},
-	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
+	{Package: "leyline/protocol", Own: []string{"leyline"}, Purity: Timeless},
+	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign", "leyline/protocol"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
 	{Package: "eventlog/internal/...", Own: []string{"eventlog/internal/..."}, Third: logModules},
@@ -98,6 +99,7 @@ var Table = []Rule{
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
+	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/protocol", "projections", "subsystems/server"}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
