@@ -98,7 +98,7 @@ var Table = []Rule{
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
-	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
+	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/protocol", "projections", "subsystems/server"}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
