@@ -79,16 +79,18 @@ func (noSignal) Get() (leyline.EmergencyLevel, string, error) {
 // desk is a real plane, served at a unix socket, and a client of it.
 type desk struct {
 	*testing.T
-	log    planeLog
-	plane  *plane.Plane
-	server *server.Server
-	client *http.Client
-	dir    string // of snapshots
-	boots  int
-	peer   string // principal as which the client speaks
-	accept string
-	ada    sign.Signer
-	n      uint64
+	log     planeLog
+	plane   *plane.Plane
+	slow    trainer.Plane // stands before the plane; nil: nothing does
+	service *trainer.Service
+	server  *server.Server
+	client  *http.Client
+	dir     string // of snapshots
+	boots   int
+	peer    string // principal as which the client speaks
+	accept  string
+	ada     sign.Signer
+	n       uint64
 }
 
 func start(t *testing.T) *desk {
@@ -142,14 +144,24 @@ func (d *desk) serve() {
 		d.Fatal(err)
 	}
 	svc, err := trainer.New(trainer.Options{
-		Plane:   func() trainer.Plane { return d.plane },
-		PeerOf:  func(r *http.Request) (leyline.PeerKind, string) { return leyline.PeerTrainer, r.Header.Get("Test-Peer") },
-		Places:  func(run leyline.RunID) protocol.Places { return protocol.Places{Snapshots: filepath.Join(d.dir, string(run))} },
+		Plane: func() trainer.Plane {
+			if d.slow != nil {
+				return d.slow
+			}
+			return d.plane
+		},
+		PeerOf: func(r *http.Request) (leyline.PeerKind, string) {
+			return leyline.PeerTrainer, r.Header.Get("Test-Peer")
+		},
+		Places: func(run leyline.RunID) protocol.Places {
+			return protocol.Places{Snapshots: filepath.Join(d.dir, string(run))}
+		},
 		Version: "test", Poll: 200 * time.Millisecond, Logger: hclog.NewNullLogger(),
 	})
 	if err != nil {
 		d.Fatal(err)
 	}
+	d.service = svc
 	d.server, err = server.New(server.Options{
 		Listen: []string{"unix:" + filepath.Join(dir, "own", "s")}, Logger: hclog.NewNullLogger(), Routes: svc.Routes(), MaxBody: 1 << 20,
 	})
