@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -343,6 +344,56 @@ func TestPoll(t *testing.T) {
 	if v := must[protocol.RunView](d, d.send("GET", "/v1/runs/run-1", "", nil)); v.Status != leyline.RunStatusHalted || v.Halt == 0 {
 		t.Errorf("the run: %+v", v)
 	}
+}
+
+// TestPollEndsWithPlane: a poll that waits when the plane ends is told to come again.
+func TestPollEndsWithPlane(t *testing.T) {
+	d := start(t)
+	open := must[protocol.OpenAnswer](d, d.post("/v1/runs", openBody()))
+	stuck := &slow{Plane: d.plane, taken: make(chan struct{})}
+	d.slow = stuck
+	got := make(chan said, 1)
+	go func() { got <- d.send("GET", fmt.Sprintf("/v1/runs/run-1/directives?after=%d", open.Cursor), "", nil) }()
+	<-stuck.taken
+	if err := d.plane.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-got; a.status != http.StatusServiceUnavailable || a.Kind != "stopping" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// Directives implements trainer.Plane.
+func (s *slow) Directives(ctx context.Context, run leyline.RunID, after leyline.Seq) (leyline.Answer, error) {
+	close(s.taken)
+	return s.Plane.Directives(context.WithoutCancel(ctx), run, after)
+}
+
+// TestManyTrainers has trainers report at the same time, each a run of its own, in both
+// forms: every one gets its own answers.
+func TestManyTrainers(t *testing.T) {
+	d := start(t)
+	var all sync.WaitGroup
+	for n := range 6 {
+		all.Go(func() {
+			media := []string{protocol.MediaJSON, protocol.MediaMsgpack}[n%2]
+			open := openBody()
+			open.Run = leyline.RunID(fmt.Sprintf("run-%d", n))
+			if a := d.postAs(media, "/v1/runs", open); a.status != http.StatusOK {
+				t.Errorf("%s: %d %s", open.Run, a.status, a.body)
+				return
+			}
+			for s := range leyline.Step(20) {
+				a := d.postAs(media, fmt.Sprintf("/v1/runs/%s/steps", open.Run), stepBody(s+1))
+				var got leyline.Answer
+				if err := protocol.Decode(media, a.body, &got); err != nil || a.status != http.StatusOK || got.Run != open.Run || got.Step != s+1 {
+					t.Errorf("%s: step %d: %d %v %s", open.Run, s+1, a.status, err, a.body)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestVersions asks what the plane speaks.
