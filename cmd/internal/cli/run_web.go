@@ -25,25 +25,28 @@ type webFlags struct {
 	listen    []string
 	hosts     []string
 	tokenFile string
-	token     string // read from the file by preflight
+	tokens    []server.Token // read from the file by preflight
 }
 
 func (f *webFlags) flags(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics, /v1/telemetry and /v1/commands at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
-	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
+	s.StringVar(&f.tokenFile, "http-token-file", "", "demand a bearer token of `FILE` of every request over TCP: one token, or lines NAME TOKEN; needed beyond loopback")
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
 
 // readToken reads the file of the token.
-func (f *webFlags) readToken() (err error) {
+func (f *webFlags) readToken() error {
 	if f.tokenFile == "" {
 		return nil
 	}
-	f.token, err = readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
-	if err == nil && server.CheckToken(f.token) != nil {
-		err = usagef("--http-token-file: %s: %w", f.tokenFile, server.CheckToken(f.token))
+	text, err := readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
+	if err != nil {
+		return err
 	}
-	return err
+	if f.tokens, err = server.ParseTokens(text); err != nil {
+		return usagef("--http-token-file: %s: %w", f.tokenFile, err)
+	}
+	return nil
 }
 
 // readSecret reads a file that only its owner may read, without the white space
@@ -101,7 +104,7 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: append(j.outlets.routes(), j.operators()...), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		Listen: f.listen, Tokens: f.tokens, Hosts: f.hosts, Routes: append(j.outlets.routes(), j.operators()...), Logger: log, Live: server.PlaneLive(running), Ready: ready,
 		MaxConnections: connections(j.config.Telemetry.Subscribers),
 	})
 	if err != nil {
@@ -112,7 +115,7 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 
 // operators are the routes by which an operator reaches the plane.
 func (j *job) operators() []server.Route {
-	return admin.Routes(admin.Options{Plane: func() admin.Plane { return j.running.Load() }, Locked: j.flags.web.token != ""})
+	return admin.Routes(admin.Options{Plane: func() admin.Plane { return j.running.Load() }})
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.
@@ -205,7 +208,7 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 		}
 		return
 	}
-	for _, err := range server.Probe(f.token != "" || err != nil, f.listen...) {
+	for _, err := range server.Probe(server.Options{Tokens: f.tokens}.Guarded() || err != nil, f.listen...) {
 		if err != nil {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
 		}
