@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
+	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
@@ -218,7 +219,7 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 // the log makes it look like somebody else's.
 func (f *webFlags) probePlaces(data string, r *supervise.Report) {
 	for _, at := range f.listen {
-		if path, ok := strings.CutPrefix(at, "unix:"); ok && inside(data, path) {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok && path != datadir.SocketPath(data) && inside(data, path) {
 			r.FailWith("--http", usagef("--http: the socket %s is inside the data directory %s, which holds nothing but what esper keeps there; choose a directory of its own", path, data))
 		}
 	}
