@@ -59,6 +59,7 @@ var Table = []Rule{
 	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
 	{Package: "leyline/signal", Own: []string{"leyline"}, Third: []string{xsys}},
 	{Package: "leyline/python", Purity: Timeless},
+	{Package: "leyline/frame", Purity: Timeless},
 	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
@@ -98,6 +99,7 @@ var Table = []Rule{
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
+	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "subsystems/server", "subsystems/server/strictjson"}, Third: []string{hclog}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
@@ -159,6 +161,7 @@ var Spawners = []Spawner{
 	{Package: "subsystems/worker", Why: "runs the jobs: a bounded number, each with a deadline; Close ends them"},
 	{Package: "subsystems/plane", Why: "the loop, its committer, the saver of projections, the watcher of the disk, and the news of a refused job, which the loop cannot bring itself; all end with the plane"},
 	{Package: "subsystems/server", Why: "answers connections; ends with the server"},
+	{Package: "subsystems/server/lane", Why: "one accepts for each listener, and two serve each connection: one reads, one writes; all end with the lane"},
 	{Package: "subsystems/sheetstore", Why: "closes a file whose read hangs when its lookup is given up; it runs once, and ends with that"},
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
