@@ -189,6 +189,8 @@ func (t *trainer) plan() (leyline.RunOpened, error) {
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
 		HostParameters: host,
+		Away:           leyline.AwayStop, // an error of the plane ends Train
+		Principal:      leyline.PrincipalProcess,
 	}
 	in.Groups = []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: leyline.ParameterCount(in.HostParameters)}}
 	for _, s := range t.opts.Workload.Slots {
