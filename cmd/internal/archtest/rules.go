@@ -59,13 +59,9 @@ var Table = []Rule{
 	{Package: "leyline/leylinetest", Own: []string{"leyline"}},
 	{Package: "leyline/signal", Own: []string{"leyline"}, Third: []string{xsys}},
 	{Package: "leyline/python", Purity: Timeless},
-<<<<<<< HEAD
 	{Package: "leyline/frame", Purity: Timeless},
-	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign"}},
-=======
 	{Package: "leyline/protocol", Own: []string{"leyline"}, Purity: Timeless},
-	{Package: "leyline/client", Own: []string{"leyline", "leyline/wire", "leyline/sign", "leyline/protocol"}},
->>>>>>> server
+	{Package: "leyline/client", Own: []string{"leyline", "leyline/protocol", "leyline/frame"}},
 
 	{Package: "eventlog", Own: []string{"eventlog/internal/...", "eventlog/tree"}, Third: logModules},
 	{Package: "eventlog/internal/...", Own: []string{"eventlog/internal/..."}, Third: logModules},
@@ -103,13 +99,9 @@ var Table = []Rule{
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
-<<<<<<< HEAD
-	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "subsystems/server", "subsystems/server/strictjson"}, Third: []string{hclog}},
-=======
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/protocol", "projections", "subsystems/server"}},
->>>>>>> server
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
