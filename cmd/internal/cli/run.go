@@ -35,6 +35,7 @@ type runFlags struct {
 func newRun(a *app) *cobra.Command {
 	var f runFlags
 	var at placeFlags
+	var far farFlags
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run a plane and the built-in trainer on real data",
@@ -48,6 +49,12 @@ func newRun(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.stepsSet = cmd.Flags().Changed("steps")
+			if err := far.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			if far.address != "" {
+				return a.runRemote(cmd.Context(), f, far)
+			}
 			at.name()
 			return a.runWorkload(cmd.Context(), at, f)
 		},
@@ -62,6 +69,7 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
 	at.flags(c.Flags())
+	far.flags(c.Flags())
 	return c
 }
 
