@@ -179,6 +179,7 @@ var Spawners = []Spawner{
 	{Package: "cmd/internal/cli", Files: []string{"sink.go"}, Why: "one goroutine writes a file of telemetry beside a run: the loop must not wait for the file, and it has to outlive the plane and its worker to write what their end causes; stop waits for it"},
 	{Package: "cmd/internal/cli", Files: []string{"run_telemetry.go"}, Why: "posts alerts to a webhook, which may be slow or away: the loop must not wait for it; stop ends it and waits"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
+	{Package: "leyline/client", Files: []string{"lane.go"}, Why: "a context that ends moves the deadline of the read that it bounds; it is unhooked when the read is over"},
 	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
 }
 
