@@ -49,6 +49,7 @@ type Run struct {
 	Rebuild     Rebuild
 	RateScale   float64 // by which a command multiplies learning rates; 0: none does. Never rewound
 	RateBy      leyline.Party
+	Told        Tellings
 }
 
 // Track is what of a run is rewound with its network.
@@ -224,7 +225,7 @@ func (r *Run) applyLife(m leyline.Meta, e leyline.Event) {
 		r.rewind(x.Snapshot)
 		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
 		r.Plan.Posture = x.Posture
-		r.Rollback = Rollback{}
+		r.Rollback, r.Told = Rollback{}, Tellings{}
 		if x.Rollback != "" {
 			r.AwaitGood, r.RewoundAt = x.Rollback, m.At
 		}

@@ -23,6 +23,7 @@ type Run struct {
 	Alphas      []float64        // of these, as answered
 	Absent      []leyline.SeedID // of these, that need not be reported: they are paused, or were
 	Rollback    leyline.RollbackID
+	Told        leyline.Seq // the record in which the step at hand was reported already; 0: in none
 }
 
 // Open refuses a run that is not named, or not open.
@@ -58,10 +59,15 @@ func Settled(r Run) *leyline.Refusal {
 		"carry out the restore directive and report it")
 }
 
-// Order refuses any step but the next.
+// Order refuses any step but the next. One that was reported already with another
+// content is told apart: the same content again never gets here.
 func Order(r Run, got leyline.Step) *leyline.Refusal {
 	if got == r.Step+1 {
 		return nil
+	}
+	if r.Told != 0 {
+		return refuse(leyline.RefusalStepConflict, "step", fmt.Sprint(got),
+			fmt.Sprintf("was reported with another content, in record %d", r.Told), "send a report again exactly as it was, or report the next step")
 	}
 	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
 		fmt.Sprintf("is not the step after the last decided one, %d", r.Step), fmt.Sprintf("report step %d", r.Step+1))

@@ -50,10 +50,21 @@ func life(f guard.Run, id leyline.RunID, inc leyline.Incarnation) *leyline.Refus
 // of the state. Only an open run has a rest: the order keeps a report of an
 // unknown one from looking for it.
 func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
-	if r := admitFacts(runFacts(s, leyline.RunOf(in)), in); r != nil {
+	f := runFacts(s, leyline.RunOf(in))
+	f.Told = reported(s, in)
+	if r := admitFacts(f, in); r != nil {
 		return r
 	}
 	return admitState(s, in)
+}
+
+// reported is the record in which a step was reported already.
+func reported(s *projections.State, in leyline.Input) leyline.Seq {
+	x, step := in.(leyline.StepObserved)
+	if r := s.Tolaria.Run(x.Run); step && r != nil {
+		return r.Repeats(x)
+	}
+	return 0
 }
 
 func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {

@@ -52,5 +52,6 @@ func DecideProven(s *projections.State, m leyline.Meta, in leyline.Input, proven
 		kasmina.Closed(t, halted)
 	}
 	tamiyo.Report(t, in)
+	s.End(in)
 	return t.Events()
 }
