@@ -125,6 +125,9 @@ func (s *service) readConfig(_ context.Context, r *supervise.Report) {
 // assemble lists the parts of the plane.
 func (s *service) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	s.say, s.follow = s.tell.say, s.tell.record
+	if _, err := s.trainers(log); err != nil {
+		return nil, err
+	}
 	return s.served.assemble(log)
 }
 
