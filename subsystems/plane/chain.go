@@ -18,7 +18,7 @@ type request struct {
 	poll  bool
 	run   leyline.RunID // of a poll
 	after leyline.Seq
-	ctx   context.Context // of a command that waits for the trainer; nil: it does not wait
+	ctx   context.Context // of a poll, and of a command that waits for the trainer; nil: it does not wait
 	reply chan reply
 	proof sign.Proof // of a command's signature, made at the door
 
@@ -118,6 +118,9 @@ func (l *loop) reply(c *chain, q *request) {
 func (l *loop) settlePolls() {
 	rest := l.polls[:0]
 	for _, q := range l.polls {
+		if q.ctx.Err() != nil { // nobody waits for it any more
+			continue
+		}
 		ds := l.directives(q.run, q.after, l.durable)
 		if len(ds) == 0 {
 			rest = append(rest, q)
@@ -127,6 +130,7 @@ func (l *loop) settlePolls() {
 		ans.Directives, ans.Cursor = ds, l.durable
 		q.reply <- reply{ans: ans}
 	}
+	clear(l.polls[len(rest):])
 	l.polls = rest
 }
 

@@ -160,7 +160,7 @@ func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAns
 
 // Directives waits until there is a directive after the cursor.
 func (p *Plane) Directives(ctx context.Context, run leyline.RunID, after leyline.Seq) (leyline.Answer, error) {
-	r, err := p.call(ctx, &request{poll: true, run: run, after: after})
+	r, err := p.call(ctx, &request{poll: true, run: run, after: after, ctx: ctx})
 	return r.ans, err
 }
 

@@ -101,7 +101,7 @@ var Table = []Rule{
 	{Package: "subsystems/server/strictjson"},
 	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "subsystems/server", "subsystems/server/strictjson"}, Third: []string{hclog}},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
-	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}},
+	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}, Third: []string{hclog}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},

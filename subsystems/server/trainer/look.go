@@ -20,9 +20,13 @@ func (s *Service) look(ctx context.Context, run leyline.RunID, now time.Time) (*
 		}
 	})
 	if err == nil && v == nil {
-		err = bad(http.StatusNotFound, leyline.RefusalUnknownRun.String(), "run", fmt.Sprintf("there is no run %.128q", run), "open it: POST /v1/runs")
+		err = unknownRun(run)
 	}
 	return v, err
+}
+
+func unknownRun(run leyline.RunID) error {
+	return bad(http.StatusNotFound, leyline.RefusalUnknownRun.String(), "run", fmt.Sprintf("there is no run %.128q", run), "open it: POST /v1/runs")
 }
 
 func viewOf(s *projections.State, r *projections.Run, now time.Time) *protocol.RunView {

@@ -34,7 +34,7 @@ func (s *Service) open(ctx context.Context, c Call) (*protocol.OpenAnswer, error
 			fmt.Sprintf("the request speaks version %d of the protocol, this plane version %d", b.Protocol, protocol.Version), "GET /v1/protocol lists the versions")
 	}
 	if b.Resume {
-		if err := s.admit(ctx, b.Run, c.Peer); err != nil {
+		if err := s.admit(b.Run, c.Peer); err != nil {
 			return nil, err
 		}
 	}

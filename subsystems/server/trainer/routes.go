@@ -200,12 +200,11 @@ var errNone = errors.New("no directive came in time")
 
 func (s *Service) directives(r *http.Request) (*leyline.Answer, error) {
 	run := leyline.RunID(r.PathValue("run"))
-	if err := s.admit(r.Context(), run, s.peer(r)); err != nil {
+	if err := s.admit(run, s.peer(r)); err != nil {
 		return nil, err
 	}
-	if _, known, err := s.owner(r.Context(), run); err != nil || !known {
-		_, err := s.look(r.Context(), run, time.Time{})
-		return nil, err
+	if _, known := s.opts.Plane().Principal(run); !known {
+		return nil, unknownRun(run)
 	}
 	after, err := cursor(r.URL.Query().Get("after"))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // steps takes one step, or several in one body.
 func (s *Service) steps(r *http.Request, c Call) Reply {
-	b, err := s.readSteps(r.Context(), c)
+	b, err := s.readSteps(c)
 	if err != nil {
 		return problem(err, c.accepted())
 	}
@@ -25,8 +25,8 @@ func (s *Service) steps(r *http.Request, c Call) Reply {
 	return reply(s.several(r.Context(), b.Steps), c.accepted())
 }
 
-func (s *Service) readSteps(ctx context.Context, c Call) (*protocol.Steps, error) {
-	if err := s.admit(ctx, c.Run, c.Peer); err != nil {
+func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
+	if err := s.admit(c.Run, c.Peer); err != nil {
 		return nil, err
 	}
 	b := &protocol.Steps{}
@@ -35,15 +35,15 @@ func (s *Service) readSteps(ctx context.Context, c Call) (*protocol.Steps, error
 	}
 	switch {
 	case len(b.Steps) == 0:
-		return b, ofRun(&b.Run, c.Run)
+		return b, ofRun(&b.Run, c.Run, "run")
 	case len(b.Steps) > protocol.MaxSteps:
 		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: fmt.Sprintf("has %d entries, at most %d are allowed", len(b.Steps), protocol.MaxSteps)}
 	case !reflect.ValueOf(b.Step).IsZero():
 		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: "stands beside members of a step; send one or the other"}
 	}
 	for i := range b.Steps {
-		if err := ofRun(&b.Steps[i].Run, c.Run); err != nil {
-			return nil, fmt.Errorf("steps[%d]: %w", i, err)
+		if err := ofRun(&b.Steps[i].Run, c.Run, fmt.Sprintf("steps[%d].run", i)); err != nil {
+			return nil, err
 		}
 	}
 	return b, nil
