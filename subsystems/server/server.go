@@ -231,17 +231,6 @@ func (s *Server) Addresses() []net.Addr {
 	return out
 }
 
-// Connections returns how many connections are open, idle ones included.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for _, r := range s.open {
-		n += r.count()
-	}
-	return n
-}
-
 // Open lets requests to the routes in, unless Drain was called.
 func (s *Server) Open() { s.gate.allow() }
 

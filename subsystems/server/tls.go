@@ -28,6 +28,12 @@ type TLSOptions struct {
 	ClientCAFile string
 }
 
+// Check reports why the files cannot be used now.
+func (o TLSOptions) Check() error {
+	_, err := newCertificates(o, false, hclog.NewNullLogger())
+	return err
+}
+
 // lookEvery is how often the files of certificates are looked at, at most.
 const lookEvery = time.Second
 
