@@ -65,5 +65,5 @@ func Example() {
 	// snapshots: 50 steps apart
 	// step 1 weights [1.25 2]
 	// step 2 weights [1.25 2]
-	// refused: step_order step
+	// refused: step_out_of_order step
 }
