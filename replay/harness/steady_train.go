@@ -3,8 +3,6 @@ package harness
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +125,7 @@ const serveStop = 5 * time.Second
 // serveAt lets trainers in at an address.
 func serveAt(ctx context.Context, pl *plane.Plane, at string) (stop func() error, err error) {
 	t, err := trainer.New(trainer.Options{
-		Plane: func() trainer.Plane { return pl }, PeerOf: ownPeer, Version: "harness", Logger: hclog.NewNullLogger(),
+		Plane: func() trainer.Plane { return pl }, PeerOf: server.PeerOf, Version: "harness", Logger: hclog.NewNullLogger(),
 	})
 	if err != nil {
 		return nil, err
@@ -146,11 +144,6 @@ func serveAt(ctx context.Context, pl *plane.Plane, at string) (stop func() error
 		_, err := s.Stop(ctx)
 		return err
 	}, nil
-}
-
-// ownPeer is whoever may open a socket in a directory of this user's.
-func ownPeer(*http.Request) (leyline.PeerKind, string) {
-	return leyline.PeerTrainer, fmt.Sprintf("uid:%d", os.Geteuid())
 }
 
 // steadyCounts are what a log says of a steady run.
