@@ -7,35 +7,20 @@ raises out of a restore is told likewise, and the network stays as it was.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple, runtime_checkable
 
 from . import blend
 
 __all__ = ["Evaluation", "Host", "OptimizerState"]
 
+#: How the network does on rows that it does not learn from: ``losses`` and
+#: ``accuracies`` per task, ``samples``, and, where seeds failed on some of the rows and
+#: had no part there, their slots in ``failed``.
+Evaluation = Dict[str, Any]
 
-@dataclasses.dataclass(frozen=True)
-class OptimizerState:
-    """What an optimizer holds, told before and after it was made anew."""
-
-    groups: int  #: parameter groups
-    parameters: int  #: in all groups
-    digest: str  #: SHA-256 in hex, of the settings and buffers of every group
-
-    def body(self) -> Dict[str, Any]:
-        """The members of leyline.OptimizerState."""
-        return {"groups": self.groups, "parameters": self.parameters, "digest": self.digest}
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """How the network does on rows that it does not learn from."""
-
-    losses: Sequence[float]  #: per task
-    accuracies: Sequence[float]  #: per task, 0 to 1
-    samples: int
-    failed: Sequence[str] = ()  #: slots that failed on some rows and had no part there
+#: What an optimizer holds: ``groups`` and ``parameters`` as numbers, ``digest`` as
+#: SHA-256 in hex over settings and buffers of every group.
+OptimizerState = Dict[str, Any]
 
 
 @runtime_checkable
@@ -76,8 +61,8 @@ class Host(Protocol):
     def seed_parameters(self, slot: str) -> List[Dict[str, Any]]:
         """The tensors of a seed, ascending by name: ``{"name": ..., "size": ...}``."""
 
-    def write_snapshot(self, path: str, step: int) -> None:
-        """Write the whole state of training after ``step`` to a file, as safetensors.
+    def write_snapshot(self, path: str) -> None:
+        """Write the whole state of training to a file, as safetensors.
 
         The session makes it durable and gives it its name.
         """
@@ -96,7 +81,10 @@ class Host(Protocol):
         """Use these learning rates from the next update on, one per declared group."""
 
     def rebuild_optimizer(self) -> Tuple[OptimizerState, OptimizerState]:
-        """Make the optimizer anew from its own state; what it held before and after."""
+        """Make the optimizer anew from its own state.
+
+        Returns what it held before and what it holds after: the plane compares them.
+        """
 
     def digest(self) -> str:
         """SHA-256 over the whole state of training, 64 digits of hex."""
