@@ -131,7 +131,7 @@ var Table = []Rule{
 // testModules may be imported by test files only, beside all modules of Table.
 var testModules = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal",
-	"github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
+	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
 }
 
 // topLevel lists what may lie in the root of the repository, beside names that

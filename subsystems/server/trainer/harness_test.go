@@ -3,7 +3,6 @@ package trainer_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -291,14 +290,4 @@ func (d *desk) signed(change func(*leyline.Command)) leyline.Envelope {
 		d.Fatal(err)
 	}
 	return d.ada.Sign(leyline.PayloadCommand, body)
-}
-
-// jsonOf reads an answer as any JSON program would.
-func jsonOf(d *desk, a said) map[string]any {
-	d.Helper()
-	m := map[string]any{}
-	if err := json.Unmarshal(a.body, &m); err != nil {
-		d.Fatalf("%v in %s", err, a.body)
-	}
-	return m
 }
