@@ -1,10 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"net"
-	"net/http"
-	"os"
 	"path/filepath"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,6 +8,7 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
+	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/trainer"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 )
@@ -19,7 +16,7 @@ import (
 // trainers makes the service of trainers and its routes.
 func (s *service) trainers(log hclog.Logger) (*trainer.Service, error) {
 	t, err := trainer.New(trainer.Options{
-		Plane: func() trainer.Plane { return s.running.Load() }, Places: s.placesOf, PeerOf: peerOf, Version: Version, Logger: log,
+		Plane: func() trainer.Plane { return s.running.Load() }, Places: s.placesOf, PeerOf: server.PeerOf, Version: Version, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -39,14 +36,4 @@ func (s *service) placesOf(run leyline.RunID) protocol.Places {
 		p.Fast = filepath.Join(fast.Path(), string(run))
 	}
 	return p
-}
-
-// peerOf says who has sent a request: at the socket, whoever may open it; over TCP,
-// nobody who speaks for a trainer.
-func peerOf(r *http.Request) (leyline.PeerKind, string) {
-	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if at == nil || at.Network() != "unix" {
-		return leyline.PeerOperator, ""
-	}
-	return leyline.PeerTrainer, fmt.Sprintf("uid:%d", os.Geteuid())
 }
