@@ -111,6 +111,7 @@ func start(t *testing.T, tcp bool, token string) *desk {
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"},
 		Parameters: 10, Seed: 7, Steps: 100, HostParameters: []leyline.Parameter{{Name: "trunk.weight", Size: 10}},
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,9 +130,13 @@ func (d *desk) serve(tcp bool, token string) {
 	if tcp {
 		at = "127.0.0.1:0"
 	}
+	var tokens []server.Token
+	if token != "" {
+		tokens = append(tokens, server.Token{Name: "ada", Secret: token})
+	}
 	s, err := server.New(server.Options{
-		Listen: []string{at}, Token: token, Logger: hclog.NewNullLogger(),
-		Routes: admin.Routes(admin.Options{Plane: func() admin.Plane { return d.plane }, Locked: token != ""}),
+		Listen: []string{at}, Tokens: tokens, Logger: hclog.NewNullLogger(),
+		Routes: admin.Routes(admin.Options{Plane: func() admin.Plane { return d.plane }}),
 	})
 	if err == nil {
 		err = s.Start(d.Context())
