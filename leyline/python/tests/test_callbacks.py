@@ -208,6 +208,7 @@ class TestLightning(unittest.TestCase):
             loop.fit([1.0, 1.0, 1.0])
             self.assertEqual(len(run.seen), 2)
             self.assertEqual(module.weights[0].value, 0.5 if run.halt_at else 0.0)
+            self.assertTrue(loop.should_stop)
             self.assertIsInstance(callback.halted, Halted)
             self.assertEqual(run.closed, [])  # the plane has ended it
 
