@@ -18,6 +18,7 @@ type Answer struct {
 	Directives  []Directive
 	FastRoom    uint64 // largest file that the fast tier would take for a snapshot now, in bytes; 0: none
 	Cursor      Seq    // send it with the next request
+	Overtaken   bool   // a rollback made the step void before its report came: apply nothing, and do not report it again
 }
 
 // OpenAnswer answers RunOpened.
@@ -92,6 +93,7 @@ type VerifiedCommand struct {
 	KernelDigest Digest
 	Kind         CommandKind // SEED or PAUSE
 	Pause        PauseCommand
+	Envelope     Envelope // as its issuer signed it, so that a trainer can verify it as well
 }
 
 // RestoreOrder tells the trainer to restore a snapshot and to report with the

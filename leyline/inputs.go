@@ -113,6 +113,16 @@ type RunOpened struct {
 	// HostParameters are the tensors of the host, in ascending order of names. Empty:
 	// not told, so that nothing keeps a seed from claiming them.
 	HostParameters []Parameter
+	// Lag is by how many steps answers may be behind: 0 is a synchronous trainer, which
+	// waits for every answer; otherwise step n may be reported once the answers up to
+	// step n-Lag have arrived. At most MaxLag.
+	Lag         uint32
+	Away        Away   // what the trainer does when it cannot reach the plane
+	AwaySeconds uint32 // how long it waits at most, of Away wait; 0: for ever
+	Ranks       uint32 // of a data-parallel trainer; 0: not told
+	// Principal is who opened the run: "process", "uid:1000", "token:NAME" or "cert:CN".
+	// It is the plane's own, set at its door, whatever a trainer sends.
+	Principal string
 }
 
 // Drill is a fault injected on purpose, declared so that the log is honest.
@@ -150,6 +160,10 @@ type StepObserved struct {
 	Metrics      TrainingMetrics
 	Acks         []OrderAck // of orders about the optimizer, since the step before
 	Solution     Solution   // the plane's own: attached at its door, whatever a trainer sends
+	// Applied are the weights per task that a pipelined trainer has applied already, of
+	// its own computing. Empty: it has applied none, and waits for the answer.
+	Applied   []float64
+	BarrierNs uint64 // what rank 0 waited for the other ranks in this step, measured; 0 with one rank
 }
 
 // Solution is what a solver found for the gradients of one step. The decider does

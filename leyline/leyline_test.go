@@ -28,8 +28,8 @@ func enums() map[string]enum {
 		"EffectKind": leyline.EffectPolicyFile, "TimerKind": leyline.TimerReport, "PeerKind": leyline.PeerPolicy,
 		"EvictReason": leyline.EvictEnded, "RunStatus": leyline.RunStatusHalted, "RejectReason": leyline.RejectPolicyInForce,
 		"RiskReason": leyline.RiskUnusable, "RiskEvaluator": leyline.EvaluatorRecovery, "RiskEffect": leyline.EffectConservative, "FaultReason": leyline.FaultOperator,
-		"RefusalKind": leyline.RefusalPolicyExists, "InputKind": leyline.InputPolicyLoaded,
-		"EventKind": leyline.EventPolicyRejected, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
+		"RefusalKind": leyline.RefusalStepConflict, "InputKind": leyline.InputPolicyLoaded,
+		"EventKind": leyline.EventStepOvertaken, "Switch": leyline.SwitchOn, "Demand": leyline.DemandAny,
 		"MatmulPrecision": leyline.MatmulMedium, "FallbackStage": leyline.FallbackRecompileLimit,
 		"BreakerState": leyline.BreakerHalfOpen, "BreakerID": leyline.BreakerMetadata, "BreakerAction": leyline.BreakerForced, "BreakerReason": leyline.BreakerMetadataFailed,
 		"MetricKind": leyline.MetricCounter, "NameStatus": leyline.NameReserved, "Stream": leyline.StreamBoth, "TrainingMetric": leyline.TrainCPUUtil, "ScoreKind": leyline.ScoreCoverage, "ReportOutcome": leyline.ReportAborted, "ReportClosure": leyline.ReportByOverflow, "ReportStatus": leyline.ReportGivenUp,
@@ -43,6 +43,7 @@ func enums() map[string]enum {
 		"PolicyFormat": leyline.PolicySafetensors, "PolicyOrigin": leyline.PolicyTrained, "RegistryKind": leyline.RegistryBlueprints,
 		"PolicyAction": leyline.PolicyRollback, "PolicyScope": leyline.PolicyOfAll, "PolicyFault": leyline.PolicyFileUnreadable,
 		"PolicyKind": leyline.PolicyRandom,
+		"Away":       leyline.AwayWait,
 	}
 }
 

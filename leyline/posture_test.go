@@ -10,6 +10,7 @@ import (
 func torchRun() leyline.RunOpened {
 	return leyline.RunOpened{
 		Run: "r", Workload: "w", Framework: "torch", Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 1,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 		Posture: leyline.Posture{
 			Version: "2.8.0", Device: "cpu", Compile: leyline.SwitchOn, CompileMode: "default", Inference: leyline.SwitchOn,
 			Matmul: leyline.MatmulHighest, TF32: leyline.SwitchOff, WeightsOnly: leyline.SwitchOn,

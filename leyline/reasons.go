@@ -241,6 +241,7 @@ var refusalKindNames = [...]string{
 	"parameter_owned", "unknown_teacher",
 	"kernel_guard_mismatch", "kernel_malformed", "kernel_cache_full", "blueprint_withdrawn", "blueprint_misfit", "parameter_out_of_bounds",
 	"policy_exists",
+	"step_conflict",
 }
 
 // The kinds of refusal.
@@ -293,4 +294,5 @@ const (
 	RefusalMisfit       // a blueprint was built for another framework, or needs a layer that the host lacks
 	RefusalParameter    // of a GERMINATE
 	RefusalPolicyExists // an artifact of that id and version
+	RefusalStepConflict // the step was reported already, with another content
 )

@@ -140,6 +140,7 @@ var eventKindNames = [...]string{
 	"window.ended",
 	"field_report.measured",
 	"policy.admitted", "policy.requested", "policy.activated", "policy.reverted", "policy.confirmed", "policy.rejected",
+	"weights.mismatched", "step.overtaken",
 }
 
 // The kinds of event.
@@ -237,4 +238,6 @@ const (
 	EventPolicyReverted
 	EventPolicyConfirmed
 	EventPolicyRejected
+	EventWeightsMismatched
+	EventStepOvertaken
 )

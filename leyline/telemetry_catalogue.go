@@ -174,8 +174,8 @@ func (e EventInfo) process() EventInfo {
 }
 
 var (
-	metricTable = slices.Concat(tolariaMetrics(), tolariaSeeds(), trainerMetrics(), tamiyoMetrics(), reportMetrics(), askMetrics(), kasminaMetrics(), registryMetrics(), kasminaReserved(), planeMetrics(), kernelMetrics())
-	eventTable  = slices.Concat(tolariaEvents(), trainerEvents(), tamiyoEvents(), reportEvents(), askEvents(), kasminaEvents(), planeEvents(), kernelEvents())
+	metricTable = slices.Concat(tolariaMetrics(), tolariaSeeds(), trainerMetrics(), tamiyoMetrics(), reportMetrics(), askMetrics(), kasminaMetrics(), registryMetrics(), kasminaReserved(), planeMetrics(), kernelMetrics(), rankMetrics())
+	eventTable  = slices.Concat(tolariaEvents(), trainerEvents(), tamiyoEvents(), reportEvents(), askEvents(), kasminaEvents(), planeEvents(), kernelEvents(), rankEvents())
 
 	metricRows = rows(metricTable, func(m MetricInfo) MetricName { return m.Name })
 	eventRows  = rows(eventTable, func(e EventInfo) EventName { return e.Name })

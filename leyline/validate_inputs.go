@@ -98,8 +98,9 @@ func (x StepObserved) Validate() error {
 	}
 	c.leave()
 	c.part("metrics", x.Metrics.Validate())
-	x.Solution.check(&c)
 	checkAcks(&c, x.Acks)
+	x.Solution.check(&c)
+	x.applied(&c)
 	return c.result()
 }
 

@@ -39,6 +39,7 @@ func (x RunOpened) Validate() error {
 	text(&c, "optimizer", x.Optimizer, MaxIDLen)
 	checkGroups(&c, x.Groups)
 	checkParameters(&c, "host_parameters", x.HostParameters, MaxParameters)
+	x.mode(&c)
 	return c.result()
 }
 

@@ -22,7 +22,7 @@ func Explain(r leyline.Record) []string {
 
 // vocabulary holds the words for every kind of event, by subsystem.
 var vocabulary = [...]func(leyline.Event) string{planeWords, runWords, loopWords, rollbackWords, policyWords, commandWords, seedWords, registryWords, kernelWords,
-	reportWords, askWords, artifactWords,
+	reportWords, askWords, artifactWords, pipelineWords,
 }
 
 // eventWords says one event in words. The result fits on a line of a terminal

@@ -140,6 +140,7 @@ func everyEvent() []leyline.Event {
 		leyline.ConservativeRefreshed{}, leyline.BudgetLearned{},
 		leyline.WindowEnded{}, leyline.FieldReportMeasured{},
 		leyline.PolicyAdmitted{}, leyline.PolicyRequested{}, leyline.PolicyActivated{}, leyline.PolicyReverted{}, leyline.PolicyConfirmed{}, leyline.PolicyRejected{},
+		leyline.WeightsMismatched{}, leyline.StepOvertaken{},
 	}
 }
 

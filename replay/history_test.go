@@ -92,6 +92,7 @@ func (h *history) plan(tasks []leyline.TaskID) leyline.RunOpened {
 	return leyline.RunOpened{
 		Run: runID, Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff}, Tasks: tasks, Seeds: []leyline.SeedID{seedID, "seed-b"},
 		Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 10, Seed: 7, Steps: 100,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	}
 }
 

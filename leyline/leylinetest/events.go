@@ -38,7 +38,9 @@ func runEvents() []Case[leyline.Event] {
 	const assessed = " confirms? confirms[0] first_good? limit? chance? anomaly "
 	const optimizer = " before.groups? before.parameters? before.digest? after.groups? after.parameters? after.digest? took_ns?"
 	return []Case[leyline.Event]{
-		event[leyline.RunStarted]("", "run incarnation quiet_by"+within("plan", plan), nil),
+		event("", "run incarnation quiet_by"+within("plan", plan), func(x *leyline.RunStarted) { waits(&x.Plan) }),
+		event[leyline.WeightsMismatched]("", "run step applied derived?", nil),
+		event[leyline.StepOvertaken]("", "run step incarnation rollback", nil),
 		event[leyline.RunResumed]("from a snapshot", "run incarnation lineage? snapshot step? lost? quiet_by rollback?"+posture, nil),
 		event("from the beginning", "run incarnation lineage? snapshot? step? lost? quiet_by rollback?"+posture,
 			func(x *leyline.RunResumed) { x.Snapshot, x.Step = "", 0 }),

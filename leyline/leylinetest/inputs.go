@@ -18,7 +18,8 @@ const (
 	planned = " tasks tasks[0] chance? seeds? seeds[0] layers? layers[0] blueprints? blueprints[0]" +
 		" parameters seed? steps lockstep? drills? drills[0].name drills[0].step damaged? damaged[0].snapshot damaged[0].tier task_weights? owners? owners[0]?" +
 		" optimizer? groups? groups[0].name groups[0].rate? groups[0].parameters?" +
-		" host_parameters? host_parameters[0].name host_parameters[0].size"
+		" host_parameters? host_parameters[0].name host_parameters[0].size" +
+		" lag? away away_seconds? ranks? principal"
 	acks = " acks? acks[0].order acks[0].kind acks[0].outcome acks[0].reason? acks[0].took_ns?" +
 		" acks[0].before.groups? acks[0].before.parameters? acks[0].before.digest? acks[0].after.groups? acks[0].after.parameters? acks[0].after.digest?"
 	plan     = "run resume? workload framework" + posture + planned
@@ -43,9 +44,12 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.BlueprintWithdrawn]("", "blueprint reason", nil),
 		input[leyline.PlaneStopping]("", "boot", nil),
 		input[leyline.CacheCleared]("", "run effect kernels? bytes? kept? took_ns?", nil),
-		input[leyline.RunOpened]("", plan, nil),
+		input("", plan, waits),
 		input("of torch", "run resume? workload framework"+strings.ReplaceAll(strings.TrimSuffix(posture, extras), "?", "")+extras+planned,
-			func(x *leyline.RunOpened) { x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn }),
+			func(x *leyline.RunOpened) {
+				x.Framework, x.Posture.Compile = leyline.FrameworkTorch, leyline.SwitchOn
+				waits(x)
+			}),
 		input("that went well", "run incarnation step? outcome digest reason?"+acks, func(x *leyline.RunClosed) { ofRates(x.Acks) }),
 		input("that failed", "run incarnation step? outcome digest? reason?"+acks,
 			func(x *leyline.RunClosed) {
@@ -54,7 +58,7 @@ func Inputs() []Case[leyline.Input] {
 			}),
 		input("", "run incarnation step losses gram seed? samples microbatches? learn_rate? seeds?"+
 			within("seeds[0]", "seed alpha? grad_norm? host_norm? cosine? leak? loss? parameters? attributed? layers? layers[0].layer layers[0].norm? blend.mode blend.source? blend.mean? blend.p95? blend.sparsity? blend.gate_mean? blend.clamped? failure? why? cosine_samples? stage")+" forward_ns? previous_ns? metrics.readings? metrics.readings[0].metric metrics.readings[0].value? metrics.extra? metrics.extra[0].name metrics.extra[0].value?"+
-			within(" solution", "method? option? weights? evidence? iterations? problem?")+acks,
+			within(" solution", "method? option? weights? evidence? iterations? problem?")+acks+" applied? barrier_ns?",
 			func(x *leyline.StepObserved) {
 				x.Gram = []float64{1, 0.5, 0.5, 1}
 				for i := range x.Seeds {
@@ -101,6 +105,9 @@ func Inputs() []Case[leyline.Input] {
 		input[leyline.TeacherDeregistered]("", "run teacher peer peer_name?", nil),
 	)...)
 }
+
+// waits makes a plan that of a pipelined trainer which waits for the plane.
+func waits(x *leyline.RunOpened) { x.Lag, x.Away = 4, leyline.AwayWait }
 
 // ofRates makes acknowledgements those of orders to set learning rates.
 func ofRates(acks []leyline.OrderAck) {

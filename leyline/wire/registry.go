@@ -195,4 +195,6 @@ var events = [...][]stored[leyline.Event]{
 	leyline.EventPolicyReverted:        {event[leyline.PolicyReverted]()},
 	leyline.EventPolicyConfirmed:       {event[leyline.PolicyConfirmed]()},
 	leyline.EventPolicyRejected:        {event[leyline.PolicyRejected]()},
+	leyline.EventWeightsMismatched:     {event[leyline.WeightsMismatched]()},
+	leyline.EventStepOvertaken:         {event[leyline.StepOvertaken]()},
 }

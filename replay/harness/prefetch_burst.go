@@ -137,6 +137,7 @@ func (b *burst) round(ctx context.Context, run leyline.RunID, kernels []*kernel,
 	open := leyline.RunOpened{
 		Run: run, Workload: "penguins", Framework: workload.Framework, Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"species"}, Layers: []string{"trunk"}, Parameters: 1, Seed: 1, Steps: 1,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	}
 	for i, k := range kernels {
 		open.Seeds = append(open.Seeds, leyline.SeedID(fmt.Sprintf("seed-%d", i)))

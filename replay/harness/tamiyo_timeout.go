@@ -171,6 +171,7 @@ func barePlan(at seat, kind leyline.BlueprintID) leyline.RunOpened {
 		Run: at.run, Workload: "penguins", Framework: workload.Framework, Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"species"}, Layers: []string{"trunk"}, Parameters: 1, Seed: 1, Steps: timeoutSteps,
 		Seeds: []leyline.SeedID{at.seed}, Blueprints: []leyline.BlueprintID{kind},
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	}
 }
 

@@ -53,6 +53,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	h.feed(leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"bp-1"}, Parameters: 1, Steps: 9,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	return h
 }

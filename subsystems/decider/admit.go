@@ -149,7 +149,7 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	if r := guard.Open(runFacts(s, x.Run), x.Run); r != nil {
 		return r
 	}
-	return samePlan(run.Plan, x)
+	return first(samePrincipal(run.Plan, x), samePlan(run.Plan, x))
 }
 
 // admitKinds refuses a plan that names a kind of seed which cannot grow in its host.
@@ -166,6 +166,15 @@ func admitKinds(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 	return nil
 }
 
+// samePrincipal refuses to resume somebody else's run.
+func samePrincipal(old, now leyline.RunOpened) *leyline.Refusal {
+	if old.Principal == now.Principal {
+		return nil
+	}
+	return refuse(leyline.RefusalNotAuthorized, "principal", now.Principal, "did not open the run, "+old.Principal+" did",
+		"resume it as who opened it, or open a new run")
+}
+
 // samePlan refuses to resume a run under another plan than it was opened with.
 func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
 	old.Resume, old.Damaged, now.Damaged = now.Resume, nil, nil
@@ -175,6 +184,6 @@ func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
 		return nil
 	}
 	return refuse(leyline.RefusalInvalidField, "run", string(now.Run),
-		"was opened with another plan (workload, tasks, weights, owners, seeds, layers, seed, steps, lockstep or drills)",
+		"was opened with another plan (workload, tasks, weights, owners, seeds, layers, seed, steps, lockstep, drills, lag, away or ranks)",
 		"resume it with the same plan, or open a new run")
 }

@@ -26,7 +26,7 @@ import (
 // Version numbers the rules. It rises with every change that can make Decide
 // return other events for the same state and input. Replay re-decides only
 // records that were decided by its own version.
-const Version uint32 = 6
+const Version uint32 = 7
 
 // Decide returns the events of one record and advances s by them.
 func Decide(s *projections.State, m leyline.Meta, in leyline.Input) []leyline.Event {

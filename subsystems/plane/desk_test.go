@@ -50,6 +50,7 @@ func newDesk(t testing.TB, change ...func(*leyline.ExecutionConfig)) *desk {
 	_, err = d.p.Open(d.ctx(), leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"}, Parameters: 1, Steps: 9,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	d.check(err)
 	return d

@@ -17,6 +17,7 @@ func TestFallbacksComeThroughTheDoor(t *testing.T) {
 	open := func(run leyline.RunID, change func(*leyline.Posture)) error {
 		in := leyline.RunOpened{
 			Run: run, Workload: "w", Framework: leyline.FrameworkTorch, Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 9,
+			Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 			Posture: leyline.Posture{
 				Version: "2.8.0+cpu", Device: "cpu", Compile: leyline.SwitchOn, CompileMode: "default", Inference: leyline.SwitchOn,
 				Matmul: leyline.MatmulHighest, TF32: leyline.SwitchOff, WeightsOnly: leyline.SwitchOn,

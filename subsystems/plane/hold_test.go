@@ -121,6 +121,7 @@ func (s *shell) opened() {
 	_, err := s.plane.Open(s.t.Context(), leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: workload.Posture(), Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"},
 		Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"}, Parameters: 1, Steps: 9,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	if err != nil {
 		s.t.Fatal(err)

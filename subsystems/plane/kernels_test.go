@@ -50,6 +50,7 @@ func newGarden(t *testing.T, b *bench, seeds int) *garden {
 	x := leyline.RunOpened{
 		Run: "run-1", Workload: "penguins", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"}, Parameters: 1, Seed: 1, Steps: 10,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	}
 	for i := range seeds {
 		x.Seeds = append(x.Seeds, leyline.SeedID(fmt.Sprintf("seed-%d", i)))

@@ -187,6 +187,7 @@ func (l *library) again(t *testing.T, a leyline.PolicyArtifact) leyline.PolicyAr
 	_, err := l.p.Open(t.Context(), leyline.RunOpened{
 		Run: "run-1", Workload: "penguins", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"}, Parameters: 1, Seed: 1, Steps: 10,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	body, berr := wire.EncodePolicy(a)
 	_, verr := l.p.Vouch(t.Context(), l.admin.Sign(leyline.PayloadPolicy, body), "test")

@@ -24,6 +24,7 @@ func TestSnapshotIsWhatThePlaneReads(t *testing.T) {
 	}
 	open, err := p.Open(ctx, leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu"}, Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 9,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	if err != nil {
 		t.Fatal(err)

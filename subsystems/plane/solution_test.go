@@ -210,6 +210,7 @@ func twoTaskRun() leyline.RunOpened {
 	return leyline.RunOpened{
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a", "b"}, Seeds: []leyline.SeedID{"seed-0"}, Parameters: 10, Seed: 7, Steps: 100,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	}
 }
 

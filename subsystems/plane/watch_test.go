@@ -84,6 +84,7 @@ func begin(t *testing.T, p *plane.Plane, run leyline.RunID, resume bool) leyline
 	t.Helper()
 	_, err := p.Open(context.Background(), leyline.RunOpened{
 		Run: run, Resume: resume, Workload: "w", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff}, Tasks: []leyline.TaskID{"a"}, Parameters: 1, Steps: 9,
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	r, refused := leyline.AsRefusal(err)
 	if err != nil && !refused {

@@ -82,6 +82,7 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalMisfit:           http.StatusUnprocessableEntity,
 	leyline.RefusalParameter:        http.StatusUnprocessableEntity,
 	leyline.RefusalPolicyExists:     http.StatusConflict,
+	leyline.RefusalStepConflict:     http.StatusConflict,
 }
 
 // ProblemOf says what an error is in the terms of the protocol. An error that it

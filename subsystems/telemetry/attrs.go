@@ -10,6 +10,9 @@ import (
 // The attribute keys. Where SPEC.md names a key, it is that name.
 const (
 	keyAction      = "action"
+	keyApplied     = "applied"
+	keyBound       = "bound"
+	keyDerived     = "derived"
 	keyAge         = "age_ms"
 	keyAvailable   = "available_layers"
 	keyAlphaVec    = "alpha_vec_len"

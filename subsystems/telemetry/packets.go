@@ -96,6 +96,8 @@ var sources = [...]leyline.Subsystem{
 	leyline.EventPolicyReverted:        leyline.SubsystemTamiyo,
 	leyline.EventPolicyConfirmed:       leyline.SubsystemTamiyo,
 	leyline.EventPolicyRejected:        leyline.SubsystemTamiyo,
+	leyline.EventWeightsMismatched:     leyline.SubsystemTolaria,
+	leyline.EventStepOvertaken:         leyline.SubsystemTolaria,
 }
 
 // Source returns the subsystem that decided an event. A refusal without a
@@ -206,6 +208,7 @@ func (b *builder) event(id leyline.EffectID, e leyline.Event) {
 	case leyline.SubsystemTolaria:
 		b.training(e)
 		b.trainer(e)
+		b.pipelined(e)
 		b.snapshots(e)
 		b.rollback(e)
 		b.emergency(e)

@@ -52,6 +52,7 @@ var dependencies = [...]string{
 	leyline.RefusalMisfit:           "blueprint",
 	leyline.RefusalParameter:        "blueprint",
 	leyline.RefusalPolicyExists:     "policy",
+	leyline.RefusalStepConflict:     "step",
 }
 
 func dependency(k leyline.RefusalKind) string {

@@ -118,6 +118,27 @@ var trainingStory = []scene{
 	{"the next cannot be", "r1", l.ProfileReported{Run: "r1"}, []l.Event{
 		l.ProfileRecorded{Run: "r1", First: 5, Last: 9, Outcome: l.OutcomeFailed, Reason: "no space left on device"},
 	}},
+	{"a pipelined trainer of four ranks opens a run", "r1", l.RunOpened{Run: "r1"}, []l.Event{
+		l.RunStarted{Run: "r1", Incarnation: 1, Plan: l.RunOpened{
+			Run: "r1", Workload: "w", Framework: "torch", Posture: l.Posture{Version: "2.9", Device: "cpu", Compile: l.SwitchOff}, Lag: 4, Ranks: 4,
+		}},
+	}},
+	{"its ranks wait for each other", "r1", l.StepObserved{Run: "r1", Step: 8, BarrierNs: 12_000_000}, []l.Event{
+		l.GradientsCombined{Run: "r1", Step: 8, Method: l.AggregationSum, Weights: []float64{1, 1}},
+	}},
+	{"for very long", "r1", l.StepObserved{Run: "r1", Step: 9, BarrierNs: 11_000_000_000}, []l.Event{
+		l.GradientsCombined{Run: "r1", Step: 9, Method: l.AggregationSum, Weights: []float64{1, 1}},
+	}},
+	{"it has applied other weights", "r1", l.StepObserved{Run: "r1", Step: 10}, []l.Event{
+		l.GradientsCombined{Run: "r1", Step: 10, Method: l.AggregationSum, Weights: []float64{1, 1}},
+		l.WeightsMismatched{Run: "r1", Step: 10, Applied: []float64{1, 0.5}, Derived: []float64{1, 1}},
+	}},
+	{"weights although there were none", "r1", l.StepObserved{Run: "r1", Step: 11}, []l.Event{
+		l.WeightsMismatched{Run: "r1", Step: 11, Applied: []float64{1, 2}},
+	}},
+	{"a rollback overtakes a step of it", "r1", l.StepObserved{Run: "r1", Step: 12}, []l.Event{
+		l.StepOvertaken{Run: "r1", Step: 12, Incarnation: 1, Rollback: "rb-9"},
+	}},
 	{"the run ends", "r1", l.RunClosed{Run: "r1", Step: 300, Outcome: l.OutcomeOK}, []l.Event{
 		l.RunEnded{Run: "r1", Step: 300, Outcome: l.OutcomeOK, Digest: l.Digest{0xab}},
 	}},

@@ -33,6 +33,7 @@ func (b *builder) step(x leyline.StepObserved) {
 	if x.Microbatches > 0 {
 		s.metric(leyline.MetricMicrobatches, float64(x.Microbatches), run)
 	}
+	s.barrier(x.BarrierNs, run)
 	s.readings(x.Metrics, run)
 	for _, o := range x.Seeds {
 		s := b.at(leyline.SubsystemKasmina, x.Run)
@@ -77,6 +78,7 @@ func (b *builder) runStarted(x leyline.RunStarted) {
 	s.metric(leyline.MetricEmergencyHalt, 0, run)
 	s.metric(leyline.MetricRunIncarnation, float64(x.Incarnation), run)
 	s.posture(x.Plan.Posture, run)
+	s.mode(&x.Plan, run)
 	if x.Plan.Optimizer != "" {
 		s.event(leyline.NameOptimizerFamily, leyline.LevelInfo, run, text("family", x.Plan.Optimizer))
 	}

@@ -143,7 +143,7 @@ func (s site) Open(name string, spec workload.Spec, c leyline.ExecutionConfig) (
 	if err != nil {
 		return nil, err
 	}
-	j := &job{app: s.app, spec: spec, config: c, flags: runFlags{data: filepath.Join(s.dir, name)}}
+	j := &served{app: s.app, shipped: spec.Blueprints, config: c, at: placeFlags{data: filepath.Join(s.dir, name)}}
 	if err := j.openDir(log); err != nil {
 		return nil, err
 	}

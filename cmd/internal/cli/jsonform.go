@@ -9,9 +9,9 @@ import (
 	"math"
 	"reflect"
 	"strings"
-	"unicode"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/protocol"
 )
 
 // jsonForm turns a value into what is written as JSON: fields in their order
@@ -93,7 +93,7 @@ func jsonFields(o object, v reflect.Value) object {
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
 			o = jsonFields(o, v.Field(i))
 		default:
-			name = cmp.Or(name, f.Tag.Get("toml"), snake(f.Name))
+			name = cmp.Or(name, f.Tag.Get("toml"), protocol.Snake(f.Name))
 			o = append(o, member{name, jsonForm(v.Field(i))})
 		}
 	}
@@ -116,20 +116,4 @@ func (o object) MarshalJSON() ([]byte, error) {
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
-}
-
-// snake writes a Go name in snake_case: FaultStep, LossEWMA and SLAMs become
-// fault_step, loss_ewma and sla_ms.
-func snake(name string) string {
-	rs := []rune(name)
-	var b strings.Builder
-	for i, r := range rs {
-		upper := unicode.IsUpper(r)
-		begins := upper && i > 0 && (!unicode.IsUpper(rs[i-1]) || i+1 < len(rs) && unicode.IsLower(rs[i+1]))
-		if begins {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }

@@ -34,7 +34,7 @@ func warned(t *testing.T, look func(r *supervise.Report)) string {
 // TestClockWarning: only a wall clock that is further behind the log than commands
 // may be is worth a warning.
 func TestClockWarning(t *testing.T) {
-	j := &job{config: leyline.DefaultConfig()}
+	j := &served{config: leyline.DefaultConfig()}
 	last, skew := time.Unix(1_700_000_000, 0), leyline.DefaultConfig().Kasmina.Skew.Duration()
 	for _, c := range []struct {
 		last time.Time
@@ -54,7 +54,7 @@ func TestClockWarning(t *testing.T) {
 
 // TestSpaceWarning: a disk that could not be asked, or is not watched, is no reason.
 func TestSpaceWarning(t *testing.T) {
-	j := &job{config: leyline.DefaultConfig()}
+	j := &served{config: leyline.DefaultConfig()}
 	for _, c := range []struct {
 		at   datadir.Examination
 		want string

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
+	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
@@ -89,8 +91,8 @@ func connections(subscribers uint32) int {
 
 // newWeb puts probes, and routes for the time in which the plane runs, behind the
 // addresses of the flags. components says why not all parts of the process run.
-func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
-	w, f, running := &web{notice: j.app.notice}, j.flags.web, j.running.Load
+func newWeb(p *served, log hclog.Logger, components func() error) (*web, error) {
+	w, f, running := &web{notice: p.app.notice}, p.at.web, p.running.Load
 	ready := append(server.PlaneReady(running),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
 			if err := w.sink.Load(); err != nil {
@@ -101,8 +103,8 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: append(j.outlets.routes(), j.operators()...), Logger: log, Live: server.PlaneLive(running), Ready: ready,
-		MaxConnections: connections(j.config.Telemetry.Subscribers),
+		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: slices.Concat(p.outlets.routes(), p.operators(), p.routes), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		MaxConnections: connections(p.config.Telemetry.Subscribers),
 	})
 	if err != nil {
 		return nil, usageError{err}
@@ -111,8 +113,8 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 }
 
 // operators are the routes by which an operator reaches the plane.
-func (j *job) operators() []server.Route {
-	return admin.Routes(admin.Options{Plane: func() admin.Plane { return j.running.Load() }, Locked: j.flags.web.token != ""})
+func (p *served) operators() []server.Route {
+	return admin.Routes(admin.Options{Plane: func() admin.Plane { return p.running.Load() }, Locked: p.at.web.token != ""})
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.
@@ -217,7 +219,7 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 // the log makes it look like somebody else's.
 func (f *webFlags) probePlaces(data string, r *supervise.Report) {
 	for _, at := range f.listen {
-		if path, ok := strings.CutPrefix(at, "unix:"); ok && inside(data, path) {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok && path != datadir.SocketPath(data) && inside(data, path) {
 			r.FailWith("--http", usagef("--http: the socket %s is inside the data directory %s, which holds nothing but what esper keeps there; choose a directory of its own", path, data))
 		}
 	}

@@ -78,6 +78,7 @@ func (s *story) add(r leyline.Record) []beat {
 		s.commands(r, e)
 		s.registry(r, e)
 		s.policies(r, e)
+		s.pipelined(r, e)
 		s.rollbacks(r, e)
 		s.snapshots(r, e)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/server"
@@ -19,8 +20,8 @@ import (
 
 // The media types of bodies.
 const (
-	MediaJSON    = "application/json"
-	MediaMsgpack = "application/msgpack"
+	MediaJSON    = protocol.MediaJSON
+	MediaMsgpack = protocol.MediaMsgpack
 )
 
 // Plane is what the routes need of a plane. Each call returns when what it caused is

@@ -111,6 +111,7 @@ func start(t *testing.T, tcp bool, token string) *desk {
 		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"},
 		Parameters: 10, Seed: 7, Steps: 100, HostParameters: []leyline.Parameter{{Name: "trunk.weight", Size: 10}},
+		Away: leyline.AwayStop, Principal: leyline.PrincipalProcess,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,325 @@
+package protocol
+
+import (
+	"encoding/base64"
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxSafe is the largest whole number that every JSON program holds exactly.
+const maxSafe = 1 << 53
+
+// The states of left for a JSON object or list, whose length nobody knows.
+const (
+	atFirst = -1 - iota
+	atLater
+)
+
+// jsonSource reads JSON.
+type jsonSource struct {
+	budget
+	b       []byte
+	off     int
+	scratch []byte // of a text that held an escape
+}
+
+// peek skips white space and returns the next byte; 0 at the end.
+func (s *jsonSource) peek() byte {
+	for s.off < len(s.b) {
+		switch c := s.b[s.off]; c {
+		case ' ', '\t', '\n', '\r':
+			s.off++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// found names what begins with a byte.
+func (s *jsonSource) found(want string) *Error {
+	what := ""
+	switch c := s.peek(); {
+	case c == 0 && s.off >= len(s.b):
+		return malformed("ends within a value")
+	case c == '{':
+		what = "an object"
+	case c == '[':
+		what = "a list"
+	case c == '"':
+		what = "a text"
+	case c == '-' || c >= '0' && c <= '9':
+		what = "a number"
+	case s.word("true"), s.word("false"):
+		what = "a boolean"
+	case s.word("null"):
+		return invalid("is null; leave it out")
+	default:
+		return malformed("is no JSON: byte %q at %d", c, s.off)
+	}
+	return invalid("is %s; want %s", what, want)
+}
+
+// word takes a word that comes next.
+func (s *jsonSource) word(w string) bool {
+	if len(s.b)-s.off >= len(w) && string(s.b[s.off:s.off+len(w)]) == w {
+		s.off += len(w)
+		return true
+	}
+	return false
+}
+
+func (s *jsonSource) open(c byte, want string) (int, *Error) {
+	if s.peek() != c {
+		return 0, s.found(want)
+	}
+	s.off++
+	return atFirst, nil
+}
+
+func (s *jsonSource) object() (int, *Error) { return s.open('{', "an object") }
+func (s *jsonSource) list() (int, *Error)   { return s.open('[', "a list") }
+
+// more goes on to the next member or entry, or past the bracket that ends them.
+func (s *jsonSource) more(left *int, end byte) (bool, *Error) {
+	c := s.peek()
+	first := *left == atFirst
+	*left = atLater
+	switch {
+	case c == end:
+		s.off++
+		return false, nil
+	case first && c != 0:
+		return true, nil
+	case c == ',':
+		s.off++
+		return true, nil
+	case c == 0 && s.off >= len(s.b):
+		return false, malformed("ends within a value")
+	}
+	return false, malformed("is no JSON: byte %q at %d, want a comma or %q", c, s.off, end)
+}
+
+func (s *jsonSource) entry(left *int) (bool, *Error) { return s.more(left, ']') }
+
+func (s *jsonSource) member(left *int) ([]byte, bool, *Error) {
+	ok, err := s.more(left, '}')
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	if s.peek() != '"' {
+		return nil, false, malformed("is no JSON: a name is missing at %d", s.off)
+	}
+	name, err := s.text()
+	if err != nil {
+		return nil, false, err
+	}
+	if s.peek() != ':' {
+		return nil, false, malformed("is no JSON: a colon is missing at %d", s.off)
+	}
+	s.off++
+	return name, true, nil
+}
+
+func (s *jsonSource) text() ([]byte, *Error) {
+	if s.peek() != '"' {
+		return nil, s.found("a text")
+	}
+	s.off++
+	from := s.off
+	for ; s.off < len(s.b); s.off++ {
+		switch c := s.b[s.off]; {
+		case c == '"':
+			s.off++
+			return valid(s.b[from : s.off-1])
+		case c == '\\':
+			return s.escaped(from)
+		case c < ' ':
+			return nil, malformed("is no JSON: byte %q within a text at %d", c, s.off)
+		}
+	}
+	return nil, malformed("ends within a value")
+}
+
+func valid(b []byte) ([]byte, *Error) {
+	if !utf8.Valid(b) {
+		return nil, malformed("is not UTF-8")
+	}
+	return b, nil
+}
+
+// number reads a whole number: of 64 bits from a decimal text, or from a number that
+// no JSON program could have changed.
+func (s *jsonSource) number(wide bool) (uint64, *Error) {
+	digits, quoted, err := s.whole(wide)
+	if err != nil {
+		return 0, err
+	}
+	n, bad := strconv.ParseUint(string(digits), 10, 64)
+	switch {
+	case bad != nil:
+		return 0, invalid("is %s, out of the range of whole numbers from 0", clip(digits))
+	case !quoted && n > maxSafe:
+		return 0, invalid("is %d; write numbers above 2^53 as a text", n)
+	}
+	return n, nil
+}
+
+func (s *jsonSource) signed(wide bool) (int64, *Error) {
+	digits, quoted, err := s.whole(wide)
+	if err != nil {
+		return 0, err
+	}
+	n, bad := strconv.ParseInt(string(digits), 10, 64)
+	switch {
+	case bad != nil:
+		return 0, invalid("is %s, out of the range of whole numbers", clip(digits))
+	case !quoted && (n > maxSafe || n < -maxSafe):
+		return 0, invalid("is %d; write numbers beyond 2^53 as a text", n)
+	}
+	return n, nil
+}
+
+// whole reads the digits of a whole number.
+func (s *jsonSource) whole(wide bool) (digits []byte, quoted bool, err *Error) {
+	quoted = wide && s.peek() == '"'
+	if quoted {
+		digits, err = s.text()
+	} else {
+		digits, err = s.literal("a whole number")
+	}
+	if err != nil {
+		return nil, quoted, err
+	}
+	if n := scanNumber(digits); n != len(digits) || !isWhole(digits) {
+		return nil, quoted, invalid("is %q; want a whole number", clip(digits))
+	}
+	return digits, quoted, nil
+}
+
+func isWhole(b []byte) bool {
+	for i, c := range b {
+		if (c < '0' || c > '9') && !(i == 0 && c == '-' && len(b) > 1 && b[1] != '0') {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// literal reads a number as it is written.
+func (s *jsonSource) literal(want string) ([]byte, *Error) {
+	c := s.peek()
+	if c != '-' && (c < '0' || c > '9') {
+		return nil, s.found(want)
+	}
+	n := scanNumber(s.b[s.off:])
+	if n == 0 {
+		return nil, malformed("is no JSON: a number is cut or misspelt at %d", s.off)
+	}
+	s.off += n
+	return s.b[s.off-n : s.off], nil
+}
+
+// scanNumber returns how many bytes of b are a number as RFC 8259 writes it; 0: none.
+func scanNumber(b []byte) int {
+	i := 0
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	n := scanDigits(b[i:])
+	if n == 0 || n > 1 && b[i] == '0' {
+		return 0
+	}
+	i += n
+	if i < len(b) && b[i] == '.' {
+		n := scanDigits(b[i+1:])
+		if n == 0 {
+			return 0
+		}
+		i += 1 + n
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		n := scanDigits(b[i:])
+		if n == 0 {
+			return 0
+		}
+		i += n
+	}
+	return i
+}
+
+func scanDigits(b []byte) int {
+	for i, c := range b {
+		if c < '0' || c > '9' {
+			return i
+		}
+	}
+	return len(b)
+}
+
+func (s *jsonSource) float() (float64, *Error) {
+	if s.peek() == '"' {
+		b, err := s.text()
+		if err != nil {
+			return 0, err
+		}
+		switch string(b) {
+		case textNaN:
+			return math.NaN(), nil
+		case textInfinity:
+			return math.Inf(1), nil
+		case textNegInfinity:
+			return math.Inf(-1), nil
+		}
+		return 0, invalid("is %q; want a number, %q, %q or %q", clip(b), textNaN, textInfinity, textNegInfinity)
+	}
+	b, err := s.literal("a number")
+	if err != nil {
+		return 0, err
+	}
+	x, bad := strconv.ParseFloat(string(b), 64)
+	if bad != nil {
+		return 0, invalid("is %s, out of the range of a float64", clip(b))
+	}
+	return x, nil
+}
+
+func (s *jsonSource) flag() (bool, *Error) {
+	s.peek()
+	if s.word("true") {
+		return true, nil
+	}
+	if s.word("false") {
+		return false, nil
+	}
+	return false, s.found("true or false")
+}
+
+func (s *jsonSource) bytes() ([]byte, *Error) {
+	b, err := s.text()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range b {
+		if c == '\n' || c == '\r' { // the decoder passes over them
+			return nil, invalid("is no base64: it holds an end of line")
+		}
+	}
+	out, bad := base64.StdEncoding.Strict().AppendDecode(nil, b)
+	if bad != nil {
+		return nil, invalid("is no padded base64: %v", bad)
+	}
+	return out, nil
+}
+
+func (s *jsonSource) done() *Error {
+	if s.peek(); s.off < len(s.b) {
+		return malformed("has something behind its end, at byte %d", s.off)
+	}
+	return nil
+}
