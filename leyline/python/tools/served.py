@@ -6,10 +6,8 @@ Standard library only; it runs under every Python from 3.10 on.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,7 +17,7 @@ from typing import Any, Iterator, Optional, Sequence, Type
 
 __all__ = ["Plane", "PlaneError", "esper"]
 
-READY_S = 30.0  # within which a plane must listen
+READY_S = 30.0  # within which a plane must be ready
 DRAIN_S = 30.0  # within which it must end when told to
 
 
@@ -69,6 +67,7 @@ class Plane:
             command += ["--blueprints", str(blueprints)]
         self._command = [*command, *arguments]
         self._process: Optional[subprocess.Popen[bytes]] = None
+        self._before = 0  # bytes that earlier processes wrote to stderr
 
     def __enter__(self) -> Plane:
         self.start()
@@ -96,13 +95,15 @@ class Plane:
         return self._said.read_text(errors="replace") if self._said.exists() else ""
 
     def start(self) -> None:
-        """Starts the process and waits until it listens."""
+        """Starts the process and waits until it lets trainers in."""
         with open(self._said, "ab") as said:
+            self._before = said.tell()
             self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=said)
         until = time.monotonic() + READY_S
-        while not self._listens():
+        while not self._ready():
             if self._process.poll() is not None or time.monotonic() > until:
-                state = "ended with %s" % self._process.poll() if self._process.poll() is not None else "does not listen"
+                code = self._process.poll()
+                state = "is not ready" if code is None else f"ended with {code}"
                 raise PlaneError(f"esper serve {state}:\n{self.said()[-4000:]}")
             time.sleep(0.02)
 
@@ -149,12 +150,7 @@ class Plane:
         esper(self._binary, "log", "verify", self.data)
         esper(self._binary, "replay", self.data)
 
-    def _listens(self) -> bool:
-        if not os.path.exists(self.socket):
-            return False
-        with socket.socket(socket.AF_UNIX) as s:
-            try:
-                s.connect(str(self.socket))
-            except OSError:
-                return False
-        return True
+    def _ready(self) -> bool:
+        """Whether the process that was started last has said so."""
+        said = self._said.read_bytes()[self._before :]
+        return any(line.startswith(b"ready:") for line in said.splitlines(keepends=True) if line.endswith(b"\n"))
