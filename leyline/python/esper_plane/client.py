@@ -51,12 +51,12 @@ class Client:
     ``timeout`` is for one try, in seconds. ``lane``: reports go over the framed lane
     (``"framed"``), over HTTP (``"http"``), or over the lane where there is one
     (``"auto"``). What to do when the plane is away: ``"stop"`` raises PlaneAway after
-    five tries; ``"wait"`` goes on trying for ``away_seconds``, or for ever where that is 0.
+    ``tries``; ``"wait"`` goes on trying for ``away_seconds``, or for ever where that is 0.
     """
 
     def __init__(
         self, address: str, token: Optional[str] = None, tls: Union[TLS, ssl.SSLContext, None] = None, timeout: float = 30.0,
-        away: str = "stop", away_seconds: float = 0, lane: str = "auto",
+        away: str = "stop", away_seconds: float = 0, lane: str = "auto", tries: int = len(_PAUSES),
     ) -> None:
         """Nothing is connected yet. Raises ValueError for an address or an option that is none."""
         self.address = Address.parse(address)
@@ -69,7 +69,7 @@ class Client:
         context = tls.context() if isinstance(tls, TLS) else tls
         if self.address.secure and context is None:
             context = TLS().context()
-        self.timeout, self._mode = timeout, lane
+        self.timeout, self._mode, self._tries = timeout, lane, tries
         self.set_away(away, away_seconds)
         self._http = Connection(self.address, timeout, context)
         self._lane: Optional[Lane] = None
@@ -167,6 +167,10 @@ class Client:
     def outstanding(self) -> int:
         """The number of steps that were sent and not answered yet."""
         return len(self._sent)
+
+    def ready(self) -> bool:
+        """Whether an answer to a step is there, so that ``receive_step`` need not wait."""
+        return bool(self._sent) and self._lane is not None and self._lane.ready()
 
     def receive_step(self, run: str) -> Dict[str, Any]:
         """The answer to the oldest step that has none. It is over then, refused or not."""
@@ -269,7 +273,7 @@ class Client:
 
     def _gives_up(self, tries: int, until: Optional[float]) -> bool:
         if self.away == "stop":
-            return tries >= len(_PAUSES)
+            return tries >= self._tries
         return until is not None and time.monotonic() >= until
 
 

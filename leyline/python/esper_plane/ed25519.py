@@ -6,7 +6,7 @@ bytes, and for the public key every encoding of a point, the ones that are not c
 included. Nothing here is secret, so nothing takes constant time.
 
 Package ``cryptography`` is used where it is installed: it accepts the same signatures
-(the tests hold both to one file of vectors) in a fiftieth of the time.
+(the tests hold both to one file of vectors) in a tenth of the time.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ of the requests.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import Any, Dict, Tuple
@@ -60,6 +61,10 @@ class Lane:
         if len(frame) < 3:
             raise ProtocolError("", f"is a frame of {len(frame)} bytes; want a status and a body")
         return struct.unpack_from("<H", frame)[0], frame[2:]
+
+    def ready(self) -> bool:
+        """Whether something has arrived, were it the end of the connection."""
+        return bool(self._buffer) or bool(select.select([self._sock], [], [], 0)[0])
 
     def close(self) -> None:
         """Close the connection. It may be called twice."""

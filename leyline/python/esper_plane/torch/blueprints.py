@@ -21,7 +21,7 @@ from typing import Callable, Dict, Mapping, Optional
 import torch
 from torch import nn
 
-from . import tensors
+from . import rng, tensors
 from .errors import BridgeError
 
 FORMAT = "esper-torch-kernel/1"
@@ -90,7 +90,8 @@ def build(kernel: Kernel, layer: nn.Module) -> nn.Module:
     builder = _builders.get(kernel.builder)
     if builder is None:
         raise BridgeError("unknown_builder", "builder", f"{kernel.builder!r} is not registered", "call blueprints.register before the run is opened")
-    module = builder(kernel, layer)
+    with rng.undisturbed(torch.device("cpu")):  # what a constructor draws is overwritten
+        module = builder(kernel, layer)
     own = module.state_dict()
     for name in sorted(own.keys() | kernel.tensors.keys()):
         _fits(name, own.get(name), kernel.tensors.get(name))

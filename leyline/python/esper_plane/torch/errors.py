@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import EsperError
 
-class BridgeError(ValueError):
+
+class BridgeError(EsperError, ValueError):
     """Something that the bridge does not take.
 
     ``kind`` says what sort of thing is wrong, ``field`` names it, ``hint`` says what

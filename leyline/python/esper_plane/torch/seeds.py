@@ -108,6 +108,7 @@ class Seed(nn.Module):
         self.plan = blend.Plan(blend.Mode.RESIDUAL, 1, 1.0)
         self.stats: Optional[blend.Stats] = None
         self.failure, self.why = "none", ""
+        self.kernel: Any = None  # of a seed that comes from a snapshot
 
     @property
     def blends(self) -> bool:
