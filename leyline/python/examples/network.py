@@ -55,7 +55,7 @@ def judge(model: nn.Module, data: Pairs, rows: int = 1000) -> tuple[list[float],
         batch = Pairs(data.images[at : at + rows], data.left[at : at + rows], data.right[at : at + rows])
         logits = model(batch.images)
         for task, (name, value) in enumerate(losses(logits, batch).items()):
-            loss[task] += float(value) * len(batch)
+            loss[task] += value.item() * len(batch)
             right[task] += int((logits[name].argmax(1) == getattr(batch, name)).sum())
     model.train(was)
     return (loss / len(data)).tolist(), (right / len(data)).tolist(), len(data)

@@ -40,7 +40,7 @@ def main() -> None:
                 loss = sum(losses(model(batch.images), batch).values())
                 step.backward(loss)
                 optimizer.step()
-    print(f"loss {float(loss):.3f} after {run.step_count} steps")
+    print(f"loss {loss.item():.3f} after {run.step_count} steps")
 
 
 if __name__ == "__main__":

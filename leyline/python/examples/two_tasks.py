@@ -56,7 +56,7 @@ def options() -> argparse.Namespace:
     p.add_argument("--device", default="auto", help="cpu, cuda:0, ...; auto: a GPU where there is one")
     p.add_argument("--lag", type=int, default=0, help="how many steps an answer may be behind; 0: each is waited for")
     p.add_argument("--fault", type=parse_fault, action="append", default=[], metavar="NAME@STEP", help=f"may be repeated; NAME is one of {', '.join(FAULTS)}")
-    p.add_argument("--least", type=float, default=0.6, help="accuracy that both tasks must come to (%(default)s)")
+    p.add_argument("--least", type=float, default=0.85, help="accuracy that both tasks must come to (%(default)s)")
     p.add_argument("--no-seeds", action="store_true", help="let nothing grow")
     p.add_argument("--json", action="store_true", help="the last line is one JSON document")
     return p.parse_args()
