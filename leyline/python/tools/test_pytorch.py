@@ -123,8 +123,8 @@ def example(place: Place) -> str:
                 causes = [e["cause"].lower() for e in plane.events("rollback.started")]
                 outcomes = [e["outcome"] for e in plane.events("rollback.finished")]
                 moved = {e["to"] for e in plane.events("seed.moved")}
-                if causes != [reason] or outcomes != ["OK"]:
-                    raise Failed(f"{fault}: rollbacks {causes} ended {outcomes}; want one of {reason} that ends OK")
+                if causes != [reason] or outcomes != ["ok"]:
+                    raise Failed(f"{fault}: rollbacks {causes} ended {outcomes}; want one of {reason} that ends ok")
                 if not {"TRAINING", "BLENDING"} <= moved:
                     raise Failed(f"{fault}: no seed came to blend; stages were {sorted(moved)}")
                 said.append(f"{fault}: {became}")
