@@ -147,7 +147,8 @@ run() {
 			die "this machine has no user namespaces for $(id -un); run it as root, or name a Python that has torch 2.8 or later: TORCH_PYTHON=..."
 		set -- unshare --user --map-root-user --mount --propagation private sh -c "$INSIDE" inside "$tree" "$repository" "$@"
 	fi
-	exec env -i LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" PYTHONDONTWRITEBYTECODE=1 "$@"
+	exec env -i LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp \
+		OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" PYTHONPYCACHEPREFIX=/tmp/pycache "$@"
 }
 
 what=${1:-}

@@ -32,7 +32,7 @@ def opened(address: str, wanted: str) -> int:
             answer = client.open(plan())
         except Refused as refusal:
             print(f"refused with {refusal.status}, kind {refusal.kind}, field {refusal.field}: {refusal.detail}; {refusal.hint}")
-            return 0 if wanted == "refused" and refusal.kind == "posture" and refusal.field == "posture.version" else 1
+            return 0 if wanted == "refused" and refusal.kind == "unsupported_posture" and refusal.field == "posture.version" else 1
         client.report("close", RUN, {
             "run": RUN, "incarnation": answer["incarnation"], "after": answer["cursor"], "step": 0,
             "outcome": "failed", "reason": "nothing was to be trained", "acks": [],
