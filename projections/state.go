@@ -147,4 +147,16 @@ func (s *State) ApplyRecord(r leyline.Record) {
 	for i, e := range r.Events {
 		s.Apply(m, i, e)
 	}
+	if !refused(r.Events) {
+		s.End(r.Input)
+	}
+}
+
+// refused reports whether the guard did not admit the input of a record.
+func refused(events []leyline.Event) bool {
+	if len(events) == 0 {
+		return false
+	}
+	_, bad := events[0].(leyline.DependencyViolated)
+	return bad
 }

@@ -23,6 +23,9 @@ type Run struct {
 	Alphas      []float64        // of these, as answered
 	Absent      []leyline.SeedID // of these, that need not be reported: they are paused, or were
 	Rollback    leyline.RollbackID
+	Piped       bool        // the trainer does not wait for answers
+	Slots       []Slot      // of a pipelined trainer, in place of Grafted, Alphas and Absent
+	Told        leyline.Seq // the record in which the step at hand was reported already; 0: in none
 }
 
 // Open refuses a run that is not named, or not open.
@@ -58,10 +61,14 @@ func Settled(r Run) *leyline.Refusal {
 		"carry out the restore directive and report it")
 }
 
-// Order refuses any step but the next.
+// Order refuses any step but the next. One that was reported already with another
+// content is told apart: the same content again never gets here.
 func Order(r Run, got leyline.Step) *leyline.Refusal {
 	if got == r.Step+1 {
 		return nil
+	}
+	if bad := Once(r, got); bad != nil {
+		return bad
 	}
 	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
 		fmt.Sprintf("is not the step after the last decided one, %d", r.Step), fmt.Sprintf("report step %d", r.Step+1))
@@ -112,6 +119,9 @@ func Tasks(r Run, n int) *leyline.Refusal {
 // that is not grafted, or ran one with another alpha than it was told. Numbers
 // that are not finite are no refusal: they are what a fault looks like.
 func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
+	if r.Piped {
+		return Piped(r.Slots, seen)
+	}
 	if inOrder(r, seen) {
 		return nil
 	}

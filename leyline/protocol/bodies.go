@@ -147,3 +147,32 @@ type Hello struct {
 	Run      leyline.RunID
 	Media    string
 }
+
+// RunView is what the plane holds of a run.
+type RunView struct {
+	Run         leyline.RunID
+	Status      leyline.RunStatus
+	Incarnation leyline.Incarnation
+	Step        leyline.Step // the last one decided
+	Steps       leyline.Step // planned
+	Lineage     leyline.Lineage
+	Emergency   leyline.EmergencyLevel
+	Rollback    leyline.RollbackID // under way; empty: none is
+	Stalled     bool               // nothing was heard of the trainer for longer than its interval allows
+	Heard       leyline.Instant    // when the last step was reported; left out before the first
+	AgeNs       uint64             // since then; 0 before the first
+	Principal   string             // who has opened it
+	Lag         uint32
+	Away        leyline.Away
+	Outcome     leyline.Outcome     // once it has ended
+	Halt        leyline.FaultReason // once it was halted
+	HaltDetail  string
+	Record      leyline.Seq // the last one of the plane
+	Seeds       []leyline.SeedView
+}
+
+// Versions says which versions of the protocol a plane speaks.
+type Versions struct {
+	Protocol []uint32
+	Version  string // of the program
+}

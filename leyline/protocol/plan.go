@@ -17,6 +17,7 @@ type form interface {
 	read(from source, v reflect.Value) *Error // v is settable and zero
 	empty(v reflect.Value) bool               // it says no more than its absence
 	unset() bool                              // answers leave it out when it is empty
+	schema(s *schemas) schema
 }
 
 var forms sync.Map // reflect.Type to form
@@ -143,6 +144,11 @@ func compileStruct(t reflect.Type, depth int) (form, error) {
 // add takes the fields of a struct over; at is where it lies in the outermost one.
 func (f *structForm) add(t reflect.Type, at []int, depth int) error {
 	hidden := own[t]
+	for _, name := range hidden {
+		if _, ok := t.FieldByName(name); !ok {
+			return fmt.Errorf("%s has no member %s that would be the plane's own", t, name)
+		}
+	}
 	for i := range t.NumField() {
 		x := t.Field(i)
 		where := append(at[:len(at):len(at)], i)

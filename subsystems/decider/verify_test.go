@@ -161,7 +161,7 @@ func TestAdmission(t *testing.T) {
 		{"bad id", step(func(x *leyline.StepObserved) { x.Run = "a/b" }), leyline.RefusalInvalidField},
 		{"old incarnation", step(func(x *leyline.StepObserved) { x.Incarnation = 9 }), leyline.RefusalIncarnation},
 		{"skipped step", step(func(x *leyline.StepObserved) { x.Step++ }), leyline.RefusalStepOrder},
-		{"repeated step", step(func(x *leyline.StepObserved) { x.Step-- }), leyline.RefusalStepOrder},
+		{"repeated step", step(func(x *leyline.StepObserved) { x.Step-- }), leyline.RefusalStepConflict},
 		{"missing task", step(func(x *leyline.StepObserved) { x.Losses = x.Losses[:1] }), leyline.RefusalGradients},
 		{"short gram", step(func(x *leyline.StepObserved) { x.Gram = x.Gram[:3] }), leyline.RefusalGradients},
 		{"asymmetric gram", step(func(x *leyline.StepObserved) { x.Gram = []float64{2, -1, 1, 1} }), leyline.RefusalGradients},

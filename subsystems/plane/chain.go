@@ -18,9 +18,12 @@ type request struct {
 	poll  bool
 	run   leyline.RunID // of a poll
 	after leyline.Seq
-	ctx   context.Context // of a command that waits for the trainer; nil: it does not wait
+	ctx   context.Context // of a poll, and of a command that waits for the trainer; nil: it does not wait
 	reply chan reply
 	proof sign.Proof // of a command's signature, made at the door
+
+	recalled *leyline.Record // that holds the same report; nil: it was not looked for
+	anew     bool            // to be decided, whether or not it was reported before
 }
 
 // reply is what the caller gets.
@@ -29,6 +32,8 @@ type reply struct {
 	open leyline.OpenAnswer
 	said leyline.CommandAnswer // to a command
 	err  error
+
+	again *repeat // it may have been reported before: nothing was decided
 }
 
 // chain is a request and every record that followed from it: the record of its
@@ -45,6 +50,9 @@ type chain struct {
 	said    leyline.CommandAnswer // to a command
 	waits   int                   // computations outstanding
 	ready   *reply
+	also    []*request // that sent the same report again
+
+	overtaken bool // the step came after a rollback that made it void
 }
 
 // note adds a record to the chain. Weights and refusal are those of the first
@@ -65,6 +73,8 @@ func (c *chain) note(r leyline.Record) {
 			c.weights = x.Weights
 		case leyline.TrainingAssessed:
 			c.suspect = x.Health == leyline.HealthSuspect
+		case leyline.StepOvertaken:
+			c.overtaken = true
 		}
 	}
 }
@@ -80,8 +90,10 @@ func (l *loop) settle() {
 			rest = append(rest, c)
 			continue
 		}
-		c.ready.ans.Directives = l.directives(c.ready.ans.Run, c.request.after, c.last)
-		c.request.reply <- *c.ready
+		l.reply(c, c.request)
+		for _, q := range c.also {
+			l.reply(c, q)
+		}
 	}
 	clear(l.chains[len(rest):])
 	l.chains = rest
@@ -95,9 +107,20 @@ func (l *loop) settle() {
 	}
 }
 
+// reply gives a request what its chain came to, and the directives that it has not
+// heard.
+func (l *loop) reply(c *chain, q *request) {
+	r := *c.ready
+	r.ans.Directives = l.directives(r.ans.Run, q.after, c.last)
+	q.reply <- r
+}
+
 func (l *loop) settlePolls() {
 	rest := l.polls[:0]
 	for _, q := range l.polls {
+		if q.ctx.Err() != nil { // nobody waits for it any more
+			continue
+		}
 		ds := l.directives(q.run, q.after, l.durable)
 		if len(ds) == 0 {
 			rest = append(rest, q)
@@ -107,6 +130,7 @@ func (l *loop) settlePolls() {
 		ans.Directives, ans.Cursor = ds, l.durable
 		q.reply <- reply{ans: ans}
 	}
+	clear(l.polls[len(rest):])
 	l.polls = rest
 }
 
@@ -129,7 +153,7 @@ func (l *loop) capture(c *chain) {
 	r.ans.Seq, r.ans.Cursor, r.ans.Weights = c.first, c.last, c.weights
 	switch x := c.request.in.(type) {
 	case leyline.StepObserved:
-		r.ans.Step = x.Step
+		r.ans.Step, r.ans.Overtaken = x.Step, c.overtaken
 		if len(c.weights) > 0 && !c.suspect {
 			r.ans.Snapshot = x.Step%leyline.Step(l.state.Plane.Config.Tolaria.SnapshotEvery) == 0
 			r.ans.Probes = l.state.Kasmina.ProbesDue(x.Run, x.Step)

@@ -42,6 +42,9 @@ func (l *loop) admit(q *request) {
 			q.reply <- reply{err: err}
 			return
 		}
+		if l.repeated(q, in) {
+			return
+		}
 		if run := l.between(q, in); run != "" {
 			l.hold(q, in, run)
 			return

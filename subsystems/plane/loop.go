@@ -185,6 +185,8 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 			l.announceKeys()
 		case leyline.PrefetchSettled:
 			l.cancelFetch(x.Request)
+		case leyline.RunStarted:
+			l.plane.owners.Store(x.Run, x.Plan.Principal)
 		case leyline.RunResumed:
 			delete(l.orders, x.Run) // what the trainer that died had not fetched is void
 		}
@@ -192,7 +194,7 @@ func (l *loop) decide(in leyline.Input, at, wall leyline.Instant, c *chain) {
 			if effect.Computation(f.Kind) {
 				l.compute(f, c)
 			} else {
-				d.actions = append(d.actions, f)
+				d.actions = append(d.actions, signed(f, in))
 			}
 		}
 	}

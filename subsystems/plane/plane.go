@@ -39,6 +39,8 @@ type Plane struct {
 	keys     atomic.Pointer[projections.Plane] // those of the loop, for the door; nothing else of it is set
 	refusals *refusals
 
+	owners sync.Map // leyline.RunID to string: who opened a run
+
 	mu  sync.Mutex
 	err error // why the loop ended
 }
@@ -63,6 +65,7 @@ func Start(ctx context.Context, o Options) (*Plane, error) {
 	l.plane, l.log, p.stored, p.watched = p, p.log, l.saver.gone, p.ended // nobody looks before watch
 	l.announce()
 	l.announceKeys()
+	l.announceOwners()
 	if err := p.startWorker(); err != nil {
 		l.saver.abandon()
 		return nil, err
@@ -155,73 +158,9 @@ func (p *Plane) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAns
 	return r.open, err
 }
 
-// Step reports a step. after is the cursor of the latest answer. Where the
-// aggregation method needs a solver the caller waits for it here, and nobody else:
-// Solution of the input is the plane's.
-func (p *Plane) Step(ctx context.Context, in leyline.StepObserved, after leyline.Seq) (leyline.Answer, error) {
-	in.Solution = p.solution(&in)
-	return p.report(ctx, in, after)
-}
-
-// Epoch reports a held-out evaluation.
-func (p *Plane) Epoch(ctx context.Context, in leyline.EpochObserved, after leyline.Seq) (leyline.Answer, error) {
-	return p.report(ctx, in, after)
-}
-
-// Probe reports a measured contribution that an answer asked for.
-func (p *Plane) Probe(ctx context.Context, in leyline.SeedProbed, after leyline.Seq) (leyline.Answer, error) {
-	return p.report(ctx, in, after)
-}
-
-// Ack reports what became of a command.
-func (p *Plane) Ack(ctx context.Context, in leyline.CommandAcked, after leyline.Seq) (leyline.Answer, error) {
-	return p.report(ctx, in, after)
-}
-
-// Fallback reports that compiled code was given up for eager execution.
-func (p *Plane) Fallback(ctx context.Context, in leyline.CompileFallback, after leyline.Seq) (leyline.Answer, error) {
-	return p.report(ctx, in, after)
-}
-
-// Profiled reports the trace of a profile window, or that there is none.
-func (p *Plane) Profiled(ctx context.Context, in leyline.ProfileReported, after leyline.Seq) (leyline.Answer, error) {
-	return p.report(ctx, in, after)
-}
-
-// Rollback reports the trainer's phase of a rollback, COMMIT. PREPARE is the
-// plane's own check of the bytes and is refused here.
-func (p *Plane) Rollback(ctx context.Context, in leyline.RollbackReported, after leyline.Seq) (leyline.Answer, error) {
-	if in.Phase == leyline.PhasePrepare {
-		return leyline.Answer{}, &leyline.Refusal{
-			Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalNotAuthorized, Field: "phase", Identifier: in.Phase.String(),
-			Reason: "is the plane's own", Hint: "report COMMIT after the restore",
-		}
-	}
-	return p.report(ctx, in, after)
-}
-
-// Snapshot reports a snapshot's file. The door reads and hashes it first:
-// Measured, Problem and VerifyNs of the input are the plane's.
-func (p *Plane) Snapshot(ctx context.Context, in leyline.SnapshotTaken, after leyline.Seq) (leyline.Answer, error) {
-	if err := p.measure(ctx, &in); err != nil {
-		return leyline.Answer{}, err
-	}
-	return p.report(ctx, in, after)
-}
-
-// Close ends a run; it does not stop the plane.
-func (p *Plane) Close(ctx context.Context, in leyline.RunClosed) (leyline.Answer, error) {
-	return p.report(ctx, in, 0)
-}
-
-func (p *Plane) report(ctx context.Context, in leyline.Input, after leyline.Seq) (leyline.Answer, error) {
-	r, err := p.call(ctx, &request{in: in, after: after})
-	return r.ans, err
-}
-
 // Directives waits until there is a directive after the cursor.
 func (p *Plane) Directives(ctx context.Context, run leyline.RunID, after leyline.Seq) (leyline.Answer, error) {
-	r, err := p.call(ctx, &request{poll: true, run: run, after: after})
+	r, err := p.call(ctx, &request{poll: true, run: run, after: after, ctx: ctx})
 	return r.ans, err
 }
 
@@ -230,31 +169,6 @@ func (p *Plane) Directives(ctx context.Context, run leyline.RunID, after leyline
 func (p *Plane) View(ctx context.Context, f func(s *projections.State)) error {
 	_, err := p.call(ctx, &request{view: f})
 	return err
-}
-
-// call hands a request to the loop and waits for its reply.
-func (p *Plane) call(ctx context.Context, q *request) (reply, error) {
-	q.reply = make(chan reply, 1)
-	select {
-	case p.door <- q:
-	case <-ctx.Done():
-		return reply{}, ctx.Err()
-	case <-p.ended:
-		return reply{}, p.cause()
-	}
-	select {
-	case r := <-q.reply:
-		return r, r.err
-	case <-ctx.Done():
-		return reply{}, ctx.Err()
-	case <-p.ended:
-		select {
-		case r := <-q.reply: // the loop answered before it ended
-			return r, r.err
-		default:
-			return reply{}, p.cause()
-		}
-	}
 }
 
 // WorkerStats is what the shared worker has done so far.

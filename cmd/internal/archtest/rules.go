@@ -101,7 +101,7 @@ var Table = []Rule{
 	{Package: "subsystems/server/strictjson"},
 	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "subsystems/server", "subsystems/server/strictjson"}, Third: []string{hclog}},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
-	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/protocol", "projections", "subsystems/server"}},
+	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}, Third: []string{hclog}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
 
 	{Package: "replay", Own: replayImports},
@@ -131,7 +131,7 @@ var Table = []Rule{
 // testModules may be imported by test files only, beside all modules of Table.
 var testModules = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal",
-	"github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
+	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
 }
 
 // topLevel lists what may lie in the root of the repository, beside names that
@@ -179,6 +179,7 @@ var Spawners = []Spawner{
 	{Package: "cmd/internal/cli", Files: []string{"sink.go"}, Why: "one goroutine writes a file of telemetry beside a run: the loop must not wait for the file, and it has to outlive the plane and its worker to write what their end causes; stop waits for it"},
 	{Package: "cmd/internal/cli", Files: []string{"run_telemetry.go"}, Why: "posts alerts to a webhook, which may be slow or away: the loop must not wait for it; stop ends it and waits"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
+	{Package: "leyline/client", Files: []string{"lane.go"}, Why: "a context that ends moves the deadline of the read that it bounds; it is unhooked when the read is over"},
 	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
 }
 

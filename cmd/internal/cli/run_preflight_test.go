@@ -104,11 +104,11 @@ func TestExitOfPreflight(t *testing.T) {
 // private file the probes answer whoever has it.
 func TestTokenOpensTheDoor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	for text, want := range map[string]string{"": "is empty", "short": "the token has 5 bytes", "0123456789abcdef0123456789abcdef\n": ""} {
+	for text, want := range map[string]string{"": "is empty", "short": "it has 5 bytes", "0123456789abcdef0123456789abcdef\n": ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file}
+		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file, tls: tlsFlags{behindProxy: true}}
 		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(t.TempDir(), r) }})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)

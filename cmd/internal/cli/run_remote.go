@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -62,6 +63,9 @@ func (f *farFlags) options(a *app) (client.Options, error) {
 	o := client.Options{Address: f.address, AwayFor: f.awayFor, NoLane: f.http, Notice: a.notice}
 	if err := o.Away.UnmarshalText([]byte(f.away)); err != nil || o.Away == leyline.AwayUnspecified {
 		return o, usagef("--away is %q; write wait or stop", f.away)
+	}
+	if f.awayFor%time.Second != 0 || f.awayFor < 0 || f.awayFor > time.Duration(math.MaxUint32)*time.Second {
+		return o, usagef("--away-for is %v; write whole seconds, such as 90s: the plane records it so", f.awayFor)
 	}
 	if f.tokenFile == "" {
 		return o, nil

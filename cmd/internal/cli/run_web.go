@@ -27,25 +27,30 @@ type webFlags struct {
 	listen    []string
 	hosts     []string
 	tokenFile string
-	token     string // read from the file by preflight
+	tokens    []server.Token // read from the file by preflight
+	tls       tlsFlags
 }
 
 func (f *webFlags) flags(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics, /v1/telemetry and /v1/commands at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
-	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
+	s.StringVar(&f.tokenFile, "http-token-file", "", "demand a bearer token of `FILE` of every request over TCP: one token, or lines NAME TOKEN; needed beyond loopback")
+	f.tls.flags(s)
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
 
 // readToken reads the file of the token.
-func (f *webFlags) readToken() (err error) {
+func (f *webFlags) readToken() error {
 	if f.tokenFile == "" {
 		return nil
 	}
-	f.token, err = readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
-	if err == nil && server.CheckToken(f.token) != nil {
-		err = usagef("--http-token-file: %s: %w", f.tokenFile, server.CheckToken(f.token))
+	text, err := readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
+	if err != nil {
+		return err
 	}
-	return err
+	if f.tokens, err = server.ParseTokens(text); err != nil {
+		return usagef("--http-token-file: %s: %w", f.tokenFile, err)
+	}
+	return nil
 }
 
 // readSecret reads a file that only its owner may read, without the white space
@@ -103,7 +108,7 @@ func newWeb(p *served, log hclog.Logger, components func() error) (*web, error) 
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: slices.Concat(p.outlets.routes(), p.operators(), p.routes), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		Listen: f.listen, Tokens: f.tokens, TLS: f.tls.options(), BehindProxy: f.tls.behindProxy, Hosts: f.hosts, Routes: slices.Concat(p.outlets.routes(), p.operators(), p.routes), Logger: log, Live: server.PlaneLive(running), Ready: ready,
 		MaxConnections: connections(p.config.Telemetry.Subscribers),
 	})
 	if err != nil {
@@ -114,7 +119,7 @@ func newWeb(p *served, log hclog.Logger, components func() error) (*web, error) 
 
 // operators are the routes by which an operator reaches the plane.
 func (p *served) operators() []server.Route {
-	return admin.Routes(admin.Options{Plane: func() admin.Plane { return p.running.Load() }, Locked: p.at.web.token != ""})
+	return admin.Routes(admin.Options{Plane: func() admin.Plane { return p.running.Load() }})
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.
@@ -201,18 +206,24 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 	if err != nil {
 		r.FailWith("--http-token-file", err)
 	}
+	f.tls.probe(r)
 	if len(f.listen) == 0 {
-		if f.tokenFile != "" || len(f.hosts) > 0 {
-			r.FailWith("--http", usagef("--http-token-file and --http-host need --http"))
+		if f.tokenFile != "" || len(f.hosts) > 0 || f.tls != (tlsFlags{}) {
+			r.FailWith("--http", usagef("--http-token-file, --http-host, --http-behind-proxy and the flags of TLS need --http"))
 		}
 		return
 	}
-	for _, err := range server.Probe(f.token != "" || err != nil, f.listen...) {
+	for _, err := range server.Probe(f.guarded() || err != nil, f.listen...) {
 		if err != nil {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
 		}
 	}
 	f.probePlaces(data, r)
+}
+
+// guarded reports whether the flags allow addresses beyond loopback.
+func (f *webFlags) guarded() bool {
+	return server.Options{Tokens: f.tokens, TLS: f.tls.options(), BehindProxy: f.tls.behindProxy}.Guarded()
 }
 
 // probePlaces refuses sockets in the data directory: one that is made there before

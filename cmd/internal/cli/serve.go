@@ -20,7 +20,7 @@ import (
 // serveFlags are the flags of `esper serve` alone.
 type serveFlags struct {
 	socket   string
-	builtin  bool
+	builtin  string
 	idleExit time.Duration
 }
 
@@ -43,7 +43,8 @@ func newServe(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&at.data, "data", "data", "data directory, created when missing")
 	c.Flags().StringVar(&f.socket, "socket", "", "listen at the Unix socket `PATH` (default: esper.sock in the data directory)")
-	c.Flags().BoolVar(&f.builtin, "builtin-blueprints", false, "offer the blueprints of the built-in trainer too, as `esper run --remote` needs them")
+	c.Flags().StringVar(&f.builtin, "builtin-blueprints", "", "offer the blueprints of the built-in trainer too, as esper run --remote needs them: all, or those of one `WORKLOAD`")
+	c.Flags().Lookup("builtin-blueprints").NoOptDefVal = allWorkloads
 	c.Flags().DurationVar(&f.idleExit, "idle-exit", 0, "end when no run is open and nobody has been connected for this long (default: never)")
 	at.flags(c.Flags())
 	return c
@@ -107,9 +108,26 @@ func (s *service) readFlags(_ context.Context, r *supervise.Report) {
 	if s.flags.idleExit < 0 {
 		r.FailWith("--idle-exit", usagef("--idle-exit is %v; write a duration above 0, or leave it out", s.flags.idleExit))
 	}
-	if s.flags.builtin {
-		s.shipped = workload.AllBlueprints()
+	s.shipped, err = builtinBlueprints(s.flags.builtin)
+	r.FailWith("--builtin-blueprints", err)
+}
+
+// allWorkloads stands for the blueprints of every workload.
+const allWorkloads = "all"
+
+// builtinBlueprints are the shipped blueprints of a workload, of all, or none.
+func builtinBlueprints(of string) ([]workload.Blueprint, error) {
+	switch of {
+	case "":
+		return nil, nil
+	case allWorkloads:
+		return workload.AllBlueprints(), nil
 	}
+	spec, err := workload.Lookup(of)
+	if err != nil {
+		return nil, usagef("--builtin-blueprints: %w", err)
+	}
+	return spec.Blueprints, nil
 }
 
 // readConfig reads the configuration. No workload changes the defaults: whoever
@@ -125,6 +143,9 @@ func (s *service) readConfig(_ context.Context, r *supervise.Report) {
 // assemble lists the parts of the plane.
 func (s *service) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	s.say, s.follow = s.tell.say, s.tell.record
+	if _, err := s.trainers(log); err != nil {
+		return nil, err
+	}
 	return s.served.assemble(log)
 }
 

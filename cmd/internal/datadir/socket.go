@@ -9,5 +9,8 @@ const socketName = "esper.sock"
 // FastSuffix ends the path of a framed lane: before it comes that of the socket.
 const FastSuffix = ".fast"
 
+// SignalPath is the file of the emergency signal of a data directory.
+func SignalPath(path string) string { return filepath.Join(path, signalName) }
+
 // SocketPath is where the plane of a data directory listens by default.
 func SocketPath(path string) string { return filepath.Join(path, socketName) }

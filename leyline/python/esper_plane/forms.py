@@ -229,7 +229,7 @@ ANSWER: Form = {
     "seq": must(u64), "run": must(text), "incarnation": must(u32), "step": must(u64), "lineage": must(u32),
     "weights": must(listed(number)), "seeds": must(listed(inner(SEED_VIEW))), "snapshot": must(flag), "profile": must(u64),
     "probes": must(listed(text)), "emergency": may(one_of(*LEVELS), "UNSPECIFIED"),
-    "directives": must(listed(inner(DIRECTIVE))), "fast_room": must(u64), "cursor": must(u64), "overtaken": may(flag, False),
+    "directives": must(listed(inner(DIRECTIVE))), "fast_room": must(u64), "cursor": must(u64), "overtaken": must(flag),
 }
 _PLACES: Form = {name: may(text, "") for name in ("snapshots", "fast", "kernels", "signal", "traces")}
 _RULE: Form = {"aggregation": must(text), "pcgrad_mean": may(flag, False)}

@@ -31,6 +31,7 @@ class Plane:
         self.records = []  # (kind, body), each once
         self.requests = 0  # everything that arrived
         self.most = 0  # lane requests that were outstanding at a time
+        self.broken = []  # what the brain has raised
         self._known, self._lock, self._socks = {}, threading.RLock(), []
         self._threads = []
         self._listen(self.path, self._http)
@@ -78,12 +79,13 @@ class Plane:
         self._threads.append(t)
         t.start()
 
-    @staticmethod
-    def _guard(serve, conn):
+    def _guard(self, serve, conn):
         try:
             serve(conn)
         except (OSError, ValueError, struct.error):
             pass
+        except Exception as e:  # noqa: BLE001: of a test's own brain
+            self.broken.append(e)
         finally:
             try:
                 conn.shutdown(socket.SHUT_RDWR)
@@ -187,7 +189,7 @@ def answer(**changed):
 
 
 def opened(places, **changed):
-    return answer(
-        protocol=1, resumed=False, faulted=[], origin="esper/test", keys=[], admin_key="", snapshot_every="10", quick_from="4194304",
-        places=places, rule={"aggregation": "mean", "pcgrad_mean": False}, **changed,
-    )
+    return {
+        **answer(), "protocol": 1, "resumed": False, "faulted": [], "origin": "esper/test", "keys": [], "admin_key": "",
+        "snapshot_every": "10", "quick_from": "4194304", "places": places, "rule": {"aggregation": "mean", "pcgrad_mean": False}, **changed,
+    }

@@ -179,8 +179,9 @@ class Isolation(unittest.TestCase):
             (up,) = torch.autograd.grad(loss, [trace.leaf])
             _, (grad, _) = trace.train(up)
             with torch.no_grad():
-                seed.module.y -= grad * (seeds.REACH * trace.read.norm() / up.norm()) * 0.5
-        y, want = seed.module.y.detach(), -seeds.REACH * trace.read.detach().norm() * up / up.norm()
+                seed.module.y -= grad * (seeds.REACH * trace.read.norm(dim=1) / up.norm(dim=1))[:, None] * 0.5
+        y, h = seed.module.y.detach(), trace.read.detach()
+        want = -seeds.REACH * (h.norm(dim=1) / up.norm(dim=1))[:, None] * up
         torch.testing.assert_close(y, want, rtol=1e-3, atol=1e-4)
 
     def test_a_host_layer_that_does_not_learn(self):

@@ -64,6 +64,7 @@ class TorchHost:
         self.device = learning[0][1].device
         self.grafts = Grafts(self.module, host_branch)
         self.kernels: Dict[str, blueprints.Kernel] = {}
+        self.staged: Optional[state.Staged] = None  # by a message of rank 0
         self.changed: Callable[[], None] = lambda: None  # called when the graph of the network has changed
         self._own = [(n, p) for n, p in learning if self._is_shared(n)]
         self._apart = [(n, p) for n, p in learning if not self._is_shared(n)]

@@ -78,21 +78,23 @@ class Trace:
         """Loss and gradients of a seed that is TRAINING; the last of the gradients is
         that of what it reads.
 
-        Without an ``auxiliary`` loss it learns <g, y> + |g| y.y / (2 REACH |h|), with
-        g the gradient of the summed losses at its place, y what it adds and h what it
-        reads: to first order what it would change the losses by, and no reward for
-        more than REACH of the host's activation. The minimum over y is
-        -REACH |h| g/|g|.
+        Without an ``auxiliary`` loss it learns, summed over the rows of the batch,
+        <g, y> + |g| y.y / (2 REACH |h|), with g the gradient of the summed losses at
+        its place, y what it adds and h what it reads: to first order what it would
+        change the losses by, and no reward for more than REACH of the host's
+        activation. The minimum over y is -REACH |h| g/|g|. As a sum over rows it is the
+        same for a batch in one piece, in microbatches and on several ranks.
         """
         inputs = [*self.seed.learning(), self.read]
         auxiliary = getattr(self.seed.module, "auxiliary", None)
         if auxiliary is not None:
             loss = auxiliary(self.read, self.made)
         else:
-            g, y, h = upstream.detach().float(), self.made.float(), self.read.detach().float()
-            size = h.norm()
-            rho = torch.where(size > 0, g.norm() / (REACH * size), torch.zeros_like(size))
-            loss = torch.where(size > 0, (g * y).sum() + 0.5 * rho * y.square().sum(), 0 * y.sum())
+            g, y, h = (t.float().flatten(1) if t.dim() > 1 else t.float()[:, None] for t in (upstream.detach(), self.made, self.read.detach()))
+            size = h.norm(dim=1, keepdim=True)
+            there = size > 0  # a row of nothing asks for nothing
+            rho = g.norm(dim=1, keepdim=True) / (REACH * torch.where(there, size, torch.ones_like(size)))
+            loss = (there * (g * y + 0.5 * rho * y.square())).sum()
         return loss, list(torch.autograd.grad(loss, inputs, allow_unused=True))
 
 

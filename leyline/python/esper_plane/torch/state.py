@@ -100,12 +100,7 @@ def _seed(host: "TorchHost", entry: Any, content: Mapping[str, torch.Tensor]) ->
         prefix = f"seed.{slot}."
         own = {n[len(prefix):]: t for n, t in content.items() if n.startswith(prefix)}
         kernel = blueprints.Kernel(entry["blueprint"], entry["builder"], layer, entry["options"], own)
-        raw = dict(entry["plan"])
-        gate = raw.pop("gate")
-        plan = blend.Plan(**{
-            **raw, "mode": blend.Mode[raw["mode"]], "source": blend.Source[raw["source"]],
-            "gate": None if gate is None else blend.Gate(**gate),
-        })
+        plan = plan_of(entry["plan"])
     except (KeyError, TypeError, AttributeError) as e:
         raise BridgeError("malformed_state", "seeds", f"cannot be read: {type(e).__name__}: {e}") from e
     module = blueprints.build(kernel, host.grafts.layer(layer)).to(host.device)
@@ -113,6 +108,16 @@ def _seed(host: "TorchHost", entry: Any, content: Mapping[str, torch.Tensor]) ->
     seed.stage, seed.alpha, seed.paused, seed.plan = entry["stage"], entry["alpha"], entry["paused"], plan
     seed.kernel = kernel
     return seed
+
+
+def plan_of(raw: Mapping[str, Any]) -> blend.Plan:
+    """The plan that ``describe`` has written out."""
+    gate = raw["gate"]
+    return blend.Plan(**{
+        **raw, "mode": blend.Mode[raw["mode"]], "source": blend.Source[raw["source"]],
+        "channels": tuple(raw["channels"]), "logits": tuple(raw["logits"]),
+        "gate": None if gate is None else blend.Gate(**gate),
+    })
 
 
 def adopt(host: "TorchHost", staged: Staged) -> None:

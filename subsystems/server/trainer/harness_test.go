@@ -1,0 +1,293 @@
+package trainer_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/esper-plane/esper/eventlog"
+	"github.com/esper-plane/esper/eventlog/memlog"
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/leylinetest"
+	"github.com/esper-plane/esper/leyline/protocol"
+	"github.com/esper-plane/esper/leyline/sign"
+	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/subsystems/server/trainer"
+	"github.com/esper-plane/esper/subsystems/snapstore"
+	"github.com/esper-plane/esper/testdata"
+)
+
+const origin = "esper-test"
+
+func key(n byte) sign.Signer {
+	s, err := sign.Generate(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// planeLog is a log in memory as a plane takes it.
+type planeLog struct{ *memlog.Log }
+
+func (l planeLog) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
+	out := make([]eventlog.Entry, len(es))
+	for i, e := range es {
+		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
+	}
+	return l.Log.Append(ctx, uint64(next), out)
+}
+
+func (l planeLog) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
+	return func(yield func(plane.Entry, error) bool) {
+		for e, err := range l.Log.All(uint64(from)) {
+			if e.Kind == eventlog.KindTransition && !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
+				return
+			}
+		}
+	}
+}
+
+func (l planeLog) Next() leyline.Seq      { return leyline.Seq(l.Log.Next()) }
+func (l planeLog) Claim(leyline.Seq) bool { return false }
+func (l planeLog) Leaf(s leyline.Seq) (leyline.Digest, error) {
+	d, err := l.Log.Leaf(uint64(s))
+	return d, err
+}
+
+type noSignal struct{}
+
+func (noSignal) Set(leyline.EmergencyLevel, string) error { return nil }
+func (noSignal) Get() (leyline.EmergencyLevel, string, error) {
+	return leyline.EmergencyNotice, "", nil
+}
+
+// desk is a real plane, served at a unix socket, and a client of it.
+type desk struct {
+	*testing.T
+	log     planeLog
+	plane   *plane.Plane
+	slow    trainer.Plane // stands before the plane; nil: nothing does
+	service *trainer.Service
+	server  *server.Server
+	client  *http.Client
+	dir     string // of snapshots
+	boots   int
+	peer    string // principal as which the client speaks
+	accept  string
+	ada     sign.Signer
+	n       uint64
+}
+
+func start(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{T: t, dir: t.TempDir(), peer: "uid:1000", ada: key(4)}
+	d.log = planeLog{memlog.New(eventlog.Origin{Name: origin, LogKey: key(3).Public(), AdminKey: key(1).Public()}, time.Now().UnixNano())}
+	d.boot()
+	d.serve()
+	return d
+}
+
+// boot starts a plane on the log, or another one after it.
+func (d *desk) boot() {
+	d.Helper()
+	d.boots++
+	c := leyline.DefaultConfig()
+	p, err := plane.Start(d.Context(), plane.Options{
+		Log: d.log, Origin: origin, AdminKey: key(1).Public(), Boot: fmt.Sprintf("boot-%d", d.boots), Build: leyline.Build{Version: "test"}, Signer: key(2),
+		Signal: noSignal{}, Snapshots: snapstore.NewDir(d.dir, true), Kernels: testdata.Kernels(), Process: c.Plane, Logger: hclog.NewNullLogger(),
+		Bootstrap: func(s *projections.State) ([]leyline.Input, error) {
+			if s.Plane.Configured {
+				return nil, nil
+			}
+			return founding(d.ada, c)
+		},
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.plane = p
+}
+
+// founding is what the first plane of a log records.
+func founding(ada sign.Signer, c leyline.ExecutionConfig) ([]leyline.Input, error) {
+	body, err := wire.EncodeConfig(c)
+	kernel, kerr := testdata.Kernel("residual-mlp-16")
+	operator, oerr := wire.EncodeKey(leyline.Key{ID: ada.KeyID(), Public: ada.Public(), Issuer: "ada", Kinds: []leyline.CommandKind{leyline.CommandEmergency}})
+	if err != nil || kerr != nil || oerr != nil {
+		return nil, fmt.Errorf("%v, %v, %v", err, kerr, oerr)
+	}
+	return []leyline.Input{
+		leyline.ConfigApplied{Envelope: key(1).Sign(leyline.PayloadConfig, body)},
+		leyline.KeyAdded{Envelope: key(1).Sign(leyline.PayloadKey, operator)},
+		leylinetest.Blueprint("residual-mlp-16", kernel),
+	}, nil
+}
+
+func (d *desk) serve() {
+	dir, err := os.MkdirTemp("", "esper")
+	if err != nil {
+		d.Fatal(err)
+	}
+	svc, err := trainer.New(trainer.Options{
+		Plane: func() trainer.Plane {
+			if d.slow != nil {
+				return d.slow
+			}
+			return d.plane
+		},
+		PeerOf: func(r *http.Request) (leyline.PeerKind, string) {
+			return leyline.PeerTrainer, r.Header.Get("Test-Peer")
+		},
+		Places: func(run leyline.RunID) protocol.Places {
+			return protocol.Places{Snapshots: filepath.Join(d.dir, string(run))}
+		},
+		Version: "test", Poll: 200 * time.Millisecond, Logger: hclog.NewNullLogger(),
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.service = svc
+	d.server, err = server.New(server.Options{
+		Listen: []string{"unix:" + filepath.Join(dir, "own", "s")}, Logger: hclog.NewNullLogger(), Routes: svc.Routes(), MaxBody: 1 << 20,
+	})
+	if err == nil {
+		err = d.server.Start(d.Context())
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.server.Open()
+	addr := d.server.Addresses()[0]
+	d.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
+	}}}
+	d.Cleanup(func() {
+		ctx := context.Background()
+		d.client.CloseIdleConnections()
+		_, err := d.server.Stop(ctx)
+		if serr := d.plane.Shutdown(ctx); err != nil || serr != nil {
+			d.Error(err, serr)
+		}
+		os.RemoveAll(dir)
+	})
+}
+
+// said is an answer of the server.
+type said struct {
+	status int
+	media  string
+	body   []byte
+	protocol.Problem
+}
+
+func (d *desk) send(method, path, media string, body []byte) said {
+	d.Helper()
+	r, err := http.NewRequestWithContext(d.Context(), method, "http://esper"+path, bytes.NewReader(body))
+	if err != nil {
+		d.Fatal(err)
+	}
+	if media != "" {
+		r.Header.Set("Content-Type", media)
+	}
+	if d.accept != "" {
+		r.Header.Set("Accept", d.accept)
+	}
+	r.Header.Set("Test-Peer", d.peer)
+	resp, err := d.client.Do(r)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	out := said{status: resp.StatusCode, media: resp.Header.Get("Content-Type"), body: b}
+	if resp.StatusCode >= http.StatusBadRequest {
+		form := protocol.MediaJSON
+		if out.media == trainer.ProblemMsgpack {
+			form = protocol.MediaMsgpack
+		}
+		if err := protocol.Decode(form, bytes.TrimSpace(b), &out.Problem); err != nil {
+			d.Fatalf("%s %s: a problem that is none: %v in %s", method, path, err, b)
+		}
+	}
+	return out
+}
+
+// post sends a body as JSON.
+func (d *desk) post(path string, body any) said {
+	d.Helper()
+	return d.postAs(protocol.MediaJSON, path, body)
+}
+
+func (d *desk) postAs(media, path string, body any) said {
+	d.Helper()
+	b, err := protocol.AppendRequest(nil, media, body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return d.send("POST", path, media, b)
+}
+
+// must demands a status and reads an answer of it.
+func must[T any](d *desk, a said) T {
+	d.Helper()
+	var v T
+	if a.status != http.StatusOK {
+		d.Fatalf("%d %s", a.status, a.body)
+	}
+	if err := protocol.Decode(a.media, a.body, &v); err != nil {
+		d.Fatalf("%v in %s", err, a.body)
+	}
+	return v
+}
+
+func openBody() *protocol.OpenRequest {
+	b := &protocol.OpenRequest{Protocol: protocol.Version}
+	b.RunOpened = leyline.RunOpened{
+		Run: "run-1", Workload: "test", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
+		Tasks: []leyline.TaskID{"a", "b"}, Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"},
+		Parameters: 10, Seed: 7, Steps: 100, HostParameters: []leyline.Parameter{{Name: "trunk.weight", Size: 10}}, Away: leyline.AwayStop,
+	}
+	return b
+}
+
+func stepBody(n leyline.Step) *protocol.Step {
+	b := &protocol.Step{}
+	b.StepObserved = leyline.StepObserved{
+		Incarnation: 1, Step: n, Losses: []float64{1, 2}, Gram: []float64{1, -0.25, -0.25, 2}, Seed: uint64(n), Samples: 8, LearnRate: 0.1,
+		ForwardNs: 1e6, PreviousNs: 2e6,
+	}
+	return b
+}
+
+// signed is the operator's next command.
+func (d *desk) signed(change func(*leyline.Command)) leyline.Envelope {
+	d.Helper()
+	d.n++
+	c := leyline.Command{
+		Issuer: "ada", Audience: leyline.Audience{Origin: origin, Run: "run-1"}, ID: leyline.CommandID(fmt.Sprintf("op-%d", d.n)), Sequence: d.n,
+		IssuedAt: leyline.Instant(time.Now().UnixNano()),
+	}
+	change(&c)
+	body, err := wire.EncodeCommand(c)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return d.ada.Sign(leyline.PayloadCommand, body)
+}

@@ -1,0 +1,66 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"github.com/esper-plane/esper/leyline/protocol"
+)
+
+// steps takes one step, or several in one body.
+func (s *Service) steps(r *http.Request, c Call) Reply {
+	b, err := s.readSteps(c)
+	if err != nil {
+		return problem(err, c.accepted())
+	}
+	if len(b.Steps) == 0 {
+		a, err := s.opts.Plane().Submit(r.Context(), b.StepObserved, b.After)()
+		if err != nil {
+			return problem(err, c.accepted())
+		}
+		return reply(&a, c.accepted())
+	}
+	return reply(s.several(r.Context(), b.Steps), c.accepted())
+}
+
+func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
+	if err := s.admit(c.Run, c.Peer); err != nil {
+		return nil, err
+	}
+	b := &protocol.Steps{}
+	if err := protocol.Decode(c.Media, c.Body, b); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(b.Steps) == 0:
+		return b, ofRun(&b.Run, c.Run, "run")
+	case len(b.Steps) > protocol.MaxSteps:
+		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: fmt.Sprintf("has %d entries, at most %d are allowed", len(b.Steps), protocol.MaxSteps)}
+	case !reflect.ValueOf(b.Step).IsZero():
+		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: "stands beside members of a step; send one or the other"}
+	}
+	for i := range b.Steps {
+		if err := ofRun(&b.Steps[i].Run, c.Run, fmt.Sprintf("steps[%d].run", i)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// several reports steps one after the other, up to the first that is refused. The next is
+// handed over when the one before is decided: a refusal must keep it from being reported.
+func (s *Service) several(ctx context.Context, steps []protocol.Step) *protocol.Answers {
+	out := &protocol.Answers{}
+	for i := range steps {
+		a, err := s.opts.Plane().Submit(ctx, steps[i].StepObserved, steps[i].After)()
+		if err != nil {
+			p := problemOf(err)
+			out.Answers = append(out.Answers, protocol.Verdict{Problem: &p})
+			break
+		}
+		out.Answers = append(out.Answers, protocol.Verdict{Answer: a})
+	}
+	return out
+}
