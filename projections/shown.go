@@ -37,22 +37,22 @@ func (s *State) show() {
 
 func (s *Slots) show(r *Run) {
 	if s.ShownIn != r.Incarnation || len(s.Shown) != len(s.Seeds) { // the trainer has begun anew, with nothing under way
-		s.ShownIn, s.Shown = r.Incarnation, make([]Shown, len(s.Seeds))
+		s.ShownIn, s.ShownAt, s.Shown = r.Incarnation, r.Track.Step, make([]Shown, len(s.Seeds))
 		for i := range s.Seeds {
 			s.Shown[i].Now = s.Seeds[i].face()
 		}
 		return
 	}
 	for i := range s.Seeds {
-		s.Shown[i].turn(s.Seeds[i].face(), r)
+		s.Shown[i].turn(s.Seeds[i].face(), s.ShownAt, r)
 	}
+	s.ShownAt = r.Track.Step
 }
 
 func (s *Seed) face() Face { return Face{Stage: s.Stage, Alpha: s.Alpha, Paused: s.Paused} }
 
-// turn takes over a face. Of the faces within one step the last counts, and the one
-// before it.
-func (s *Shown) turn(now Face, r *Run) {
+// turn takes over a face; the one before was last told in the answer to a step.
+func (s *Shown) turn(now Face, last leyline.Step, r *Run) {
 	if now == s.Now {
 		return
 	}
@@ -62,7 +62,7 @@ func (s *Shown) turn(now Face, r *Run) {
 			keep = append(keep, w)
 		}
 	}
-	s.Past = append(keep, Was{Face: s.Now, Until: r.Track.Step})
+	s.Past = append(keep, Was{Face: s.Now, Until: last})
 	s.Now = now
 }
 

@@ -212,8 +212,6 @@ func TestTheFiguresOfASeedThatIsGoneAreIgnored(t *testing.T) {
 		}
 	}
 	x.Step++
-	w.must(w.report())
-	x.Step++
 	if r := w.refused(x); r.Kind != leyline.RefusalUnknownSeed {
 		t.Errorf("with the seed, more than the lag later: %v", &r)
 	}

@@ -3,10 +3,12 @@ package plane_test
 import (
 	"context"
 	"crypto/sha256"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,7 +28,11 @@ type sidecar struct {
 
 func newSidecar(t *testing.T, lag uint32) *sidecar {
 	b := newBench(t)
-	s := &sidecar{t: t, b: b, log: b.newLog()}
+	return sidecarOn(t, b, b.newLog(), lag)
+}
+
+func sidecarOn(t *testing.T, b *bench, log store, lag uint32) *sidecar {
+	s := &sidecar{t: t, b: b, log: log}
 	s.start()
 	x := twoTaskRun()
 	x.Principal, x.Away, x.Lag = "uid:1000", leyline.AwayWait, lag
@@ -96,7 +102,22 @@ func (s *sidecar) write(name string, step leyline.Step) leyline.SnapshotTaken {
 // TestTheSameReportGetsTheRecordedAnswer sends reports again: right away, after others,
 // and to a plane that was restarted. The record of the first answers, and none is added.
 func TestTheSameReportGetsTheRecordedAnswer(t *testing.T) {
-	s := newSidecar(t, 0)
+	t.Run("memory", func(t *testing.T) { sameReports(t, newSidecar(t, 0)) })
+	t.Run("disk", func(t *testing.T) {
+		b := newBench(t)
+		log, err := eventlog.Create(t.TempDir()+"/log", b.origin, time.Now().UnixNano(), eventlog.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameReports(t, sidecarOn(t, b, log, 0))
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func sameReports(t *testing.T, s *sidecar) {
+	t.Helper()
 	epoch := leyline.EpochObserved{Run: "run-1", Incarnation: 1, Step: 2, Epoch: 1, Losses: []float64{1, 2}, Accuracies: []float64{0.5, 0.5}, Samples: 9}
 	reports := []leyline.Input{s.write("s-0", 0), twoTasks(1), twoTasks(2), epoch, s.write("s-2", 2)}
 	var answers []leyline.Answer
@@ -273,4 +294,27 @@ func (l *slowLog) Append(ctx context.Context, next uint64, es []eventlog.Entry) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.store.Append(ctx, next, es)
+}
+
+// TestTheOrderToHaltIsHandedOutAgain halts a run, and starts the plane anew before its
+// trainer has heard of it.
+func TestTheOrderToHaltIsHandedOutAgain(t *testing.T) {
+	s := newSidecar(t, 0)
+	bad := twoTasks(1)
+	bad.Losses = []float64{math.NaN(), 1} // before there is any snapshot to return to
+	first := s.must(bad)
+	s.stop()
+	s.start()
+	again := s.must(bad)
+	for _, a := range []leyline.Answer{first, again} {
+		if len(a.Weights) != 0 || len(a.Directives) != 1 || a.Directives[0].Halt == nil || a.Directives[0].ID != first.Directives[0].ID {
+			t.Fatalf("answered %+v", a)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if a, err := s.p.Directives(ctx, "run-1", 0); err != nil || len(a.Directives) != 1 || a.Directives[0].Halt.Reason != leyline.FaultNoSnapshot {
+		t.Errorf("asked for directives: %+v, %v", a, err)
+	}
+	s.stop()
 }
