@@ -215,6 +215,21 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 }
 
+// TestEscapes reads every escape of JSON, and refuses halves of pairs.
+func TestEscapes(t *testing.T) {
+	var c protocol.Close
+	doc := `{"reason":"\"\\\/\b\f\n\r\t\u00e9\ud834\udd1E\u0000x"}`
+	if err := protocol.Decode(protocol.MediaJSON, []byte(doc), &c); err != nil || c.Reason != "\"\\/\b\f\n\r\té𝄞\x00x" {
+		t.Errorf("%q, %v", c.Reason, err)
+	}
+	for _, bad := range []string{`\ud834`, `\ud834\u0041`, `\ud834xxdd1e`, `\udd1e\ud834`, `\ud834\n`, `\u12`, `\u12g4`, `\`} {
+		var got *protocol.Error
+		if err := protocol.Decode(protocol.MediaJSON, []byte(`{"reason":"`+bad+`"}`), &protocol.Close{}); !errors.As(err, &got) || got.Kind != "malformed" {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 func TestPackMistakesAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		doc  string
