@@ -153,6 +153,12 @@ func TestFormOfAnswers(t *testing.T) {
 	if err != nil || string(b) != "{}" {
 		t.Errorf("an empty request is %s, %v", b, err)
 	}
+	var s protocol.Step
+	s.LearnRate = math.Copysign(0, -1)
+	b, err = protocol.AppendRequest(nil, protocol.MediaJSON, &s)
+	if err != nil || string(b) != `{"learn_rate":-0}` {
+		t.Errorf("a request with -0 is %s, %v", b, err)
+	}
 }
 
 func TestMistakesAreNamed(t *testing.T) {
