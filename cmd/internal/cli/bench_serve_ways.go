@@ -37,8 +37,8 @@ type stepWay struct {
 // The sizes of a step's record and of its answer, about: 700 bytes each.
 const stepBytes = 700
 
-// timed measures one call after the other.
-func timed(n int, once func() error) ([]float64, error) {
+// stopwatched measures one call after the other.
+func stopwatched(n int, once func() error) ([]float64, error) {
 	out := make([]float64, 0, n)
 	for range n {
 		began := time.Now()
@@ -58,7 +58,7 @@ func bareSync(dir string) (stepWay, error) {
 	}
 	b := bytes.Repeat([]byte("x"), stepBytes)
 	return stepWay{name: wayFsync, stop: f.Close, block: func(_ context.Context, n int) ([]float64, error) {
-		return timed(n, func() error {
+		return stopwatched(n, func() error {
 			if _, err := f.Write(b); err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func nullHTTP(ctx context.Context, dir string) (stepWay, error) {
 	}}}
 	body := strings.Repeat("x", stepBytes)
 	return stepWay{name: wayNull, stop: child.stop, block: func(_ context.Context, n int) ([]float64, error) {
-		return timed(n, func() error {
+		return stopwatched(n, func() error {
 			r, err := h.Post("http://null/", protocol.MediaJSON, strings.NewReader(body))
 			if err != nil {
 				return err
@@ -131,7 +131,7 @@ func (b *benchSteps) once(ctx context.Context) (err error) {
 }
 
 func (b *benchSteps) block(ctx context.Context, n int) ([]float64, error) {
-	return timed(n, func() error { return b.once(ctx) })
+	return stopwatched(n, func() error { return b.once(ctx) })
 }
 
 // inProcess is a plane in this process, on the same disk.
