@@ -232,25 +232,40 @@ func scanNumber(b []byte) int {
 		return 0
 	}
 	i += n
-	if i < len(b) && b[i] == '.' {
-		n := scanDigits(b[i+1:])
-		if n == 0 {
-			return 0
-		}
-		i += 1 + n
-	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		n := scanDigits(b[i:])
-		if n == 0 {
+	for _, part := range [...]func([]byte) int{scanFraction, scanExponent} {
+		n := part(b[i:])
+		if n < 0 {
 			return 0
 		}
 		i += n
 	}
 	return i
+}
+
+// scanFraction returns how long a fraction is that b begins with; -1: it lacks digits.
+func scanFraction(b []byte) int {
+	if len(b) == 0 || b[0] != '.' {
+		return 0
+	}
+	if n := scanDigits(b[1:]); n > 0 {
+		return 1 + n
+	}
+	return -1
+}
+
+// scanExponent returns how long an exponent is that b begins with; -1: it lacks digits.
+func scanExponent(b []byte) int {
+	if len(b) == 0 || b[0]|0x20 != 'e' {
+		return 0
+	}
+	sign := 0
+	if len(b) > 1 && (b[1] == '+' || b[1] == '-') {
+		sign = 1
+	}
+	if n := scanDigits(b[1+sign:]); n > 0 {
+		return 1 + sign + n
+	}
+	return -1
 }
 
 func scanDigits(b []byte) int {

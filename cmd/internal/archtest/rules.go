@@ -109,7 +109,7 @@ var Table = []Rule{
 	{Package: "replay/workload/gauge", Third: []string{xsys}},
 	{Package: "replay/workload", Own: with(replayImports, "replay/workload/gauge", "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
+	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "leyline/client", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/server/trainer", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
 	{Package: "replay/value", Own: with(replayImports, "replay", "replay/harness", "replay/workload", "subsystems/plane", "subsystems/detmath"), Third: []string{gonum, xsys}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
@@ -131,7 +131,7 @@ var Table = []Rule{
 // testModules may be imported by test files only, beside all modules of Table.
 var testModules = []string{
 	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal",
-	"github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
+	"github.com/santhosh-tekuri/jsonschema/v6", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "github.com/transparency-dev/merkle",
 }
 
 // topLevel lists what may lie in the root of the repository, beside names that
@@ -180,6 +180,7 @@ var Spawners = []Spawner{
 	{Package: "cmd/internal/cli", Files: []string{"run_telemetry.go"}, Why: "posts alerts to a webhook, which may be slow or away: the loop must not wait for it; stop ends it and waits"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
 	{Package: "leyline/client", Files: []string{"lane.go"}, Why: "a context that ends moves the deadline of the read that it bounds; it is unhooked when the read is over"},
+	{Package: "cmd/internal/cli", Files: []string{"bench_serve_child.go", "bench_serve_load.go"}, Why: "reads on what a plane process says until it ends, and lets trainers report beside each other; the command waits for them"},
 	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
 }
 
