@@ -53,6 +53,10 @@ type Slots struct {
 	// Order holds the places of Seeds, ascending by the seeds' ids. Invariant: one of each
 	// seed; the ids of slots never change.
 	Order []uint32
+	// Shown is what answers have told of Seeds, place by place, to a pipelined trainer, in
+	// the incarnation ShownIn; empty for a synchronous one.
+	Shown   []Shown
+	ShownIn leyline.Incarnation
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.
@@ -216,6 +220,8 @@ func (k *Kasmina) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		k.Runs = put(k.Runs, newSlots(x), slotsRun)
 	case leyline.EffectRecovered:
 		k.recovered(x)
+	case leyline.TrainingAssessed:
+		k.outlived(x.Run)
 	case leyline.CommandVerified:
 		k.forget(x.Ledger.Expired)
 		k.spend(m.At, Nonce{Command: x.Command, Key: x.Key, KeepUntil: x.KeepUntil}, x.Sequence)
@@ -264,6 +270,16 @@ func (k *Kasmina) recovered(x leyline.EffectRecovered) {
 	for i := range slots.Seeds {
 		if s := &slots.Seeds[i]; s.Kernel.Request == x.Effect {
 			s.Kernel.Deadline = 0
+		}
+	}
+}
+
+// outlived starts the clocks of commands again whose trainer has outlived the plane: it
+// was handed them once more.
+func (k *Kasmina) outlived(run leyline.RunID) {
+	for i := range k.Pending {
+		if p := &k.Pending[i]; p.Run == run {
+			p.Unknown = false
 		}
 	}
 }

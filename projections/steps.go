@@ -28,6 +28,19 @@ func (r *Run) assess(m leyline.Meta, x leyline.TrainingAssessed) {
 	}
 }
 
+// booted begins the life of a run under a new process of the plane. A trainer in the
+// old one died with it. Any other may live on: it has as long as before to be heard of,
+// and one that was stalled still is.
+func (r *Run) booted(m leyline.Meta) {
+	if r.Plan.Principal == leyline.PrincipalProcess {
+		r.Stalled, r.QuietBy = false, 0
+		return
+	}
+	if r.QuietBy != 0 {
+		r.QuietBy = m.At.Add(r.QuietBy.Sub(r.Heard))
+	}
+}
+
 // applySilence follows what is heard of the trainer. While the plane itself owes
 // it something, or nothing more is expected, its silence means nothing.
 func (r *Run) applySilence(m leyline.Meta, e leyline.Event) {

@@ -40,9 +40,10 @@ type Run struct {
 	Final       leyline.Digest
 	Halt        leyline.FaultReason // once halted
 	HaltDetail  string
-	Breakers    []Breaker // those that ever moved, sorted
-	Fallbacks   uint32    // compile fallbacks of the host
-	Fallback    Fallback  // the last one reported, of the host or a seed
+	HaltOrder   leyline.EffectID // that tells the trainer so
+	Breakers    []Breaker        // those that ever moved, sorted
+	Fallbacks   uint32           // compile fallbacks of the host
+	Fallback    Fallback         // the last one reported, of the host or a seed
 	Epochs      Epochs
 	Waits       Waits
 	Rates       Rates
@@ -50,6 +51,7 @@ type Run struct {
 	RateScale   float64 // by which a command multiplies learning rates; 0: none does. Never rewound
 	RateBy      leyline.Party
 	Told        Tellings
+	Overtook    Overtook
 }
 
 // Track is what of a run is rewound with its network.
@@ -168,9 +170,9 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 		}, runID)
 		return
 	}
-	if _, ok := e.(leyline.PlaneBooted); ok { // the trainers of the last process died with it
+	if _, ok := e.(leyline.PlaneBooted); ok {
 		for i := range t.Runs {
-			t.Runs[i].Stalled, t.Runs[i].QuietBy = false, 0
+			t.Runs[i].booted(m)
 			t.Runs[i].Broadcast = Broadcast{} // the process sets the signal from the state when it starts
 		}
 		return
@@ -190,7 +192,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if r := t.Run(run); r != nil {
 		r.applyTraining(m, e)
 		r.applySilence(m, e)
-		r.applyLife(m, e)
+		r.applyLife(m, id, e)
 		r.applySnapshot(m, e)
 		r.applyRollback(m, id, e)
 		r.applyBreaker(e)
@@ -219,20 +221,20 @@ func (r *Run) applyTraining(m leyline.Meta, e leyline.Event) {
 	}
 }
 
-func (r *Run) applyLife(m leyline.Meta, e leyline.Event) {
+func (r *Run) applyLife(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.RunResumed:
 		r.rewind(x.Snapshot)
 		r.Incarnation, r.Lineage = x.Incarnation, x.Lineage
 		r.Plan.Posture = x.Posture
-		r.Rollback, r.Told = Rollback{}, Tellings{}
+		r.Rollback, r.Told, r.Overtook = Rollback{}, Tellings{}, Overtook{}
 		if x.Rollback != "" {
 			r.AwaitGood, r.RewoundAt = x.Rollback, m.At
 		}
 	case leyline.RunEnded:
 		r.Status, r.Outcome, r.Final = leyline.RunStatusEnded, x.Outcome, x.Digest
 	case leyline.RunHalted:
-		r.Status, r.Halt, r.HaltDetail = leyline.RunStatusHalted, x.Reason, x.Detail
+		r.Status, r.Halt, r.HaltDetail, r.HaltOrder = leyline.RunStatusHalted, x.Reason, x.Detail, id
 	}
 }
 
@@ -292,8 +294,12 @@ func (r *Run) applyRollback(m leyline.Meta, id leyline.EffectID, e leyline.Event
 			r.Rollback.Deadline, r.Rollback.PhaseBy = 0, 0
 		}
 	case leyline.RollbackFinished:
+		reached := r.Rollback.Reached
 		r.Rollback = Rollback{}
 		if x.Outcome == leyline.OutcomeOK {
+			if r.Plan.Lag > 0 {
+				r.Overtook = Overtook{Rollback: x.Rollback, Incarnation: r.Incarnation, Reached: reached, To: x.Step}
+			}
 			r.rewind(x.Snapshot)
 			r.Incarnation, r.Lineage, r.AwaitGood, r.RewoundAt = x.Incarnation, x.Lineage, x.Rollback, m.At
 		}

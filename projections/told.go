@@ -108,6 +108,7 @@ func (s *State) End(in leyline.Input) {
 	if told, ok := ToldOf(in); ok {
 		s.told(leyline.RunOf(in), told)
 	}
+	s.show()
 }
 
 func (s *State) told(run leyline.RunID, x Told) {

@@ -23,6 +23,8 @@ type Run struct {
 	Alphas      []float64        // of these, as answered
 	Absent      []leyline.SeedID // of these, that need not be reported: they are paused, or were
 	Rollback    leyline.RollbackID
+	Piped       bool        // the trainer does not wait for answers
+	Slots       []Slot      // of a pipelined trainer, in place of Grafted, Alphas and Absent
 	Told        leyline.Seq // the record in which the step at hand was reported already; 0: in none
 }
 
@@ -65,9 +67,8 @@ func Order(r Run, got leyline.Step) *leyline.Refusal {
 	if got == r.Step+1 {
 		return nil
 	}
-	if r.Told != 0 {
-		return refuse(leyline.RefusalStepConflict, "step", fmt.Sprint(got),
-			fmt.Sprintf("was reported with another content, in record %d", r.Told), "send a report again exactly as it was, or report the next step")
+	if bad := Once(r, got); bad != nil {
+		return bad
 	}
 	return refuse(leyline.RefusalStepOrder, "step", fmt.Sprint(got),
 		fmt.Sprintf("is not the step after the last decided one, %d", r.Step), fmt.Sprintf("report step %d", r.Step+1))
@@ -118,6 +119,9 @@ func Tasks(r Run, n int) *leyline.Refusal {
 // that is not grafted, or ran one with another alpha than it was told. Numbers
 // that are not finite are no refusal: they are what a fault looks like.
 func Seeds(r Run, seen []leyline.SeedObserved) *leyline.Refusal {
+	if r.Piped {
+		return Piped(r.Slots, seen)
+	}
 	if inOrder(r, seen) {
 		return nil
 	}

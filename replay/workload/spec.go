@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/esper-plane/esper/leyline"
@@ -73,4 +74,18 @@ func specs() []Spec {
 			Steps:      3000, tune: tuneMultiMNIST,
 		},
 	}
+}
+
+// AllBlueprints returns the blueprints that are shipped for any workload, each once,
+// for a plane that does not know what will be trained.
+func AllBlueprints() []Blueprint {
+	var all []Blueprint
+	for _, s := range specs() {
+		for _, b := range s.Blueprints {
+			if !slices.Contains(all, b) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
 }

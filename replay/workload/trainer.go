@@ -44,6 +44,10 @@ type Options struct {
 	GPU        *gauge.GPUFile  // where readings of a GPU come from; nil: there is none
 	Warn       func(string)    // called when a gauge begins or ceases to fail; may be nil
 	Levers     Levers          // what some faults need
+	// Away is what the trainer does when the plane cannot be reached, which is its
+	// Plane's to do: unspecified for a plane in the same process, whose errors end Train.
+	Away        leyline.Away
+	AwaySeconds uint32 // how long it waits at most, of AwayWait; 0: for ever
 	// Still is called with the weights when training stands still for a rollback, and
 	// again when that is over, whatever came of it; may be nil. It costs a digest.
 	Still   func(over bool, weights leyline.Digest)
@@ -189,8 +193,11 @@ func (t *trainer) plan() (leyline.RunOpened, error) {
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
 		HostParameters: host,
-		Away:           leyline.AwayStop, // an error of the plane ends Train
-		Principal:      leyline.PrincipalProcess,
+		Away:           t.opts.Away,
+		AwaySeconds:    t.opts.AwaySeconds,
+	}
+	if in.Away == leyline.AwayUnspecified { // in this process: an error of the plane ends Train
+		in.Away, in.Principal = leyline.AwayStop, leyline.PrincipalProcess
 	}
 	in.Groups = []leyline.ParamGroup{{Name: netGroup, Rate: t.base, Parameters: leyline.ParameterCount(in.HostParameters)}}
 	for _, s := range t.opts.Workload.Slots {

@@ -137,7 +137,7 @@ func admitRun(s *projections.State, x leyline.RunOpened) *leyline.Refusal {
 			return refuse(leyline.RefusalUnknownSeed, fmt.Sprintf("owners[%d]", i), string(o), "is not a seed of the run", "name one of seeds, or nothing for the host")
 		}
 	}
-	if r := tolaria.CheckPlan(&s.Plane.Config.Tolaria, &x); r != nil {
+	if r := first(tolaria.CheckPlan(&s.Plane.Config.Tolaria, &x), tolaria.CheckLag(&s.Plane.Config.Tolaria, &x)); r != nil {
 		return r
 	}
 	if !x.Resume {

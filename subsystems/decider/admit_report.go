@@ -19,7 +19,10 @@ func runFacts(s *projections.State, id leyline.RunID) guard.Run {
 	}
 	f := guard.Run{
 		Status: r.Status, Incarnation: r.Incarnation, Step: r.Track.Step, Tasks: len(r.Plan.Tasks),
-		Rollback: r.Rollback.ID,
+		Rollback: r.Rollback.ID, Piped: r.Plan.Lag > 0,
+	}
+	if f.Piped {
+		f.Slots = pipes(s, r)
 	}
 	for _, seed := range s.Kasmina.Run(id).Seeds {
 		if !leyline.Grafted(seed.Stage) {
@@ -52,10 +55,13 @@ func life(f guard.Run, id leyline.RunID, inc leyline.Incarnation) *leyline.Refus
 func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 	f := runFacts(s, leyline.RunOf(in))
 	f.Told = reported(s, in)
+	if x, step := in.(leyline.StepObserved); step && overtaken(s, in) != "" {
+		return admitOvertaken(f, x)
+	}
 	if r := admitFacts(f, in); r != nil {
 		return r
 	}
-	return admitState(s, in)
+	return admitState(s, present(s, in))
 }
 
 // reported is the record in which a step was reported already.
@@ -172,7 +178,7 @@ func fellBack(s *projections.State, x leyline.CompileFallback) *leyline.Refusal 
 
 func admitStep(f guard.Run, x leyline.StepObserved) *leyline.Refusal {
 	r := first(life(f, x.Run, x.Incarnation), guard.Settled(f), guard.Order(f, x.Step),
-		guard.Gradients(f, len(x.Losses), len(x.Gram)), guard.Seeds(f, x.Seeds))
+		guard.Gradients(f, len(x.Losses), len(x.Gram)), guard.Seeds(f, x.Seeds), guard.Unapplied(f, x.Applied))
 	if r != nil {
 		return r
 	}

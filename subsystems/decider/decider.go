@@ -43,6 +43,13 @@ func DecideProven(s *projections.State, m leyline.Meta, in leyline.Input, proven
 		t.Emit(leyline.DependencyViolated{Refusal: *r})
 		return t.Events()
 	}
+	if by := overtaken(s, in); by != "" {
+		x := in.(leyline.StepObserved)
+		t.Emit(leyline.StepOvertaken{Run: x.Run, Step: x.Step, Incarnation: x.Incarnation, Rollback: by})
+		s.End(in)
+		return t.Events()
+	}
+	in = present(s, in)
 	own(t, in)
 	tolaria.Decide(t, in)
 	tamiyo.Decide(t, in)

@@ -10,7 +10,9 @@
 //
 // What happens when the power fails between durable and acted: of a command it
 // is recorded that nobody knows whether it was handed over (Idempotent is
-// false); a question to the policy or to the catalogue is void: nothing is proposed in that window; the file of a
+// false), and a trainer that has outlived the plane is handed it once more (Unheard): a
+// trainer follows a directive once, by its id, and one that resumes its run is handed
+// nothing of before; a question to the policy or to the catalogue is void: nothing is proposed in that window; the file of a
 // policy that a command wants in force is read again, as are kernels, staged bytes, cleanups and restore orders; evicted
 // bytes are found and deleted at the next start; the signal is set from the state; orders
 // about an optimizer are void, since the resumed trainer is given new ones; a
@@ -73,7 +75,7 @@ func Computation(k leyline.EffectKind) bool {
 // Idempotent reports whether an effect of this kind may be carried out twice.
 // Handing a command to the trainer may not: the network could be changed twice.
 // An order about the optimizer rides on the answer to a step of a trainer that is
-// gone by then; the next step of the resumed run decides anew. A field report that
+// gone by then, or closed; the next step decides anew. A field report that
 // arrives twice is known by its id.
 func Idempotent(k leyline.EffectKind) bool {
 	return k != leyline.EffectCommand && k != leyline.EffectRates && k != leyline.EffectRebuild
@@ -261,10 +263,29 @@ func Outstanding(s *projections.State) []Effect {
 			out = append(out, report(s, f.Effect, &f.Body))
 		}
 	}
-	slices.SortFunc(out, func(a, b Effect) int {
-		return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))
-	})
+	slices.SortFunc(out, byID)
 	return out
+}
+
+// Unheard returns what a trainer that has outlived the plane may not have heard, in the
+// order of their ids: commands that it has not answered, and the order to halt.
+func Unheard(s *projections.State) (out []Effect) {
+	for i := range s.Kasmina.Pending {
+		if p := &s.Kasmina.Pending[i]; p.Emergency != leyline.EmergencyCleanup {
+			out = append(out, command(s, *p))
+		}
+	}
+	for i := range s.Tolaria.Runs {
+		if r := &s.Tolaria.Runs[i]; r.Status == leyline.RunStatusHalted {
+			out = append(out, halt(r.HaltOrder, r.ID, r.Halt, r.HaltDetail))
+		}
+	}
+	slices.SortFunc(out, byID)
+	return out
+}
+
+func byID(a, b Effect) int {
+	return cmp.Or(cmp.Compare(a.ID.Seq, b.ID.Seq), cmp.Compare(a.ID.Index, b.ID.Index))
 }
 
 // commands are those that nobody has answered, or that the plane itself carries out.

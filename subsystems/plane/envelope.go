@@ -13,3 +13,19 @@ func signed(f effect.Effect, in leyline.Input) effect.Effect {
 	}
 	return f
 }
+
+// handAgain hands out what a trainer that has outlived the last process may not have
+// heard. A command whose record cannot be read is not handed out: nobody could verify it.
+func (l *loop) handAgain() {
+	for _, f := range effect.Unheard(l.state) {
+		if f.Kind == leyline.EffectCommand {
+			r, err := l.plane.recall(&repeat{seq: f.ID.Seq})
+			if err != nil {
+				l.log.Error("a command is not handed out again", "command", f.Order.Command.ID, "err", err)
+				continue
+			}
+			f = signed(f, r.Input)
+		}
+		l.act(f)
+	}
+}

@@ -14,8 +14,9 @@ import (
 
 // disagreements holds the registry against the directories of both tiers: copies
 // whose file is missing or has another size, and files that no registered copy
-// names. Nobody writes there yet: a trainer opens its run after the plane has
-// started. The full tier's files of runs that the log does not know are left alone:
+// names. A trainer in this process opens its run after the plane has started; any other
+// may have outlived the last plane with a file that it is about to report, so in an open
+// run of its own a file that nobody registered is left alone. The full tier's files of runs that the log does not know are left alone:
 // they may be all that is left of a log that was lost.
 func disagreements(o Options, s *projections.State) ([]leyline.SnapshotLost, error) {
 	var out []leyline.SnapshotLost
@@ -29,13 +30,18 @@ func disagreements(o Options, s *projections.State) ([]leyline.SnapshotLost, err
 		out = append(out, missing(s, t, files)...)
 		for _, f := range files {
 			r := s.Tolaria.Run(f.Run)
-			if r == nil && t == leyline.TierFull || r != nil && r.HasFile(t, f.File) {
+			if r == nil && t == leyline.TierFull || r != nil && (r.HasFile(t, f.File) || outlives(r)) {
 				continue
 			}
 			out = append(out, leyline.SnapshotLost{Run: f.Run, Tier: t, File: f.File, Bytes: f.Bytes, Problem: "no registered snapshot names it"})
 		}
 	}
 	return out, nil
+}
+
+// outlives reports whether the trainer of a run may go on without its plane.
+func outlives(r *projections.Run) bool {
+	return r.Status == leyline.RunStatusOpen && r.Plan.Principal != leyline.PrincipalProcess
 }
 
 // missing lists the registered copies that files do not hold in their size.
@@ -187,7 +193,7 @@ func (l *loop) clearFast() {
 	}
 	files, err := fast.List()
 	for _, f := range files {
-		if r := l.state.Tolaria.Run(f.Run); (r == nil || !r.HasFile(leyline.TierFast, f.File)) && err == nil {
+		if r := l.state.Tolaria.Run(f.Run); (r == nil || !r.HasFile(leyline.TierFast, f.File) && !outlives(r)) && err == nil {
 			err = fast.Remove(f.Run, f.File)
 		}
 	}

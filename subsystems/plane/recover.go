@@ -108,6 +108,7 @@ func (l *loop) reissue() {
 			l.act(f)
 		}
 	}
+	l.handAgain()
 }
 
 // saver stores projections beside the loop.

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"os"
@@ -21,8 +19,8 @@ const bodyWait = time.Second
 // guard stands in front of every handler; the package comment has the order.
 type guard struct {
 	next      http.Handler
-	token     [sha256.Size]byte // of the token
-	locked    bool              // there is one
+	keys      keyring
+	certs     bool // clients may show certificates
 	hosts     []string
 	maxHeader int
 	maxBody   int64
@@ -39,7 +37,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := a.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if p := g.refuse(a, r); p != nil {
+	r, p := g.refuse(a, r)
+	if p != nil {
 		p.Write(a)
 		return
 	}
@@ -52,23 +51,43 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse says why a request goes no further.
-func (g *guard) refuse(w http.ResponseWriter, r *http.Request) *Problem {
+// refuse says why a request goes no further; else it returns the request of a sender who
+// is known.
+func (g *guard) refuse(w http.ResponseWriter, r *http.Request) (*http.Request, *Problem) {
 	var p Problem
+	name, admitted := "", false
 	switch {
 	case headerSize(r) > g.maxHeader:
 		p = NewProblem(http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "request line and header are too long", "send fewer or shorter fields")
 	case !g.knows(r):
 		p = NewProblem(http.StatusMisdirectedRequest, "unknown_host", "this server does not answer to the name "+clip(r.Host), "ask for localhost or for the address, or start the plane with --http-host and this name")
 		p.Field = "Host"
-	case !g.admits(r):
+	case len(r.TransferEncoding) > 0:
+		w.Header().Set("Connection", "close") // two readers could disagree on where the request ends
+		p = NewProblem(http.StatusLengthRequired, "length_required", "the body comes in chunks", "send its length in the header Content-Length")
+		p.Field = "Content-Length"
+	case encoded(r):
+		p = NewProblem(http.StatusUnsupportedMediaType, "unsupported_encoding", "the body is compressed", "send it as it is, without Content-Encoding")
+		p.Field = "Content-Encoding"
+	default:
+		if name, admitted = g.admits(r); admitted {
+			return withPrincipal(r, name), nil
+		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="esper"`)
 		p = NewProblem(http.StatusUnauthorized, "unauthorized", "the request carries no valid token", "send the header Authorization: Bearer TOKEN")
 		p.Field = "Authorization"
-	default:
-		return nil
 	}
-	return &p
+	return r, &p
+}
+
+// encoded reports whether the body is anything but what its type says.
+func encoded(r *http.Request) bool {
+	for _, v := range r.Header.Values("Content-Encoding") {
+		if v != "" && !strings.EqualFold(v, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 // clip keeps a stranger's text short.
@@ -101,15 +120,24 @@ func (g *guard) knows(r *http.Request) bool {
 	return host == "localhost" || err == nil && host == local || slices.Contains(g.hosts, host)
 }
 
-// admits compares the hashes of the tokens: neither content nor length of the
-// right one can be timed.
-func (g *guard) admits(r *http.Request) bool {
-	if !g.locked {
-		return true
+// admits finds out who has sent a request; name is empty where anybody may. A token that
+// is sent must be right, even where none is needed.
+func (g *guard) admits(r *http.Request) (name string, ok bool) {
+	header := r.Header.Get("Authorization")
+	token, right := g.keys.nameOf(header)
+	if len(g.keys.names) > 0 && header != "" && !right {
+		return "", false
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && strings.EqualFold(scheme, "bearer")
+	if c := guestOf(r.Context()); c != nil && c.peer != nil {
+		return c.peer.Principal(), true
+	}
+	if cert := certPeer(r.TLS); cert != "" {
+		return certPrincipal + cert, true
+	}
+	if right {
+		return tokenPrincipal + token, true
+	}
+	return "", len(g.keys.names) == 0 && !g.certs
 }
 
 // recovered answers a panic of a handler. What was begun cannot be taken back: the

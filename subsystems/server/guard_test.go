@@ -13,7 +13,7 @@ import (
 // TestToken: with a token nothing answers without it, probes and errors included.
 func TestToken(t *testing.T) {
 	o := options(Route{Pattern: "GET /x", Handler: says("x")})
-	o.Token = token
+	o.Tokens = []Token{{"ada", token}}
 	s := start(t, o)
 	for _, path := range []string{"/x", "/healthz", "/nowhere"} {
 		for _, wrong := range []string{"", "Bearer", "Bearer " + token + "0", "Bearer " + token[1:], "Basic " + token, token} {

@@ -28,9 +28,9 @@ type address struct {
 	at      string
 }
 
-// parseAddress reads "unix:PATH" or "HOST:PORT". Beyond loopback it wants a token.
+// parseAddress reads "unix:PATH" or "HOST:PORT". Beyond loopback it wants Options.Guarded.
 // A name is none of the local addresses that it may resolve to, except localhost.
-func parseAddress(s string, token bool) (address, error) {
+func parseAddress(s string, guarded bool) (address, error) {
 	if path, ok := strings.CutPrefix(s, unixPrefix); ok {
 		if path == "" || len(path) > maxUnixPath || strings.ContainsRune(path, 0) || path[0] == '@' {
 			return address{}, fmt.Errorf("%q is no place for a socket: write unix:PATH, a path of 1 to %d bytes", s, maxUnixPath)
@@ -46,8 +46,8 @@ func parseAddress(s string, token bool) (address, error) {
 	} else if err != nil {
 		return address{}, fmt.Errorf("%q has no port: write a number from 0 to 65535", s)
 	}
-	if !token && !isLoopback(host) {
-		return address{}, fmt.Errorf("%q can be reached from elsewhere: demand a token with --http-token-file, or listen on 127.0.0.1", s)
+	if !guarded && !isLoopback(host) {
+		return address{}, fmt.Errorf("%q can be reached from elsewhere: demand a token with --http-token-file and speak TLS with --tls-cert and --tls-key, or listen on 127.0.0.1", s)
 	}
 	return address{"tcp", s}, nil
 }
@@ -60,14 +60,14 @@ func isLoopback(host string) bool {
 // ErrInUse says that another process answers at a socket.
 var ErrInUse = errors.New("is in use")
 
-// Probe reports, for each address, why a server with or without a token could not
+// Probe reports, for each address, why a server that is Guarded or not could not
 // listen there now beside those before it; nil when it could. It leaves nothing
 // behind.
-func Probe(token bool, at ...string) []error {
+func Probe(guarded bool, at ...string) []error {
 	errs := make([]error, len(at))
 	seen := map[string]bool{}
 	for i, s := range at {
-		a, err := parseAddress(s, token)
+		a, err := parseAddress(s, guarded)
 		if err == nil && seen[a.place()] {
 			err = fmt.Errorf("%q is given twice", s)
 		}
@@ -166,6 +166,9 @@ func checkSocketDir(dir string) error {
 	case info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("the directory of the socket, %s, has mode %04o and others can enter it: chmod 700 %s, or use one of its own", dir, info.Mode().Perm(), dir)
 	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && owner != uint32(os.Geteuid()) {
+		return fmt.Errorf("the directory of the socket, %s, belongs to uid %d, who can enter it: use one of its own", dir, owner)
+	}
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return fmt.Errorf("the directory of the socket, %s, cannot be written to: %w", dir, err)
 	}
@@ -184,8 +187,19 @@ func (a address) listen() (net.Listener, error) {
 	return l, nil
 }
 
+// ListenUnix makes a private socket at a path, as "unix:PATH" of Options.Listen does: with
+// mode 0600, in a directory with mode 0700 that is made when it is missing. Who connects
+// is to be asked for with PeerOfSocket.
+func ListenUnix(path string) (*net.UnixListener, error) {
+	a, err := parseAddress(unixPrefix+path, false)
+	if err != nil {
+		return nil, err
+	}
+	return a.listenUnix()
+}
+
 // listenUnix makes the socket. Until its mode is set the directory protects it.
-func (a address) listenUnix() (net.Listener, error) {
+func (a address) listenUnix() (*net.UnixListener, error) {
 	if err := os.Mkdir(filepath.Dir(a.at), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("cannot make the directory of the socket: %w", err)
 	}
@@ -195,7 +209,7 @@ func (a address) listenUnix() (net.Listener, error) {
 	if err := os.Remove(a.at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot replace the socket of a dead process: %w", err)
 	}
-	l, err := net.Listen("unix", a.at)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: a.at, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", a.at, err)
 	}

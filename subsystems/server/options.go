@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -44,14 +43,22 @@ type Route struct {
 // its default.
 type Options struct {
 	Listen []string // "unix:PATH" or "HOST:PORT"
-	Token  string   // bearer token that every request must carry; empty: none
-	Hosts  []string // further names, without a port, under which TCP clients may ask
-	Routes []Route
-	Live   []Check // of /healthz and /readyz
-	Ready  []Check // of /readyz
-	Logger hclog.Logger
+	// Tokens are the bearer tokens of which every request over TCP must carry one, unless
+	// its client has shown a certificate. At a unix socket the kernel says who it is; a
+	// token that is sent there must be right all the same.
+	Tokens []Token
+	TLS    *TLSOptions // nil: TCP is plain
+	// BehindProxy says that something in front adds TLS: then tokens may be demanded in
+	// plain text beyond loopback.
+	BehindProxy bool
+	Hosts       []string // further names, without a port, under which TCP clients may ask
+	Routes      []Route
+	Live        []Check // of /healthz and /readyz
+	Ready       []Check // of /readyz
+	Logger      hclog.Logger
 
 	MaxConnections int           // open at a time on each listener; for one more an idle one is closed. Default 256
+	MaxPerPeer     int           // of those by one process through a socket, or from one address over TCP. Default three quarters
 	MaxHeader      int           // bytes of request line and header. Default 16 KiB
 	MaxBody        int64         // bytes of a request's body. Default 4 MiB
 	HeaderTimeout  time.Duration // from the connection, or the first byte of a later request, to the end of the header. Default 5 s
@@ -66,6 +73,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("server options: %w", err)
 	}
 	o.MaxConnections = cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	o.MaxPerPeer = cmp.Or(o.MaxPerPeer, o.MaxConnections-o.MaxConnections/4)
 	o.MaxHeader = cmp.Or(o.MaxHeader, DefaultMaxHeader)
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, DefaultHeaderTimeout)
@@ -82,31 +90,32 @@ func (o Options) validate() error {
 		return errors.New("nowhere to listen")
 	case o.Logger == nil:
 		return errors.New("no logger")
-	case o.MaxConnections < 0 || o.MaxHeader < 0 || o.MaxBody < 0:
+	case o.MaxConnections < 0 || o.MaxPerPeer < 0 || o.MaxHeader < 0 || o.MaxBody < 0:
 		return errors.New("a negative bound")
 	case min(o.HeaderTimeout, o.ReadTimeout, o.WriteTimeout, o.IdleTimeout, o.CheckTimeout) < 0:
 		return errors.New("a negative timeout")
 	}
-	if err := CheckToken(o.Token); err != nil {
+	if err := CheckTokens(o.Tokens); err != nil {
 		return err
 	}
+	if o.TLS != nil && (o.TLS.CertFile == "" || o.TLS.KeyFile == "") {
+		return errors.New("TLS needs both a certificate and its key")
+	}
 	for _, at := range o.Listen {
-		if _, err := parseAddress(at, o.Token != ""); err != nil {
+		if _, err := parseAddress(at, o.Guarded()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// CheckToken refuses a token that can be guessed or cannot be sent. None is fine.
-func CheckToken(token string) error {
-	switch {
-	case token == "":
-		return nil
-	case len(token) < MinToken:
-		return fmt.Errorf("the token has %d bytes; use %d random ones or more", len(token), MinToken)
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return errors.New("the token holds a byte that is no printable ASCII")
+// Guarded reports whether the options allow to listen beyond loopback: everybody who comes
+// must prove who he is, and nobody on the way may read how. That is TLS with tokens or
+// certificates of clients, or tokens behind a proxy that adds TLS.
+func (o Options) Guarded() bool {
+	proven := len(o.Tokens) > 0
+	if o.TLS != nil {
+		return proven || o.TLS.ClientCAFile != ""
 	}
-	return nil
+	return proven && o.BehindProxy
 }

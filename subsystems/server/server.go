@@ -2,7 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +21,7 @@ type Server struct {
 	http   *http.Server
 	routes *http.ServeMux
 	gate   *gate
+	certs  *certificates // nil: TCP is plain
 	ended  chan struct{}
 
 	mu      sync.Mutex
@@ -41,6 +42,11 @@ func New(o Options) (*Server, error) {
 		opts: o, log: o.Logger.Named("http"), routes: http.NewServeMux(),
 		gate: newGate(max(o.MaxConnections/2, 1)), ended: make(chan struct{}),
 	}
+	if o.TLS != nil {
+		if s.certs, err = newCertificates(*o.TLS, len(o.Tokens) > 0, s.log); err != nil {
+			return nil, fmt.Errorf("server options: %w", err)
+		}
+	}
 	live := lookers(o.Live)
 	all := append(live[:len(live):len(live)], lookers(o.Ready)...)
 	s.routes.Handle("GET /healthz", newProber("alive", "not_alive", o.CheckTimeout, live))
@@ -54,9 +60,11 @@ func New(o Options) (*Server, error) {
 		Handler: s.handler(), DisableGeneralOptionsHandler: true,
 		MaxHeaderBytes:    4 * o.MaxHeader, // beyond, net/http answers in its own words
 		ReadHeaderTimeout: o.HeaderTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, IdleTimeout: o.IdleTimeout,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, guestKey{}, c) },
-		ConnState:   resting,
-		ErrorLog:    s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn}),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, guestKey{}, guestIn(c))
+		},
+		ConnState: resting,
+		ErrorLog:  s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn}),
 	}
 	return s, nil
 }
@@ -107,7 +115,7 @@ func (s *Server) handler() http.Handler {
 		NewProblem(http.StatusForbidden, "cross_origin", "a page of another origin may not send this", "").Write(w)
 	}))
 	g := &guard{
-		next: origin.Handler(http.HandlerFunc(s.route)), locked: s.opts.Token != "", token: sha256.Sum256([]byte(s.opts.Token)),
+		next: origin.Handler(http.HandlerFunc(s.route)), keys: newKeyring(s.opts.Tokens), certs: s.opts.TLS != nil && s.opts.TLS.ClientCAFile != "",
 		maxHeader: s.opts.MaxHeader, maxBody: s.opts.MaxBody, log: s.log,
 	}
 	for _, h := range s.opts.Hosts {
@@ -170,7 +178,7 @@ func (s *Server) Start(context.Context) error {
 		s.open = append(s.open, l)
 	}
 	for _, l := range s.open {
-		s.serving.Go(func() { s.serve(l) })
+		s.serving.Go(func() { s.serve(s.secured(l)) })
 	}
 	go func() {
 		s.serving.Wait()
@@ -180,7 +188,7 @@ func (s *Server) Start(context.Context) error {
 }
 
 func (s *Server) listen(at string) (*room, error) {
-	a, err := parseAddress(at, s.opts.Token != "")
+	a, err := parseAddress(at, s.opts.Guarded())
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +196,15 @@ func (s *Server) listen(at string) (*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRoom(l, s.opts.MaxConnections), nil
+	return newRoom(l, s.opts.MaxConnections, s.opts.MaxPerPeer, s.log), nil
+}
+
+// secured returns the listener of a room with TLS, which is not for sockets.
+func (s *Server) secured(r *room) net.Listener {
+	if s.certs == nil || r.Addr().Network() == "unix" {
+		return r
+	}
+	return tls.NewListener(r, s.certs.listenerConfig())
 }
 
 // serve accepts on one listener. If that ends by itself, all end.
@@ -265,7 +281,7 @@ func (s *Server) Stop(ctx context.Context) (cut int, err error) {
 
 // resting tells a connection that its request was answered.
 func resting(c net.Conn, state http.ConnState) {
-	if g, ok := c.(*guest); ok && state == http.StateIdle {
+	if g := guestIn(c); g != nil && state == http.StateIdle {
 		g.rest()
 	}
 }

@@ -15,7 +15,7 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	heard(t, r)
 	acknowledged(t, r, x.Acks)
 	if !finite(x.Losses) || !finite(x.Gram) {
-		fault(t, r, x)
+		fault(t, r, x, nil)
 		return
 	}
 	c := &t.Config().Tolaria
@@ -23,32 +23,36 @@ func step(t *projections.Turn, x leyline.StepObserved) {
 	combined := combine(t, r, x, g)
 	a := assess(t, r, x, g, combined)
 	if !finite(combined.Weights) || !bounded(a) {
-		fault(t, r, x) // finite reports whose sums are not: as bad as a NaN
+		fault(t, r, x, combined.Weights) // finite reports whose sums are not: as bad as a NaN
 		return
 	}
 	judge(c, r, &a)
 	if a.Health == leyline.HealthDiverged || a.Health == leyline.HealthCollapsed {
 		t.Emit(a)
+		agree(t, x, combined.Weights)
 		abandon(t, r, a.Anomaly, x.Step)
 		return
 	}
 	a.QuietBy = quietBy(t, r.Plan.Lockstep, a.StepEWMA)
 	t.Emit(combined)
 	t.Emit(a)
+	agree(t, x, combined.Weights)
 	rates(t, r, x.Step)
 	if a.Health == leyline.HealthHealthy {
 		fence(t, r, leyline.FenceSteps, x.Step)
 	}
 }
 
-// fault is a step whose numbers are not finite: no weights, a rollback.
-func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved) {
+// fault is a step whose numbers are not finite: no weights, a rollback. derived are
+// the weights that a pipelined trainer had to come to by itself; nil: none.
+func fault(t *projections.Turn, r *projections.Run, x leyline.StepObserved, derived []float64) {
 	t.Emit(leyline.TrainingAssessed{
 		Run: r.ID, Step: x.Step, Health: leyline.HealthNonFinite, Loss: meanLoss(x),
 		LossEWMA: r.Track.LossEWMA, GradEWMA: r.Track.GradEWMA, ConflictEWMA: r.Track.ConflictEWMA,
 		StepEWMA: r.Track.StepEWMA, RateEWMA: r.Track.RateEWMA, Samples: x.Samples, Tally: r.Track.Tally,
 		HookNs: slowest(r, x),
 	})
+	agree(t, x, derived)
 	abandon(t, r, leyline.FaultNonFinite, x.Step)
 }
 

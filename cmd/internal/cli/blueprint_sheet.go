@@ -29,8 +29,8 @@ const catalogueKey = "tamiyo.catalogue_dir"
 
 // checkCatalogue demands that the catalogue is a directory that can be read. What is
 // in it is looked at when it is needed.
-func (j *job) checkCatalogue(r *supervise.Report) {
-	dir := j.config.Tamiyo.CatalogueDir
+func (p *served) checkCatalogue(r *supervise.Report) {
+	dir := p.config.Tamiyo.CatalogueDir
 	if dir == "" {
 		return
 	}

@@ -72,7 +72,7 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON document or JSON lines on stdout")
 	root.PersistentFlags().StringVar(&a.level, "log-level", "warn", "of the program's own log on stderr: trace, debug, info, warn, error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(a), newReplay(a), newAudit(a), newLog(a), newBench(a), newCombine(a), newHarness(a), newKey(a), newBlueprint(a), newPolicy(a), newConfig(a), newTelemetry(a), newCommand(a), newReports(a), newVersion(a))
+	root.AddCommand(newRun(a), newServe(a), newReplay(a), newAudit(a), newLog(a), newBench(a), newCombine(a), newHarness(a), newKey(a), newBlueprint(a), newPolicy(a), newConfig(a), newTelemetry(a), newCommand(a), newReports(a), newVersion(a))
 	return root
 }
 

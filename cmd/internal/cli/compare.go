@@ -200,8 +200,11 @@ func (j *job) control(ctx context.Context, c control, dir string) (workload.Resu
 		return workload.Result{}, err
 	}
 	k := &job{
-		app: &app{out: io.Discard, err: io.Discard, level: "off"}, flags: runFlags{data: dir, blueprints: j.flags.blueprints, steps: j.flags.steps, seed: j.flags.seed, stepsSet: true},
-		spec: j.spec, config: j.config, isControl: true, own: j.own,
+		served: served{
+			app: &app{out: io.Discard, err: io.Discard, level: "off"}, at: placeFlags{data: dir, blueprints: j.at.blueprints},
+			config: j.config, shipped: j.shipped, fits: j.fits, own: j.own,
+		},
+		flags: runFlags{steps: j.flags.steps, seed: j.flags.seed, stepsSet: true}, spec: j.spec, isControl: true,
 	}
 	c.change(&k.config)
 	k.config.Tamiyo.ReportDir, k.config.Tamiyo.ReportURLFile = "", "" // the reports of a control stay in its own log

@@ -46,7 +46,7 @@ func (c *compiling) Step(ctx context.Context, in leyline.StepObserved, after ley
 func TestFallbackIsSeenByAll(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	const at = 115
-	j := &job{app: &app{out: t.Output(), err: t.Output(), level: "error"}, flags: runFlags{data: data, steps: 160, stepsSet: true, seed: 1, workload: "penguins"}}
+	j := &job{served: served{app: &app{out: t.Output(), err: t.Output(), level: "error"}, at: placeFlags{data: data}}, flags: runFlags{steps: 160, stepsSet: true, seed: 1, workload: "penguins"}}
 	if err := j.preflight(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -262,7 +262,7 @@ func (a *app) onStopped(ctx context.Context, path string, do func(*plane.Plane, 
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	j := &job{app: a, dir: d, config: s.Plane.Config}
+	j := &served{app: a, dir: d, config: s.Plane.Config}
 	o, err := j.planeOptions(log)
 	if err != nil {
 		return err

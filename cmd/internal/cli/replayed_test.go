@@ -40,7 +40,7 @@ func handIn(t *testing.T, data string, env leyline.Envelope) (why leyline.Reject
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{app: a, dir: d, config: leyline.DefaultConfig()}
+	j := &served{app: a, dir: d, config: leyline.DefaultConfig()}
 	o, err := j.planeOptions(hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)

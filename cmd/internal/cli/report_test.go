@@ -167,7 +167,7 @@ func TestReportOfAnything(t *testing.T) {
 		}
 		tell(x, events...)
 	}
-	j := &job{run: evil, config: leyline.DefaultConfig()}
+	j := &job{run: evil, served: served{config: leyline.DefaultConfig()}}
 	j.dir = dirAt(evil)
 	doc := j.document(s, workload.Result{
 		Tasks: []workload.TaskResult{{Task: evil, Loss: math.NaN(), Accuracy: math.Inf(1)}},

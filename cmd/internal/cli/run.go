@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
-	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/replay/workload/gauge"
-	"github.com/esper-plane/esper/subsystems/plane"
-	"github.com/esper-plane/esper/subsystems/snapstore"
 )
 
 // defaultWorkload is what is trained when nothing else is asked for: it takes
@@ -25,8 +21,6 @@ const defaultWorkload = "penguins"
 
 // runFlags are the flags of `esper run`.
 type runFlags struct {
-	settings
-	data     string
 	steps    uint64
 	seed     uint64
 	workload string
@@ -34,16 +28,14 @@ type runFlags struct {
 	stepsSet bool
 	compare  bool
 	report   string
-	web      webFlags
 	live     bool
 	gpuFile  string
-
-	blueprints string
-	catalogue  string
 }
 
 func newRun(a *app) *cobra.Command {
 	var f runFlags
+	var at placeFlags
+	var far farFlags
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run a plane and the built-in trainer on real data",
@@ -57,13 +49,17 @@ func newRun(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.stepsSet = cmd.Flags().Changed("steps")
-			if f.catalogue != "" {
-				f.set = append(f.set, catalogueKey+"="+f.catalogue)
+			if err := far.check(cmd.Flags().Changed); err != nil {
+				return err
 			}
-			return a.runWorkload(cmd.Context(), f)
+			if far.address != "" {
+				return a.runRemote(cmd.Context(), f, far)
+			}
+			at.name()
+			return a.runWorkload(cmd.Context(), at, f)
 		},
 	}
-	c.Flags().StringVar(&f.data, "data", "data", "data directory, created when missing")
+	c.Flags().StringVar(&at.data, "data", "data", "data directory, created when missing")
 	c.Flags().Uint64Var(&f.steps, "steps", 0, "length of the run in optimizer steps (default: the workload's own)")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of weights, batches and the plane's random choices")
 	c.Flags().StringVar(&f.workload, "workload", defaultWorkload, "what to train: "+strings.Join(workload.Names(), ", "))
@@ -71,42 +67,27 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().BoolVar(&f.live, "live", false, "do not wait for what the plane has computed, and let measured times count in decisions: two such runs differ")
 	c.Flags().StringVar(&f.gpuFile, "gpu-readings", "", "file that nvidia-smi writes readings of a GPU to")
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
-	c.Flags().StringVar(&f.blueprints, "blueprints", "", "directory of further blueprints for the run, as `esper blueprint` keeps them")
-	c.Flags().StringVar(&f.catalogue, "catalogue", "", "directory of signed safety sheets, as `esper blueprint sheet` writes them: tamiyo.catalogue_dir")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
-	f.flags(c.Flags())
-	f.web.flags(c.Flags())
+	at.flags(c.Flags())
+	far.flags(c.Flags())
 	return c
 }
 
 // job is one `esper run` under way.
 type job struct {
-	app       *app
+	served
 	flags     runFlags
 	spec      workload.Spec
 	faults    []workload.Fault
-	config    leyline.ExecutionConfig
-	dir       *datadir.Dir
-	fast      snapstore.Store // the fast tier of snapshots; nil: there is none
-	plane     *plane.Plane
 	run       leyline.RunID
 	resume    bool
 	show      display
-	sink      *sink
-	web       *web
-	outlets   *outlets
-	reportURL string                      // to which field reports are posted; the same
-	hookURL   string                      // of the webhook; read from its file by preflight
-	running   atomic.Pointer[plane.Plane] // the plane once it has started
-	notify    *manager
-	hang      delay            // of the log, for a drill
-	exported  error            // why the last checkpoint was not exported
-	isControl bool             // a run to compare with; the same command does not go on with it
-	own       []*blueprintFile // of --blueprints
+	hang      delay // of the log, for a drill
+	isControl bool  // a run to compare with; the same command does not go on with it
 }
 
-func (a *app) runWorkload(ctx context.Context, f runFlags) (err error) {
-	j := &job{app: a, flags: f}
+func (a *app) runWorkload(ctx context.Context, at placeFlags, f runFlags) (err error) {
+	j := &job{served: served{app: a, at: at}, flags: f}
 	if err := j.preflight(ctx); err != nil {
 		return err
 	}
@@ -186,16 +167,16 @@ func (j *job) canBeLate() error {
 }
 
 // announce says what opening the directory found.
-func (j *job) announce() {
-	r := j.dir.Recovery()
-	if j.dir.Created {
-		j.app.notice("new data directory %s; its keys are in %s: back them up apart from the log", j.dir.Path, j.dir.KeysPath())
+func (p *served) announce() {
+	r := p.dir.Recovery()
+	if p.dir.Created {
+		p.app.notice("new data directory %s; its keys are in %s: back them up apart from the log", p.dir.Path, p.dir.KeysPath())
 	}
 	if r.TornBytes > 0 {
-		j.app.notice("the last process did not stop cleanly: %d bytes behind record %d were being written and are not acknowledged; they were cut off and kept in %s (%s)",
+		p.app.notice("the last process did not stop cleanly: %d bytes behind record %d were being written and are not acknowledged; they were cut off and kept in %s (%s)",
 			r.TornBytes, r.LastSeq, r.SavedTo, r.Reason)
-	} else if !r.Clean && !j.dir.Created {
-		j.app.notice("the last process did not stop cleanly; all %d records are intact", r.LastSeq)
+	} else if !r.Clean && !p.dir.Created {
+		p.app.notice("the last process did not stop cleanly; all %d records are intact", r.LastSeq)
 	}
 }
 

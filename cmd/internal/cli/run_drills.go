@@ -58,15 +58,16 @@ func (l hangingLog) Append(ctx context.Context, next leyline.Seq, entries []plan
 	return l.Log.Append(ctx, next, entries)
 }
 
-// log is the log of the data directory, on a disk that can hang where a drill is
-// to make it.
-func (j *job) log() plane.Log {
+// drill prepares a plane for the faults of the run: a policy that can be late, and a
+// disk that can hang where a drill is to make it.
+func (j *job) drill(o *plane.Options) {
+	o.Policy = workload.LatePolicy(j.faults)
 	for _, f := range j.faults {
 		if f.Name == workload.FaultSlowHook {
-			return hangingLog{j.dir.Log(), &j.hang}
+			o.Log = hangingLog{o.Log, &j.hang}
+			return
 		}
 	}
-	return j.dir.Log()
 }
 
 // gpu is where the readings of a GPU come from; nil: there are none.

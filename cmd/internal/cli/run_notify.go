@@ -121,7 +121,7 @@ func (m *manager) close() error {
 }
 
 // alive is the check "loop" of the probes.
-func (j *job) alive(ctx context.Context) error {
-	_, err := j.plane.Health(ctx)
+func (p *served) alive(ctx context.Context) error {
+	_, err := p.plane.Health(ctx)
 	return err
 }

@@ -22,12 +22,20 @@ import (
 // preflight reads the flags and the configuration and looks at everything that the
 // run needs. It makes and changes nothing; every problem is reported at once.
 func (j *job) preflight(ctx context.Context) error {
-	var at datadir.Examination
-	warnings, err := supervise.Preflight(ctx,
+	return j.look(ctx,
 		supervise.Check{Name: "command line", Look: j.readFlags},
 		supervise.Check{Name: "configuration", Look: j.readConfig},
+		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
+	)
+}
+
+// look makes the checks of its caller, which read flags and configuration, and then
+// those of everything that a served plane needs.
+func (p *served) look(ctx context.Context, first ...supervise.Check) error {
+	var at datadir.Examination
+	warnings, err := supervise.Preflight(ctx, append(first,
 		supervise.Check{Name: "data directory", Look: func(_ context.Context, r *supervise.Report) {
-			at = datadir.Examine(j.flags.data)
+			at = datadir.Examine(p.at.data)
 			r.FailWith("--data", errors.Join(at.Usage, at.Held))
 			r.FailWith("--data", at.Disk)
 			for _, err := range at.Parts {
@@ -42,38 +50,37 @@ func (j *job) preflight(ctx context.Context) error {
 		}},
 		supervise.Check{Name: "kernels", Look: func(_ context.Context, r *supervise.Report) {
 			if at.Usage == nil {
-				j.checkKernels(r)
+				p.checkKernels(r)
 			}
-			j.readBlueprints(r)
+			p.readBlueprints(r)
 		}},
-		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { j.checkSpace(at, r) }},
-		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { j.checkClock(at, time.Now(), r) }},
-		supervise.Check{Name: "open files", Look: j.checkOpenFiles},
-		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { j.readURLs(r) }},
-		supervise.Check{Name: "catalogue", Look: func(_ context.Context, r *supervise.Report) { j.checkCatalogue(r) }},
-		supervise.Check{Name: "posture", Look: func(_ context.Context, r *supervise.Report) { j.checkPosture(r) }},
+		supervise.Check{Name: "disk space", Look: func(_ context.Context, r *supervise.Report) { p.checkSpace(at, r) }},
+		supervise.Check{Name: "clock", Look: func(_ context.Context, r *supervise.Report) { p.checkClock(at, time.Now(), r) }},
+		supervise.Check{Name: "open files", Look: p.checkOpenFiles},
+		supervise.Check{Name: "webhook", Look: func(_ context.Context, r *supervise.Report) { p.readURLs(r) }},
+		supervise.Check{Name: "catalogue", Look: func(_ context.Context, r *supervise.Report) { p.checkCatalogue(r) }},
 		supervise.Check{Name: "service manager", Look: func(_ context.Context, r *supervise.Report) {
 			var err error
-			j.notify, err = newManager(os.Getenv, j.app.notice)
+			p.notify, err = newManager(os.Getenv, p.app.notice)
 			r.FailWith("NOTIFY_SOCKET", err)
 		}},
-		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { j.flags.web.probe(j.flags.data, r) }},
-	)
+		supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { p.at.web.probe(p.at.data, r) }},
+	)...)
 	for _, w := range warnings {
-		j.app.notice("warning: %s", w)
+		p.app.notice("warning: %s", w)
 	}
 	if err != nil {
-		err = errors.Join(onlyMistakes(err), j.notify.close())
+		err = errors.Join(onlyMistakes(err), p.notify.close())
 	}
 	return err
 }
 
 // readURLs reads the URLs of the webhook and of whoever takes field reports.
-func (j *job) readURLs(r *supervise.Report) {
+func (p *served) readURLs(r *supervise.Report) {
 	// constant: local because the keys are struct tags in leyline, which code cannot refer to.
 	const hook, reports = "telemetry.webhook_file", "tamiyo.report_url_file"
-	j.hookURL = readURL(r, hook, j.config.Telemetry.WebhookFile)
-	j.reportURL = readURL(r, reports, j.config.Tamiyo.ReportURLFile)
+	p.hookURL = readURL(r, hook, p.config.Telemetry.WebhookFile)
+	p.reportURL = readURL(r, reports, p.config.Tamiyo.ReportURLFile)
 }
 
 // readURL reads a URL from a file that a setting names; empty: none.
@@ -123,8 +130,10 @@ func (j *job) readFlags(_ context.Context, r *supervise.Report) {
 	r.FailWith("--log-level", err)
 	if j.spec, err = workload.Lookup(j.flags.workload); err != nil {
 		r.FailWith("--workload", usageError{err})
+	} else {
+		j.shipped, j.fits = j.spec.Blueprints, j.spec.Accepts
 	}
-	r.FailWith("--report", checkReport(j.flags.report, j.flags.data))
+	r.FailWith("--report", checkReport(j.flags.report, j.at.data))
 	r.FailWith("--compare", j.canCompare())
 	switch {
 	case !j.flags.stepsSet:
@@ -140,7 +149,7 @@ func (j *job) readFlags(_ context.Context, r *supervise.Report) {
 		}
 		j.faults = append(j.faults, f)
 	}
-	if j.flags.steps == 0 || !j.flags.stepsSet && datadir.HasLog(j.flags.data) { // an unfinished run may have another length
+	if j.flags.steps == 0 || !j.flags.stepsSet && datadir.HasLog(j.at.data) { // an unfinished run may have another length
 		return
 	}
 	r.FailWith("--fault", j.inRange())
@@ -153,7 +162,7 @@ func (j *job) canCompare() error {
 	case !j.flags.compare:
 	case j.flags.live:
 		return usagef("--compare trains further runs of the same seed, and two runs with --live differ by their times alone; use it without --live")
-	case len(j.flags.web.listen) > 0:
+	case len(j.at.web.listen) > 0:
 		return usagef("--compare trains further runs when this one and its HTTP server have stopped; use it without --http")
 	case os.Getenv("NOTIFY_SOCKET") != "":
 		return usagef("--compare trains further runs when this one has stopped, which a service manager with NOTIFY_SOCKET takes for a process that hangs; use it outside a service")
@@ -168,7 +177,7 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 		base = j.spec.Config()
 	}
 	var err error
-	j.config, err = j.flags.load(base, os.Environ())
+	j.config, err = j.at.load(base, os.Environ())
 	failConfig(r, err)
 	failConfig(r, datadir.CheckExport(j.config.Log)) // it holds what could be read
 	failConfig(r, datadir.CheckReports(j.config.Tamiyo.ReportDir))
@@ -181,16 +190,16 @@ func (j *job) readConfig(_ context.Context, r *supervise.Report) {
 // tellFile says what a configuration file changes of what the workload begins with:
 // a file of the bare defaults would switch off what the workload sets for itself.
 func (j *job) tellFile(base leyline.ExecutionConfig) {
-	if j.flags.file == "" {
+	if j.at.file == "" {
 		return
 	}
-	alone := settings{file: j.flags.file}
+	alone := settings{file: j.at.file}
 	c, err := alone.load(base, nil)
 	if err != nil {
 		return // it was read before, with everything else
 	}
 	if list := differences(base, c); len(list) > 0 {
-		j.app.notice("%s changes %d of the settings that workload %s begins with: %s", j.flags.file, len(list), j.spec.Name, changes(list))
+		j.app.notice("%s changes %d of the settings that workload %s begins with: %s", j.at.file, len(list), j.spec.Name, changes(list))
 	}
 }
 
@@ -214,12 +223,12 @@ func failConfig(r *supervise.Report, err error) {
 
 // checkKernels holds the kernels that are there against those that are shipped;
 // what is missing is installed.
-func (j *job) checkKernels(r *supervise.Report) {
-	for _, b := range j.spec.Blueprints {
+func (p *served) checkKernels(r *supervise.Report) {
+	for _, b := range p.shipped {
 		name := kernelFile(b.ID)
 		kernel, err := testdata.Kernel(b.ID)
 		if err == nil {
-			err = datadir.CheckKernel(j.flags.data, name, sha256.Sum256(kernel))
+			err = datadir.CheckKernel(p.at.data, name, sha256.Sum256(kernel))
 		}
 		if err != nil {
 			r.Fail(supervise.Problem{Field: name, What: err.Error(), Fix: "remove the file: the shipped kernel is installed at the next start",
@@ -230,12 +239,12 @@ func (j *job) checkKernels(r *supervise.Report) {
 
 // checkSpace warns: whether the run is a new one, which a nearly full disk refuses,
 // is decided and recorded by the plane.
-func (j *job) checkSpace(at datadir.Examination, r *supervise.Report) {
-	if limit := j.config.Log.MinFree(); at.Total > 0 && at.Free < limit {
+func (p *served) checkSpace(at datadir.Examination, r *supervise.Report) {
+	if limit := p.config.Log.MinFree(); at.Total > 0 && at.Free < limit {
 		r.Warn(supervise.Problem{
 			// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 			Field: "log.min_free_mib",
-			What:  fmt.Sprintf("the disk of %s has %d MiB free, under log.min_free_mib = %d: a new run will be refused", at.Path, at.Free>>20, j.config.Log.MinFreeMiB),
+			What:  fmt.Sprintf("the disk of %s has %d MiB free, under log.min_free_mib = %d: a new run will be refused", at.Path, at.Free>>20, p.config.Log.MinFreeMiB),
 			Fix:   "make room",
 		})
 	}
@@ -243,8 +252,8 @@ func (j *job) checkSpace(at datadir.Examination, r *supervise.Report) {
 
 // checkClock warns of a wall clock that was set back: plane time goes on from the
 // last record, so commands that are signed elsewhere seem to be from the past.
-func (j *job) checkClock(at datadir.Examination, now time.Time, r *supervise.Report) {
-	if behind := at.Last.Sub(now); !at.Last.IsZero() && behind > j.config.Kasmina.Skew.Duration() {
+func (p *served) checkClock(at datadir.Examination, now time.Time, r *supervise.Report) {
+	if behind := at.Last.Sub(now); !at.Last.IsZero() && behind > p.config.Kasmina.Skew.Duration() {
 		r.Warn(supervise.Problem{
 			// constant: local because the key is a struct tag in leyline, which code cannot refer to.
 			Field: "kasmina.skew_ms",
@@ -260,10 +269,10 @@ func (j *job) checkClock(at datadir.Examination, now time.Time, r *supervise.Rep
 const ownFiles = 64
 
 // checkOpenFiles compares what the run may open with what it is allowed to.
-func (j *job) checkOpenFiles(_ context.Context, r *supervise.Report) {
+func (p *served) checkOpenFiles(_ context.Context, r *supervise.Report) {
 	need := uint64(ownFiles)
-	if n := len(j.flags.web.listen); n > 0 {
-		need += uint64(connections(j.config.Telemetry.Subscribers) * n)
+	if n := len(p.at.web.listen); n > 0 {
+		need += uint64(connections(p.config.Telemetry.Subscribers) * n)
 	}
 	var have unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &have); err != nil {

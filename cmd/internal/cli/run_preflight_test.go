@@ -34,7 +34,7 @@ func warned(t *testing.T, look func(r *supervise.Report)) string {
 // TestClockWarning: only a wall clock that is further behind the log than commands
 // may be is worth a warning.
 func TestClockWarning(t *testing.T) {
-	j := &job{config: leyline.DefaultConfig()}
+	j := &served{config: leyline.DefaultConfig()}
 	last, skew := time.Unix(1_700_000_000, 0), leyline.DefaultConfig().Kasmina.Skew.Duration()
 	for _, c := range []struct {
 		last time.Time
@@ -54,7 +54,7 @@ func TestClockWarning(t *testing.T) {
 
 // TestSpaceWarning: a disk that could not be asked, or is not watched, is no reason.
 func TestSpaceWarning(t *testing.T) {
-	j := &job{config: leyline.DefaultConfig()}
+	j := &served{config: leyline.DefaultConfig()}
 	for _, c := range []struct {
 		at   datadir.Examination
 		want string
@@ -104,11 +104,11 @@ func TestExitOfPreflight(t *testing.T) {
 // private file the probes answer whoever has it.
 func TestTokenOpensTheDoor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	for text, want := range map[string]string{"": "is empty", "short": "the token has 5 bytes", "0123456789abcdef0123456789abcdef\n": ""} {
+	for text, want := range map[string]string{"": "is empty", "short": "it has 5 bytes", "0123456789abcdef0123456789abcdef\n": ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file}
+		f := webFlags{listen: []string{"0.0.0.0:0"}, tokenFile: file, tls: tlsFlags{behindProxy: true}}
 		_, err := supervise.Preflight(t.Context(), supervise.Check{Name: "http", Look: func(_ context.Context, r *supervise.Report) { f.probe(t.TempDir(), r) }})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -22,64 +22,67 @@ import (
 	"github.com/esper-plane/esper/testdata"
 )
 
-// startPlane starts the plane and the run's place in it.
-func (j *job) startPlane(ctx context.Context, log hclog.Logger) error {
-	o, err := j.planeOptions(log)
+// startPlane starts the plane.
+func (p *served) startPlane(ctx context.Context, log hclog.Logger) error {
+	o, err := p.planeOptions(log)
 	if err != nil {
 		return err
 	}
-	j.plane, err = plane.Start(ctx, o)
+	if p.adjust != nil {
+		p.adjust(&o)
+	}
+	p.plane, err = plane.Start(ctx, o)
 	return err
 }
 
 // planeOptions is what a plane of the open data directory is started with.
-func (j *job) planeOptions(log hclog.Logger) (plane.Options, error) {
+func (p *served) planeOptions(log hclog.Logger) (plane.Options, error) {
 	var boot [8]byte
 	if _, err := rand.Read(boot[:]); err != nil {
 		return plane.Options{}, err
 	}
-	o, r := j.dir.Origin(), j.dir.Recovery()
+	o, r := p.dir.Origin(), p.dir.Recovery()
 	previous := ""
 	if o.Previous != nil {
 		previous = o.Previous.Name
 	}
-	fast, free, err := j.dir.Fast(cmp.Or(j.config.Plane.FastDir, j.app.shm))
+	fast, free, err := p.dir.Fast(cmp.Or(p.config.Plane.FastDir, p.app.shm))
 	if err != nil {
 		return plane.Options{}, err
 	}
 	if fast != nil {
-		j.fast = fast
+		p.fast = fast
 	}
 	var sheets plane.Catalogue
-	if dir := j.config.Tamiyo.CatalogueDir; dir != "" {
+	if dir := p.config.Tamiyo.CatalogueDir; dir != "" {
 		sheets = sheetstore.Dir(dir)
 	}
-	sink, err := j.reportSink()
+	sink, err := p.reportSink()
 	if err != nil {
 		return plane.Options{}, err
 	}
 	return plane.Options{
-		Log: j.log(), Store: j.dir.Store(), Signal: j.dir.Signal, Signer: j.dir.Keys.Tamiyo,
-		Recovery: plane.Recovery{Clean: r.Clean || j.dir.Created, TornBytes: uint64(r.TornBytes)},
+		Log: p.dir.Log(), Store: p.dir.Store(), Signal: p.dir.Signal, Signer: p.dir.Keys.Tamiyo,
+		Recovery: plane.Recovery{Clean: r.Clean || p.dir.Created, TornBytes: uint64(r.TornBytes)},
 		Origin:   o.Name, Previous: previous, AdminKey: o.AdminKey, Build: fingerprint(), Boot: hex.EncodeToString(boot[:]),
-		Snapshots: j.dir.Snapshots(), Fast: j.fast, FastFree: free, Kernels: j.dir.Kernels(), Process: j.config.Plane, Logger: log,
-		Policies: j.dir.Policies(), Policy: workload.LatePolicy(j.faults), Catalogue: sheets,
-		Admit: j.admit, Bootstrap: j.bootstrap, Free: j.dir.Free, Released: j.released, Probe: j.app.probe, Reports: sink,
+		Snapshots: p.dir.Snapshots(), Fast: p.fast, FastFree: free, Kernels: p.dir.Kernels(), Process: p.config.Plane, Logger: log,
+		Policies: p.dir.Policies(), Catalogue: sheets,
+		Admit: p.admit, Bootstrap: p.bootstrap, Free: p.dir.Free, Released: p.released, Probe: p.app.probe, Reports: sink,
 	}, nil
 }
 
 // reportSink is where field reports are delivered; nil: nowhere.
-func (j *job) reportSink() (plane.Reports, error) {
+func (p *served) reportSink() (plane.Reports, error) {
 	var sinks reports.All
-	if path := j.config.Tamiyo.ReportDir; path != "" {
-		dir, err := reports.OpenDir(path, j.app.notice)
+	if path := p.config.Tamiyo.ReportDir; path != "" {
+		dir, err := reports.OpenDir(path, p.app.notice)
 		if err != nil {
 			return nil, err
 		}
 		sinks = append(sinks, dir)
 	}
-	if j.reportURL != "" {
-		post, err := reports.NewPost(j.reportURL)
+	if p.reportURL != "" {
+		post, err := reports.NewPost(p.reportURL)
 		if err != nil {
 			return nil, err
 		}
@@ -93,17 +96,17 @@ func (j *job) reportSink() (plane.Reports, error) {
 
 // installKernels puts the shipped kernels that the workload needs into the store,
 // where they are missing.
-func (j *job) installKernels() error {
+func (p *served) installKernels() error {
 	var kernels []string
-	for _, b := range j.spec.Blueprints {
+	for _, b := range p.shipped {
 		kernels = append(kernels, kernelFile(b.ID))
 	}
-	installed, err := j.dir.InstallKernels(testdata.Kernels(), kernels...)
+	installed, err := p.dir.InstallKernels(testdata.Kernels(), kernels...)
 	if err == nil {
-		err = j.installOwn()
+		err = p.installOwn()
 	}
-	if err == nil && len(installed) > 0 && !j.dir.Created {
-		j.app.notice("kernels that were not in %s were installed: %s", j.dir.KernelsPath(), strings.Join(installed, ", "))
+	if err == nil && len(installed) > 0 && !p.dir.Created {
+		p.app.notice("kernels that were not in %s were installed: %s", p.dir.KernelsPath(), strings.Join(installed, ", "))
 	}
 	return err
 }
@@ -122,19 +125,21 @@ func (j *job) warnOfDisk(ctx context.Context) error {
 
 // released hands a durable record to everyone who follows the run. It is called
 // by the plane's loop and waits for nobody.
-func (j *job) released(r leyline.Record) {
-	j.show.record(r)
-	j.sink.record(r)
-	j.outlets.record(r)
+func (p *served) released(r leyline.Record) {
+	p.follow(r)
+	p.sink.record(r)
+	p.outlets.record(r)
 }
 
-// admit chooses the run, and refuses one that cannot go on as the flags say, and a
-// key that is not the log's: before anything is recorded for it.
-func (j *job) admit(s *projections.State) error {
-	if err := j.choose(s); err != nil {
-		return err
+// admit refuses what the flags say of a run that cannot go on so, and a key that is
+// not the log's: before anything is recorded for it.
+func (p *served) admit(s *projections.State) error {
+	if p.admitRun != nil {
+		if err := p.admitRun(s); err != nil {
+			return err
+		}
 	}
-	tamiyo := j.dir.Keys.Tamiyo
+	tamiyo := p.dir.Keys.Tamiyo
 	if r := s.Plane.Revocation(tamiyo.KeyID()); r != nil {
 		return fmt.Errorf("%w: keys/tamiyo.key is key %s, which was revoked in record %d; put a new one in its place: `esper key new --name tamiyo FILE`", datadir.ErrKeys, tamiyo.KeyID(), r.Seq)
 	}
@@ -148,13 +153,13 @@ func (j *job) admit(s *projections.State) error {
 
 // bootstrap returns what must be in the log before the run: Tamiyo's key, the
 // configuration if it changed, the blueprint.
-func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
+func (p *served) bootstrap(s *projections.State) ([]leyline.Input, error) {
 	var in []leyline.Input
-	admin, tamiyo := j.dir.Keys.Admin, j.dir.Keys.Tamiyo
+	admin, tamiyo := p.dir.Keys.Admin, p.dir.Keys.Tamiyo
 	key := leyline.Key{
 		ID: tamiyo.KeyID(), Public: tamiyo.Public(), Issuer: leyline.IssuerTamiyo,
 		Kinds: []leyline.CommandKind{leyline.CommandSeed, leyline.CommandOptimizer, leyline.CommandPause},
-		Rate:  j.config.Kasmina.TamiyoRate,
+		Rate:  p.config.Kasmina.TamiyoRate,
 	}
 	if old := s.Plane.Key(key.ID); old == nil || changed(old, &key) {
 		body, err := wire.EncodeKey(key)
@@ -163,21 +168,21 @@ func (j *job) bootstrap(s *projections.State) ([]leyline.Input, error) {
 		}
 		in = append(in, leyline.KeyAdded{Envelope: admin.Sign(leyline.PayloadKey, body)})
 	}
-	body, digest, err := encodeConfig(j.config)
+	body, digest, err := encodeConfig(p.config)
 	if err != nil {
 		return nil, err
 	}
 	if s.Plane.Digest != digest {
 		if s.Plane.Configured {
-			j.app.notice("settings differ from those of the last start: %s", changes(differences(s.Plane.Config, j.config)))
+			p.app.notice("settings differ from those of the last start: %s", changes(differences(s.Plane.Config, p.config)))
 		}
 		in = append(in, leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)})
 	}
-	bs, err := j.blueprints(s)
+	bs, err := p.blueprints(s)
 	if err != nil {
 		return nil, err
 	}
-	own, err := j.registerOwn(s)
+	own, err := p.registerOwn(s)
 	return append(append(in, bs...), own...), err
 }
 
@@ -194,9 +199,9 @@ func changed(old, now *leyline.Key) bool {
 
 // blueprints registers the kinds of seed that the workload can grow. Their
 // digests are those of the shipped kernels, not of what lies in the store.
-func (j *job) blueprints(s *projections.State) ([]leyline.Input, error) {
+func (p *served) blueprints(s *projections.State) ([]leyline.Input, error) {
 	var in []leyline.Input
-	for _, b := range j.spec.Blueprints {
+	for _, b := range p.shipped {
 		if s.Plane.Blueprint(leyline.BlueprintID(b.ID)) != nil {
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -52,80 +51,39 @@ func (j *job) supervise(ctx context.Context) (res workload.Result, failed, stopp
 	return res, failed, stopping
 }
 
-// assemble lists the parts of a run, each using those before it. The probes are
-// there from first to last. When it stops, nobody new is let in, then the plane ends,
-// and only then the streams of telemetry, which carry its last records.
+// assemble lists the parts of a run: those of a served plane, whose first and last
+// words go to the run's display.
 func (j *job) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
-	var sup *supervise.Supervisor
-	parts := []supervise.Component{
-		{
-			Name: "data directory", StartBudget: recoveryBudget, StopBudget: stopBudget,
-			Start: func(context.Context) error { return j.openDir(log) },
-			Stop:  func(context.Context) error { return j.closeDir() },
-		},
-		{
-			Name: "emergency stream", StartBudget: startBudget, StopBudget: quickBudget,
-			Start: func(context.Context) (err error) {
-				j.sink, err = startSink(j.dir, j.sinkFailed)
-				return err
-			},
-			Stop: func(context.Context) error { j.sink.stop(); return nil },
-		},
-		{
-			Name: "plane", StartBudget: recoveryBudget, StopBudget: stopBudget,
-			Start: func(ctx context.Context) error { return j.startPlane(ctx, log) },
-			Stop:  j.stopPlane,
-			Done:  func() <-chan struct{} { return j.plane.Done() },
-			Err:   func() error { return j.plane.Err() },
-		},
-	}
-	serves := len(j.flags.web.listen) > 0
-	if serves || j.hookURL != "" {
-		j.outlets = &outlets{
-			config: j.config.Telemetry, notice: j.show.say, plane: j.running.Load, url: j.hookURL, file: emergencyName,
-			ended: func(ctx context.Context) { j.web.endStreams(ctx) },
-		}
-		parts = slices.Insert(parts, 1, j.outlets.component(j))
-	}
-	if serves {
-		var err error
-		if j.web, err = newWeb(j, log, func() error { return sup.Ready() }); err != nil {
-			return nil, err
-		}
-		parts = append([]supervise.Component{j.web.probes(j.app)}, append(parts, j.web.requests())...)
-	}
-	sup, err := supervise.New(supervise.Options{
-		Grace: graceBudget, Stop: overallBudget, Changed: j.changed, Stopping: func(error) { j.notify.stopping() },
-	}, parts...)
-	return sup, err
+	j.say, j.follow, j.admitRun, j.adjust = j.show.say, j.show.record, j.choose, j.drill
+	return j.served.assemble(log)
 }
 
 // openDir opens the data directory and says what was found.
-func (j *job) openDir(log hclog.Logger) error {
+func (p *served) openDir(log hclog.Logger) error {
 	var err error
-	j.dir, err = datadir.Open(j.flags.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log, Log: j.config.Log})
+	p.dir, err = datadir.Open(p.at.data, datadir.Options{Rand: rand.Reader, Now: time.Now, Logger: log, Log: p.config.Log})
 	if err != nil {
 		return err
 	}
-	j.announce()
-	if err := j.installKernels(); err != nil {
-		return errors.Join(err, j.closeDir())
+	p.announce()
+	if err := p.installKernels(); err != nil {
+		return errors.Join(err, p.closeDir())
 	}
 	return nil
 }
 
-func (j *job) closeDir() error {
-	err := j.dir.Close()
-	if e := j.dir.ExportError(); e != nil {
-		j.exported = e
-		j.app.notice("CRITICAL: the last checkpoint of the log was not exported, so nobody else can hold the log to it: %v", e)
+func (p *served) closeDir() error {
+	err := p.dir.Close()
+	if e := p.dir.ExportError(); e != nil {
+		p.exported = e
+		p.app.notice("CRITICAL: the last checkpoint of the log was not exported, so nobody else can hold the log to it: %v", e)
 	}
 	return err
 }
 
 // stopPlane stops the plane. One that gave up waiting still runs.
-func (j *job) stopPlane(ctx context.Context) error {
-	err := j.plane.Shutdown(ctx)
+func (p *served) stopPlane(ctx context.Context) error {
+	err := p.plane.Shutdown(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w: %w", supervise.ErrRunning, err)
 	}
@@ -133,18 +91,18 @@ func (j *job) stopPlane(ctx context.Context) error {
 }
 
 // changed tells the service manager what happens, and people what should not.
-func (j *job) changed(name, state string) {
-	j.notify.status(name + " " + state)
+func (p *served) changed(name, state string) {
+	p.notify.status(name + " " + state)
 	if name == "plane" && state == "running" {
-		j.running.Store(j.plane)
+		p.running.Store(p.plane)
 	}
 	if state == "ended" {
-		j.show.say("CRITICAL the %s has ended by itself; everything else is stopped in order", name)
+		p.say("CRITICAL the %s has ended by itself; everything else is stopped in order", name)
 	}
 }
 
 // sinkFailed takes what the emergency stream says, which is why it failed.
-func (j *job) sinkFailed(format string, args ...any) {
-	j.web.sinkFailed(fmt.Errorf(format, args...))
-	j.show.say(format, args...)
+func (p *served) sinkFailed(format string, args ...any) {
+	p.web.sinkFailed(fmt.Errorf(format, args...))
+	p.say(format, args...)
 }

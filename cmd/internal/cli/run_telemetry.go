@@ -192,12 +192,12 @@ func (o *outlets) stop(ctx context.Context) error {
 }
 
 // component is the outlets as a part of a run.
-func (o *outlets) component(j *job) supervise.Component {
+func (o *outlets) component(p *served) supervise.Component {
 	return supervise.Component{
 		Name: "telemetry", StartBudget: recoveryBudget, StopBudget: quickBudget,
 		Start: func(ctx context.Context) error {
-			o.free = j.dir.Free
-			return o.start(ctx, j.dir.Source(), j.dir.Last())
+			o.free = p.dir.Free
+			return o.start(ctx, p.dir.Source(), p.dir.Last())
 		},
 		Stop: o.stop,
 	}

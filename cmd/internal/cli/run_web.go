@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
+	"github.com/esper-plane/esper/cmd/internal/datadir"
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
@@ -25,25 +27,30 @@ type webFlags struct {
 	listen    []string
 	hosts     []string
 	tokenFile string
-	token     string // read from the file by preflight
+	tokens    []server.Token // read from the file by preflight
+	tls       tlsFlags
 }
 
 func (f *webFlags) flags(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics, /v1/telemetry and /v1/commands at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
-	s.StringVar(&f.tokenFile, "http-token-file", "", "demand the bearer token in `FILE` of every request; needed beyond loopback")
+	s.StringVar(&f.tokenFile, "http-token-file", "", "demand a bearer token of `FILE` of every request over TCP: one token, or lines NAME TOKEN; needed beyond loopback")
+	f.tls.flags(s)
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")
 }
 
 // readToken reads the file of the token.
-func (f *webFlags) readToken() (err error) {
+func (f *webFlags) readToken() error {
 	if f.tokenFile == "" {
 		return nil
 	}
-	f.token, err = readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
-	if err == nil && server.CheckToken(f.token) != nil {
-		err = usagef("--http-token-file: %s: %w", f.tokenFile, server.CheckToken(f.token))
+	text, err := readSecret("--http-token-file", f.tokenFile, fmt.Sprintf("%d random bytes or more, for example with `openssl rand -hex 32`", server.MinToken))
+	if err != nil {
+		return err
 	}
-	return err
+	if f.tokens, err = server.ParseTokens(text); err != nil {
+		return usagef("--http-token-file: %s: %w", f.tokenFile, err)
+	}
+	return nil
 }
 
 // readSecret reads a file that only its owner may read, without the white space
@@ -89,8 +96,8 @@ func connections(subscribers uint32) int {
 
 // newWeb puts probes, and routes for the time in which the plane runs, behind the
 // addresses of the flags. components says why not all parts of the process run.
-func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
-	w, f, running := &web{notice: j.app.notice}, j.flags.web, j.running.Load
+func newWeb(p *served, log hclog.Logger, components func() error) (*web, error) {
+	w, f, running := &web{notice: p.app.notice}, p.at.web, p.running.Load
 	ready := append(server.PlaneReady(running),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
 			if err := w.sink.Load(); err != nil {
@@ -101,8 +108,8 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 		server.Check{Name: "components", Look: func(context.Context) error { return components() }})
 	var err error
 	w.server, err = server.New(server.Options{
-		Listen: f.listen, Token: f.token, Hosts: f.hosts, Routes: append(j.outlets.routes(), j.operators()...), Logger: log, Live: server.PlaneLive(running), Ready: ready,
-		MaxConnections: connections(j.config.Telemetry.Subscribers),
+		Listen: f.listen, Tokens: f.tokens, TLS: f.tls.options(), BehindProxy: f.tls.behindProxy, Hosts: f.hosts, Routes: slices.Concat(p.outlets.routes(), p.operators(), p.routes), Logger: log, Live: server.PlaneLive(running), Ready: ready,
+		MaxConnections: connections(p.config.Telemetry.Subscribers),
 	})
 	if err != nil {
 		return nil, usageError{err}
@@ -111,8 +118,8 @@ func newWeb(j *job, log hclog.Logger, components func() error) (*web, error) {
 }
 
 // operators are the routes by which an operator reaches the plane.
-func (j *job) operators() []server.Route {
-	return admin.Routes(admin.Options{Plane: func() admin.Plane { return j.running.Load() }, Locked: j.flags.web.token != ""})
+func (p *served) operators() []server.Route {
+	return admin.Routes(admin.Options{Plane: func() admin.Plane { return p.running.Load() }})
 }
 
 // sinkFailed keeps why the emergency stream failed; it says so once.
@@ -199,13 +206,14 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 	if err != nil {
 		r.FailWith("--http-token-file", err)
 	}
+	f.tls.probe(r)
 	if len(f.listen) == 0 {
-		if f.tokenFile != "" || len(f.hosts) > 0 {
-			r.FailWith("--http", usagef("--http-token-file and --http-host need --http"))
+		if f.tokenFile != "" || len(f.hosts) > 0 || f.tls != (tlsFlags{}) {
+			r.FailWith("--http", usagef("--http-token-file, --http-host, --http-behind-proxy and the flags of TLS need --http"))
 		}
 		return
 	}
-	for _, err := range server.Probe(f.token != "" || err != nil, f.listen...) {
+	for _, err := range server.Probe(f.guarded() || err != nil, f.listen...) {
 		if err != nil {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
 		}
@@ -213,11 +221,16 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 	f.probePlaces(data, r)
 }
 
+// guarded reports whether the flags allow addresses beyond loopback.
+func (f *webFlags) guarded() bool {
+	return server.Options{Tokens: f.tokens, TLS: f.tls.options(), BehindProxy: f.tls.behindProxy}.Guarded()
+}
+
 // probePlaces refuses sockets in the data directory: one that is made there before
 // the log makes it look like somebody else's.
 func (f *webFlags) probePlaces(data string, r *supervise.Report) {
 	for _, at := range f.listen {
-		if path, ok := strings.CutPrefix(at, "unix:"); ok && inside(data, path) {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok && path != datadir.SocketPath(data) && inside(data, path) {
 			r.FailWith("--http", usagef("--http: the socket %s is inside the data directory %s, which holds nothing but what esper keeps there; choose a directory of its own", path, data))
 		}
 	}

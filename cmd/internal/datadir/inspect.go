@@ -11,8 +11,9 @@ import (
 )
 
 // early are the names that creation may leave when it stops before the log is
-// there. A new file system of its own brings lost+found.
-var early = []string{lockName, keysName, logName, "lost+found"}
+// there: the sockets are listened at before the directory is opened. A new file system
+// of its own brings lost+found.
+var early = []string{lockName, keysName, logName, "lost+found", socketName, socketName + FastSuffix}
 
 // inspect says whether a path can be opened as a data directory: it is missing,
 // empty, half created, or holds a log. It changes nothing.

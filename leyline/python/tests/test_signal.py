@@ -168,8 +168,8 @@ class Files(unittest.TestCase):
 
 class Source(unittest.TestCase):
     def test_grammar_of_oldest_python(self):
-        for path in pathlib.Path(signal.__file__).parent.glob("*.py"):
-            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 9))
+        for path in pathlib.Path(signal.__file__).parent.rglob("*.py"):
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 10))
 
 
 if __name__ == "__main__":

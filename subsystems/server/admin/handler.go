@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 
 	"github.com/esper-plane/esper/leyline"
@@ -39,10 +38,9 @@ type Plane interface {
 	View(ctx context.Context, f func(s *projections.State)) error
 }
 
-// Options says what the routes stand on. Both are required.
+// Options says what the routes stand on.
 type Options struct {
-	Plane  func() Plane // asked with every request; the server lets none in while it is nil
-	Locked bool         // the server demands a token
+	Plane func() Plane // required; asked with every request; the server lets none in while it is nil
 }
 
 // Routes returns the routes of a plane.
@@ -106,12 +104,11 @@ func problemOf(err error) server.Problem {
 
 type handler struct{ Options }
 
-// trainers lets in who may speak for the trainer: whoever has the token, or may open the
-// socket. At a TCP address without a token that would be everybody on the machine.
+// trainers lets in who may speak for the trainer: whoever the server can name. At a TCP
+// address without tokens and certificates that would be everybody on the machine.
 func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		if !h.Locked && (at == nil || at.Network() != "unix") {
+		if kind, _ := server.PeerOf(r); kind != leyline.PeerTrainer {
 			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
 				"use the unix socket, start the plane with --http-token-file, or sign a REGISTRY command")
 		}
@@ -186,10 +183,10 @@ func read(r *http.Request, limit int64) (body []byte, media string, err error) {
 	return body, media, err
 }
 
-// from names the sender of a request.
+// from names the sender of a request: who it is, or where it came from.
 func from(r *http.Request) string {
-	if r.RemoteAddr == "" || r.RemoteAddr == "@" {
-		return "unix"
+	if _, name := server.PeerOf(r); name != "" {
+		return name
 	}
 	return r.RemoteAddr
 }

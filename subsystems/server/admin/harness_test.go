@@ -130,9 +130,13 @@ func (d *desk) serve(tcp bool, token string) {
 	if tcp {
 		at = "127.0.0.1:0"
 	}
+	var tokens []server.Token
+	if token != "" {
+		tokens = append(tokens, server.Token{Name: "ada", Secret: token})
+	}
 	s, err := server.New(server.Options{
-		Listen: []string{at}, Token: token, Logger: hclog.NewNullLogger(),
-		Routes: admin.Routes(admin.Options{Plane: func() admin.Plane { return d.plane }, Locked: token != ""}),
+		Listen: []string{at}, Tokens: tokens, Logger: hclog.NewNullLogger(),
+		Routes: admin.Routes(admin.Options{Plane: func() admin.Plane { return d.plane }}),
 	})
 	if err == nil {
 		err = s.Start(d.Context())

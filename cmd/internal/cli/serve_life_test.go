@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/esper-plane/esper/cmd/internal/datadir"
+)
+
+// TestServeTellsMachines: with --json the lines say where it is and why it has ended,
+// and the log is closed in order.
+func TestServeTellsMachines(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "data")
+	socket := datadir.SocketPath(dir)
+	p := serving(t, dir, socket, "", "--json")
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket: %v %v", info, err)
+	}
+	if code := p.end(t); code != exitOK {
+		t.Fatalf("exit %d: %s", code, p.words())
+	}
+	var lines []map[string]any
+	for _, text := range strings.Split(strings.TrimSpace(p.out.String()), "\n") {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		lines = append(lines, line)
+	}
+	ready, _ := lines[0]["ready"].(map[string]any)
+	if len(lines) != 2 || ready["socket"] != socket || ready["data"] != dir || ready["lane"] != socket+".fast" || lines[1]["stopped"] == nil {
+		t.Errorf("it says %v", lines)
+	}
+	if !closedInOrder(t, dir) {
+		t.Error("the log was not closed in order")
+	}
+}
+
+// TestServeIdle: it ends by itself when nobody uses it, and not while somebody is
+// connected.
+func TestServeIdle(t *testing.T) {
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	p := serving(t, dir, socket, "", "--idle-exit", "300ms")
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+		t.Fatalf("it ends although somebody is connected: %s", p.words())
+	case <-time.After(time.Second):
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+	if code := exitOf(p.cmd.Wait()); code != exitOK || !strings.Contains(p.words(), "nobody was connected for 300ms") {
+		t.Errorf("exit %d: %s", code, p.words())
+	}
+}
+
+// TestServeStaysForAnOpenRun: a run whose trainer has gone keeps it there.
+func TestServeStaysForAnOpenRun(t *testing.T) {
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	p := serving(t, dir, socket, "", append([]string{"--idle-exit", "200ms"}, likePenguins...)...)
+	trainer := command(t, "run", "--json", "--remote", "unix:"+socket, "--steps", "100000")
+	out, err := trainer.StdoutPipe()
+	if err == nil {
+		err = trainer.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil { // it trains
+		t.Fatal(err)
+	}
+	if err := trainer.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = trainer.Wait() // it was killed
+	select {
+	case <-p.done:
+		t.Fatalf("it ends with an open run: %s", p.words())
+	case <-time.After(time.Second):
+	}
+	if code := p.end(t); code != exitOK {
+		t.Errorf("exit %d: %s", code, p.words())
+	}
+}
+
+// TestServeRefuses what cannot work, before anything is made.
+func TestServeRefuses(t *testing.T) {
+	dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+	p := serving(t, dir, socket, "")
+	for _, c := range []struct {
+		want int
+		args []string
+	}{
+		{exitLocked, []string{"--data", dir, "--socket", socket + "2"}},
+		{exitFailed, []string{"--data", dir + "2", "--socket", socket}},
+		{exitUsage, []string{"--data", dir + "2", "--socket", socket + "2", "--idle-exit", "-1s"}},
+		{exitUsage, []string{"--data", dir + "2", "--socket", socket + "2", "--builtin-blueprints=nothing"}},
+		{exitUsage, []string{"--data", dir + "2", "--socket", filepath.Join(dir+"2", "other.sock")}},
+		{exitUsage, []string{"--data", dir + "2", "--socket", socket + "2", "--set", "tolaria.nothing=1"}},
+	} {
+		esper(t, c.want, append([]string{"serve"}, c.args...)...)
+		if _, err := os.Stat(dir + "2"); err == nil {
+			t.Fatalf("%v has made the data directory", c.args)
+		}
+	}
+	if code := p.end(t); code != exitOK {
+		t.Errorf("exit %d: %s", code, p.words())
+	}
+}
+
+// TestRemoteRefuses flags that belong to the plane, and says whose they are.
+func TestRemoteRefuses(t *testing.T) {
+	for _, args := range [][]string{
+		{"--remote", "unix:/nowhere/s", "--data", "d"}, {"--remote", "unix:/nowhere/s", "--set", "tolaria.window=1"}, {"--remote", "/nowhere/s"},
+		{"--away", "wait"}, {"--run", "r"}, {"--remote", "unix:/nowhere/s", "--away", "guess"}, {"--remote", "unix:/nowhere/s", "--away-for", "1500ms"},
+		{"--remote", "unix:/nowhere/s", "--workload", "nothing"}, {"--remote", "unix:/nowhere/s", "--fault", "nothing@3"},
+	} {
+		esper(t, exitUsage, append([]string{"run"}, args...)...)
+	}
+	esper(t, exitFailed, "run", "--remote", "unix:/nowhere/s", "--away", "stop")
+	esper(t, exitFailed, "run", "--remote", "unix:/nowhere/s", "--away-for", "1s")
+}

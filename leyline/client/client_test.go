@@ -1,0 +1,371 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/protocol"
+)
+
+func isOpen(s seen) bool { return s.path == "POST /v1/runs" }
+
+// step is a report of a step.
+func step(n leyline.Step) leyline.StepObserved {
+	return leyline.StepObserved{Run: "run-1", Incarnation: 1, Step: n, Losses: []float64{float64(n)}, Gram: []float64{1}}
+}
+
+// stepOf reads which step a body reports.
+func stepOf(t *testing.T, body string) leyline.Step {
+	t.Helper()
+	var x protocol.Step
+	if err := protocol.Decode(protocol.MediaMsgpack, []byte(body), &x); err != nil {
+		t.Fatal(err)
+	}
+	return x.Step
+}
+
+// answers answers every step with itself.
+func answers(t *testing.T) func(int, seen) (int, any) {
+	return func(_ int, s seen) (int, any) {
+		if isOpen(s) {
+			return 200, opened()
+		}
+		n := stepOf(t, s.body)
+		return 200, &leyline.Answer{Run: "run-1", Step: n, Seq: leyline.Seq(100 + n), Weights: []float64{1}}
+	}
+}
+
+func open(t *testing.T, c *Client) {
+	t.Helper()
+	if _, err := c.Open(t.Context(), leyline.RunOpened{Run: "run-1"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBothWays: a step goes over the lane where there is one, over HTTP where there is
+// none, and its answer is the same.
+func TestBothWays(t *testing.T) {
+	for name, framed := range map[string]bool{"step": true, "POST /v1/runs/run-1/steps": false} {
+		s := newStub(t, answers(t)).start(framed)
+		c := s.client(nil)
+		open(t, c)
+		a, err := c.Step(t.Context(), step(3), 7)
+		if err != nil || a.Step != 3 || a.Seq != 103 || c.Info().Places.Kernels != "/k" || c.Framed() != framed {
+			t.Errorf("%s: %+v %v, framed %v", name, a, err, c.Framed())
+		}
+		if got := s.requests(); len(got) != 2 || got[1].path != name {
+			t.Errorf("requests %q", got)
+		}
+	}
+}
+
+// TestLostAnswer: a request whose answer was lost is sent again with the same bytes, on
+// both ways, and that is all the caller sees of it.
+func TestLostAnswer(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		var good func(int, seen) (int, any)
+		s := newStub(t, func(n int, x seen) (int, any) {
+			if n == 2 || n == 3 {
+				return 0, nil
+			}
+			return good(n, x)
+		})
+		good = answers(t)
+		s.start(framed)
+		c := s.client(nil)
+		open(t, c)
+		a, err := c.Step(t.Context(), step(5), 7)
+		if err != nil || a.Step != 5 {
+			t.Fatalf("framed %v: %+v %v", framed, a, err)
+		}
+		got := s.requests()[1:]
+		if len(got) != 3 || got[0] != got[1] || got[1] != got[2] {
+			t.Errorf("framed %v: requests %q", framed, got)
+		}
+	}
+}
+
+// TestStopping: a plane that says that it stops is asked again, also when that word is
+// the last before its connections close.
+func TestStopping(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		good := answers(t)
+		s := newStub(t, func(n int, x seen) (int, any) {
+			if n == 2 {
+				return 503, &protocol.Problem{Status: 503, Kind: "stopping", Detail: "the plane is stopping"}
+			}
+			return good(n, x)
+		}).start(framed)
+		c := s.client(nil)
+		open(t, c)
+		if a, err := c.Step(t.Context(), step(1), 7); err != nil || a.Step != 1 {
+			t.Errorf("framed %v: %+v %v", framed, a, err)
+		}
+	}
+}
+
+// TestRefusals: what the plane refuses arrives as the refusal that it was, and is not
+// asked again.
+func TestRefusals(t *testing.T) {
+	for _, want := range []*leyline.Refusal{
+		{Subsystem: leyline.SubsystemTolaria, Kind: leyline.RefusalStepOrder, Field: "step", Identifier: "9", Reason: "is not the next step", Hint: "report 8"},
+		{Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalMissingField, Field: "seeds[2].alpha", Reason: "is missing", Hint: "send it; nothing is substituted"},
+		{Subsystem: leyline.SubsystemKasmina, Kind: leyline.RefusalUnknownSeed, Identifier: `a "quoted" seed`, Reason: "is unknown"},
+		{Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalRunNotOpen, Field: "run"},
+	} {
+		for _, framed := range []bool{true, false} {
+			good := answers(t)
+			s := newStub(t, func(n int, x seen) (int, any) {
+				if n == 2 {
+					return 409, problemOf(want)
+				}
+				return good(n, x)
+			}).start(framed)
+			c := s.client(nil)
+			open(t, c)
+			_, err := c.Step(t.Context(), step(1), 7)
+			got, ok := leyline.AsRefusal(err)
+			if !ok {
+				t.Fatalf("framed %v: %v is no refusal", framed, err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("framed %v: %s", framed, d)
+			}
+			if a, err := c.Step(t.Context(), step(2), 7); err != nil || a.Step != 2 {
+				t.Errorf("afterwards %+v %v", a, err)
+			}
+		}
+	}
+}
+
+// TestOtherProblems are errors with their kind, and are not asked again.
+func TestOtherProblems(t *testing.T) {
+	s := newStub(t, func(int, seen) (int, any) {
+		return 401, &protocol.Problem{Status: 401, Kind: "unauthorized", Detail: "the token is wrong", Hint: "send another"}
+	}).start(false)
+	_, err := s.client(nil).Open(t.Context(), leyline.RunOpened{Run: "run-1"})
+	var p *ProblemError
+	if !errors.As(err, &p) || p.Kind != "unauthorized" || p.Status != 401 || !strings.Contains(err.Error(), "send another") {
+		t.Errorf("%v", err)
+	}
+	if n := len(s.requests()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestLostOpen: the answer to an open was lost; the run that it has opened is resumed.
+// A run that was there before is a refusal.
+func TestLostOpen(t *testing.T) {
+	exists := &leyline.Refusal{Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalRunExists, Field: "run", Reason: "is known"}
+	for _, lost := range []bool{true, false} {
+		s := newStub(t, func(n int, x seen) (int, any) {
+			if lost && n == 1 {
+				return 0, nil
+			}
+			var o protocol.OpenRequest
+			if err := protocol.Decode(protocol.MediaMsgpack, []byte(x.body), &o); err != nil {
+				t.Error(err)
+			}
+			if o.Resume {
+				return 200, opened()
+			}
+			return 409, problemOf(exists)
+		}).start(false)
+		_, err := s.client(nil).Open(t.Context(), leyline.RunOpened{Run: "run-1"})
+		r, refused := leyline.AsRefusal(err)
+		if lost && err != nil || !lost && (!refused || r.Kind != leyline.RefusalRunExists) {
+			t.Errorf("lost %v: %v", lost, err)
+		}
+	}
+}
+
+// TestStopWhenAway gives up and says so.
+func TestStopWhenAway(t *testing.T) {
+	s := newStub(t, answers(t)).start(true)
+	c := s.client(func(o *Options) { o.Away, o.AwayFor = leyline.AwayStop, 0 })
+	open(t, c)
+	s.stop()
+	_, err := c.Step(t.Context(), step(1), 7)
+	var away *AwayError
+	if !errors.Is(err, ErrAway) || !errors.As(err, &away) || away.Address != "unix:"+s.socket || away.Last == nil {
+		t.Fatalf("%v", err)
+	}
+	if _, err := c.Directives(t.Context(), "run-1", 7); !errors.Is(err, ErrAway) {
+		t.Errorf("over HTTP: %v", err)
+	}
+}
+
+// TestWaitsForThePlane: a step that was made while the plane was away is answered by the
+// next one at the same place.
+func TestWaitsForThePlane(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		s := newStub(t, answers(t)).start(framed)
+		var said []string
+		lost := make(chan struct{}, 1)
+		c := s.client(func(o *Options) {
+			o.Notice = func(format string, _ ...any) {
+				said = append(said, format)
+				select {
+				case lost <- struct{}{}:
+				default:
+				}
+			}
+		})
+		open(t, c)
+		s.stop()
+		go func() {
+			<-lost
+			s.start(framed)
+		}()
+		if a, err := c.Step(t.Context(), step(4), 7); err != nil || a.Step != 4 {
+			t.Fatalf("%+v %v", a, err)
+		}
+		if len(said) != 2 || !strings.Contains(said[0], "cannot be reached") || !strings.Contains(said[1], "there again") {
+			t.Errorf("it says %q", said)
+		}
+	}
+}
+
+// TestWaitEnds: with the time that was given for it, and with the context.
+func TestWaitEnds(t *testing.T) {
+	s := newStub(t, answers(t))
+	c := s.client(func(o *Options) { o.AwayFor = time.Millisecond })
+	if _, err := c.Open(t.Context(), leyline.RunOpened{Run: "run-1"}); !errors.Is(err, ErrAway) {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	mine := errors.New("mine")
+	c = s.client(func(o *Options) { o.Notice = func(string, ...any) { cancel(mine) } })
+	if _, err := c.Open(ctx, leyline.RunOpened{Run: "run-1"}); !errors.Is(err, mine) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCancelled: a context that ends while the plane thinks ends the call, and the next
+// one is answered all the same.
+func TestCancelled(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		good, leave := answers(t), make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		s := newStub(t, func(n int, x seen) (int, any) {
+			if n == 2 {
+				cancel()
+				<-leave
+				return 0, nil
+			}
+			return good(n, x)
+		}).start(framed)
+		c := s.client(nil)
+		open(t, c)
+		if _, err := c.Step(ctx, step(1), 7); !errors.Is(err, context.Canceled) {
+			t.Errorf("framed %v: %v", framed, err)
+		}
+		close(leave)
+		if a, err := c.Step(t.Context(), step(2), 7); err != nil || a.Step != 2 {
+			t.Errorf("framed %v: %+v %v", framed, a, err)
+		}
+	}
+}
+
+// TestPipelined: steps go out before answers come in. A connection that is lost between
+// them loses none and doubles none of the answers.
+func TestPipelined(t *testing.T) {
+	good := answers(t)
+	var broken atomic.Bool
+	s := newStub(t, func(n int, x seen) (int, any) {
+		if !isOpen(x) && stepOf(t, x.body) == 2 && !broken.Swap(true) {
+			return 0, nil
+		}
+		return good(n, x)
+	}).start(true)
+	c := s.client(nil)
+	open(t, c)
+	for n := leyline.Step(1); n <= 4; n++ {
+		if err := c.Submit(t.Context(), step(n), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Probe(t.Context(), leyline.SeedProbed{Run: "run-1"}, 7); !errors.Is(err, ErrOutstanding) {
+		t.Errorf("a probe between them: %v", err)
+	}
+	for n := leyline.Step(1); n <= 4; n++ {
+		a, err := c.Wait(t.Context())
+		if err != nil || a.Step != n || c.Outstanding() != int(4-n) {
+			t.Fatalf("%+v %v, %d outstanding; want step %d", a, err, c.Outstanding(), n)
+		}
+	}
+	if _, err := c.Wait(t.Context()); err == nil {
+		t.Error("an answer to nothing")
+	}
+	var after []leyline.Step // once the connection had been lost
+	for _, x := range s.requests()[1:] {
+		after = append(after, stepOf(t, x.body))
+	}
+	if got := after[len(after)-3:]; !cmp.Equal(got, []leyline.Step{2, 3, 4}) {
+		t.Errorf("steps %v", after)
+	}
+}
+
+// TestSubmitNeedsTheLane: over HTTP no step overtakes an answer.
+func TestSubmitNeedsTheLane(t *testing.T) {
+	s := newStub(t, answers(t)).start(true)
+	c := s.client(func(o *Options) { o.NoLane = true })
+	open(t, c)
+	if err := c.Submit(t.Context(), step(1), 7); err == nil {
+		t.Error("it submits over HTTP")
+	}
+}
+
+// TestPoll: a poll that found nothing is made again.
+func TestPoll(t *testing.T) {
+	s := newStub(t, func(n int, x seen) (int, any) {
+		if n < 3 {
+			return 204, nil
+		}
+		return 200, &leyline.Answer{Run: "run-1", Seq: 9}
+	}).start(false)
+	a, err := s.client(nil).Directives(t.Context(), "run-1", 8)
+	if err != nil || a.Seq != 9 {
+		t.Errorf("%+v %v", a, err)
+	}
+	if got := s.requests(); len(got) != 3 || got[2].path != "GET /v1/runs/run-1/directives?after=8" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestOptions: what is missing or wrong is said before anything is dialled.
+func TestOptions(t *testing.T) {
+	good := Options{Address: "unix:/s", Away: leyline.AwayStop}
+	for _, c := range []struct {
+		change func(*Options)
+		want   string
+	}{
+		{func(o *Options) { o.Address = "/s" }, "write unix:PATH"},
+		{func(o *Options) { o.Address = "unix:" }, "has no path"},
+		{func(o *Options) { o.Address = "http://h/x" }, "write unix:PATH"},
+		{func(o *Options) { o.Address = "ftp://h" }, "write unix:PATH"},
+		{func(o *Options) { o.Away = leyline.AwayUnspecified }, "Away is not set"},
+		{func(o *Options) { o.AwayFor = 1 }, "only a trainer that waits"},
+		{func(o *Options) { o.Away, o.AwayFor = leyline.AwayWait, -1 }, "negative"},
+		{func(o *Options) { o.Media = "text/plain" }, "text/plain"},
+	} {
+		o := good
+		c.change(&o)
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+	for _, at := range []string{"http://127.0.0.1:1", "https://plane.example:443/"} {
+		good.Address = at
+		if _, err := New(good); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package client
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/protocol"
+)
+
+// DefaultAttempt is how long one attempt of a request may take. A plane that waits for
+// what it computes answers within its own deadlines, which are shorter.
+const DefaultAttempt = 60 * time.Second
+
+// Options says where the plane is and how long it is tried. Address and Away are
+// required.
+type Options struct {
+	Address string      // "unix:PATH", "http://HOST:PORT" or "https://HOST:PORT"
+	Token   string      // bearer token; empty: none is sent
+	TLS     *tls.Config // of https; nil: the defaults of crypto/tls
+	Media   string      // of bodies: protocol.MediaMsgpack, which is the default, or protocol.MediaJSON
+	NoLane  bool        // reports go over HTTP, also where there is a framed lane
+	// Away is what to do while the plane cannot be reached: AwayStop gives up after
+	// about a second, AwayWait goes on for AwayFor.
+	Away    leyline.Away
+	AwayFor time.Duration // of AwayWait, at most; 0: until the context ends
+	Attempt time.Duration // of one request; 0: DefaultAttempt
+	// Notice is called when the plane is lost and when it is found again; may be nil.
+	Notice func(format string, args ...any)
+}
+
+// endpoint is a parsed address.
+type endpoint struct {
+	socket string // path; empty: TCP
+	base   string // "http://HOST:PORT"
+}
+
+// lane is the path of the framed lane; empty: there is none.
+func (e endpoint) lane() string {
+	if e.socket == "" {
+		return ""
+	}
+	return e.socket + ".fast"
+}
+
+// parse reads an address.
+func parse(address string) (endpoint, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		if path == "" {
+			return endpoint{}, errors.New("the address unix: has no path; write unix:PATH")
+		}
+		return endpoint{socket: path, base: "http://esper"}, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return endpoint{}, fmt.Errorf("%q is no address of a plane; write unix:PATH, http://HOST:PORT or https://HOST:PORT", address)
+	}
+	return endpoint{base: u.Scheme + "://" + u.Host}, nil
+}
+
+func (o *Options) check() error {
+	switch {
+	case o.Away != leyline.AwayStop && o.Away != leyline.AwayWait:
+		return errors.New("Away is not set: say what the trainer does when the plane cannot be reached, AwayStop or AwayWait")
+	case o.Away == leyline.AwayStop && o.AwayFor != 0:
+		return errors.New("AwayFor is set, but Away is AwayStop; only a trainer that waits has a limit")
+	case o.AwayFor < 0 || o.Attempt < 0:
+		return errors.New("AwayFor or Attempt is negative")
+	}
+	switch o.Media {
+	case "":
+		o.Media = protocol.MediaMsgpack
+	case protocol.MediaJSON, protocol.MediaMsgpack:
+	default:
+		return fmt.Errorf("Media is %q; write %s or %s", o.Media, protocol.MediaJSON, protocol.MediaMsgpack)
+	}
+	if o.Attempt == 0 {
+		o.Attempt = DefaultAttempt
+	}
+	if o.Notice == nil {
+		o.Notice = func(string, ...any) {}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+"""``open("auto")``: a plane of one's own, started beside the script.
+
+The program is found, never fetched. The plane ends by itself when no run is open and
+nobody has been connected for some minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from typing import List, Optional, Sequence
+
+from .client import Client
+from .errors import EsperError, PlaneNotFound
+
+__all__ = ["BINARY", "find", "start"]
+
+BINARY = "ESPER_BINARY"  #: the variable that names the program
+DATA = "esper-data"  #: the data directory, beside the script, where none is named
+SOCKET = "esper.sock"  # of a plane, in its data directory
+IDLE_EXIT = "10m"
+
+_MAX_SOCKET = 107 - len(".fast")  # bytes of a path that a unix socket may have
+_TAIL = 2000  # bytes of what the plane said that an error repeats
+
+
+def find() -> str:
+    """The path of the program ``esper``. Raises PlaneNotFound.
+
+    That is what the variable ESPER_BINARY names; else ``esper`` in the folder of the
+    script; else on PATH.
+    """
+    named = os.environ.get(BINARY)
+    if named:
+        if not os.path.isfile(named) or not os.access(named, os.X_OK):
+            raise PlaneNotFound(f"{BINARY} is {named!r}, where no program is; let it name the program esper")
+        return os.path.abspath(named)
+    beside = os.path.join(_folder(), "esper")
+    if os.path.isfile(beside) and os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("esper")
+    if found is None:
+        raise PlaneNotFound(
+            f"there is no program esper in {_folder()} and none on PATH; build it with `go build ./cmd/esper` and let "
+            f"{BINARY} name it, or start `esper serve` yourself and open unix:PATH"
+        )
+    return found
+
+
+def _folder() -> str:
+    """The folder of the script that runs, or the working directory."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    return os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
+
+
+def start(data: Optional[str] = None, arguments: Sequence[str] = (), wait: float = 60.0) -> str:
+    """The address of a plane on a data directory, which is started if none serves it.
+
+    ``data``: the directory; None: ``esper-data`` beside the script. ``arguments`` are
+    added to ``esper serve``. What the plane says goes into a file, the directory's name
+    with ``.log``. Raises PlaneNotFound when it is not up after ``wait`` seconds.
+    """
+    directory = os.path.abspath(data or os.path.join(_folder(), DATA))
+    path = os.path.join(directory, SOCKET)
+    if len(os.fsencode(path)) > _MAX_SOCKET:
+        raise PlaneNotFound(f"{path} is longer than the {_MAX_SOCKET} bytes of a unix socket; choose a data directory with a short path")
+    address = "unix:" + path
+    if _answers(address):
+        return address
+    log = directory + ".log"
+    command = [find(), "serve", "--data", directory, "--idle-exit", IDLE_EXIT, *arguments]
+    process = _spawn(command, log)
+    until = time.monotonic() + wait
+    while not _answers(address):
+        code = process.poll()
+        if code is not None and not _another(code):
+            raise PlaneNotFound(f"{' '.join(command)} ended with {code}: {_tail(log)}")
+        if time.monotonic() >= until:
+            if code is None:
+                process.terminate()
+            raise PlaneNotFound(f"{' '.join(command)} does not answer after {wait:g} s: {_tail(log)}")
+        time.sleep(0.05)
+    return address
+
+
+def _another(code: int) -> bool:
+    """Whether a plane has ended because another one was quicker: its directory is locked."""
+    return code == 6
+
+
+def _spawn(command: List[str], log: str) -> "subprocess.Popen[bytes]":
+    """Start a process that outlives this one, in a group of its own.
+
+    A plane takes every variable that begins with ESPER_ for a setting, so the one that
+    names the program is not handed on.
+    """
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name != BINARY}
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with open(fd, "ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out, start_new_session=True, env=environment
+        )
+    threading.Thread(target=process.wait, name="esper serve", daemon=True).start()  # no zombie is left of it
+    return process
+
+
+def _answers(address: str) -> bool:
+    """Whether a plane is there and ready."""
+    if not os.path.exists(address[len("unix:") :]):
+        return False
+    with Client(address, timeout=5, lane="http", tries=1) as client:
+        try:
+            client.protocol()
+        except EsperError:
+            return False
+    return True
+
+
+def _tail(log: str) -> str:
+    with open(log, "rb") as f:
+        f.seek(max(0, os.path.getsize(log) - _TAIL))
+        return f.read().decode("utf-8", "replace").strip() or "it said nothing"
