@@ -354,7 +354,7 @@ func TestPollEndsWithPlane(t *testing.T) {
 	d.slow = stuck
 	got := make(chan said, 1)
 	go func() { got <- d.send("GET", fmt.Sprintf("/v1/runs/run-1/directives?after=%d", open.Cursor), "", nil) }()
-	<-stuck.taken
+	arrived(t, stuck.taken)
 	if err := d.plane.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +418,7 @@ func TestDrain(t *testing.T) {
 	d.slow = stuck
 	got := make(chan said, 1)
 	go func() { got <- d.post(steps, stepBody(1)) }()
-	<-stuck.taken
+	arrived(t, stuck.taken)
 	drained := make(chan int, 1)
 	go func() { drained <- d.server.Drain(context.Background()) }()
 	for {
@@ -433,6 +433,16 @@ func TestDrain(t *testing.T) {
 	}
 	if cut := <-drained; cut != 0 {
 		t.Errorf("%d requests were cut", cut)
+	}
+}
+
+// arrived waits for a call to reach the plane.
+func arrived(t *testing.T, at <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-at:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the call does not arrive")
 	}
 }
 
