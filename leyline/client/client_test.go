@@ -351,7 +351,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.Address = "unix:" }, "has no path"},
 		{func(o *Options) { o.Address = "http://h/x" }, "write unix:PATH"},
 		{func(o *Options) { o.Address = "ftp://h" }, "write unix:PATH"},
-		{func(o *Options) { o.Away = leyline.AwayUnspecified }, "Away is not set"},
+		{func(o *Options) { o.Away = leyline.AwayUnspecified }, "no Away"},
 		{func(o *Options) { o.AwayFor = 1 }, "only a trainer that waits"},
 		{func(o *Options) { o.Away, o.AwayFor = leyline.AwayWait, -1 }, "negative"},
 		{func(o *Options) { o.Media = "text/plain" }, "text/plain"},
