@@ -149,4 +149,3 @@ func TestSubmitNeedsTheLane(t *testing.T) {
 		t.Error("it submits over HTTP")
 	}
 }
-
