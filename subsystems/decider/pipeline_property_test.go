@@ -9,6 +9,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
 )
@@ -195,6 +196,13 @@ func TestAPipelinedTrainerIsNeverRefused(t *testing.T) {
 				}
 				p.take()
 				p.settle()
+			}
+			folded := &projections.State{}
+			for _, r := range p.log {
+				folded.ApplyRecord(r)
+			}
+			if folded.Digest() != p.s.Digest() {
+				t.Fatalf("lag %d, round %d: the records fold to another state than was decided on", lag, round)
 			}
 			for k, n := range p.stats {
 				stats[k] += n
