@@ -96,6 +96,8 @@ class Connection(http.client.HTTPConnection):
             self.request(method, path, body, headers)
             answer = self.getresponse()
             length = answer.length
+            if length is None and not answer.chunked:  # http.client takes a header that was cut off for a whole one
+                raise http.client.HTTPException("an answer without a length: its header is not whole")
             if length is not None and length > MAX_ANSWER:
                 raise http.client.HTTPException(f"an answer of {length} bytes; at most {MAX_ANSWER} are read")
             data = answer.read(MAX_ANSWER + 1)
