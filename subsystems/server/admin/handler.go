@@ -34,6 +34,8 @@ type Plane interface {
 	Teach(ctx context.Context, in leyline.TeacherRegistered) (leyline.Seq, error)
 	// Forget says that a run has no teacher any more.
 	Forget(ctx context.Context, in leyline.TeacherDeregistered) (leyline.Seq, error)
+	// Principal is who opened a run; false when nobody did.
+	Principal(run leyline.RunID) (string, bool)
 	// View calls f with the state, which f must not keep.
 	View(ctx context.Context, f func(s *projections.State)) error
 }
@@ -104,13 +106,20 @@ func problemOf(err error) server.Problem {
 
 type handler struct{ Options }
 
-// trainers lets in who may speak for the trainer: whoever the server can name. At a TCP
-// address without tokens and certificates that would be everybody on the machine.
+// trainers lets in who may speak for the trainer: the principal that has opened the run.
+// For a run of the process itself that is whoever the server can name. At a TCP address
+// without tokens and certificates that would be everybody on the machine.
 func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if kind, _ := server.PeerOf(r); kind != leyline.PeerTrainer {
+		kind, name := server.PeerOf(r)
+		if kind != leyline.PeerTrainer {
 			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
 				"use the unix socket, start the plane with --http-token-file, or sign a REGISTRY command")
+		}
+		run := leyline.RunID(r.PathValue("run"))
+		if owner, _ := h.Plane().Principal(run); owner != "" && owner != leyline.PrincipalProcess && owner != name {
+			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run", fmt.Sprintf("run %s was opened by another principal than %s", run, name),
+				"ask as the principal that has opened the run, or sign a REGISTRY command")
 		}
 		return do(w, r)
 	}
