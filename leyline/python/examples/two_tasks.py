@@ -140,7 +140,7 @@ def main() -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     for recovery in run.recoveries:
-        print(f"rolled back: {recovery}")
+        print(f"{recovery['rollback']}: {recovery['cause']} at step {recovery['fault_step']}, back to step {recovery['to_step']} in {recovery['restore_seconds'] * 1e3:.1f} ms")
     missing = broken(given, story, run)
     for what in missing:
         print(f"BROKEN: {what}", file=sys.stderr)
