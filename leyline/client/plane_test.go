@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -100,7 +99,7 @@ func serve() (*served, error) {
 	}
 	t, err := trainer.New(trainer.Options{
 		Plane: func() trainer.Plane { return s.plane }, Version: "test", Logger: hclog.NewNullLogger(),
-		PeerOf: func(*http.Request) (leyline.PeerKind, string) { return leyline.PeerTrainer, "uid:1000" },
+		PeerOf: server.PeerOf,
 		Places: func(run leyline.RunID) protocol.Places {
 			return protocol.Places{Snapshots: filepath.Join(dir, "snapshots", string(run))}
 		},

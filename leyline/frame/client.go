@@ -25,24 +25,29 @@ func (e *RefusedError) Error() string {
 }
 
 // Open says hello on a connection and reads the answer: a *RefusedError when the plane
-// refuses. Deadlines are the caller's, who holds the connection; after an error the
-// connection is of no use.
+// refuses. A plane that has no place refuses before it has read the hello, so that writing
+// it may fail and there is an answer all the same. Deadlines are the caller's, who holds
+// the connection; after an error the connection is of no use.
 func Open(conn io.ReadWriter, h Hello) (*Client, error) {
 	c := &Client{in: NewReader(conn), out: NewWriter(conn)}
-	if err := c.out.Payload(h.Encode(), nil); err != nil {
-		return nil, fmt.Errorf("cannot say hello: %w", err)
-	}
-	if err := c.out.Flush(); err != nil {
-		return nil, fmt.Errorf("cannot say hello: %w", err)
+	unsaid := c.out.Payload(h.Encode(), nil)
+	if unsaid == nil {
+		unsaid = c.out.Flush()
 	}
 	c.in.Limit(MaxHello)
 	b, err := c.in.Next()
-	if err != nil {
+	switch {
+	case err != nil && unsaid != nil:
+		return nil, fmt.Errorf("cannot say hello: %w", unsaid)
+	case err != nil:
 		return nil, fmt.Errorf("cannot read the answer to hello: %w", within(err))
 	}
 	c.in.Limit(MaxFrame)
 	if err := welcomed(b, h); err != nil {
 		return nil, err
+	}
+	if unsaid != nil {
+		return nil, fmt.Errorf("cannot say hello: %w", unsaid)
 	}
 	return c, nil
 }
@@ -50,7 +55,7 @@ func Open(conn io.ReadWriter, h Hello) (*Client, error) {
 // welcomed reads the answer to a hello.
 func welcomed(b []byte, h Hello) error {
 	var said struct {
-		Hello
+		Welcome
 		Status int    `json:"status"`
 		Kind   string `json:"kind"`
 	}

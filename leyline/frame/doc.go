@@ -7,9 +7,9 @@
 //	u32   length of what follows, little-endian, 1 to MaxFrame
 //	...   the payload
 //
-// The first frame of each side is a [Hello] as JSON: the trainer names the version of
-// the protocol, its run and the media type of all bodies to come; the plane answers with
-// the same, or with a problem document, and then closes.
+// The first frame of each side is JSON: in a [Hello] the trainer names the version of the
+// protocol, its run and the media type of all bodies to come; the plane answers with a
+// [Welcome], or with a problem document, and then closes.
 //
 //	request   u8 op, then the body in the media type of the hello
 //	answer    u16 status, little-endian, then the body: the answer, or a problem document

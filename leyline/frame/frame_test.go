@@ -163,6 +163,24 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// deaf is a connection whose other side reads no more.
+type deaf struct{ io.Reader }
+
+func (deaf) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestOpenUnread: what a plane has said before it closed is heard, though the hello could
+// not be written.
+func TestOpenUnread(t *testing.T) {
+	var no *RefusedError
+	_, err := Open(deaf{strings.NewReader("\x1b\x00\x00\x00" + `{"kind":"x","status":  503}`)}, Hello{})
+	if !errors.As(err, &no) || no.Status != 503 {
+		t.Errorf("%v", err)
+	}
+	if _, err := Open(deaf{strings.NewReader("")}, Hello{}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("nothing was said: %v", err)
+	}
+}
+
 // TestOps: each has a name, and no other number is one.
 func TestOps(t *testing.T) {
 	seen := map[string]bool{}

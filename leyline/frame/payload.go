@@ -64,7 +64,7 @@ func ParseAnswer(payload []byte) (status int, body []byte, err error) {
 	return int(binary.LittleEndian.Uint16(payload)), payload[2:], nil
 }
 
-// Hello is the first frame of a trainer, and, without a problem, of the plane.
+// Hello is the first frame of a trainer.
 type Hello struct {
 	Protocol int    `json:"protocol"` // Version
 	Run      string `json:"run"`
@@ -76,6 +76,21 @@ func (h Hello) Encode() []byte {
 	b, err := json.Marshal(h)
 	if err != nil {
 		panic(err) // Invariant: a number and two texts have a JSON form
+	}
+	return b
+}
+
+// Welcome is the answer of a plane to a hello that it takes.
+type Welcome struct {
+	Protocol int    `json:"protocol"`
+	Run      string `json:"run"`
+}
+
+// Encode returns the payload of the welcome.
+func (w Welcome) Encode() []byte {
+	b, err := json.Marshal(w)
+	if err != nil {
+		panic(err) // Invariant: a number and a text have a JSON form
 	}
 	return b
 }

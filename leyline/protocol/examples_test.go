@@ -48,7 +48,7 @@ func openExample() *protocol.OpenRequest {
 			TF32: leyline.SwitchOn, Cudnn: leyline.Cudnn{Benchmark: leyline.SwitchOn, Deterministic: leyline.SwitchOff, TF32: leyline.SwitchOn}, WeightsOnly: leyline.SwitchOn,
 		},
 		Tasks: []leyline.TaskID{"digit", "parity"}, Chance: []float64{2.302585092994046, 0.6931471805599453},
-		Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk.1"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"},
+		Seeds: []leyline.SeedID{"seed-a"}, Layers: []string{"trunk"}, Blueprints: []leyline.BlueprintID{"residual-mlp-16"},
 		Parameters: 9034, Seed: 7, Steps: 2000, Optimizer: "sgd", Groups: []leyline.ParamGroup{{Name: "all", Rate: 0.05, Parameters: 9034}},
 		HostParameters: []leyline.Parameter{{Name: "head.weight", Size: 842}, {Name: "trunk.weight", Size: 8192}},
 		Lag:            0, Away: leyline.AwayWait, AwaySeconds: 600,

@@ -39,7 +39,7 @@ type Scenario struct {
 
 // All lists the scenarios, in the order in which they run.
 func All() []Scenario {
-	return []Scenario{rollbackDeadline, prefetchBurst, tamiyoTimeout}
+	return []Scenario{rollbackDeadline, prefetchBurst, tamiyoTimeout, steadyTrain}
 }
 
 // Lookup returns the scenario of a name. An unknown name is an error that lists

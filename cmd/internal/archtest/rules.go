@@ -99,7 +99,7 @@ var Table = []Rule{
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
-	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "subsystems/server", "subsystems/server/strictjson"}, Third: []string{hclog}},
+	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "subsystems/server", "subsystems/server/strictjson", "subsystems/server/trainer"}, Third: []string{hclog}},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}, Third: []string{hclog}},
 	{Package: "subsystems/server", Own: []string{"subsystems/plane", "leyline", "leyline/wire"}, Third: []string{hclog, xsys}},
@@ -109,7 +109,7 @@ var Table = []Rule{
 	{Package: "replay/workload/gauge", Third: []string{xsys}},
 	{Package: "replay/workload", Own: with(replayImports, "replay/workload/gauge", "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
+	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "leyline/client", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/server/trainer", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
 	{Package: "replay/value", Own: with(replayImports, "replay", "replay/harness", "replay/workload", "subsystems/plane", "subsystems/detmath"), Third: []string{gonum, xsys}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},
@@ -163,7 +163,7 @@ var Spawners = []Spawner{
 	{Package: "subsystems/worker", Why: "runs the jobs: a bounded number, each with a deadline; Close ends them"},
 	{Package: "subsystems/plane", Why: "the loop, its committer, the saver of projections, the watcher of the disk, and the news of a refused job, which the loop cannot bring itself; all end with the plane"},
 	{Package: "subsystems/server", Why: "answers connections; ends with the server"},
-	{Package: "subsystems/server/lane", Why: "one accepts for each listener, and two serve each connection: one reads, one writes; all end with the lane"},
+	{Package: "subsystems/server/lane", Why: "one accepts, one waits while the lane drains, and two serve each connection: one reads, one writes; all end with the lane"},
 	{Package: "subsystems/sheetstore", Why: "closes a file whose read hangs when its lookup is given up; it runs once, and ends with that"},
 	{Package: "eventlog", Why: "groups records, hashes a group while it is synced, seals segments, signs checkpoints; Close waits for all of them"},
 	{Package: "eventlog/eventlogtest", Files: []string{"follow.go", "grow.go"}, Why: "the acceptance suite of logs reads while it appends; only tests call it, and they wait"},
@@ -180,6 +180,7 @@ var Spawners = []Spawner{
 	{Package: "cmd/internal/cli", Files: []string{"run_telemetry.go"}, Why: "posts alerts to a webhook, which may be slow or away: the loop must not wait for it; stop ends it and waits"},
 	{Package: "cmd/internal/cli", Files: []string{"compare.go"}, Why: "trains the control runs, each with a plane and a worker of its own, as many at a time as there are processors; the command waits for them"},
 	{Package: "leyline/client", Files: []string{"lane.go"}, Why: "a context that ends moves the deadline of the read that it bounds; it is unhooked when the read is over"},
+	{Package: "cmd/internal/cli", Files: []string{"bench_serve_child.go", "bench_serve_load.go"}, Why: "reads on what a plane process says until it ends, and lets trainers report beside each other; the command waits for them"},
 	{Package: "cmd/internal/cli", Files: []string{"bench_append.go", "bench_group.go"}, Why: "measures the log under many producers; the command waits for them"},
 }
 

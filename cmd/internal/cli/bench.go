@@ -21,7 +21,7 @@ func newBench(a *app) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(newBenchAppend(a), newBenchRead(a), newBenchSignal(a), newBenchRollback(a), newBenchPolicy(a))
+	c.AddCommand(newBenchAppend(a), newBenchRead(a), newBenchSignal(a), newBenchRollback(a), newBenchPolicy(a), newBenchServe(a))
 	return c
 }
 

@@ -182,7 +182,7 @@ func sight(bell alarm, child *benchProcess) (sighting, error) {
 // benchProcess is a child that is told to end by the end of its stdin.
 type benchProcess struct {
 	cmd  *exec.Cmd
-	in   io.Closer
+	in   io.WriteCloser
 	out  *bufio.Reader
 	errs bytes.Buffer
 }

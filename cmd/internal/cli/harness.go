@@ -31,7 +31,7 @@ func newHarness(a *app) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.harness(cmd.Context(), args[0], out) },
 	}
-	c.Flags().StringVar(&out, "out", "", "directory for the data directories and SCENARIO.json; empty: a temporary one, removed at the end")
+	c.Flags().StringVar(&out, "out", "", "directory for the data directories, SCENARIO.json and summary.csv, to which each run adds a row; empty: a temporary one, removed at the end")
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "Name the scenarios and what they claim", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listScenarios() },
@@ -86,7 +86,7 @@ func (a *app) scenarios(ctx context.Context, list []harness.Scenario, dir string
 		}
 		if !keep {
 			r.Data = nil
-		} else if err := writeResult(filepath.Join(dir, s.Name+".json"), r); err != nil {
+		} else if err := errors.Join(writeResult(filepath.Join(dir, s.Name+".json"), r), addRow(filepath.Join(dir, summaryName), r)); err != nil {
 			return err
 		}
 		if a.json {

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +52,31 @@ func TestHarness(t *testing.T) {
 		t.Errorf("--sla --json says %+v", doc)
 	}
 	esper(t, 0, "replay", "--sla", filepath.Join(out, "rollback-deadline-in-time"))
+}
+
+// TestHarnessSteadyEpoch: one steady epoch over the socket of a served plane has one row
+// in the summary, and a second run of it a second one.
+func TestHarnessSteadyEpoch(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "results")
+	for n := 1; n <= 2; n++ {
+		esper(t, 0, "harness", "steady-train", "--out", out)
+		b, err := os.ReadFile(filepath.Join(out, "summary.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+		if err != nil || len(rows) != 1+n {
+			t.Fatalf("%v, %d rows:\n%s", err, len(rows), b)
+		}
+		row := rows[n]
+		if row[0] != "steady-train" || row[1] != "true" || row[3] != "0" || !strings.HasPrefix(row[4], "epochs=1 count; latency_mean_ms=") {
+			t.Errorf("row %q", row)
+		}
+		esper(t, 0, "replay", filepath.Join(out, "steady-train"))
+		if err := errors.Join(os.RemoveAll(filepath.Join(out, "steady-train")), os.RemoveAll(filepath.Join(out, "steady-train-in-process"))); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestHarnessUsage(t *testing.T) {

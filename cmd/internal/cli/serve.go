@@ -15,6 +15,8 @@ import (
 	"github.com/esper-plane/esper/cmd/internal/supervise"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/replay/workload"
+	"github.com/esper-plane/esper/subsystems/server"
+	"github.com/esper-plane/esper/subsystems/server/lane"
 )
 
 // serveFlags are the flags of `esper serve` alone.
@@ -55,6 +57,7 @@ type service struct {
 	served
 	flags serveFlags
 	tell  teller
+	lane  *lane.Lane
 }
 
 func (a *app) serve(ctx context.Context, at placeFlags, f serveFlags) (err error) {
@@ -84,6 +87,13 @@ func (s *service) preflight(ctx context.Context) error {
 	return s.look(ctx,
 		supervise.Check{Name: "command line", Look: s.readFlags},
 		supervise.Check{Name: "configuration", Look: s.readConfig},
+		supervise.Check{Name: "framed lane", Look: func(_ context.Context, r *supervise.Report) {
+			for _, err := range server.Probe(false, "unix:"+s.lanePath()) {
+				if err != nil {
+					r.FailWith("--socket", usageIfBad(fmt.Errorf("--socket: %w", err)))
+				}
+			}
+		}},
 	)
 }
 
@@ -143,9 +153,14 @@ func (s *service) readConfig(_ context.Context, r *supervise.Report) {
 // assemble lists the parts of the plane.
 func (s *service) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	s.say, s.follow = s.tell.say, s.tell.record
-	if _, err := s.trainers(log); err != nil {
+	t, err := s.trainers(log)
+	if err != nil {
 		return nil, err
 	}
+	if s.lane, err = lane.New(lane.Options{Path: s.lanePath(), Service: t, Logger: log}); err != nil {
+		return nil, usageError{err}
+	}
+	s.more = append(s.more, s.framed())
 	return s.served.assemble(log)
 }
 
@@ -167,7 +182,7 @@ func (s *service) attend(ctx context.Context) error {
 
 // places are the addresses that it listens at.
 func (s *service) places() servedPlaces {
-	p := servedPlaces{Socket: s.flags.socket, Data: s.dir.Path}
+	p := servedPlaces{Socket: s.flags.socket, Lane: s.lanePath(), Data: s.dir.Path}
 	for _, at := range s.web.server.Addresses()[1:] {
 		p.HTTP = append(p.HTTP, place(at.Network(), at.String()))
 	}

@@ -51,7 +51,7 @@ func (i idleness) wait(ctx context.Context) error {
 
 // busy reports whether somebody is connected or a run is open.
 func (s *service) busy(ctx context.Context) (bool, error) {
-	if s.web.server.Connections() > 0 {
+	if s.web.server.Connections()+s.lane.Connections() > 0 {
 		return true, nil
 	}
 	open := false

@@ -33,7 +33,7 @@ func TestServeTellsMachines(t *testing.T) {
 		lines = append(lines, line)
 	}
 	ready, _ := lines[0]["ready"].(map[string]any)
-	if len(lines) != 2 || ready["socket"] != socket || ready["data"] != dir || lines[1]["stopped"] == nil {
+	if len(lines) != 2 || ready["socket"] != socket || ready["data"] != dir || ready["lane"] != socket+".fast" || lines[1]["stopped"] == nil {
 		t.Errorf("it says %v", lines)
 	}
 	if !closedInOrder(t, dir) {

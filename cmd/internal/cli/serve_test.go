@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -92,6 +93,9 @@ func farAway(t *testing.T, socket string, args ...string) leyline.Digest {
 	c.Stdout, c.Stderr = &out, &errs
 	if err := c.Run(); err != nil {
 		t.Fatalf("%v\n%s%s", err, &out, &errs)
+	}
+	if framed := !slices.Contains(args, "--remote-http"); strings.Contains(out.String(), `"framed":true`) != framed {
+		t.Errorf("framed: %v\n%s", !framed, &out)
 	}
 	return digestOf(t, out.Bytes())
 }

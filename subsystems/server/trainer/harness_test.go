@@ -2,6 +2,7 @@ package trainer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -87,6 +88,8 @@ type desk struct {
 	dir     string // of snapshots
 	boots   int
 	peer    string // principal as which the client speaks
+	anyone  string // that of requests which name none
+	socket  string
 	accept  string
 	ada     sign.Signer
 	n       uint64
@@ -106,6 +109,7 @@ func (d *desk) boot() {
 	d.Helper()
 	d.boots++
 	c := leyline.DefaultConfig()
+	c.Posture.Frameworks = append(c.Posture.Frameworks, "shell")
 	p, err := plane.Start(d.Context(), plane.Options{
 		Log: d.log, Origin: origin, AdminKey: key(1).Public(), Boot: fmt.Sprintf("boot-%d", d.boots), Build: leyline.Build{Version: "test"}, Signer: key(2),
 		Signal: noSignal{}, Snapshots: snapstore.NewDir(d.dir, true), Kernels: testdata.Kernels(), Process: c.Plane, Logger: hclog.NewNullLogger(),
@@ -150,7 +154,7 @@ func (d *desk) serve() {
 			return d.plane
 		},
 		PeerOf: func(r *http.Request) (leyline.PeerKind, string) {
-			return leyline.PeerTrainer, r.Header.Get("Test-Peer")
+			return leyline.PeerTrainer, cmp.Or(r.Header.Get("Test-Peer"), d.anyone)
 		},
 		Places: func(run leyline.RunID) protocol.Places {
 			return protocol.Places{Snapshots: filepath.Join(d.dir, string(run))}
@@ -161,8 +165,9 @@ func (d *desk) serve() {
 		d.Fatal(err)
 	}
 	d.service = svc
+	d.socket = filepath.Join(dir, "own", "esper.sock")
 	d.server, err = server.New(server.Options{
-		Listen: []string{"unix:" + filepath.Join(dir, "own", "s")}, Logger: hclog.NewNullLogger(), Routes: svc.Routes(), MaxBody: 1 << 20,
+		Listen: []string{"unix:" + d.socket}, Logger: hclog.NewNullLogger(), Routes: svc.Routes(), MaxBody: 1 << 20,
 	})
 	if err == nil {
 		err = d.server.Start(d.Context())
@@ -171,9 +176,8 @@ func (d *desk) serve() {
 		d.Fatal(err)
 	}
 	d.server.Open()
-	addr := d.server.Addresses()[0]
 	d.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
+		return (&net.Dialer{}).DialContext(ctx, "unix", d.socket)
 	}}}
 	d.Cleanup(func() {
 		ctx := context.Background()
