@@ -57,7 +57,10 @@ def collect(
 def _tf32(backend: Any) -> bool:
     """Whether TF32 is allowed. From 2.9 on there are two ways to say so, and torch
     raises when they have been mixed; then the newer one counts."""
-    precision = getattr(backend, "fp32_precision", None)
+    try:
+        precision = getattr(backend, "fp32_precision", None)
+    except AssertionError:  # how torch 1.13 says that it has none
+        precision = None
     if precision in ("tf32", "ieee", "bf16"):
         return bool(precision == "tf32")
     try:
