@@ -4,7 +4,8 @@
 
 All variants train at the same time, a block of steps each in turn, so that whatever else
 the machine does strikes all of them. It prints one JSON line per variant, in
-milliseconds a step:
+milliseconds a step, as the clock says and as the processor was used by this process
+(which says nothing of waiting, and is less disturbed by a busy machine):
 
     plain      one backward pass of the sum of the losses, no plane
     two        one backward pass per task, no plane: what knowing their gradients costs
@@ -24,6 +25,7 @@ import statistics
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
@@ -89,27 +91,37 @@ def beside(stack: ExitStack, binary: Path, device: torch.device, steps: int, lag
         with run.step() as s:
             s.backward(losses(model(batch.images), batch))
             optimizer.step()
+        if not s.applied:
+            raise RuntimeError(f"step {s.number} was not applied: what was measured is no training")
 
     return step
 
 
-def timed(step: Step, batches: Batches, n: int, device: torch.device) -> list[float]:
-    """Milliseconds of each of n steps, the device included."""
-    out = []
-    for _ in range(n):
-        batch = next(batches)
-        began = time.perf_counter()
-        step(batch)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        out.append((time.perf_counter() - began) * 1e3)
-    return out
+@dataclass
+class Figures:
+    """Milliseconds of each step, the device included, and those of the processor."""
 
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
 
-def told(name: str, ms: list[float]) -> dict[str, Any]:
-    """The distribution of one variant."""
-    cuts = statistics.quantiles(ms, n=100, method="inclusive")
-    return {"variant": name, "steps": len(ms), "p50_ms": round(cuts[49], 3), "p90_ms": round(cuts[89], 3), "p99_ms": round(cuts[98], 3), "mean_ms": round(statistics.fmean(ms), 3)}
+    def measure(self, step: Step, batches: Batches, n: int, device: torch.device) -> None:
+        """Makes n steps."""
+        for _ in range(n):
+            batch = next(batches)
+            wall, cpu = time.perf_counter(), time.process_time()
+            step(batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            self.wall.append((time.perf_counter() - wall) * 1e3)
+            self.cpu.append((time.process_time() - cpu) * 1e3)
+
+    def told(self, name: str) -> dict[str, Any]:
+        """The distribution, as it is printed."""
+        out: dict[str, Any] = {"variant": name, "steps": len(self.wall)}
+        for what, ms in (("", self.wall), ("cpu_", self.cpu)):
+            cuts = statistics.quantiles(ms, n=100, method="inclusive")
+            out.update({f"{what}p{p}_ms": round(cuts[p - 1], 3) for p in (50, 90, 99)})
+        return out
 
 
 def main() -> None:
@@ -134,16 +146,18 @@ def main() -> None:
         }  # fmt: skip
         variants = {name: makers[name]() for name in given.variants.split(",")}
         batches = {name: Batches(data, given.batch, seed=1) for name in variants}
-        figures: dict[str, list[float]] = {name: [] for name in variants}
+        figures = {name: Figures() for name in variants}
         for name, step in variants.items():
-            timed(step, batches[name], given.warmup, device)
+            Figures().measure(step, batches[name], given.warmup, device)
         for _ in range(given.blocks):
             for name, step in variants.items():
-                figures[name] += timed(step, batches[name], given.of, device)
-    for name, ms in figures.items():
-        print(json.dumps(told(name, ms)))
-    base = statistics.median(figures["plain"]) if "plain" in figures else math.nan
-    print(json.dumps({"ratio_of_medians_to_plain": {n: round(statistics.median(ms) / base, 3) for n, ms in figures.items()}}))
+                figures[name].measure(step, batches[name], given.of, device)
+    for name, found in figures.items():
+        print(json.dumps(found.told(name)))
+    if "plain" in figures:
+        for what in ("wall", "cpu"):
+            medians = {name: statistics.median(getattr(found, what)) for name, found in figures.items()}
+            print(json.dumps({f"{what}_ratio_of_medians_to_plain": {n: round(m / medians["plain"], 3) for n, m in medians.items()}}))
 
 
 if __name__ == "__main__":

@@ -260,6 +260,8 @@ class Client:
                 if isinstance(got, tuple) and _retry(got[0], got[1]):
                     raise _Broken(str(_problem(got[1])))
                 return got
+            except ssl.SSLCertVerificationError as e:  # another try would see the same certificate
+                raise PlaneAway(self.address.text, str(e), tries) from e
             except (OSError, http.client.HTTPException, _Broken) as e:
                 failure: Exception = e
             except Refused as e:

@@ -171,6 +171,9 @@ class Plane:
         if fault == "half":
             conn.sendall(data[: len(data) // 2])
             raise OSError("half an answer")
+        if fault == "head":
+            conn.sendall(data[:20])
+            raise OSError("half of its head")
         if fault == "garbage":
             data = b"\xff\xfe" * 40 + b"\r\n\r\n"
         if fault == "slow":

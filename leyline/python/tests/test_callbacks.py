@@ -80,6 +80,8 @@ class Step:
 
     def __enter__(self) -> Step:
         self.run.order.append("enter")
+        if self.run.order.count("enter") == self.run.halt_before:
+            raise Halted("operator", "as the test wants it")
         return self
 
     def observe(self, losses: dict, samples: int, microbatches: int) -> bool:
@@ -93,15 +95,15 @@ class Step:
     def __exit__(self, *error: Any) -> None:
         self.run.order.append("exit")
         self.run.ended.append(error[0])
-        if len(self.run.seen) == self.run.halt_after:
+        if 0 < self.run.halt_after == len(self.run.seen):
             raise Halted("operator", "as the test wants it")
 
 
 class Run:
     """What esper_plane.open would return."""
 
-    def __init__(self, halt_at: int = 0, halt_after: int = 0) -> None:
-        self.halt_at, self.halt_after = halt_at, halt_after
+    def __init__(self, halt_at: int = 0, halt_after: int = 0, halt_before: int = 0) -> None:
+        self.halt_at, self.halt_after, self.halt_before = halt_at, halt_after, halt_before
         self.seen: List[Tuple[float, int, int]] = []
         self.order: List[str] = []
         self.ended: List[Any] = []
@@ -117,6 +119,9 @@ class Run:
 
     def close(self, **how: Any) -> None:
         self.closed.append(how)
+
+    def leave(self) -> None:
+        self.order.append("leave")
 
 
 def library(run: Run, name: str, modules: Dict[str, types.ModuleType], **options: Any) -> Any:
@@ -156,6 +161,8 @@ class LightningLoop:
     def batch(self, i: int, loss: float, last: bool) -> None:
         scaler = self.precision_plugin.scaler
         scaled = loss / self.accumulate_grad_batches * (scaler.get_scale() if scaler else 1)
+        if self.callback.on_train_batch_start(self, self.module, None, i) == -1:
+            return
         self.callback.on_before_backward(self, self.module, Number(scaled))
         self.module.backward()
         if last or (i + 1) % self.accumulate_grad_batches == 0:
@@ -202,7 +209,7 @@ class TestLightning(unittest.TestCase):
         self.assertEqual((callback.refused, loop.should_stop, run.ended), (1, False, [None]))
 
     def test_a_halt_stops_training(self) -> None:
-        for run in (Run(halt_at=2), Run(halt_after=2)):
+        for run in (Run(halt_at=2), Run(halt_after=2), Run(halt_before=3)):
             callback, module = lightning(run), Module()
             loop = LightningLoop(callback, module)
             loop.fit([1.0, 1.0, 1.0])
@@ -210,7 +217,25 @@ class TestLightning(unittest.TestCase):
             self.assertEqual(module.weights[0].value, 0.5 if run.halt_at else 0.0)
             self.assertTrue(loop.should_stop)
             self.assertIsInstance(callback.halted, Halted)
-            self.assertEqual(run.closed, [])  # the plane has ended it
+            self.assertEqual((run.closed, run.order[-1]), ([], "leave"))  # the plane has ended it
+
+    def test_a_step_that_is_not_over(self) -> None:
+        run = Run()
+        callback, module = lightning(run), Module()
+        loop = LightningLoop(callback, module)
+        callback.on_train_start(loop, module)
+        callback.on_train_batch_start(loop, module, None, 0)
+        callback.on_train_end(loop, module)
+        self.assertEqual((run.ended, run.closed), ([LoopError], [{}]))
+
+    def test_an_update_without_a_step(self) -> None:
+        run = Run()
+        callback, module = lightning(run), Module()
+        loop = LightningLoop(callback, module)
+        callback.on_train_start(loop, module)
+        callback.on_before_backward(loop, module, Number(1.0))
+        with self.assertRaises(LoopError):
+            callback.on_before_optimizer_step(loop, module, loop.optimizer)
 
     def test_a_failure_closes_the_run(self) -> None:
         run = Run()
@@ -278,6 +303,8 @@ class HuggingLoop:
     def train(self, losses: List[float]) -> None:
         self.event("on_train_begin")
         for i, loss in enumerate(losses):
+            if i % self.accumulate == 0:
+                self.event("on_step_begin")
             self.forward(loss)
             self.module.backward()
             if (i + 1) % self.accumulate == 0:
@@ -316,6 +343,7 @@ class TestTransformers(unittest.TestCase):
         run, module = Run(), Module()
         loop = HuggingLoop(transformers(run), module)
         loop.event("on_train_begin")
+        loop.event("on_step_begin")
         module.training = False
         loop.forward(9.0)
         with self.assertRaises(LoopError):
@@ -329,12 +357,12 @@ class TestTransformers(unittest.TestCase):
         self.assertEqual(([p.value for p in module.weights], callback.refused), ([1.0, 1.0], 1))
 
     def test_a_halt_stops_training(self) -> None:
-        for run in (Run(halt_at=2), Run(halt_after=2)):
+        for run in (Run(halt_at=2), Run(halt_after=2), Run(halt_before=3)):
             module, callback = Module(), transformers(run)
             loop = HuggingLoop(callback, module)
             loop.train([1.0, 1.0, 1.0])
             self.assertTrue(loop.control.should_training_stop)
-            self.assertEqual((len(run.seen), run.closed), (2, []))
+            self.assertEqual((len(run.seen), run.closed, run.order[-1]), (2, [], "leave"))
             self.assertEqual(module.weights[0].value, 0.5 if run.halt_at else 0.0)
 
     def test_loops_it_cannot_watch(self) -> None:

@@ -43,17 +43,21 @@ class Place:
         """The esper that was built for these tests."""
         return self.repository / "data" / "pytorch-esper"
 
+    def environment(self) -> dict[str, str]:
+        """That of a Python with the package at hand."""
+        out = dict(os.environ, PYTHONPATH=str(self.package), ESPER_BINARY=str(self.binary))
+        out.setdefault("PYTHONPYCACHEPREFIX", str(self.repository / "data" / "pycache"))  # nothing is left beside the sources
+        out.setdefault("OMP_NUM_THREADS", "1")
+        return out
+
     def python(self, *args: object, accept: tuple[int, ...] = (0,), limit_s: float = 1200, within: Path | None = None) -> str:
         """Runs this Python with the package at hand and returns what it prints.
 
         Raises Failed when it ends with a code that is not accepted, or not in time.
         """
-        environment = dict(os.environ, PYTHONPATH=str(self.package), ESPER_BINARY=str(self.binary))
-        environment.setdefault("PYTHONPYCACHEPREFIX", str(self.repository / "data" / "pycache"))  # nothing is left beside the sources
-        environment.setdefault("OMP_NUM_THREADS", "1")
         command = [sys.executable, *map(str, args)]
         try:
-            done = subprocess.run(command, env=environment, cwd=within or self.package, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
+            done = subprocess.run(command, env=self.environment(), cwd=within or self.package, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
         except subprocess.TimeoutExpired as late:
             raise Failed(f"{' '.join(command)} is not done after {limit_s:.0f} s:\n{late.output or ''}") from None
         if done.returncode not in accept:
@@ -88,8 +92,9 @@ def bridge(place: Place) -> str:
     return _suite(place, "tests_torch")
 
 
-#: The settings of examples/two_tasks.py, as its comment tells to start a plane.
-EXAMPLE = ("--config", "leyline/python/examples/two_tasks.toml")
+def _config(place: Place) -> tuple[str, str]:
+    """The settings of the example, as its comment tells to start a plane."""
+    return "--config", str(place.package / "examples" / "two_tasks.toml")
 
 
 def _kernels(place: Place, into: Path) -> Path:
@@ -113,11 +118,10 @@ def _example(place: Place, plane: Plane, *args: object) -> dict[str, object]:
 def example(place: Place) -> str:
     """The example end to end: seeds grow, faults strike and are rolled back."""
     said = []
-    config = place.repository / EXAMPLE[1]
     with tempfile.TemporaryDirectory() as scratch:
         directory = _kernels(place, Path(scratch))
         for fault, reason in (("nan@300", "non_finite"), ("loss-spike@300", "diverged")):
-            with Plane(place.binary, blueprints=directory, arguments=("--config", str(config))) as plane:
+            with Plane(place.binary, blueprints=directory, arguments=_config(place)) as plane:
                 became = _example(place, plane, "--fault", fault, "--steps", 700)
                 plane.stop()
                 plane.check()
@@ -130,6 +134,60 @@ def example(place: Place) -> str:
                     raise Failed(f"{fault}: no seed came to blend; stages were {sorted(moved)}")
                 said.append(f"{fault}: {became}")
     return "\n   ".join(said)
+
+
+def ahead(place: Place) -> str:
+    """The example with answers up to eight steps late, through a fault and a rollback."""
+    with tempfile.TemporaryDirectory() as scratch, Plane(place.binary, blueprints=_kernels(place, Path(scratch)), arguments=_config(place)) as plane:
+        became = _example(place, plane, "--fault", "loss-spike@300", "--steps", 600, "--lag", 8)
+        plane.stop()
+        plane.check()
+        if plane.events("weights.mismatched"):
+            raise Failed(f"plane and trainer derive other weights: {plane.events('weights.mismatched')[:3]}")
+        overtaken = len(plane.events("step.overtaken"))
+    return f"{became}; {overtaken} steps overtaken"
+
+
+def survives(place: Place) -> str:
+    """The example goes on through the death of its plane, and its run through its own."""
+    command = [sys.executable, str(place.package / "examples" / "two_tasks.py"), "--away", "wait", "--steps", "500", "--fault", "nan@400", "--json"]
+    with tempfile.TemporaryDirectory() as scratch, Plane(place.binary, blueprints=_kernels(place, Path(scratch)), arguments=_config(place)) as plane:
+        said = Path(scratch) / "said"
+        with open(said, "wb") as out:
+            trainer = subprocess.Popen([*command, "--address", plane.address], env=place.environment(), stdout=out, stderr=out)
+            try:
+                _reach(plane, trainer, said, 120)
+                plane.kill()
+                plane.start()
+                _reach(plane, trainer, said, 240)
+            finally:
+                trainer.kill()
+                trainer.wait()
+        became = _example(place, plane, *command[2:-1])
+        plane.stop()
+        plane.check()
+        boots, resumed, ended = (len(plane.events(k)) for k in ("plane.booted", "run.resumed", "run.ended"))
+        if (boots, resumed, ended) != (2, 1, 1):
+            raise Failed(f"the log holds {boots} starts of the plane, {resumed} resumes and {ended} ends; want 2, 1 and 1")
+    return str(became)
+
+
+def _reach(plane: Plane, trainer: subprocess.Popen[bytes], said: Path, step: int, limit_s: float = 120) -> None:
+    """Waits until the plane has seen a step of the trainer."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from esper_plane.client import Client
+    from esper_plane.errors import Refused
+
+    until = time.monotonic() + limit_s
+    with Client(plane.address, lane="http") as client:
+        while time.monotonic() < until and trainer.poll() is None:
+            try:
+                if int(client.status("two-tasks")["step"]) >= step:
+                    return
+            except Refused:  # it is not opened yet
+                pass
+            time.sleep(0.1)
+    raise Failed(f"the trainer did not come to step {step} (it ended with {trainer.poll()}):\n{said.read_text()[-4000:]}")
 
 
 def one_loss(place: Place) -> str:
@@ -173,7 +231,7 @@ def overhead(place: Place) -> str:
 
 PARTS: dict[str, Callable[[Place], str]] = {
     "package": package, "client": client, "bridge": bridge, "example": example, "one_loss": one_loss,
-    "baseline": baseline, "overhead": overhead,
+    "survives": survives, "ahead": ahead, "baseline": baseline, "overhead": overhead,
 }  # fmt: skip
 
 #: Not without being named: baseline wants a PyTorch that is too old.

@@ -68,6 +68,13 @@ class EsperCallback(Callback):  # type: ignore[misc]
         steps = whole_steps(self._steps, trainer.estimated_stepping_batches)
         self._watch.begin(pl_module, trainer.optimizers[0], schedulers[0] if schedulers else None, steps)
 
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> Optional[int]:
+        """Begins a step, with the first microbatch of an update."""
+        if self._watch.ready():
+            return None
+        trainer.should_stop = True
+        return -1  # the rest of the epoch is left out
+
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
         """Keeps the loss of a microbatch. It is read once an update, not here: reading
         it waits for the device."""
@@ -75,9 +82,6 @@ class EsperCallback(Callback):  # type: ignore[misc]
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Reports the gradients, which Lightning has unscaled and not yet clipped."""
-        if self._watch.halted is not None:
-            self._withhold(pl_module)
-            return
         losses, count = self._losses, len(self._losses)
         self._losses = []
         if count == 0:

@@ -70,6 +70,12 @@ class EsperCallback(TrainerCallback):  # type: ignore[misc]
         self._watch.begin(model, optimizer, kwargs.get("lr_scheduler"), steps)
         self._hook = model.register_forward_hook(self._hear)
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Begins a step, with the first microbatch of an update."""
+        if not self._watch.ready():
+            control.should_training_stop = True
+        return control
+
     def _hear(self, module: Any, given: Any, outputs: Any) -> None:
         """Keeps the loss of a microbatch, which is read once an update."""
         if not module.training:
@@ -82,9 +88,6 @@ class EsperCallback(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Reports the gradients, clipped by now."""
         model = kwargs["model"]
-        if self._watch.halted is not None:
-            self._withhold(model)
-            return control
         losses, self._losses = self._losses, []
         if not losses:
             raise LoopError("an update without a forward pass before it")

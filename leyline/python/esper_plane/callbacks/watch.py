@@ -29,14 +29,16 @@ def whole_steps(wanted: Optional[int], planned: float) -> int:
 class Watch:
     """A run of a plane with one loss, whose gradients a foreign loop computes.
 
-    ``before`` comes after the gradients and before the update, ``after`` behind the
-    update and whatever the loop does to its learning rates.
+    ``ready`` comes before the first forward pass of an update, ``before`` between the
+    gradients and the update, ``after`` behind the update and whatever the loop does to
+    its learning rates.
     """
 
     def __init__(self, opener: Callable[..., Any], address: str, name: str, options: Dict[str, Any]) -> None:
         self._open, self._address, self._name, self._options = opener, address, name, options
         self._run: Any = None
         self._step: Any = None
+        self._decided = False  # the plane has been asked about the step under way
         self.halted: Optional[Halted] = None  #: why the plane has stopped the run
         self.refused = 0  #: updates that were not made
 
@@ -50,24 +52,40 @@ class Watch:
             tasks=[TASK], steps=steps, **self._options,
         )  # fmt: skip
 
+    def ready(self) -> bool:
+        """Begins a step, unless one is under way: here a halt is heard, and a network
+        that must go back to a snapshot does. False: the plane has stopped the run.
+        """
+        if self.halted is not None:
+            return False
+        if self._run is None:
+            raise LoopError("a step comes before training has begun")
+        if self._step is None:
+            step = self._run.step()
+            try:
+                step.__enter__()
+            except Halted as halt:
+                self._drop(halt)
+                return False
+            self._step, self._decided = step, False
+        return True
+
     def before(self, loss: float, samples: int, microbatches: int) -> bool:
         """Reports the gradients that the parameters hold now.
 
         False: the plane does not let them be applied, and they are gone, so that the
         optimizer finds nothing to do. A run that was halted lets nothing be applied.
         """
-        if self._run is None:
-            raise LoopError("an update comes before training has begun")
-        if self._step is not None:
-            raise LoopError("an update begins before the one before it is over")
+        if self.halted is not None:
+            return False
+        if self._step is None:
+            raise LoopError("an update comes before its step has begun")
         try:
-            step = self._run.step()
-            step.__enter__()
-            self._step = step
-            applied = bool(step.observe({TASK: loss}, samples=samples, microbatches=microbatches))
+            applied = bool(self._step.observe({TASK: loss}, samples=samples, microbatches=microbatches))
         except Halted as halt:
             self._drop(halt)
             return False
+        self._decided = True
         if not applied:
             self.refused += 1
         return applied
@@ -75,9 +93,10 @@ class Watch:
     def after(self) -> bool:
         """Ends the step: snapshots and rollbacks happen here.
 
-        False: the plane has stopped the run. Without a step under way it does nothing.
+        False: the plane has stopped the run. Before the update of a step, as behind a
+        microbatch that is not its last, it does nothing.
         """
-        if self._step is None:
+        if self._step is None or not self._decided:
             return self.halted is None
         step, self._step = self._step, None
         try:
@@ -89,8 +108,9 @@ class Watch:
     def end(self, failure: Optional[BaseException] = None) -> None:
         """Closes the run. It may be called twice."""
         step, self._step = self._step, None
-        if step is not None and failure is not None:
-            step.__exit__(type(failure), failure, failure.__traceback__)
+        if step is not None:  # it is given up: nothing was decided, or nobody will go on
+            error = failure or LoopError("training ended inside a step")
+            step.__exit__(type(error), error, error.__traceback__)
         run, self._run = self._run, None
         if run is None:
             return
@@ -99,11 +119,8 @@ class Watch:
         else:
             run.close(outcome="FAILED", reason=f"{type(failure).__name__}: {failure}")
 
-    @property
-    def watching(self) -> bool:
-        """Whether a run is open and goes on."""
-        return self._run is not None and self.halted is None
-
     def _drop(self, halt: Halted) -> None:
-        """The plane has ended the run, so there is nothing to close."""
-        self.halted, self._step, self._run = halt, None, None
+        """The plane has ended the run: it is let go of, not closed."""
+        run, self._run = self._run, None
+        self.halted, self._step = halt, None
+        run.leave()

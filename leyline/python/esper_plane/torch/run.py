@@ -115,6 +115,7 @@ class Run:
         self.passed = 0  # steps in a row that a GradScaler has passed by
         self._passed_since = 0  # since the last report
         self._updates, self._rows, self._over = 0, 0, False
+        self.seen = 0  # rows that the host was given in this step
         self._told: Optional[int] = None  # incarnation in which the momentum was told
         self._clock = (time.monotonic(), time.process_time())
         self._away = time.monotonic_ns()  # when the last step ended
@@ -186,7 +187,7 @@ class Run:
         number = int(self.session.begin())
         self.host.clear_gradients()
         self.host.grafts.begin()
-        self._updates, self._rows = 0, 0
+        self._updates, self._rows, self.seen = 0, 0, 0
         return number
 
     def gather(self) -> Gathered:
@@ -249,10 +250,11 @@ class Run:
         if torch.is_grad_enabled() and self.current is not None:
             first = next((x for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor) and x.dim()), None)
             self._rows = 0 if first is None else int(first.shape[0])
+            self.seen += self._rows
 
     def _guard(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.current is not None and self.current.applied:
-            return
+        if self.current is not None and (self.current.applied or args or kwargs.get("closure") is not None):
+            return  # a closure computes the gradients itself, and the plane is asked in it
         if any(p.grad is not None for g in optimizer.param_groups for p in g["params"]):
             raise BridgeError("out_of_order", "optimizer.step", "would make an update that the plane has not decided", "call it behind step.backward, inside the with-body")
 

@@ -85,7 +85,7 @@ class Step:
             raise BridgeError("invalid_field", "tasks", "are several, or there are seeds: their gradients cannot be told apart", "call step.backward")
         self._observed = True
         self._gathered = self.run.gather()
-        self._gathered.observe(losses, self.run.count(samples), microbatches)
+        self._gathered.observe(losses, self.run.count(samples or self.run.seen), microbatches)
         self._device(self._ask)
         return bool(self.applied)
 
