@@ -165,6 +165,11 @@ class OverHTTP(Case):
 class OverLane(OverHTTP):
     lane = "framed"
 
+    def test_garbage(self):
+        self.plane.faults.append("garbage")
+        with self.assertRaisesRegex(ProtocolError, "announces a frame"):
+            self.client.report("step", "run-1", {"run": "run-1", "step": 1})
+
     def test_pipelined(self):
         for step in range(1, 6):
             self.client.send_step("run-1", {"run": "run-1", "step": step})

@@ -10,7 +10,7 @@ import unittest
 from esper_plane.errors import Refused
 
 from . import fake
-from .sessions import BLEND, Case, command
+from .sessions import BLEND, Case, command, ref
 
 VECTORS = json.loads(
     (pathlib.Path(__file__).parents[2] / "leylinetest" / "testdata" / "envelopes.json").read_text(encoding="utf-8")
@@ -123,6 +123,38 @@ class Commands(CommandCase):
         self.assertEqual((d.again, d.apply, self.net.seeds), (True, False, {}))
         (d,) = self.train(s, 1)
         self.assertEqual((d.step, d.apply), (2, True))
+
+    def test_acknowledgements_are_not_lost(self):
+        """What a refused report carried goes with the next one."""
+        s = self.session()
+        s.open()
+        self.mind.next = [{"directives": [{"id": "30.0", "kind": "rates", "within_ns": "0", "rates": {"step": "1", "rates": [0.01]}}]}]
+        self.train(s, 1)
+        self.mind.also["step"] = lambda body: fake.problem("unknown_seed", 404, "seeds[0].seed")
+        self.mind.directives = [[]]
+        self.train(s, 2)
+        self.assertEqual([a["order"] for a in self.sent("step")[-1]["acks"]], ["30.0"])
+
+    def test_a_restore_makes_the_rest_void(self):
+        s = self.session(seeds=["slot-1"])
+        s.open()
+        self.mind.next = [{"snapshot": True}]
+        self.train(s, 1)
+        (taken,) = self.mind.snapshots.values()
+        self.mind.next = [{"directives": [
+            {"id": f"{n}.0", "kind": "command", "within_ns": "0", "command": {**command("GERMINATE"), "id": f"cmd-{n}"}} for n in (30, 31)
+        ]}]
+        self.mind.also["ack"] = lambda body: {"directives": self.mind.rollback(ref(taken), seq=60)}
+        self.train(s, 1)
+        self.assertEqual([b["command"] for b in self.sent("ack")], ["cmd-30"])
+
+        def confirm(body):
+            self.mind.incarnation, self.mind.step = 2, 1
+            return {}
+
+        self.mind.also["rollback"] = confirm
+        s.close()
+        self.assertEqual((self.plane.kinds()[-2:], self.sent("close")[0]["step"]), (["rollback", "close"], 1))
 
     def test_refused_step_with_nothing_to_hear(self):
         s = self.session()

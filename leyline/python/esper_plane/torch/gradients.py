@@ -9,7 +9,7 @@ on two devices are refused.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -18,7 +18,9 @@ from .errors import BridgeError
 
 MAX_TASKS = 64
 MAX_TENSORS = 65536
-CHUNK = 1 << 20  # elements of one task that are widened to float64 at a time
+# Elements of one task that are widened to float64 at a time: on a processor as many as
+# stay in its cache, else enough to keep a device busy.
+CHUNK, CHUNK_DEVICE = 1 << 15, 1 << 20
 
 Gradient = List[Optional[torch.Tensor]]  # one entry for each parameter; None: the task does not touch it
 
@@ -121,67 +123,80 @@ def gram(gradients: Sequence[Gradient], parameters: Sequence[torch.Tensor]) -> t
     k = len(gradients)
     device = parameters[0].device if parameters else None
     total = torch.zeros(k, k, dtype=torch.float64, device=device)
-    for piece in _pieces(gradients, parameters):
-        total += piece @ piece.t()
+    for tasks, which in _touched(gradients).items():
+        part = torch.zeros(len(tasks), len(tasks), dtype=torch.float64, device=device)
+        for piece in _pieces([[gradients[t][i].reshape(-1) for i in which] for t in tasks]):  # type: ignore[union-attr]
+            part += _products(piece)
+        if len(tasks) == k:
+            total += part
+        else:
+            at = torch.tensor(tasks, device=device)
+            total[at[:, None], at] += part
     return torch.triu(total) + torch.triu(total, 1).t()
 
 
-def _pieces(gradients: Sequence[Gradient], parameters: Sequence[torch.Tensor]) -> Any:
-    """The gradients as float64 matrices k x n, n about CHUNK at most."""
-    waiting: List[int] = []
-    size = 0
-    for i, p in enumerate(parameters):
-        n = p.numel()
-        if waiting and size + n > CHUNK:
-            yield _widened(gradients, parameters, waiting, size)
-            waiting, size = [], 0
-        if n > CHUNK:
-            yield from _slices(gradients, i, n)
-        elif any(g[i] is not None for g in gradients):
-            waiting.append(i)
-            size += n
-    if waiting:
-        yield _widened(gradients, parameters, waiting, size)
-
-
-def _widened(gradients: Sequence[Gradient], parameters: Sequence[torch.Tensor], which: Sequence[int], size: int) -> torch.Tensor:
-    out = torch.zeros(len(gradients), size, dtype=torch.float64, device=parameters[which[0]].device)
-    for row, gradient in zip(out, gradients):
-        at = 0
-        for i in which:
-            g, n = gradient[i], parameters[i].numel()
-            if g is not None:
-                row[at:at + n] = g.reshape(-1)
-            at += n
+def _products(m: torch.Tensor) -> torch.Tensor:
+    """The inner products of the rows; on a processor the upper triangle alone, and not
+    by a BLAS, which some builds of torch have only in its plain form."""
+    if m.device.type != "cpu":
+        return m @ m.t()
+    out = torch.zeros(len(m), len(m), dtype=torch.float64)
+    for i in range(len(m)):
+        out[i, i:] = (m[i] * m[i:]).sum(1)
     return out
 
 
-def _slices(gradients: Sequence[Gradient], i: int, n: int) -> Any:
-    flat = [None if g[i] is None else g[i].reshape(-1) for g in gradients]
-    there = next((f for f in flat if f is not None), None)
-    if there is None:
-        return
-    for at in range(0, n, CHUNK):
-        end = min(at + CHUNK, n)
-        out = torch.zeros(len(flat), end - at, dtype=torch.float64, device=there.device)
-        for row, f in zip(out, flat):
-            if f is not None:
-                row.copy_(f[at:end])
-        yield out
+def _touched(gradients: Sequence[Gradient]) -> Dict[Tuple[int, ...], List[int]]:
+    """The parameters by the tasks that touch them; those of none are left out."""
+    out: Dict[Tuple[int, ...], List[int]] = {}
+    for i, column in enumerate(zip(*gradients)):
+        tasks = tuple(t for t, g in enumerate(column) if g is not None)
+        if tasks:
+            out.setdefault(tasks, []).append(i)
+    return out
+
+
+def _pieces(rows: List[List[torch.Tensor]]) -> Iterator[torch.Tensor]:
+    """Lists of flat tensors, the same sizes in each, as float64 matrices with a row
+    for each list and a chunk of columns at most."""
+    chunk = CHUNK if rows[0][0].device.type == "cpu" else CHUNK_DEVICE
+    waiting, size = 0, 0  # first tensor that is not handed out, elements since
+    sizes = [t.numel() for t in rows[0]]
+    for i, n in enumerate(sizes):
+        if size + n > chunk and i > waiting:
+            yield _widened([row[waiting:i] for row in rows])
+            waiting, size = i, 0
+        if n > chunk:
+            for at in range(0, n, chunk):
+                yield _widened([[row[i][at:at + chunk]] for row in rows])
+            waiting = i + 1
+        else:
+            size += n
+    if waiting < len(sizes):
+        yield _widened([row[waiting:] for row in rows])
+
+
+def _widened(rows: List[List[torch.Tensor]]) -> torch.Tensor:
+    flat = [row[0] if len(row) == 1 else torch.cat(row) for row in rows]
+    out = torch.empty(len(flat), flat[0].numel(), dtype=torch.float64, device=flat[0].device)
+    for to, f in zip(out, flat):
+        to.copy_(f)
+    return out
 
 
 def combine(gradients: Sequence[Gradient], weights: Sequence[float]) -> Gradient:
     """The weighted sum of the tasks' gradients, in their own type. A parameter that no
-    task touches has none. The gradients may be overwritten."""
+    task touches has none."""
     if len(weights) != len(gradients):
         raise BridgeError("invalid_field", "weights", f"are {len(weights)} for {len(gradients)} tasks")
-    out: Gradient = []
-    for column in zip(*gradients):
-        sum_: Optional[torch.Tensor] = None
-        for g, w in zip(column, weights):
-            if g is not None:
-                sum_ = g.mul(w) if sum_ is None else sum_.add_(g, alpha=w)
-        out.append(sum_)
+    out: Gradient = [None] * len(gradients[0])
+    for tasks, which in _touched(gradients).items():
+        first, *others = tasks
+        sums = torch._foreach_mul([gradients[first][i] for i in which], weights[first])
+        for t in others:
+            torch._foreach_add_(sums, [gradients[t][i] for i in which], alpha=weights[t])
+        for i, s in zip(which, sums):
+            out[i] = s
     return out
 
 
