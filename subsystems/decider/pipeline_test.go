@@ -251,4 +251,11 @@ func TestASilentPipelineIsStalled(t *testing.T) {
 		}
 		one[leyline.TrainerReturned](w, w.must(w.report()))
 	}
+	w := newWorld(t, quick) // within a rollback, whose clock stands still after a start
+	w.piped(4)
+	w.steps(7)
+	w.fault()
+	w.must(w.rollback(leyline.PhasePrepare, digest("s-1-5")))
+	w.must(leyline.PlaneStarted{Boot: "b2", Origin: "esper-test", AdminKey: w.admin.Public(), Decider: decider.Version})
+	stalled(w, 7)
 }
