@@ -23,7 +23,6 @@ type piper struct {
 	sent    []sent // not answered yet, in order
 	inc     leyline.Incarnation
 	step    leyline.Step // last one sent
-	to      leyline.Step // that the rollback under way returns to
 	restore *leyline.RestoreOrder
 	after   leyline.Seq
 	faulty  bool // the fault was reported
