@@ -99,6 +99,7 @@ var Table = []Rule{
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
+	{Package: "subsystems/server/attack"},
 	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "subsystems/server", "subsystems/server/strictjson", "subsystems/server/trainer"}, Third: []string{hclog}},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}, Third: []string{hclog}},
