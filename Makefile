@@ -13,7 +13,7 @@ RACEPACKAGES = $$($(GO) list $(PACKAGES) | grep -vE '/($(PURE))$$')
 GOLDENS      = ./replay ./subsystems/detmath ./subsystems/tolaria/... ./subsystems/kasmina/...
 
 .DEFAULT_GOAL := build
-.PHONY: build run try test race mutants fuzz lint lint-update golden golden-variants bench peerbench peerbench-test soak clean help
+.PHONY: build run try test race mutants fuzz lint lint-update golden golden-variants bench peerbench peerbench-test soak test-pytorch clean help
 
 build: ## build ./esper (the default)
 	$(GO) build -o esper ./cmd/esper
@@ -83,6 +83,9 @@ soak: ## kill -9 a run ROUNDS=200 times and a log 1000 times, cut its power, cra
 	$(GO) test ./cmd/internal/cli -run TestKillLoop -count=1 -timeout 60m -v -args -kill.rounds=$(ROUNDS)
 	$(GO) test ./eventlog -run 'TestKilledWriter|TestPowerCut|TestCrash|TestHundredRecords' -count=1 -timeout 120m -v \
 		-args -kill.rounds=1000 -power.cuts=50 -crash.seeds=8 -damage.full
+
+test-pytorch: ## the Python package beside a real PyTorch, which is unpacked into data/pytorch (600 MB to fetch once); minutes
+	GO='$(GO)' leyline/python/tools/test-pytorch.sh $(PARTS)
 
 clean: ## remove what build and run left here
 	rm -rf esper data/demo data/try data/report.html

@@ -16,10 +16,11 @@ With one loss, no seeds and no plane yet it is two lines::
     run = esper_plane.open("auto", name="mine", host=model, optimizer=optimizer)
     with run.step() as step: step.backward(loss); optimizer.step()
 
-What that gives: losses and gradients that are not finite are never applied, the last
-snapshot that proved good is what training goes back to, and a halt ends it. Rules that
-judge by more than that begin in shadow mode: the plane records what it would have done
-(``esper config`` lists them, each with its mode).
+What that gives: losses and gradients that are not finite are never applied, training
+goes back to the last snapshot that proved good, and a halt ends it. The rules that judge a
+loss by those before it (``tolaria.diverge_mode``, ``tolaria.collapse_mode``) are in
+shadow mode at first in a plane that is started so: the log says what they would have
+done. ``shadow=False`` lets them act, as they do in a plane that you start yourself.
 
 Another framework implements ``esper_plane.host.Host`` and drives an
 ``esper_plane.session.Session``. Nothing here needs a package that is not in the standard
@@ -73,18 +74,18 @@ __version__ = "0.1.0.dev0"
 
 
 def connect(
-    address: str, *, data: Optional[str] = None, serve: Sequence[str] = (), token: Optional[str] = None,
+    address: str, *, data: Optional[str] = None, serve: Sequence[str] = (), shadow: bool = True, token: Optional[str] = None,
     tls: Union[TLS, ssl.SSLContext, None] = None, timeout: float = 30.0, lane: str = "auto",
 ) -> Client:
     """A client of the plane at an address: unix:PATH, http://HOST:PORT, https://HOST:PORT or auto.
 
     ``auto`` starts a plane on the data directory ``data`` if none serves it; ``serve``
-    are further arguments of ``esper serve``. Raises ValueError and PlaneNotFound.
+    are further arguments of ``esper serve``; ``shadow``: see ``auto.SHADOWED``. Raises ValueError and PlaneNotFound.
     """
     if address == "auto":
         from . import auto
 
-        address = auto.start(data, serve)
+        address = auto.start(data, serve, shadow)
     elif data is not None or serve:
         raise ValueError(f"data and serve are for the address auto; {address} is a plane that somebody else starts")
     return Client(address, token=token, tls=tls, timeout=timeout, lane=lane)
@@ -93,7 +94,7 @@ def connect(
 def open(  # noqa: A001: it opens a run
     address: str, *, name: str, host: Any, optimizer: Any = None, tasks: Optional[Sequence[str]] = None,
     plan: Optional[Mapping[str, Any]] = None, data: Optional[str] = None, serve: Sequence[str] = (),
-    token: Optional[str] = None, tls: Union[TLS, ssl.SSLContext, None] = None, timeout: float = 30.0, lane: str = "auto",
+    shadow: bool = True, token: Optional[str] = None, tls: Union[TLS, ssl.SSLContext, None] = None, timeout: float = 30.0, lane: str = "auto",
     lag: int = 0, away: str = "stop", away_seconds: int = 0, resume: Optional[bool] = None, verify: bool = True,
     warn: Callable[[str], None] = lambda text: print("esper: " + text, file=sys.stderr), **options: Any,
 ) -> Any:
@@ -111,7 +112,7 @@ def open(  # noqa: A001: it opens a run
     it is resumed where it is known. ``verify``: commands need a good signature.
     """
     mode = {"lag": lag, "away": away, "away_seconds": away_seconds}
-    client = connect(address, data=data, serve=serve, token=token, tls=tls, timeout=timeout, lane=lane)
+    client = connect(address, data=data, serve=serve, shadow=shadow, token=token, tls=tls, timeout=timeout, lane=lane)
     try:
         if _of_torch(host):
             from . import torch as bridge

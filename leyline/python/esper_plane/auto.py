@@ -24,6 +24,11 @@ DATA = "esper-data"  #: the data directory, beside the script, where none is nam
 SOCKET = "esper.sock"  # of a plane, in its data directory
 IDLE_EXIT = "10m"
 
+#: The rules that judge a loss by those before it. A plane that is started here with
+#: ``shadow`` records what they would have done, and does not do it. Losses and gradients
+#: that are not finite are rolled back in every mode.
+SHADOWED = ("tolaria.diverge_mode", "tolaria.collapse_mode")
+
 _MAX_SOCKET = 107 - len(".fast")  # bytes of a path that a unix socket may have
 _TAIL = 2000  # bytes of what the plane said that an error repeats
 
@@ -57,11 +62,12 @@ def _folder() -> str:
     return os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
 
 
-def start(data: Optional[str] = None, arguments: Sequence[str] = (), wait: float = 60.0) -> str:
+def start(data: Optional[str] = None, arguments: Sequence[str] = (), shadow: bool = True, wait: float = 60.0) -> str:
     """The address of a plane on a data directory, which is started if none serves it.
 
     ``data``: the directory; None: ``esper-data`` beside the script. ``arguments`` are
-    added to ``esper serve``. What the plane says goes into a file, the directory's name
+    added to ``esper serve``, behind those of ``shadow`` (see SHADOWED). A plane that
+    serves the directory already stays as it was started. What the plane says goes into a file, the directory's name
     with ``.log``. Raises PlaneNotFound when it is not up after ``wait`` seconds.
     """
     directory = os.path.abspath(data or os.path.join(_folder(), DATA))
@@ -72,7 +78,7 @@ def start(data: Optional[str] = None, arguments: Sequence[str] = (), wait: float
     if _answers(address):
         return address
     log = directory + ".log"
-    command = [find(), "serve", "--data", directory, "--idle-exit", IDLE_EXIT, *arguments]
+    command = [find(), "serve", "--data", directory, "--idle-exit", IDLE_EXIT, *(_shadowed() if shadow else ()), *arguments]
     process = _spawn(command, log)
     until = time.monotonic() + wait
     while not _answers(address):
@@ -85,6 +91,10 @@ def start(data: Optional[str] = None, arguments: Sequence[str] = (), wait: float
             raise PlaneNotFound(f"{' '.join(command)} does not answer after {wait:g} s: {_tail(log)}")
         time.sleep(0.05)
     return address
+
+
+def _shadowed() -> List[str]:
+    return [word for key in SHADOWED for word in ("--set", key + "=shadow")]
 
 
 def _another(code: int) -> bool:

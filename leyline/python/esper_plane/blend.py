@@ -261,6 +261,11 @@ class Mix:
             return self._shares[row]
         return self._shares[0]
 
+    def shares(self) -> Tuple[float, ...]:
+        """The effective shares: one for all elements, one for each channel (CHANNEL)
+        or one for each row (CONFIDENCE)."""
+        return tuple(self._shares)
+
     def _each(self) -> List[float]:
         return [self.share(r, c) for r in range(self.rows) for c in range(self.features)]
 

@@ -88,6 +88,7 @@ class Connection(http.client.HTTPConnection):
 
         Raises OSError and http.client.HTTPException; then the connection is closed.
         """
+        answer: Optional[http.client.HTTPResponse] = None
         try:
             if self.sock is None:
                 self.timeout = timeout
@@ -95,18 +96,27 @@ class Connection(http.client.HTTPConnection):
             self.sock.settimeout(timeout)
             self.request(method, path, body, headers)
             answer = self.getresponse()
-            length = answer.length
-            if length is not None and length > MAX_ANSWER:
-                raise http.client.HTTPException(f"an answer of {length} bytes; at most {MAX_ANSWER} are read")
-            data = answer.read(MAX_ANSWER + 1)
-            if len(data) > MAX_ANSWER or not answer.isclosed() and answer.read(1):
-                raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER} bytes")
-            if length is not None and len(data) < length:
-                raise http.client.IncompleteRead(data, length - len(data))
-            return answer.status, answer.headers.get_content_type(), data
+            return answer.status, answer.headers.get_content_type(), _whole(answer)
         except BaseException:
+            if answer is not None:
+                answer.close()
             self.close()
             raise
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    """All that an answer holds. Raises HTTPException for one that is cut off or too long."""
+    length = answer.length
+    if length is None and not answer.chunked:  # http.client takes a header that was cut off for a whole one
+        raise http.client.HTTPException("an answer without a length: its header is not whole")
+    if length is not None and length > MAX_ANSWER:
+        raise http.client.HTTPException(f"an answer of {length} bytes; at most {MAX_ANSWER} are read")
+    data = answer.read(MAX_ANSWER + 1)
+    if len(data) > MAX_ANSWER or not answer.isclosed() and answer.read(1):
+        raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER} bytes")
+    if length is not None and len(data) < length:
+        raise http.client.IncompleteRead(data, length - len(data))
+    return data
 
 
 def connect(path: str, timeout: Union[float, int]) -> socket.socket:

@@ -83,6 +83,45 @@ class Ahead(Case):
         kinds = self.plane.kinds()
         self.assertEqual(kinds[kinds.index("rollback") - 1], "step")
 
+    def behind(self):
+        """A session that has applied steps behind a bad one and not heard of it."""
+        s = self.session()
+        s.open()
+        self.mind.next = [{"snapshot": True}]
+        self.train(s, 3)
+        s._drain()
+        s.after_step()
+        (taken,) = self.mind.snapshots.values()
+        self.taken = taken
+        self.mind.ahead = True
+        self.mind.next = [{"weights": [], "directives": self.mind.rollback(ref(taken), seq=80)}]
+
+        def confirm(body):
+            self.mind.incarnation, self.mind.step = 2, taken["step"]
+            return {}
+
+        self.mind.also["rollback"] = confirm
+        s.client.ready = lambda: False  # nothing is heard before it must be
+        return s
+
+    def test_drained_before_it_is_undone(self):
+        s = self.behind()
+        got = self.train(s, 4)
+        self.assertEqual([d.apply for d in got], [True, True, True, False])
+        self.assertEqual((s.step_count, s.client.outstanding(), len(s.recoveries)), (self.taken["step"], 0, 1))
+
+    def test_epoch_of_what_is_gone(self):
+        s = self.behind()
+        self.train(s, 2)
+        s.epoch(1, [1.0, 1.0], [0.0, 0.0], 8)
+        self.assertEqual((self.sent("epoch"), len(s.recoveries)), ([], 1))
+
+    def test_close_of_what_is_gone(self):
+        s = self.behind()
+        self.train(s, 2)
+        s.close()
+        self.assertEqual(self.sent("close")[0]["step"], self.taken["step"])
+
     def test_mismatch_is_told(self):
         s = self.session()
         s.open()

@@ -49,7 +49,7 @@ class OverHTTP(Case):
         self.assertEqual(self.client.retries, 0)
 
     def test_recorded_once(self):
-        for step, fault in enumerate(["cut", "cut after", "half", "slow"], 1):
+        for step, fault in enumerate(["cut", "cut after", "half", "head", "slow"], 1):
             self.plane.faults.append(fault)
             got = self.client.report("step", "run-1", {"run": "run-1", "step": step})
             self.assertEqual(got["step"], step, fault)
@@ -57,7 +57,7 @@ class OverHTTP(Case):
             self.assertEqual(self.client.retries, step)
         self.plane.faults.extend(["cut after", "cut", "half"])
         self.client.report("step", "run-1", {"run": "run-1", "step": 9})
-        self.assertEqual(len(self.plane.records), 5)
+        self.assertEqual(len(self.plane.records), 6)
 
     def test_garbage(self):
         self.plane.faults.extend(["garbage"] * 9)
@@ -164,6 +164,11 @@ class OverHTTP(Case):
 
 class OverLane(OverHTTP):
     lane = "framed"
+
+    def test_garbage(self):
+        self.plane.faults.append("garbage")
+        with self.assertRaisesRegex(ProtocolError, "announces a frame"):
+            self.client.report("step", "run-1", {"run": "run-1", "step": 1})
 
     def test_pipelined(self):
         for step in range(1, 6):

@@ -7,10 +7,11 @@ import pathlib
 import time
 import unittest
 
+from esper_plane import envelope
 from esper_plane.errors import Refused
 
 from . import fake
-from .sessions import BLEND, Case, command
+from .sessions import BLEND, Case, command, ref
 
 VECTORS = json.loads(
     (pathlib.Path(__file__).parents[2] / "leylinetest" / "testdata" / "envelopes.json").read_text(encoding="utf-8")
@@ -124,6 +125,38 @@ class Commands(CommandCase):
         (d,) = self.train(s, 1)
         self.assertEqual((d.step, d.apply), (2, True))
 
+    def test_acknowledgements_are_not_lost(self):
+        """What a refused report carried goes with the next one."""
+        s = self.session()
+        s.open()
+        self.mind.next = [{"directives": [{"id": "30.0", "kind": "rates", "within_ns": "0", "rates": {"step": "1", "rates": [0.01]}}]}]
+        self.train(s, 1)
+        self.mind.also["step"] = lambda body: fake.problem("unknown_seed", 404, "seeds[0].seed")
+        self.mind.directives = [[]]
+        self.train(s, 2)
+        self.assertEqual([a["order"] for a in self.sent("step")[-1]["acks"]], ["30.0"])
+
+    def test_a_restore_makes_the_rest_void(self):
+        s = self.session(seeds=["slot-1"])
+        s.open()
+        self.mind.next = [{"snapshot": True}]
+        self.train(s, 1)
+        (taken,) = self.mind.snapshots.values()
+        self.mind.next = [{"directives": [
+            {"id": f"{n}.0", "kind": "command", "within_ns": "0", "command": {**command("GERMINATE"), "id": f"cmd-{n}"}} for n in (30, 31)
+        ]}]
+        self.mind.also["ack"] = lambda body: {"directives": self.mind.rollback(ref(taken), seq=60)}
+        self.train(s, 1)
+        self.assertEqual([b["command"] for b in self.sent("ack")], ["cmd-30"])
+
+        def confirm(body):
+            self.mind.incarnation, self.mind.step = 2, 1
+            return {}
+
+        self.mind.also["rollback"] = confirm
+        s.close()
+        self.assertEqual((self.plane.kinds()[-2:], self.sent("close")[0]["step"]), (["rollback", "close"], 1))
+
     def test_refused_step_with_nothing_to_hear(self):
         s = self.session()
         s.open()
@@ -176,6 +209,17 @@ class Signed(CommandCase):
         c = {**command("START_GRAFTING", blend={**BLEND, "mode": "CONVEX"}), "id": "cmd-1", "envelope": v["envelope"]}
         self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
         self.assertIn(("set_blend", "slot-1", "CONFIDENCE"), self.net.calls, "what is signed counts, not what is told")
+
+    def test_enrolled_since(self):
+        s = self.signed_session()
+        s._keys = envelope.Keys(())
+        v = VECTORS["commands"][0]
+        c = {**command("START_GRAFTING", blend=BLEND), "id": "cmd-1", "envelope": v["envelope"]}
+        self.assertIn("unknown_key", self.give(s, c, "TRAINING")["reason"])
+        self.mind.key = {"key": v["key"], "public": base64.b64encode(bytes(32)).decode(), "issuer": v["issuer"]}
+        self.assertIn("malformed", self.give(s, c, "TRAINING")["reason"])
+        self.mind.key["public"] = base64.b64encode(bytes.fromhex(v["public"])).decode()
+        self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
 
     def test_not_signed(self):
         s = self.signed_session()

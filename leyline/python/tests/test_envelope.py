@@ -88,6 +88,11 @@ class Commands(unittest.TestCase):
                 payload.decode(bytes.fromhex(v["payload"]))
             self.assertEqual(caught.exception.kind, "malformed")
 
+    def test_depth(self):
+        self.assertEqual(payload.unpack(b"\x91" * 8 + b"\x00"), [[[[[[[[0]]]]]]]])
+        with self.assertRaises(EnvelopeError):
+            payload.unpack(b"\x91" * 9 + b"\x00")
+
     def test_every_cut_and_every_bit(self):
         """Whatever is done to a payload, it is read or refused, never anything else."""
         import base64

@@ -1,5 +1,6 @@
 """Rollbacks: what is restored, and what is not touched before the plane has confirmed."""
 
+import time
 import unittest
 
 from esper_plane.errors import Halted
@@ -81,6 +82,17 @@ class Rollback(Case):
 
     def test_late(self):
         self.failing(within=0, outcome="deadline_exceeded")
+
+    def test_late_when_it_is_staged(self):
+        stage = self.net.stage
+
+        def slow(path, data):
+            self.net.stage = stage
+            time.sleep(0.3)
+            return stage(path, data)
+
+        self.net.stage = slow
+        self.failing(within=2 * 10**8, outcome="deadline_exceeded")
 
     def test_host_cannot_stage(self):
         stage = self.net.stage

@@ -61,6 +61,13 @@ class Refused(unittest.TestCase):
             with self.assertRaises(WeightsError):
                 weights.weighted(bad, 2)
 
+    def test_no_bias(self):
+        """A draw that would favour small numbers is thrown away."""
+        rng = draws.PCG(1, 2)
+        given = iter([0, 1 << 63])
+        rng.uint64 = lambda: next(given)
+        self.assertEqual(rng.below(3), 1)
+
     def test_below(self):
         with self.assertRaises(ValueError):
             draws.PCG(1, 2).below(0)
