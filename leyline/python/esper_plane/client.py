@@ -141,6 +141,10 @@ class Client:
         """What the plane holds of a run, as it says so."""
         return self._request("GET", f"/v1/runs/{quote(run, safe='')}")
 
+    def key(self, key: str) -> Dict[str, Any]:
+        """An enrolled command key: ``key``, ``public`` in base64, and whom it speaks for."""
+        return forms.read(forms.KEY, self._request("GET", f"/v1/keys/{quote(key, safe='')}"))
+
     def protocol(self) -> Dict[str, Any]:
         """Which versions of the protocol the plane speaks."""
         return self._request("GET", "/v1/protocol")

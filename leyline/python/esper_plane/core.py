@@ -135,10 +135,22 @@ class Core:
         if not self._verify:
             return command
         try:
+            self._learn(command["envelope"])
             return slots.verified(command, self._keys, self.opened["origin"], self.run)
         except EnvelopeError as e:
             self._warn(f"command {command['id']} is not carried out: {e}")
             raise
+
+    def _learn(self, envelope: Any) -> None:
+        """Ask for the key of an envelope, if it was enrolled since the run was opened."""
+        key = self._keys.missing(envelope) if envelope is not None else ""
+        if not key:
+            return
+        try:
+            found = self.client.key(key)
+        except Refused as e:
+            raise EnvelopeError("unknown_key", f"the plane has not enrolled key {key[:40]!r}: {e.kind}") from e
+        self._keys.learn(found)
 
     def _ack(self, ack: Dict[str, Any]) -> None:
         """Answer a command. That the plane waits for it no more is in the log already."""
