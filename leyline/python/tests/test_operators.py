@@ -93,11 +93,11 @@ class Rollback(Case):
         s.open()
         self.enrol()
         self.train(s, 120)
-        t, failed = self.command("rollback", "50")
+        t, failed = self.command("rollback", "60")
         self.until(s, lambda: s.recoveries or failed)
         t.join()
         self.assertEqual(failed, [])
-        self.assertLessEqual(s.recoveries[0]["to_step"], 50)
+        self.assertLessEqual(s.recoveries[0]["to_step"], 60)
         self.train(s, 130)
         s.close()
 
