@@ -267,6 +267,14 @@ class Refused(unittest.TestCase):
         run.close()
         opt.step()
 
+    def test_gradients_that_are_gone(self):
+        run, model, opt, session = make()
+        with self.assertRaises(BridgeError):
+            with run.step() as step:
+                step.backward(losses(model, *batch()))
+                opt.zero_grad()
+                opt.step()
+
     def test_an_update_that_is_forgotten(self):
         run, model, opt, session = make()
         with self.assertRaises(BridgeError) as caught:

@@ -222,15 +222,15 @@ class TorchHost:
         Neither its modes nor any random state are other afterwards."""
         if self._evaluate is None:
             return None
-        training = [m for m in self.model.modules() if m.training]
+        training = [m for m in self.module.modules() if m.training]
         shown = {s: (x.stats, x.failure, x.why) for s, x in self.grafts.seeds.items()}
         self.grafts.without = without
-        self.model.eval()
+        self.module.eval()  # without what is wrapped around it: that would wait for other ranks
         try:
             with torch.inference_mode(), rng.undisturbed(self.device):
                 for seed in self.grafts.seeds.values():
                     seed.begin()
-                found = dict(self._evaluate(self.model))
+                found = dict(self._evaluate(self.module))
             failed = [s for s, x in self.grafts.seeds.items() if x.failure != "none"]
         finally:
             self.grafts.without = None

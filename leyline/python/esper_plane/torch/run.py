@@ -253,10 +253,13 @@ class Run:
             self.seen += self._rows
 
     def _guard(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.current is not None and (self.current.applied or args or kwargs.get("closure") is not None):
-            return  # a closure computes the gradients itself, and the plane is asked in it
-        if any(p.grad is not None for g in optimizer.param_groups for p in g["params"]):
+        if self.current is not None and self.current.decided_by_closure(args[1:], kwargs):
+            return
+        there = any(p.grad is not None for g in optimizer.param_groups for p in g["params"])
+        if there and (self.current is None or not self.current.applied):
             raise BridgeError("out_of_order", "optimizer.step", "would make an update that the plane has not decided", "call it behind step.backward, inside the with-body")
+        if not there and self.current is not None and self.current.applied:
+            raise BridgeError("out_of_order", "optimizer.step", "finds no gradients, but the plane takes the update as made", "leave .grad as it is behind step.backward")
 
     def _count(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._updates += 1

@@ -89,6 +89,11 @@ class Step:
         self._device(self._ask)
         return bool(self.applied)
 
+    def decided_by_closure(self, args: Any, kwargs: Mapping[str, Any]) -> bool:
+        """Whether a step of the optimizer computes its gradients itself, by a closure
+        that asks the plane."""
+        return self.applied is None and (any(callable(a) for a in args) or kwargs.get("closure") is not None)
+
     def _ready(self) -> None:
         if not self._open or self.applied is not None:
             raise BridgeError("out_of_order", "step", "is not open, or decided already", "call it once, inside `with run.step() as step`")
