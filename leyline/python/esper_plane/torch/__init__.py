@@ -25,7 +25,7 @@ from .errors import BridgeError, FormatError
 
 __all__ = ["BridgeError", "Batches", "FormatError", "Run", "Step", "TorchHost", "attach", "blueprints"]
 
-_HOMES = {"Batches": "sampler", "Run": "run", "Step": "step", "TorchHost": "host", "attach": "run"}
+_HOMES = {"Batches": "sampler", "Run": "run", "Step": "step", "TorchHost": "host", "attach": "opening"}
 
 
 def __getattr__(name: str) -> Any:
