@@ -132,7 +132,7 @@ func sound(in *leyline.StepObserved) bool {
 
 // leap reports a step with the weights that the trainer has worked out by the plane's
 // rule, and applies it without waiting for more answers than the lag demands.
-func (t *trainer) leap(ctx context.Context, s leyline.Step, pass *Pass, in leyline.StepObserved) error {
+func (t *trainer) leap(ctx context.Context, began time.Time, s leyline.Step, pass *Pass, in leyline.StepObserved) error {
 	weights, err := t.opts.Weigh(&in)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", s, err)
@@ -150,7 +150,7 @@ func (t *trainer) leap(ctx context.Context, s leyline.Step, pass *Pass, in leyli
 	t.waited = time.Since(asked)
 	t.clocked.spent += t.waited
 	if len(t.restores) > 0 {
-		return nil // whatever was trained since is void
+		return t.recover(ctx, began) // whatever was trained since is void
 	}
 	t.optimize()
 	if err := t.net.Apply(pass, weights); err != nil {
@@ -158,7 +158,13 @@ func (t *trainer) leap(ctx context.Context, s leyline.Step, pass *Pass, in leyli
 	}
 	t.step = s
 	t.good()
-	return t.whatIsDue(ctx, uint64(s)%t.batches.PerEpoch() == 0)
+	if err := t.whatIsDue(ctx, uint64(s)%t.batches.PerEpoch() == 0); err != nil {
+		return err
+	}
+	if len(t.restores) > 0 {
+		return t.recover(ctx, began)
+	}
+	return t.trained(s, in.Losses, began)
 }
 
 // whatIsDue does what the answers since the last step have asked for. Whatever that is,
