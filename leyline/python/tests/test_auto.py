@@ -15,7 +15,7 @@ from esper_plane import auto
 from esper_plane.errors import PlaneNotFound
 
 from . import network
-from .plane import BINARY, WHY
+from .plane import BINARY, WHY, forget
 
 
 class Case(unittest.TestCase):
@@ -115,6 +115,7 @@ class Real(Case):
         until = time.monotonic() + 30
         while os.path.exists(os.path.join(self.data, "esper.sock")) and time.monotonic() < until:
             time.sleep(0.02)
+        forget(self.data)
 
 
 if __name__ == "__main__":
