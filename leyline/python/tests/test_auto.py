@@ -5,6 +5,7 @@ import pathlib
 import signal
 import stat
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -14,7 +15,7 @@ from esper_plane import auto
 from esper_plane.errors import PlaneNotFound
 
 from . import network
-from .plane import BINARY, WHY
+from .plane import BINARY, WHY, forget
 
 
 class Case(unittest.TestCase):
@@ -96,6 +97,17 @@ class Real(Case):
         log = pathlib.Path(self.data + ".log").read_text()
         self.assertEqual(log.count("ready: "), 1)
 
+    def test_several_at_once(self):
+        self.addCleanup(self.end)
+        got = []
+        threads = [threading.Thread(target=lambda: got.append(auto.start(self.data))) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(got, ["unix:" + os.path.join(self.data, "esper.sock")] * 4)
+        self.assertEqual(pathlib.Path(self.data + ".log").read_text().count("ready: "), 1)
+
     def end(self):
         """End the plane that was started: its lock names its process."""
         pid = int(pathlib.Path(self.data, "LOCK").read_text())
@@ -103,6 +115,7 @@ class Real(Case):
         until = time.monotonic() + 30
         while os.path.exists(os.path.join(self.data, "esper.sock")) and time.monotonic() < until:
             time.sleep(0.02)
+        forget(self.data)
 
 
 if __name__ == "__main__":
