@@ -87,6 +87,8 @@ type Entry struct {
 }
 
 // MaxLag is the largest Entry.Lag.
+// constant: local because a log knows bytes and imports nothing of esper; the lag of a
+// trainer is another thing.
 const MaxLag = math.MaxUint16
 
 // Acknowledged returns the last record that e proves to have been acknowledged

@@ -45,7 +45,8 @@ func (t Instant) String() string {
 }
 
 // Ids are distinct types so that one can never be passed for another. All
-// share one syntax: 1 to 128 bytes out of letters, digits and "._:-".
+// share one syntax: 1 to 128 bytes out of letters, digits and "._:-", but not "."
+// or "..", because ids become names of files and directories.
 type (
 	// RunID names a training run.
 	RunID string
@@ -77,6 +78,9 @@ func checkID(s string) error {
 	}
 	if len(s) > MaxIDLen {
 		return fmt.Errorf("is %d bytes long, at most %d are allowed", len(s), MaxIDLen)
+	}
+	if s == "." || s == ".." {
+		return fmt.Errorf("is %q, which a file system takes for a directory", s)
 	}
 	for i := range len(s) {
 		if !idBytes[s[i]] {

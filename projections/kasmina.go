@@ -54,9 +54,10 @@ type Slots struct {
 	// seed; the ids of slots never change.
 	Order []uint32
 	// Shown is what answers have told of Seeds, place by place, to a pipelined trainer, in
-	// the incarnation ShownIn; empty for a synchronous one.
+	// the incarnation ShownIn and up to the step ShownAt; empty for a synchronous one.
 	Shown   []Shown
 	ShownIn leyline.Incarnation
+	ShownAt leyline.Step
 }
 
 // SeedMemo holds the seeds as they were at a snapshot.

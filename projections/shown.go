@@ -37,22 +37,22 @@ func (s *State) show() {
 
 func (s *Slots) show(r *Run) {
 	if s.ShownIn != r.Incarnation || len(s.Shown) != len(s.Seeds) { // the trainer has begun anew, with nothing under way
-		s.ShownIn, s.Shown = r.Incarnation, make([]Shown, len(s.Seeds))
+		s.ShownIn, s.ShownAt, s.Shown = r.Incarnation, r.Track.Step, make([]Shown, len(s.Seeds))
 		for i := range s.Seeds {
 			s.Shown[i].Now = s.Seeds[i].face()
 		}
 		return
 	}
 	for i := range s.Seeds {
-		s.Shown[i].turn(s.Seeds[i].face(), r)
+		s.Shown[i].turn(s.Seeds[i].face(), s.ShownAt, r)
 	}
+	s.ShownAt = r.Track.Step
 }
 
 func (s *Seed) face() Face { return Face{Stage: s.Stage, Alpha: s.Alpha, Paused: s.Paused} }
 
-// turn takes over a face. Of the faces within one step the last counts, and the one
-// before it.
-func (s *Shown) turn(now Face, r *Run) {
+// turn takes over a face; the one before was last told in the answer to a step.
+func (s *Shown) turn(now Face, last leyline.Step, r *Run) {
 	if now == s.Now {
 		return
 	}
@@ -62,7 +62,7 @@ func (s *Shown) turn(now Face, r *Run) {
 			keep = append(keep, w)
 		}
 	}
-	s.Past = append(keep, Was{Face: s.Now, Until: r.Track.Step})
+	s.Past = append(keep, Was{Face: s.Now, Until: last})
 	s.Now = now
 }
 
@@ -96,14 +96,15 @@ type Overtook struct {
 
 // Overtaken returns the rollback that made a step of a pipelined trainer void before
 // its report came; empty when none did. It is the one under way, or the last one while
-// the run is at most lag steps beyond it.
+// the run is at most lag steps beyond it. The step after the one that it was decided at
+// is the first that is certain to be answered so, and lag more may be out by then.
 func (r *Run) Overtaken(inc leyline.Incarnation, step leyline.Step) leyline.RollbackID {
 	lag, b, o := leyline.Step(r.Plan.Lag), &r.Rollback, &r.Overtook
 	switch {
 	case lag == 0:
-	case b.Active() && inc == r.Incarnation && step > b.Reached && step <= b.Reached+lag:
+	case b.Active() && inc == r.Incarnation && step > b.Reached && step <= b.Reached+lag+1:
 		return b.ID
-	case inc == o.Incarnation && step > o.Reached && step <= o.Reached+lag && r.Track.Step <= o.To+lag:
+	case inc == o.Incarnation && step > o.Reached && step <= o.Reached+lag+1 && r.Track.Step <= o.To+lag:
 		return o.Rollback
 	}
 	return ""

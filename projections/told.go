@@ -93,7 +93,7 @@ func (r *Run) Repeats(in leyline.Input) leyline.Seq {
 	step := told.Kind == leyline.InputStepObserved
 	switch {
 	case told.Incarnation == r.Incarnation:
-		if step && told.Key == uint64(r.Track.Step)+1 && !r.Rollback.Active() {
+		if step && told.Key == uint64(r.Track.Step)+1 && !r.Rollback.Active() && r.Status == leyline.RunStatusOpen {
 			return 0 // the step that comes next: nearly every report
 		}
 	case told.Kind == leyline.InputRollbackReported, step && r.Plan.Lag > 0:

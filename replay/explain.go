@@ -154,8 +154,8 @@ func size(bytes uint64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(
 func runWords(e leyline.Event) string {
 	switch x := e.(type) {
 	case leyline.RunStarted:
-		return fmt.Sprintf("run %s starts in incarnation %d: %q for %d steps; seed slots %v, blueprints %v", x.Run, x.Incarnation,
-			x.Plan.Workload, x.Plan.Steps, x.Plan.Seeds, x.Plan.Blueprints)
+		return fmt.Sprintf("run %s starts in incarnation %d: %q for %d steps; seed slots %v, blueprints %v%s", x.Run, x.Incarnation,
+			x.Plan.Workload, x.Plan.Steps, x.Plan.Seeds, x.Plan.Blueprints, besideWords(&x.Plan))
 	case leyline.RunResumed:
 		return fmt.Sprintf("run %s goes on in incarnation %d from step %d%s; it had reached step %d", x.Run, x.Incarnation, x.Step,
 			when(x.Snapshot != "", " of snapshot "+string(x.Snapshot), ""), x.Lost)

@@ -6,6 +6,15 @@ import (
 	"github.com/esper-plane/esper/leyline"
 )
 
+// besideWords says how a trainer of another process runs beside its plane.
+func besideWords(p *leyline.RunOpened) string {
+	s := when(p.Principal == "" || p.Principal == leyline.PrincipalProcess, "", fmt.Sprintf("; %s has opened it", p.Principal))
+	if p.Lag > 0 {
+		s += fmt.Sprintf(", its answers may be %d steps behind", p.Lag)
+	}
+	return s
+}
+
 // pipelineWords tells what is particular to a trainer that does not wait for answers.
 func pipelineWords(e leyline.Event) string {
 	switch x := e.(type) {

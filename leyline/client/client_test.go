@@ -1,12 +1,9 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -186,143 +183,6 @@ func TestLostOpen(t *testing.T) {
 	}
 }
 
-// TestStopWhenAway gives up and says so.
-func TestStopWhenAway(t *testing.T) {
-	s := newStub(t, answers(t)).start(true)
-	c := s.client(func(o *Options) { o.Away, o.AwayFor = leyline.AwayStop, 0 })
-	open(t, c)
-	s.stop()
-	_, err := c.Step(t.Context(), step(1), 7)
-	var away *AwayError
-	if !errors.Is(err, ErrAway) || !errors.As(err, &away) || away.Address != "unix:"+s.socket || away.Last == nil {
-		t.Fatalf("%v", err)
-	}
-	if _, err := c.Directives(t.Context(), "run-1", 7); !errors.Is(err, ErrAway) {
-		t.Errorf("over HTTP: %v", err)
-	}
-}
-
-// TestWaitsForThePlane: a step that was made while the plane was away is answered by the
-// next one at the same place.
-func TestWaitsForThePlane(t *testing.T) {
-	for _, framed := range []bool{true, false} {
-		s := newStub(t, answers(t)).start(framed)
-		var said []string
-		lost := make(chan struct{}, 1)
-		c := s.client(func(o *Options) {
-			o.Notice = func(format string, _ ...any) {
-				said = append(said, format)
-				select {
-				case lost <- struct{}{}:
-				default:
-				}
-			}
-		})
-		open(t, c)
-		s.stop()
-		go func() {
-			<-lost
-			s.start(framed)
-		}()
-		if a, err := c.Step(t.Context(), step(4), 7); err != nil || a.Step != 4 {
-			t.Fatalf("%+v %v", a, err)
-		}
-		if len(said) != 2 || !strings.Contains(said[0], "cannot be reached") || !strings.Contains(said[1], "there again") {
-			t.Errorf("it says %q", said)
-		}
-	}
-}
-
-// TestWaitEnds: with the time that was given for it, and with the context.
-func TestWaitEnds(t *testing.T) {
-	s := newStub(t, answers(t))
-	c := s.client(func(o *Options) { o.AwayFor = time.Millisecond })
-	if _, err := c.Open(t.Context(), leyline.RunOpened{Run: "run-1"}); !errors.Is(err, ErrAway) {
-		t.Errorf("%v", err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	mine := errors.New("mine")
-	c = s.client(func(o *Options) { o.Notice = func(string, ...any) { cancel(mine) } })
-	if _, err := c.Open(ctx, leyline.RunOpened{Run: "run-1"}); !errors.Is(err, mine) {
-		t.Errorf("%v", err)
-	}
-}
-
-// TestCancelled: a context that ends while the plane thinks ends the call, and the next
-// one is answered all the same.
-func TestCancelled(t *testing.T) {
-	for _, framed := range []bool{true, false} {
-		good, leave := answers(t), make(chan struct{})
-		ctx, cancel := context.WithCancel(t.Context())
-		s := newStub(t, func(n int, x seen) (int, any) {
-			if n == 2 {
-				cancel()
-				<-leave
-				return 0, nil
-			}
-			return good(n, x)
-		}).start(framed)
-		c := s.client(nil)
-		open(t, c)
-		if _, err := c.Step(ctx, step(1), 7); !errors.Is(err, context.Canceled) {
-			t.Errorf("framed %v: %v", framed, err)
-		}
-		close(leave)
-		if a, err := c.Step(t.Context(), step(2), 7); err != nil || a.Step != 2 {
-			t.Errorf("framed %v: %+v %v", framed, a, err)
-		}
-	}
-}
-
-// TestPipelined: steps go out before answers come in. A connection that is lost between
-// them loses none and doubles none of the answers.
-func TestPipelined(t *testing.T) {
-	good := answers(t)
-	var broken atomic.Bool
-	s := newStub(t, func(n int, x seen) (int, any) {
-		if !isOpen(x) && stepOf(t, x.body) == 2 && !broken.Swap(true) {
-			return 0, nil
-		}
-		return good(n, x)
-	}).start(true)
-	c := s.client(nil)
-	open(t, c)
-	for n := leyline.Step(1); n <= 4; n++ {
-		if err := c.Submit(t.Context(), step(n), 7); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := c.Probe(t.Context(), leyline.SeedProbed{Run: "run-1"}, 7); !errors.Is(err, ErrOutstanding) {
-		t.Errorf("a probe between them: %v", err)
-	}
-	for n := leyline.Step(1); n <= 4; n++ {
-		a, err := c.Wait(t.Context())
-		if err != nil || a.Step != n || c.Outstanding() != int(4-n) {
-			t.Fatalf("%+v %v, %d outstanding; want step %d", a, err, c.Outstanding(), n)
-		}
-	}
-	if _, err := c.Wait(t.Context()); err == nil {
-		t.Error("an answer to nothing")
-	}
-	var after []leyline.Step // once the connection had been lost
-	for _, x := range s.requests()[1:] {
-		after = append(after, stepOf(t, x.body))
-	}
-	if got := after[len(after)-3:]; !cmp.Equal(got, []leyline.Step{2, 3, 4}) {
-		t.Errorf("steps %v", after)
-	}
-}
-
-// TestSubmitNeedsTheLane: over HTTP no step overtakes an answer.
-func TestSubmitNeedsTheLane(t *testing.T) {
-	s := newStub(t, answers(t)).start(true)
-	c := s.client(func(o *Options) { o.NoLane = true })
-	open(t, c)
-	if err := c.Submit(t.Context(), step(1), 7); err == nil {
-		t.Error("it submits over HTTP")
-	}
-}
-
 // TestPoll: a poll that found nothing is made again.
 func TestPoll(t *testing.T) {
 	s := newStub(t, func(n int, x seen) (int, any) {
@@ -351,7 +211,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.Address = "unix:" }, "has no path"},
 		{func(o *Options) { o.Address = "http://h/x" }, "write unix:PATH"},
 		{func(o *Options) { o.Address = "ftp://h" }, "write unix:PATH"},
-		{func(o *Options) { o.Away = leyline.AwayUnspecified }, "Away is not set"},
+		{func(o *Options) { o.Away = leyline.AwayUnspecified }, "no Away"},
 		{func(o *Options) { o.AwayFor = 1 }, "only a trainer that waits"},
 		{func(o *Options) { o.Away, o.AwayFor = leyline.AwayWait, -1 }, "negative"},
 		{func(o *Options) { o.Media = "text/plain" }, "text/plain"},

@@ -65,18 +65,18 @@ func parse(address string) (endpoint, error) {
 func (o *Options) check() error {
 	switch {
 	case o.Away != leyline.AwayStop && o.Away != leyline.AwayWait:
-		return errors.New("Away is not set: say what the trainer does when the plane cannot be reached, AwayStop or AwayWait")
+		return errors.New("no Away: say what the trainer does when the plane cannot be reached, AwayStop or AwayWait")
 	case o.Away == leyline.AwayStop && o.AwayFor != 0:
-		return errors.New("AwayFor is set, but Away is AwayStop; only a trainer that waits has a limit")
+		return errors.New("an AwayFor, but Away is AwayStop; only a trainer that waits has a limit")
 	case o.AwayFor < 0 || o.Attempt < 0:
-		return errors.New("AwayFor or Attempt is negative")
+		return errors.New("a negative AwayFor or Attempt")
 	}
 	switch o.Media {
 	case "":
 		o.Media = protocol.MediaMsgpack
 	case protocol.MediaJSON, protocol.MediaMsgpack:
 	default:
-		return fmt.Errorf("Media is %q; write %s or %s", o.Media, protocol.MediaJSON, protocol.MediaMsgpack)
+		return fmt.Errorf("a Media of %q; write %s or %s", o.Media, protocol.MediaJSON, protocol.MediaMsgpack)
 	}
 	if o.Attempt == 0 {
 		o.Attempt = DefaultAttempt

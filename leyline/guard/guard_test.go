@@ -20,11 +20,33 @@ func TestEveryCheckAcceptsTheGoodAndNamesTheBad(t *testing.T) {
 		}
 		return out
 	}
+	again, piped := open, open
+	again.Told, piped.Piped = 9, true
+	piped.Slots = []guard.Slot{{Seed: "a", Alphas: []float64{0, 0.5}}, {Seed: "new", Alphas: []float64{0}, Absent: true}, {Seed: "gone"}}
+	ran := func(alpha float64, ids ...leyline.SeedID) []leyline.SeedObserved {
+		out := seen(ids...)
+		out[0].Alpha = alpha
+		return out
+	}
 	for _, x := range []struct {
 		name string
 		got  *leyline.Refusal
 		want leyline.RefusalKind
 	}{
+		{"a step for the first time", guard.Once(open, 7), leyline.RefusalNone},
+		{"a step again", guard.Once(again, 7), leyline.RefusalStepConflict},
+		{"a step again, out of order", guard.Order(again, 7), leyline.RefusalStepConflict},
+		{"weights applied ahead", guard.Unapplied(piped, []float64{1, 1, 1}), leyline.RefusalNone},
+		{"weights applied without a lag", guard.Unapplied(open, []float64{1, 1, 1}), leyline.RefusalInvalidField},
+		{"nothing applied", guard.Unapplied(open, nil), leyline.RefusalNone},
+		{"with a lag, the newest alpha", guard.Seeds(piped, ran(0, "a")), leyline.RefusalNone},
+		{"with a lag, an older alpha", guard.Seeds(piped, ran(0.5, "a")), leyline.RefusalNone},
+		{"with a lag, a seed that is new", guard.Seeds(piped, ran(0, "a", "new")), leyline.RefusalNone},
+		{"with a lag, an alpha of no answer", guard.Seeds(piped, ran(0.25, "a")), leyline.RefusalInvalidField},
+		{"with a lag, a seed twice", guard.Seeds(piped, ran(0, "a", "a")), leyline.RefusalInvalidField},
+		{"with a lag, a seed that is gone", guard.Seeds(piped, ran(0, "a", "gone")), leyline.RefusalUnknownSeed},
+		{"with a lag, a seed that never was", guard.Seeds(piped, ran(0, "a", "b")), leyline.RefusalUnknownSeed},
+		{"with a lag, seed left out", guard.Seeds(piped, ran(0, "new")), leyline.RefusalMissingSeed},
 		{"open", guard.Open(open, "r"), leyline.RefusalNone},
 		{"unknown", guard.Open(guard.Run{}, "r"), leyline.RefusalUnknownRun},
 		{"ended", guard.Open(guard.Run{Status: leyline.RunStatusEnded}, "r"), leyline.RefusalRunNotOpen},

@@ -178,7 +178,7 @@ func problemExamples() []example {
 		}
 	}
 	return []example{
-		{"error.problem", of(409, "step_conflict", "step", `plane refused (step_conflict): step "64" was reported already, with another content`, "send the same report again, or the next step")},
+		{"error.problem", of(409, "step_conflict", "step", `plane refused (step_conflict): step "64" was reported with another content, in record 133`, "send a report again exactly as it was, or report the next step")},
 		{"error-unknown.problem", of(400, "unknown_field", "seeds[0].sede", "seeds[0].sede is not known", "send one document with the members of the route and no others; GET /v1/openapi.json lists them")},
 		{"error-missing.problem", of(400, "missing_field", "away", "plane refused (missing_field): away is missing", "send it; nothing is substituted")},
 		{"error-owner.problem", of(403, "not_authorized", "run", "run digits-7 was opened by another principal than token:two", "report as the principal that has opened the run")},

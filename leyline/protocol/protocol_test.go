@@ -153,6 +153,12 @@ func TestFormOfAnswers(t *testing.T) {
 	if err != nil || string(b) != "{}" {
 		t.Errorf("an empty request is %s, %v", b, err)
 	}
+	var s protocol.Step
+	s.LearnRate = math.Copysign(0, -1)
+	b, err = protocol.AppendRequest(nil, protocol.MediaJSON, &s)
+	if err != nil || string(b) != `{"learn_rate":-0}` {
+		t.Errorf("a request with -0 is %s, %v", b, err)
+	}
 }
 
 func TestMistakesAreNamed(t *testing.T) {
@@ -211,6 +217,21 @@ func TestMistakesAreNamed(t *testing.T) {
 		var got *protocol.Error
 		if !errors.As(err, &got) || got.Kind != want.Kind || got.Field != want.Field || got.Reason == "" {
 			t.Errorf("%s: got %+v, want %+v", doc, err, want)
+		}
+	}
+}
+
+// TestEscapes reads every escape of JSON, and refuses halves of pairs.
+func TestEscapes(t *testing.T) {
+	var c protocol.Close
+	doc := `{"reason":"\"\\\/\b\f\n\r\t\u00e9\ud834\udd1E\u0000x"}`
+	if err := protocol.Decode(protocol.MediaJSON, []byte(doc), &c); err != nil || c.Reason != "\"\\/\b\f\n\r\té𝄞\x00x" {
+		t.Errorf("%q, %v", c.Reason, err)
+	}
+	for _, bad := range []string{`\ud834`, `\ud834\u0041`, `\ud834xxdd1e`, `\udd1e\ud834`, `\ud834\n`, `\u12`, `\u12g4`, `\`} {
+		var got *protocol.Error
+		if err := protocol.Decode(protocol.MediaJSON, []byte(`{"reason":"`+bad+`"}`), &protocol.Close{}); !errors.As(err, &got) || got.Kind != "malformed" {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

@@ -64,15 +64,6 @@ func admitReport(s *projections.State, in leyline.Input) *leyline.Refusal {
 	return admitState(s, present(s, in))
 }
 
-// reported is the record in which a step was reported already.
-func reported(s *projections.State, in leyline.Input) leyline.Seq {
-	x, step := in.(leyline.StepObserved)
-	if r := s.Tolaria.Run(x.Run); step && r != nil {
-		return r.Repeats(x)
-	}
-	return 0
-}
-
 func admitFacts(f guard.Run, in leyline.Input) *leyline.Refusal {
 	switch x := in.(type) {
 	case leyline.StepObserved:

@@ -77,3 +77,12 @@ func bygone(slots *projections.Slots, r *projections.Run, o *leyline.SeedObserve
 	}
 	return slices.ContainsFunc(slots.Faces(r, place)[1:], func(f projections.Face) bool { return f.Stage == o.Stage })
 }
+
+// reported is the record in which a step was reported already.
+func reported(s *projections.State, in leyline.Input) leyline.Seq {
+	x, step := in.(leyline.StepObserved)
+	if r := s.Tolaria.Run(x.Run); step && r != nil {
+		return r.Repeats(x)
+	}
+	return 0
+}

@@ -29,3 +29,6 @@ func (l *loop) handAgain() {
 		l.act(f)
 	}
 }
+
+// covered reports whether a signature is the newest one that was found good.
+func (l *loop) covered(public []byte, env leyline.Envelope) bool { return l.proof.Covers(public, env) }

@@ -242,9 +242,6 @@ func (l *loop) unspent(id string) leyline.CommandID {
 	return out
 }
 
-// covered reports whether a signature is the newest one that was found good.
-func (l *loop) covered(public []byte, env leyline.Envelope) bool { return l.proof.Covers(public, env) }
-
 // send hands the pending group to the committer when it is idle.
 func (l *loop) send() {
 	if len(l.pending) == 0 || len(l.flying) > 0 {

@@ -2,12 +2,15 @@ package plane_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/sign"
+	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/plane"
@@ -26,6 +29,9 @@ type lasting struct {
 	now  life
 	next chan life
 	sent int // reports that were sent again
+
+	issuer   []byte // public key of the policy's commands
+	verified int    // commands
 }
 
 func ask[A, I any](l *lasting, in I, send func(context.Context, *plane.Plane, I) (A, error)) (A, error) {
@@ -47,9 +53,28 @@ func (l *lasting) Open(_ context.Context, in leyline.RunOpened) (leyline.OpenAns
 }
 
 func (l *lasting) report(in leyline.Input, after leyline.Seq) (leyline.Answer, error) {
-	return ask(l, in, func(ctx context.Context, p *plane.Plane, in leyline.Input) (leyline.Answer, error) {
+	a, err := ask(l, in, func(ctx context.Context, p *plane.Plane, in leyline.Input) (leyline.Answer, error) {
 		return p.Submit(ctx, in, after)()
 	})
+	for _, d := range a.Directives {
+		if err == nil && d.Command != nil {
+			err = l.verify(d.Command)
+		}
+	}
+	return a, err
+}
+
+// verify holds a command against what its issuer has signed.
+func (l *lasting) verify(v *leyline.VerifiedCommand) error {
+	if err := sign.Verify(l.issuer, v.Envelope); err != nil {
+		return fmt.Errorf("command %s: %w", v.ID, err)
+	}
+	c, err := wire.DecodeCommand(v.Envelope.Payload)
+	if err == nil && (c.ID != v.ID || c.Kind != v.Kind || c.Seed.Operation != v.Seed.Operation || c.Seed.Seed != v.Seed.Seed) {
+		err = fmt.Errorf("command %s is not what was signed, %+v", v.ID, c)
+	}
+	l.verified++
+	return err
 }
 
 func (l *lasting) Step(_ context.Context, in leyline.StepObserved, after leyline.Seq) (leyline.Answer, error) {
@@ -97,7 +122,7 @@ func (b *bench) outlive(log *memlog.Log, last uint64, steps leyline.Step) (leyli
 	if err != nil {
 		b.t.Fatalf("start: %v", err)
 	}
-	l := &lasting{now: life{p, ctx}, next: make(chan life, 1)}
+	l := &lasting{now: life{p, ctx}, next: make(chan life, 1), issuer: b.tamiyo.Public()}
 	trained, done := make(chan workload.Result, 1), make(chan error, 1)
 	go func() {
 		spec, err := workload.Lookup("penguins")
@@ -142,7 +167,10 @@ func (b *bench) outlive(log *memlog.Log, last uint64, steps leyline.Step) (leyli
 func TestATrainerOutlivesThePlane(t *testing.T) {
 	const steps = 42
 	whole := newBench(t)
-	want, log, _ := whole.outlive(whole.newLog(), 0, steps)
+	want, log, alone := whole.outlive(whole.newLog(), 0, steps)
+	if alone.verified < 5 {
+		t.Errorf("%d commands were verified", alone.verified)
+	}
 	checkStory(t, mustRedecide(t, log), leyline.StageFossilized)
 	first, last := uint64(0), log.Next()-1
 	for _, r := range records(t, log) {

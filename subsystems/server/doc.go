@@ -24,15 +24,31 @@
 // made when it is missing and the one above it is there; a directory that others can
 // enter is refused. A socket
 // that a dead process left behind is replaced, one that answers is not.
-// "HOST:PORT" is TCP, on loopback only unless a token is configured. There is no
-// TLS here: what leaves the machine belongs behind a proxy that adds it.
+// "HOST:PORT" is TCP, plain or with TLS 1.3. Beyond loopback it takes TLS with tokens or
+// certificates of clients, or tokens behind a proxy of which the options say that it is
+// there: nobody comes in unproven, and no token travels in clear ([Options.Guarded]).
+// The files of certificates are read again when they change; see [TLSOptions].
+//
+// # Who it is
+//
+//	uid:1000    at a unix socket the kernel says which user has connected: that of the
+//	            plane, or root; another one is closed, with a line in the log
+//	cert:NAME   over TLS, the name in the client's certificate
+//	token:NAME  over TCP, the name beside the token that was sent
+//
+// [PeerOf] tells a handler. At a loopback address without tokens and certificates there
+// is no name: that could be anybody on the machine, who may look and command with a key,
+// but speaks for no trainer.
 //
 // # What every request passes
 //
 //	header    at most MaxHeader bytes, else 431
 //	host      on TCP: localhost, the address that was connected to, or one of Hosts;
 //	          else 421, which stops a web page that rebinds its own name to this machine
-//	token     if there is one: compared in constant time, else 401; probes are no exception
+//	length    a body in chunks is refused (411) and its connection closed: no proxy and no
+//	          server can disagree on where it ends; a compressed one is refused too (415)
+//	token     over TCP where there are any: all compared in constant time, else 401; probes
+//	          are no exception. A token that is sent at a socket must be right as well
 //	origin    a browser may not send anything but GET, HEAD or OPTIONS from elsewhere: 403
 //	route     404; 405 with Allow; 503 outside Open and Drain
 //	body      at most MaxBody bytes, else reading it fails and ProblemOf says 413
@@ -45,7 +61,9 @@
 //
 // # Who has a connection
 //
-// Each listener has room for MaxConnections. A peer that has sent no whole header
+// Each listener has room for MaxConnections, of which one process at a socket, or one
+// address over TCP, takes at most MaxPerPeer: one more of its own closes its idle ones, or
+// is closed itself. A peer that has sent no whole header
 // yet, or none since its last answer, is idle; in a full room the one that has been
 // idle for longest is closed for the next. So neither silent peers nor those of
 // another listener keep probes from being answered.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -104,7 +105,8 @@ func (c *certificates) look() string {
 			fmt.Fprintf(&out, "%v;", err)
 			continue
 		}
-		fmt.Fprintf(&out, "%d %d %v;", info.ModTime().UnixNano(), info.Size(), info.Mode())
+		sys := info.Sys().(*syscall.Stat_t) // a file that was put in its place has another number
+		fmt.Fprintf(&out, "%d %d %d %v;", sys.Ino, info.ModTime().UnixNano(), info.Size(), info.Mode())
 	}
 	return out.String()
 }

@@ -99,6 +99,7 @@ var Table = []Rule{
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
+	{Package: "subsystems/server/attack"},
 	{Package: "subsystems/server/lane", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "subsystems/server", "subsystems/server/strictjson", "subsystems/server/trainer"}, Third: []string{hclog}},
 	{Package: "subsystems/server/admin", Own: []string{"leyline", "leyline/protocol", "leyline/wire", "projections", "subsystems/server", "subsystems/server/strictjson"}},
 	{Package: "subsystems/server/trainer", Own: []string{"leyline", "leyline/frame", "leyline/protocol", "projections", "subsystems/server"}, Third: []string{hclog}},
@@ -109,7 +110,7 @@ var Table = []Rule{
 	{Package: "replay/workload/gauge", Third: []string{xsys}},
 	{Package: "replay/workload", Own: with(replayImports, "replay/workload/gauge", "replay", "subsystems/plane", "subsystems/tamiyo/policy", "subsystems/kasmina/blend", "subsystems/detmath", "subsystems/snapstore", "subsystems/tensorfile", "subsystems/kernelfile", "testdata"), Third: []string{gonum}},
 	{Package: "replay/sla", Own: with(replayImports, "replay", "subsystems/plane"), Third: []string{gonum}},
-	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "leyline/client", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/server/trainer", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys}},
+	{Package: "replay/harness", Own: with(replayImports, "leyline/sign", "leyline/client", "replay/...", "subsystems/plane", "subsystems/server", "subsystems/server/trainer", "subsystems/snapstore", "subsystems/kernelfile", "subsystems/sheetstore", "subsystems/telemetry", "testdata"), Third: []string{gonum, xsys, hclog}},
 	{Package: "replay/value", Own: with(replayImports, "replay", "replay/harness", "replay/workload", "subsystems/plane", "subsystems/detmath"), Third: []string{gonum, xsys}},
 
 	{Package: "cmd/esper", Own: []string{"cmd/internal/cli"}},

@@ -168,18 +168,27 @@ func (a *app) measureWays(ctx context.Context, f benchServeFlags, dir string, re
 		if err := settle(dir); err != nil {
 			return err
 		}
-		for _, w := range rotated(ways, max(n, 0)) {
-			took, err := w.block(ctx, f.steps)
-			if err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
-			}
-			if n >= 0 {
-				rounds[w.name] = append(rounds[w.name], slices.Sorted(slices.Values(took)))
-			}
+		if n == 0 {
+			clear(rounds)
+		}
+		if err := roundOf(ctx, rotated(ways, max(n, 0)), f.steps, rounds); err != nil {
+			return err
 		}
 	}
 	for _, w := range ways {
 		rep.Ways = append(rep.Ways, serveCellOf(w.name, rounds))
+	}
+	return nil
+}
+
+// roundOf makes one block in every way and adds its sorted times.
+func roundOf(ctx context.Context, ways []stepWay, steps int, rounds map[string][][]float64) error {
+	for _, w := range ways {
+		took, err := w.block(ctx, steps)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		rounds[w.name] = append(rounds[w.name], slices.Sorted(slices.Values(took)))
 	}
 	return nil
 }

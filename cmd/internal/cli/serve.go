@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -161,6 +162,9 @@ func (s *service) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 		return nil, usageError{err}
 	}
 	s.more = append(s.more, s.framed())
+	if s.flags.socket == datadir.SocketPath(s.at.data) {
+		s.first = append(s.first, claim(s.at.data))
+	}
 	return s.served.assemble(log)
 }
 
@@ -187,4 +191,17 @@ func (s *service) places() servedPlaces {
 		p.HTTP = append(p.HTTP, place(at.Network(), at.String()))
 	}
 	return p
+}
+
+// claim keeps a second process from listening in a data directory before it is locked.
+func claim(dir string) supervise.Component {
+	var held io.Closer
+	return supervise.Component{
+		Name: "claim", StartBudget: startBudget, StopBudget: quickBudget,
+		Start: func(context.Context) (err error) {
+			held, err = datadir.Enter(dir)
+			return err
+		},
+		Stop: func(context.Context) error { return held.Close() },
+	}
 }

@@ -3,9 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,4 +132,44 @@ func TestRemoteRefuses(t *testing.T) {
 	}
 	esper(t, exitFailed, "run", "--remote", "unix:/nowhere/s", "--away", "stop")
 	esper(t, exitFailed, "run", "--remote", "unix:/nowhere/s", "--away-for", "1s")
+}
+
+// TestServeTwiceAtOnce: of planes that are started on one data directory at the same
+// time one serves, and can be reached; the others say that it is in use.
+func TestServeTwiceAtOnce(t *testing.T) {
+	for range 5 {
+		dir := filepath.Join(shortDir(t), "data")
+		const many = 4
+		codes := make(chan int, many)
+		var all []*exec.Cmd
+		for range many {
+			c := command(t, "serve", "--data", dir)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		for _, c := range all {
+			go func() { codes <- exitOf(c.Wait()) }()
+		}
+		for range many - 1 {
+			if code := <-codes; code != exitLocked {
+				t.Fatalf("one of them exits with %d", code)
+			}
+		}
+		for status := 0; status != http.StatusOK; {
+			status, _, _ = get(datadir.SocketPath(dir), "/readyz")
+			select {
+			case code := <-codes:
+				t.Fatalf("the last one exits with %d", code)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		for _, c := range all {
+			_ = c.Process.Signal(syscall.SIGTERM) // the others have ended
+		}
+		if code := <-codes; code != exitOK {
+			t.Errorf("it exits with %d", code)
+		}
+	}
 }

@@ -69,6 +69,7 @@ type served struct {
 	admitRun func(*projections.State) error // may refuse a start before anything is recorded; nil: nothing is refused
 	adjust   func(*plane.Options)           // of a drill; nil: there is none
 	routes   []server.Route                 // beside those of telemetry and operators
+	first    []supervise.Component          // started before all else
 	more     []supervise.Component          // run between the plane and its requests
 	exported error                          // why the last checkpoint was not exported
 }
@@ -118,6 +119,6 @@ func (p *served) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 	}
 	sup, err := supervise.New(supervise.Options{
 		Grace: graceBudget, Stop: overallBudget, Changed: p.changed, Stopping: func(error) { p.notify.stopping() },
-	}, parts...)
+	}, append(p.first, parts...)...)
 	return sup, err
 }

@@ -1,6 +1,14 @@
 package datadir
 
-import "path/filepath"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
 
 // socketName is where a plane that is served listens unless it is told another place;
 // its framed lane has the suffix FastSuffix.
@@ -14,3 +22,25 @@ func SignalPath(path string) string { return filepath.Join(path, signalName) }
 
 // SocketPath is where the plane of a data directory listens by default.
 func SocketPath(path string) string { return filepath.Join(path, socketName) }
+
+// Enter claims a data directory, which is made when it is missing, before anything is
+// listened at in it: of two processes that start there at the same time one gets
+// ErrLocked, and does not take the other's socket away. Closing what it returns gives
+// the claim up; so does the end of the process. Open has a lock of its own.
+func Enter(path string) (io.Closer, error) {
+	if err := makeDir(path); err != nil {
+		return nil, fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot claim the data directory: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%w: another process serves %s, or is about to", ErrLocked, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}

@@ -1,7 +1,7 @@
 """The callbacks around loops of PyTorch, beside a real plane.
 
 The loops call the hooks as those of Lightning and transformers do; the stand-ins of
-tests/test_callbacks.py are where the base classes are looked for. A gradient that is no
+tests/loops.py are where the base classes are looked for. A gradient that is no
 number comes in each, and training goes on from the last snapshot.
 """
 
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from served import Plane  # noqa: E402
 
 import esper_plane  # noqa: E402
-from tests.test_callbacks import library  # noqa: E402
+from tests.loops import lightning, transformers  # noqa: E402
 
 BINARY = os.environ.get("ESPER_BINARY")
 STEPS, BAD = 60, 45  # the last of which no snapshot is older than step 25
@@ -27,7 +27,7 @@ SETTINGS = {"tolaria.snapshot_every": 10, "tolaria.diverge_mode": "shadow"}
 
 
 class Real:
-    """``library`` opens a run of this, which opens a real one."""
+    """Stands in for a run, and opens a real one."""
 
     def __init__(self):
         self.runs = []
@@ -58,13 +58,8 @@ def loss_of(model, number):
 
 class Lightning(unittest.TestCase):
     def fit(self, plane, accumulate):
-        import types
-
         real = Real()
-        callbacks = types.ModuleType("lightning.pytorch.callbacks")
-        callbacks.Callback = type("Callback", (), {})
-        stand_ins = {n: types.ModuleType(n) for n in ("lightning", "lightning.pytorch")}
-        callback = library(real, "lightning", {**stand_ins, "lightning.pytorch.callbacks": callbacks}, away="stop")
+        callback = lightning(real)
         callback._watch._address = plane.address
         model = net()
         model.automatic_optimization = True
@@ -129,13 +124,9 @@ class Transformers(unittest.TestCase):
             return {"loss": loss_of(self.inner, number)}
 
     def test_a_gradient_that_is_no_number(self):
-        import types
-
-        module = types.ModuleType("transformers")
-        module.TrainerCallback = type("TrainerCallback", (), {})
         with Plane(Path(BINARY), settings=SETTINGS) as plane:
             real = Real()
-            callback = library(real, "transformers", {"transformers": module})
+            callback = transformers(real)
             callback._watch._address = plane.address
             model = self.Model()
             optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)

@@ -93,6 +93,7 @@ chosen() {
 			ln -sf "$lib/lib$lib.so.3" "$(dirname "$(dirname "$found")")/lib$lib.so.3"
 		done
 	done
+	test -e "$1/usr/bin/sh" || ! test -e "$1/usr/bin/dash" || ln -s dash "$1/usr/bin/sh"
 	echo "root:x:0:0:root:/tmp:/bin/sh" >"$1/etc/passwd"
 	echo "root:x:0:" >"$1/etc/group"
 	echo "127.0.0.1 localhost" >"$1/etc/hosts"
@@ -108,10 +109,10 @@ get() {
 	need apt-get dpkg dpkg-deb tar md5sum
 	test -r "$KEYRING" || die "the keys of the archive are not at $KEYRING; install debian-archive-keyring or set KEYRING"
 	if test -e "$tree"; then
-		if whole "$tree"; then
+		if whole "$tree" && test "$(cat "$tree/.wanted" 2>/dev/null)" = "$suite $*"; then
 			return
 		fi
-		echo "debian-torch: $tree is not whole and is unpacked anew" >&2
+		echo "debian-torch: $tree is not whole, or not of what is wanted now, and is unpacked anew" >&2
 	fi
 	mkdir -p "$tree.apt"
 	apt=$(cd "$tree.apt" && pwd)
@@ -119,6 +120,7 @@ get() {
 	echo "debian-torch: unpacking $(ls "$apt"/cache/archives/*.deb | wc -l) packages into $tree"
 	unpack "$apt" "$tree.new"
 	whole "$tree.new" || die "what was unpacked is not what the packages say"
+	echo "$suite $*" >"$tree.new/.wanted"
 	rm -rf "$tree"
 	mv "$tree.new" "$tree"
 	rm -rf "$apt"
@@ -140,13 +142,13 @@ run() {
 	tree=$(cd "$1" && pwd) repository=$(cd "$2" && pwd)
 	shift 2
 	need unshare chroot mount
-	if test "$(id -u)" = 0; then
-		set -- unshare --mount --propagation private sh -c "$INSIDE" inside "$tree" "$repository" "$@"
-	else
-		unshare --user --map-root-user --mount true 2>/dev/null ||
-			die "this machine has no user namespaces for $(id -un); run it as root, or name a Python that has torch 2.8 or later: TORCH_PYTHON=..."
-		set -- unshare --user --map-root-user --mount --propagation private sh -c "$INSIDE" inside "$tree" "$repository" "$@"
-	fi
+	own=--mount
+	test "$(id -u)" = 0 || own="--user --map-root-user --mount"
+	# shellcheck disable=SC2086 # several words
+	unshare $own true 2>/dev/null ||
+		die "$(id -un) may not make namespaces on this machine (unshare $own); run it as root of a machine of your own, or name a Python that has torch 2.8 or later: TORCH_PYTHON=..."
+	# shellcheck disable=SC2086
+	set -- unshare $own --propagation private sh -c "$INSIDE" inside "$tree" "$repository" "$@"
 	exec env -i LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp \
 		OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" PYTHONPYCACHEPREFIX=/tmp/pycache "$@"
 }

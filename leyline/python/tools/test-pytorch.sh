@@ -20,8 +20,6 @@ suits() {
 }
 
 mkdir -p data
-CGO_ENABLED=0 "${GO:-go}" build -o data/pytorch-esper ./cmd/esper
-
 if test -n "${TORCH_PYTHON:-}"; then
 	suits "$TORCH_PYTHON" || { echo "test-pytorch: TORCH_PYTHON=$TORCH_PYTHON has no torch 2.8 or later" >&2; exit 1; }
 	python=$TORCH_PYTHON
@@ -29,9 +27,10 @@ elif command -v python3 >/dev/null && suits python3; then
 	python=python3
 else
 	python=
-	"$unpacked" get data/pytorch unstable python3-torch python3-numpy g++ libtorch-dev
+	"$unpacked" get data/pytorch unstable python3-torch python3-numpy g++ libtorch-dev dash coreutils openssl
 fi
 
+CGO_ENABLED=0 "${GO:-go}" build -o data/pytorch-esper ./cmd/esper
 if test -n "$python"; then
 	"$python" "$driver" --repository . "$@"
 else

@@ -19,8 +19,8 @@ import (
 
 // The media types of bodies.
 const (
-	MediaJSON    = protocol.MediaJSON
-	MediaMsgpack = protocol.MediaMsgpack
+	MediaJSON    = protocol.MediaJSON    // constant: local because callers of this package need no other
+	MediaMsgpack = protocol.MediaMsgpack // constant: local because of the same
 )
 
 // Plane is what the routes need of a plane. Each call returns when what it caused is
@@ -104,16 +104,37 @@ func problemOf(err error) server.Problem {
 
 type handler struct{ Options }
 
-// trainers lets in who may speak for the trainer: whoever the server can name. At a TCP
+// trainers lets in who may speak for the trainer of the run: its principal, or, for a run
+// that is trained in the process of the plane, whoever the server can name. At a TCP
 // address without tokens and certificates that would be everybody on the machine.
 func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if kind, _ := server.PeerOf(r); kind != leyline.PeerTrainer {
+		kind, name := server.PeerOf(r)
+		if kind != leyline.PeerTrainer {
 			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
 				"use the unix socket, start the plane with --http-token-file, or sign a REGISTRY command")
 		}
+		if err := h.owns(r.Context(), leyline.RunID(r.PathValue("run")), name); err != nil {
+			return err
+		}
 		return do(w, r)
 	}
+}
+
+// owns refuses a peer that has not opened the run. A run that there is not is the
+// plane's to refuse, which records it.
+func (h handler) owns(ctx context.Context, run leyline.RunID, peer string) error {
+	owner := ""
+	err := h.Plane().View(ctx, func(s *projections.State) {
+		if r := s.Tolaria.Run(run); r != nil {
+			owner = r.Plan.Principal
+		}
+	})
+	if err != nil || owner == "" || owner == leyline.PrincipalProcess || owner == peer {
+		return err
+	}
+	return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run",
+		fmt.Sprintf("run %s was opened by another principal than %s", run, peer), "ask as the principal that has opened the run, or sign a REGISTRY command")
 }
 
 // EnvelopeDoc is the JSON form of an envelope, as the DSSE specification has it.

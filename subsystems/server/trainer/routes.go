@@ -99,9 +99,6 @@ func (s *Service) call(r *http.Request) (Call, error) {
 			fmt.Sprintf("the body is of type %.64q", r.Header.Get("Content-Type")), "send "+protocol.MediaJSON+" or "+protocol.MediaMsgpack)
 	}
 	c.Media = media
-	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
-		return c, bad(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Encoding", fmt.Sprintf("the body is encoded as %.64q", how), "send it as it is")
-	}
 	if c.Accept, err = accept(r.Header.Get("Accept"), media); err != nil {
 		return c, err
 	}

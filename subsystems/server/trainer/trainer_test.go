@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -345,6 +346,56 @@ func TestPoll(t *testing.T) {
 	}
 }
 
+// TestPollEndsWithPlane: a poll that waits when the plane ends is told to come again.
+func TestPollEndsWithPlane(t *testing.T) {
+	d := start(t)
+	open := must[protocol.OpenAnswer](d, d.post("/v1/runs", openBody()))
+	stuck := &slow{Plane: d.plane, taken: make(chan struct{})}
+	d.slow = stuck
+	got := make(chan said, 1)
+	go func() { got <- d.send("GET", fmt.Sprintf("/v1/runs/run-1/directives?after=%d", open.Cursor), "", nil) }()
+	arrived(t, stuck.taken)
+	if err := d.plane.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-got; a.status != http.StatusServiceUnavailable || a.Kind != "stopping" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// Directives implements trainer.Plane.
+func (s *slow) Directives(ctx context.Context, run leyline.RunID, after leyline.Seq) (leyline.Answer, error) {
+	close(s.taken)
+	return s.Plane.Directives(context.WithoutCancel(ctx), run, after)
+}
+
+// TestManyTrainers has trainers report at the same time, each a run of its own, in both
+// forms: every one gets its own answers.
+func TestManyTrainers(t *testing.T) {
+	d := start(t)
+	var all sync.WaitGroup
+	for n := range 6 {
+		all.Go(func() {
+			media := []string{protocol.MediaJSON, protocol.MediaMsgpack}[n%2]
+			open := openBody()
+			open.Run = leyline.RunID(fmt.Sprintf("run-%d", n))
+			if a := d.postAs(media, "/v1/runs", open); a.status != http.StatusOK {
+				t.Errorf("%s: %d %s", open.Run, a.status, a.body)
+				return
+			}
+			for s := range leyline.Step(20) {
+				a := d.postAs(media, fmt.Sprintf("/v1/runs/%s/steps", open.Run), stepBody(s+1))
+				var got leyline.Answer
+				if err := protocol.Decode(media, a.body, &got); err != nil || a.status != http.StatusOK || got.Run != open.Run || got.Step != s+1 {
+					t.Errorf("%s: step %d: %d %v %s", open.Run, s+1, a.status, err, a.body)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestVersions asks what the plane speaks.
 func TestVersions(t *testing.T) {
 	d := start(t)
@@ -367,7 +418,7 @@ func TestDrain(t *testing.T) {
 	d.slow = stuck
 	got := make(chan said, 1)
 	go func() { got <- d.post(steps, stepBody(1)) }()
-	<-stuck.taken
+	arrived(t, stuck.taken)
 	drained := make(chan int, 1)
 	go func() { drained <- d.server.Drain(context.Background()) }()
 	for {
@@ -382,6 +433,16 @@ func TestDrain(t *testing.T) {
 	}
 	if cut := <-drained; cut != 0 {
 		t.Errorf("%d requests were cut", cut)
+	}
+}
+
+// arrived waits for a call to reach the plane.
+func arrived(t *testing.T, at <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-at:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the call does not arrive")
 	}
 }
 

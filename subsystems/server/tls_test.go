@@ -1,0 +1,326 @@
+package server
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	neturl "net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// authority issues certificates.
+type authority struct {
+	*testing.T
+	dir  string
+	key  crypto.Signer
+	cert *x509.Certificate
+	n    int64
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &authority{T: t, dir: t.TempDir(), key: key}
+	a.cert = a.sign(key.Public(), func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.BasicConstraintsValid, c.KeyUsage = "test authority", true, true, x509.KeyUsageCertSign
+	})
+	a.write("ca.pem", "CERTIFICATE", a.cert.Raw)
+	return a
+}
+
+func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
+
+// write puts a PEM file in place of what was there, as a renewal does.
+func (a *authority) write(name, kind string, der []byte) {
+	a.Helper()
+	b := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	if err := os.WriteFile(a.path(name+".new"), b, 0o600); err != nil {
+		a.Fatal(err)
+	}
+	if err := os.Rename(a.path(name+".new"), a.path(name)); err != nil {
+		a.Fatal(err)
+	}
+}
+
+func (a *authority) sign(key crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
+	a.Helper()
+	a.n++
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(a.n), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	change(c)
+	parent := a.cert
+	if parent == nil {
+		parent = c
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, key, a.key)
+	if err != nil {
+		a.Fatal(err)
+	}
+	out, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return out
+}
+
+// issue writes NAME.pem and NAME.key.
+func (a *authority) issue(name string, key crypto.Signer, change func(*x509.Certificate)) *x509.Certificate {
+	a.Helper()
+	c := a.sign(key.Public(), change)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.write(name+".key", "PRIVATE KEY", der)
+	a.write(name+".pem", "CERTIFICATE", c.Raw)
+	return c
+}
+
+func (a *authority) ecdsa() crypto.Signer {
+	a.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return key
+}
+
+// named issues a client's certificate with a common name.
+func (a *authority) named(name string) *tls.Config {
+	a.Helper()
+	return a.client(func(c *x509.Certificate) { c.Subject.CommonName = name })
+}
+
+func (a *authority) client(change func(*x509.Certificate)) *tls.Config {
+	a.Helper()
+	key := a.ecdsa()
+	return a.shows(&tls.Certificate{Certificate: [][]byte{a.sign(key.Public(), change).Raw}, PrivateKey: key})
+}
+
+// shows is the configuration of a client that trusts the authority. A certificate is shown
+// whatever the server asks for.
+func (a *authority) shows(c *tls.Certificate) *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	out := &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	if c != nil {
+		out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c, nil }
+	}
+	return out
+}
+
+// over asks who it is over TLS; an error is of the handshake or the connection.
+func over(t *testing.T, s *Server, c *tls.Config, change func(*http.Request)) (answered, error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "https"+strings.TrimPrefix(url(s, "/who"), "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		return answered{}, err
+	}
+	return read(t, resp), nil
+}
+
+func (a *authority) options() *TLSOptions {
+	return &TLSOptions{CertFile: a.path("server.pem"), KeyFile: a.path("server.key"), ClientCAFile: a.path("ca.pem")}
+}
+
+func plain(*x509.Certificate) {}
+
+// TestTLS: who has the token or a certificate of the authority is named; nobody else comes
+// in; nothing below version 1.3 is spoken, and no plain HTTP.
+func TestTLS(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server", a.ecdsa(), plain)
+	o := options(who)
+	o.TLS, o.Tokens = a.options(), []Token{{"ada", token}}
+	s := start(t, o)
+	stranger := newAuthority(t)
+	stranger.cert, stranger.dir = stranger.sign(stranger.key.Public(), func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }), a.dir
+	forged := stranger.named("bob")
+	forged.RootCAs = a.shows(nil).RootCAs
+	old := a.named("bob")
+	old.MaxVersion = tls.VersionTLS12
+	spiffe, err := neturl.Parse("spiffe://site/trainer-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		config *tls.Config
+		change func(*http.Request)
+		want   string // empty: the handshake fails
+	}{
+		"token":            {a.shows(nil), bearer(token), "trainer token:ada"},
+		"nothing":          {a.shows(nil), nil, "401"},
+		"wrong token":      {a.shows(nil), bearer(token + "x"), "401"},
+		"certificate":      {a.named("bob"), nil, "trainer cert:bob"},
+		"both":             {a.named("bob"), bearer(token), "trainer cert:bob"},
+		"with wrong token": {a.named("bob"), bearer(token + "x"), "401"},
+		"URI":              {a.client(func(c *x509.Certificate) { c.URIs, c.DNSNames = []*neturl.URL{spiffe}, nil }), nil, "trainer cert:spiffe://site/trainer-7"},
+		"DNS":              {a.client(func(c *x509.Certificate) { c.DNSNames = []string{"gpu7.site"} }), nil, "trainer cert:gpu7.site"},
+		"nameless":         {a.client(func(c *x509.Certificate) { c.DNSNames = nil }), nil, ""},
+		"odd name":         {a.named("bob\nroot"), nil, ""},
+		"expired":          {a.client(func(c *x509.Certificate) { c.Subject.CommonName, c.NotAfter = "bob", time.Now().Add(-time.Minute) }), nil, ""},
+		"of a server": {a.client(func(c *x509.Certificate) {
+			c.Subject.CommonName, c.ExtKeyUsage = "bob", []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}), nil, ""},
+		"of another":  {forged, nil, ""},
+		"version 1.2": {old, nil, ""},
+	} {
+		got, err := over(t, s, c.config, c.change)
+		switch {
+		case c.want == "":
+			if err == nil {
+				t.Errorf("%s: %d %s", name, got.status, got.body)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want == "401":
+			got.wants(t, 401, "unauthorized")
+		case got.body != c.want:
+			t.Errorf("%s: %d %q, want %q", name, got.status, got.body, c.want)
+		}
+	}
+	if resp, err := http.Get(url(s, "/who")); err == nil {
+		resp.Body.Close()
+		if resp.StatusCode != 400 {
+			t.Errorf("plain HTTP: %d", resp.StatusCode)
+		}
+	}
+}
+
+// TestMutualTLS: where there are no tokens every client shows a certificate.
+func TestMutualTLS(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server", a.ecdsa(), plain)
+	o := options(who)
+	o.TLS = a.options()
+	s := start(t, o)
+	if got, err := over(t, s, a.named("bob"), nil); err != nil || got.body != "trainer cert:bob" {
+		t.Errorf("%q, %v", got.body, err)
+	}
+	if got, err := over(t, s, a.shows(nil), bearer(token)); err == nil {
+		t.Errorf("without a certificate: %d %s", got.status, got.body)
+	}
+}
+
+// TestGuarded: what may listen beyond loopback.
+func TestGuarded(t *testing.T) {
+	secret := []Token{{"ada", token}}
+	for _, c := range []struct {
+		o    Options
+		want bool
+	}{
+		{Options{}, false},
+		{Options{Tokens: secret}, false},
+		{Options{Tokens: secret, BehindProxy: true}, true},
+		{Options{BehindProxy: true}, false},
+		{Options{TLS: &TLSOptions{}}, false},
+		{Options{TLS: &TLSOptions{}, BehindProxy: true}, false},
+		{Options{TLS: &TLSOptions{}, Tokens: secret}, true},
+		{Options{TLS: &TLSOptions{ClientCAFile: "x"}}, true},
+	} {
+		if got := c.o.Guarded(); got != c.want {
+			t.Errorf("%+v: %t", c.o, got)
+		}
+		if err := Probe(c.o.Guarded(), "0.0.0.0:0")[0]; (err == nil) != c.want {
+			t.Errorf("%+v: %v", c.o, err)
+		}
+	}
+}
+
+// TestCertificateFiles: what cannot be used is refused with what to do.
+func TestCertificateFiles(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server", a.ecdsa(), plain)
+	a.issue("other", a.ecdsa(), plain)
+	weak, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.issue("rsa", weak, plain)
+	a.issue("old", a.ecdsa(), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	if err := os.Chmod(a.path("other.key"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	good := *a.options()
+	if err := good.Check(); err != nil {
+		t.Error(err)
+	}
+	for want, o := range map[string]TLSOptions{
+		"chmod 600":                {CertFile: a.path("other.pem"), KeyFile: a.path("other.key")},
+		"cannot read the key":      {CertFile: a.path("server.pem"), KeyFile: a.path("none.key")},
+		"cannot use the":           {CertFile: a.path("other.pem"), KeyFile: a.path("server.key")},
+		"use one with an ECDSA":    {CertFile: a.path("rsa.pem"), KeyFile: a.path("rsa.key")},
+		"has expired":              {CertFile: a.path("old.pem"), KeyFile: a.path("old.key")},
+		"there is no certificate":  {CertFile: a.path("server.pem"), KeyFile: a.path("server.key"), ClientCAFile: a.path("server.key")},
+		"cannot read the certific": {CertFile: a.path("server.pem"), KeyFile: a.path("server.key"), ClientCAFile: a.path("none.pem")},
+	} {
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestRenewal: new files are used without a restart; those that cannot be used are said
+// once, and the old ones stay until they are right.
+func TestRenewal(t *testing.T) {
+	a := newAuthority(t)
+	first := a.issue("server", a.ecdsa(), plain)
+	var said output
+	c, err := newCertificates(*a.options(), false, hclog.New(&hclog.LoggerOptions{Output: &said}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c.now = func() time.Time { return now }
+	serial := func() int64 {
+		now = now.Add(lookEvery)
+		return c.current().Certificates[0].Leaf.SerialNumber.Int64()
+	}
+	if got := serial(); got != first.SerialNumber.Int64() {
+		t.Errorf("at first %d", got)
+	}
+	a.write("server.pem", "CERTIFICATE", a.sign(a.ecdsa().Public(), plain).Raw) // the key is not there yet
+	for range 3 {
+		if got := serial(); got != first.SerialNumber.Int64() {
+			t.Errorf("half renewed: %d", got)
+		}
+	}
+	if n := strings.Count(said.String(), "the new certificates cannot be used"); n != 1 {
+		t.Errorf("it is said %d times: %s", n, said.String())
+	}
+	second := a.issue("server", a.ecdsa(), plain)
+	if got := serial(); got != second.SerialNumber.Int64() {
+		t.Errorf("renewed: %d, want %d", got, second.SerialNumber.Int64())
+	}
+	third := a.issue("server", a.ecdsa(), plain)
+	if got := c.current().Certificates[0].Leaf.SerialNumber.Int64(); got != second.SerialNumber.Int64() {
+		t.Errorf("within a moment the files are looked at again: %d, not %d", got, third.SerialNumber.Int64())
+	}
+}
