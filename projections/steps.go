@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/esper-plane/esper/leyline"
+import (
+	"time"
+
+	"github.com/esper-plane/esper/leyline"
+)
 
 // assess takes over the figures of a step. A suspect step was trained on but
 // leaves the running figures alone; a faulty one leaves everything alone.
@@ -36,8 +40,16 @@ func (r *Run) booted(m leyline.Meta) {
 		r.Stalled, r.QuietBy = false, 0
 		return
 	}
-	if r.QuietBy != 0 {
-		r.QuietBy = m.At.Add(r.QuietBy.Sub(r.Heard))
+	if r.QuietBy != 0 || r.Rollback.Active() { // whose clock stands still from here on
+		r.QuietBy = m.At.Add(time.Duration(r.Patience))
+	}
+}
+
+// expect sets until when the trainer has to be heard of.
+func (r *Run) expect(m leyline.Meta, by leyline.Instant) {
+	r.QuietBy = by
+	if by != 0 {
+		r.Patience = uint64(max(by.Sub(m.At), 0))
 	}
 }
 
@@ -46,15 +58,18 @@ func (r *Run) booted(m leyline.Meta) {
 func (r *Run) applySilence(m leyline.Meta, e leyline.Event) {
 	switch x := e.(type) {
 	case leyline.TrainingAssessed:
-		r.Heard, r.QuietBy = m.At, x.QuietBy
+		r.Heard = m.At
+		r.expect(m, x.QuietBy)
 	case leyline.TrainerStalled:
 		r.Stalled, r.QuietBy = true, 0
 	case leyline.TrainerReturned:
 		r.Stalled = false
 	case leyline.RunResumed:
-		r.Stalled, r.Heard, r.QuietBy = false, m.At, x.QuietBy
+		r.Stalled, r.Heard = false, m.At
+		r.expect(m, x.QuietBy)
 	case leyline.RollbackFinished:
-		r.Stalled, r.Heard, r.QuietBy = false, m.At, x.QuietBy
+		r.Stalled, r.Heard = false, m.At
+		r.expect(m, x.QuietBy)
 	case leyline.RollbackStarted, leyline.RunEnded, leyline.RunHalted:
 		r.Stalled, r.QuietBy = false, 0
 	}

@@ -31,6 +31,7 @@ type Run struct {
 	AwaitGood   leyline.RollbackID // restored, and no healthy step seen since
 	Heard       leyline.Instant    // when the last step was reported
 	QuietBy     leyline.Instant    // after this the trainer is stalled; zero while nothing is expected of it
+	Patience    uint64             // how long it had for that, in nanoseconds, when something was expected last
 	Stalled     bool
 	Steps       uint64 // healthy steps over all incarnations
 	Conflicted  uint64 // steps with at least one conflict, suspect ones included
@@ -145,7 +146,7 @@ func (t *Tolaria) apply(m leyline.Meta, id leyline.EffectID, e leyline.Event) {
 	if x, ok := e.(leyline.RunStarted); ok {
 		t.Runs = put(t.Runs, Run{
 			ID: x.Run, Plan: x.Plan, Status: leyline.RunStatusOpen, Incarnation: x.Incarnation,
-			Emergency: leyline.EmergencyNotice, Heard: m.At, QuietBy: x.QuietBy,
+			Emergency: leyline.EmergencyNotice, Heard: m.At, QuietBy: x.QuietBy, Patience: uint64(max(x.QuietBy.Sub(m.At), 0)),
 		}, runID)
 		return
 	}

@@ -75,7 +75,7 @@ func (c *Client) open(ctx context.Context, in leyline.RunOpened) error {
 		return err
 	}
 	var a protocol.OpenAnswer
-	if _, err := c.ask(ctx, http.MethodPost, "/v1/runs", body, c.opts.Attempt, &a); err != nil {
+	if _, err := c.ask(ctx, http.MethodPost, "/v1/runs", body, max(c.opts.Attempt, slowAttempt), &a); err != nil {
 		return err
 	}
 	if a.Protocol != protocol.Version {
@@ -99,7 +99,7 @@ func (c *Client) report(ctx context.Context, op frame.Op, run leyline.RunID, v a
 		if err != nil {
 			return a, err
 		}
-		_, err = c.ask(ctx, http.MethodPost, runPath(run)+"/"+routes[op], body, c.opts.Attempt, &a)
+		_, err = c.ask(ctx, http.MethodPost, runPath(run)+"/"+routes[op], body, c.opts.limit(op), &a)
 		return a, err
 	}
 	if len(c.lane.waiting) > 0 {

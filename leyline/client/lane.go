@@ -53,7 +53,7 @@ func (c *Client) connect(ctx context.Context) error {
 		return c.unreached(ctx, err)
 	}
 	l.conn = conn
-	return c.within(ctx, func() error {
+	return c.within(ctx, c.opts.Attempt, func() error {
 		if l.frames, err = frame.Open(conn, frame.Hello{Protocol: frame.Version, Run: string(l.run), Media: c.opts.Media}); err != nil {
 			return hello(err)
 		}
@@ -76,10 +76,10 @@ func hello(err error) error {
 }
 
 // within does something with the connection, which is dropped when that fails or takes
-// longer than an attempt may, or than the context lasts.
-func (c *Client) within(ctx context.Context, do func() error) error {
+// longer than the limit, or than the context lasts.
+func (c *Client) within(ctx context.Context, limit time.Duration, do func() error) error {
 	conn := c.lane.conn
-	if err := conn.SetDeadline(time.Now().Add(c.opts.Attempt)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		c.lane.drop()
 		return awayError{err}
 	}
@@ -109,7 +109,7 @@ func (c *Client) push(ctx context.Context, op frame.Op, body []byte) error {
 	if l.conn == nil {
 		return nil
 	}
-	err := c.within(ctx, func() error { return l.frames.Send(op, body) })
+	err := c.within(ctx, c.opts.Attempt, func() error { return l.frames.Send(op, body) })
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}
@@ -149,7 +149,7 @@ func (l *lane) answered(err error) {
 func (c *Client) receive(ctx context.Context, to any) error {
 	var status int
 	var body []byte
-	err := c.within(ctx, func() (err error) {
+	err := c.within(ctx, c.opts.limit(c.lane.waiting[0].op), func() (err error) {
 		status, body, err = c.lane.frames.Receive()
 		return err
 	})

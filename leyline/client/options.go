@@ -9,12 +9,17 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/frame"
 	"github.com/esper-plane/esper/leyline/protocol"
 )
 
 // DefaultAttempt is how long one attempt of a request may take. A plane that waits for
 // what it computes answers within its own deadlines, which are shorter.
 const DefaultAttempt = 60 * time.Second
+
+// slowAttempt is how long one may take at least for which the plane reads whole
+// snapshots: to open a run, and to report a snapshot.
+const slowAttempt = 10 * time.Minute // constant: local because it bounds a request and is nobody's deadline
 
 // Options says where the plane is and how long it is tried. Address and Away are
 // required.
@@ -28,7 +33,7 @@ type Options struct {
 	// about a second, AwayWait goes on for AwayFor.
 	Away    leyline.Away
 	AwayFor time.Duration // of AwayWait, at most; 0: until the context ends
-	Attempt time.Duration // of one request; 0: DefaultAttempt
+	Attempt time.Duration // of one request, longer where the plane reads a snapshot for it; 0: DefaultAttempt
 	// Notice is called when the plane is lost and when it is found again; may be nil.
 	Notice func(format string, args ...any)
 }
@@ -60,6 +65,14 @@ func parse(address string) (endpoint, error) {
 		return endpoint{}, fmt.Errorf("%q is no address of a plane; write unix:PATH, http://HOST:PORT or https://HOST:PORT", address)
 	}
 	return endpoint{base: u.Scheme + "://" + u.Host}, nil
+}
+
+// limit is how long an attempt to make a report may take.
+func (o *Options) limit(op frame.Op) time.Duration {
+	if op == frame.OpSnapshot {
+		return max(o.Attempt, slowAttempt)
+	}
+	return o.Attempt
 }
 
 func (o *Options) check() error {

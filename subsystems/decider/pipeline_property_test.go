@@ -14,7 +14,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/tolaria/aggregate"
 )
 
-// reply is what a pipelined trainer is told by one answer.
+// told is what a pipelined trainer is told by one answer.
 type told struct {
 	step      leyline.Step
 	weights   []float64
@@ -34,7 +34,6 @@ type pipe struct {
 	flight []told       // answers that are on their way, in order
 	view   told         // the newest answer taken in
 	lost   bool         // an answer had no weights
-	faults int
 	stats  map[string]int
 }
 
@@ -87,7 +86,6 @@ func (p *pipe) report(ada person) {
 			return
 		}
 		x.Losses, x.Applied = []float64{math.NaN(), 1}, nil
-		p.faults++
 	}
 	events := p.must(x)
 	if e, ok := first[leyline.WeightsMismatched](events); ok {

@@ -60,7 +60,33 @@
 // commit and release the record is durable and its actions are outstanding; the
 // next process reads them out of the state, issues idempotent ones again and
 // records the others as unknown (effect.recovered). A rollback's clock stands
-// still until its run is resumed, because the trainer died as well.
+// still until its run is resumed: the trainer may have died as well.
+//
+// # A trainer that outlives the plane
+//
+// A trainer in another process sends again what was not answered, to the next process
+// and in the incarnation that it is in. It is handed once more what it may not have
+// heard: commands, the order to restore, the order to halt; it knows them by their ids.
+// Learning rates are ordered anew with the next step, an order to make the optimizer
+// anew is void. If it is not heard of for as long as it had before, it is stalled. A file
+// of its run that nobody registered may be the next report's and is left alone.
+//
+// # A report that is sent again
+//
+// The same report gets the answer of its record, whether or not the plane was started
+// anew since, and adds no record. Weights, and whether a snapshot is due, are those of
+// the record; stages, alphas, level, lineage, incarnation and directives are as they are
+// now, because the next report is held against those. The state knows the places of the
+// newest 128 reports of a run; the content is read from the log by whoever asked. Another
+// report in the same place is decided like any other: a step is refused (step_conflict).
+//
+// # A pipelined trainer
+//
+// With a lag a trainer sends its steps ahead of their answers, by Submit, which keeps
+// their order. It may run a step with what any of its last lag+1 answers said, applies
+// weights of its own computing, which are held against those of the plane, and may find
+// that a rollback has overtaken the steps that it had on their way. Everything else it
+// reports when it has all answers.
 //
 // # Emergency levels
 //

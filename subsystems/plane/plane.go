@@ -39,7 +39,8 @@ type Plane struct {
 	keys     atomic.Pointer[projections.Plane] // those of the loop, for the door; nothing else of it is set
 	refusals *refusals
 
-	owners sync.Map // leyline.RunID to string: who opened a run
+	owners   sync.Map // leyline.RunID to string: who opened a run
+	recalled recollection
 
 	mu  sync.Mutex
 	err error // why the loop ended

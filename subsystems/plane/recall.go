@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
@@ -40,16 +41,42 @@ func (p *Plane) repeat(ctx context.Context, q *request, a *repeat) (reply, error
 	return r, err
 }
 
+// maxRecalled bounds the records that are kept of those read.
+const maxRecalled = 4 * leyline.MaxLag
+
+// recollection keeps what was read last: to find one record a segment of the log is
+// read, and a trainer that was ahead of its answers asks for a whole row of them.
+type recollection struct {
+	mu      sync.Mutex
+	records map[leyline.Seq]leyline.Record
+}
+
 // recall reads a record.
 func (p *Plane) recall(a *repeat) (leyline.Record, error) {
 	if a.record != nil {
 		return *a.record, nil
 	}
+	p.recalled.mu.Lock()
+	defer p.recalled.mu.Unlock()
+	if r, ok := p.recalled.records[a.seq]; ok {
+		return r, nil
+	}
+	p.recalled.records = map[leyline.Seq]leyline.Record{}
 	for e, err := range p.opts.Log.All(a.seq) {
-		if err != nil {
+		var r leyline.Record
+		if err == nil {
+			r, err = wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		}
+		if err != nil && len(p.recalled.records) == 0 {
 			return leyline.Record{}, fmt.Errorf("cannot read record %d, which holds the answer: %w", a.seq, err)
 		}
-		return wire.DecodeRecord(e.Seq, e.At, e.Payload)
+		if err != nil || len(p.recalled.records) == maxRecalled {
+			break // what was asked for is the first
+		}
+		p.recalled.records[r.Seq] = r
+	}
+	if r, ok := p.recalled.records[a.seq]; ok {
+		return r, nil
 	}
 	return leyline.Record{}, fmt.Errorf("record %d, which holds the answer, is not in the log", a.seq)
 }

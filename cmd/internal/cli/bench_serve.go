@@ -22,6 +22,7 @@ const (
 	wayFsync = "fsync"
 	wayNull  = "http-null"
 	wayNear  = "in-process"
+	wayAhead = "framed-ahead"
 )
 
 type benchServeFlags struct {
@@ -36,11 +37,12 @@ func newBenchServe(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "What a step costs a trainer beside a served plane", Args: cobra.NoArgs,
 		Long: "Measure how long a trainer waits for the answer to a step, which comes when the step's\nrecord is on the disk:\n\n" +
-			"  fsync            one write and one fdatasync of as many bytes, in a bare file\n" +
+			"  fsync            one write and one fdatasync of as many bytes, in a bare file that is\n                   allocated and initialised already: what the disk can do\n" +
 			"  http-null        an HTTP server in another process that answers with as many bytes and\n                   records nothing, over a Unix socket\n" +
 			"  in-process       the plane in the process of the trainer\n" +
 			"  http-*           `esper serve` in another process, over its Unix socket\n" +
 			"  framed-*         the same over the framed lane\n" +
+			"  framed-ahead     the same by a pipelined trainer, 8 steps ahead of its answers, that\n                   trains 2 ms between two reports: what of its time it spends on them\n" +
 			"  python-*         the same from the Python client, if python3 is here\n\n" +
 			"A round makes a block of steps in each way, each round begins with the next one. Columns\nare medians of the rounds' own quantiles; `over fsync` is the median of the differences\nof p50 within the rounds. Then the memory of a plane process with 1 and with 64 open runs,\nand what it takes of a CPU while 8 trainers report 100 steps a second together.",
 		Example: "  esper bench serve --dir data\n  esper bench serve --rounds 9 --steps 500 --json",
@@ -203,6 +205,7 @@ func (a *app) stepWays(ctx context.Context, f benchServeFlags, dir, socket strin
 		func() (stepWay, error) { return overSocket(ctx, socket, "http-msgpack", protocol.MediaMsgpack, false) },
 		func() (stepWay, error) { return overSocket(ctx, socket, "framed-json", protocol.MediaJSON, true) },
 		func() (stepWay, error) { return overSocket(ctx, socket, "framed-msgpack", protocol.MediaMsgpack, true) },
+		func() (stepWay, error) { return ahead(ctx, socket) },
 	}
 	if f.python != "" {
 		for _, way := range []string{"http", "framed"} {

@@ -29,7 +29,7 @@ func TestBenchServe(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	want := []string{wayFsync, wayNull, wayNear, "http-json", "http-msgpack", "framed-json", "framed-msgpack"}
+	want := []string{wayFsync, wayNull, wayNear, "http-json", "http-msgpack", "framed-json", "framed-msgpack", wayAhead}
 	if doc.Python != "" {
 		want = append(want, "python-http", "python-framed")
 	}

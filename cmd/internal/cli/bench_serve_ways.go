@@ -50,16 +50,26 @@ func stopwatched(n int, once func() error) ([]float64, error) {
 	return out, nil
 }
 
-// bareSync appends as many bytes as a step's record has to a file and syncs it.
+// bareBytes is the size of the bare file. It is written from the start again when its
+// end is reached.
+const bareBytes = 16 << 20
+
+// bareSync writes as many bytes as a step's record has to a file of zeros, and syncs it.
 func bareSync(dir string) (stepWay, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "bare"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "bare"), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return stepWay{}, err
 	}
-	b := bytes.Repeat([]byte("x"), stepBytes)
+	if _, err := f.Write(make([]byte, bareBytes)); err != nil {
+		return stepWay{}, errors.Join(err, f.Close())
+	}
+	b, at := bytes.Repeat([]byte("x"), stepBytes), int64(0)
 	return stepWay{name: wayFsync, stop: f.Close, block: func(_ context.Context, n int) ([]float64, error) {
 		return stopwatched(n, func() error {
-			if _, err := f.Write(b); err != nil {
+			if at += stepBytes; at > bareBytes-stepBytes {
+				at = 0
+			}
+			if _, err := f.WriteAt(b, at); err != nil {
 				return err
 			}
 			return unix.Fdatasync(int(f.Fd()))
@@ -110,23 +120,33 @@ type benchSteps struct {
 	step leyline.Step
 }
 
-// openBench opens a run that only the measurement knows.
-func openBench(ctx context.Context, to stepper, run leyline.RunID) (*benchSteps, error) {
-	a, err := to.Open(ctx, leyline.RunOpened{
+// benchPlan is a run that only the measurement knows.
+func benchPlan(run leyline.RunID) leyline.RunOpened {
+	return leyline.RunOpened{
 		Run: run, Workload: "bench", Framework: "go-gonum", Posture: leyline.Posture{Version: "1", Device: "cpu", Compile: leyline.SwitchOff},
 		Tasks: []leyline.TaskID{"a", "b", "c", "d"}, Seed: 1, Parameters: 1000, Steps: 100_000_000, Optimizer: "sgd", Away: leyline.AwayStop,
 		Principal: leyline.PrincipalProcess,
-	})
+	}
+}
+
+// benchStep is a report of such a run.
+func benchStep(last leyline.Answer, n leyline.Step) leyline.StepObserved {
+	return leyline.StepObserved{
+		Run: last.Run, Incarnation: last.Incarnation, Step: n, Losses: []float64{0.5, 0.25, 0.5, 0.25},
+		Gram: []float64{1, -0.1, 0.2, 0, -0.1, 1, 0.1, 0.3, 0.2, 0.1, 1, -0.2, 0, 0.3, -0.2, 1},
+		Seed: uint64(n), Samples: 64, Microbatches: 1, LearnRate: 0.1, ForwardNs: 10_000_000, PreviousNs: 10_000_000,
+	}
+}
+
+// openBench opens such a run.
+func openBench(ctx context.Context, to stepper, run leyline.RunID) (*benchSteps, error) {
+	a, err := to.Open(ctx, benchPlan(run))
 	return &benchSteps{to: to, last: a.Answer}, err
 }
 
 func (b *benchSteps) once(ctx context.Context) (err error) {
 	b.step++
-	b.last, err = b.to.Step(ctx, leyline.StepObserved{
-		Run: b.last.Run, Incarnation: b.last.Incarnation, Step: b.step, Losses: []float64{0.5, 0.25, 0.5, 0.25},
-		Gram: []float64{1, -0.1, 0.2, 0, -0.1, 1, 0.1, 0.3, 0.2, 0.1, 1, -0.2, 0, 0.3, -0.2, 1},
-		Seed: uint64(b.step), Samples: 64, Microbatches: 1, LearnRate: 0.1, ForwardNs: 10_000_000, PreviousNs: 10_000_000,
-	}, b.last.Cursor)
+	b.last, err = b.to.Step(ctx, benchStep(b.last, b.step), b.last.Cursor)
 	return err
 }
 

@@ -32,10 +32,12 @@ const maxReply = 4 << 20
 type remoteFlags struct {
 	to        string
 	tokenFile string
+	trust     clientTLS
 }
 
 func (f *remoteFlags) flags(s *pflag.FlagSet) {
-	s.StringVar(&f.to, "to", "", "the plane, at `ADDR`: unix:PATH or HOST:PORT, as it was given to `esper run --http`")
+	s.StringVar(&f.to, "to", "", "the plane, at `ADDR`: unix:PATH, HOST:PORT or https://HOST:PORT, as it was given to --http")
+	f.trust.flags(s, "")
 	s.StringVar(&f.tokenFile, "token-file", "", "send the bearer token in `FILE`")
 }
 
@@ -52,21 +54,26 @@ func (f *remoteFlags) open() (*remote, error) {
 	if f.to == "" {
 		return nil, nil
 	}
-	r := &remote{at: f.to, url: "http://" + strings.TrimPrefix(f.to, "http://")}
-	network, addr := "tcp", strings.TrimPrefix(f.to, "http://")
+	r := &remote{at: f.to, url: f.to}
+	network, addr := "tcp", strings.TrimPrefix(strings.TrimPrefix(f.to, "http://"), "https://")
 	if path, ok := strings.CutPrefix(f.to, "unix:"); ok {
 		network, addr, r.url = "unix", path, "http://localhost"
 	} else if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, usagef("--to %q; want unix:PATH or HOST:PORT", f.to)
+		return nil, usagef("--to %q; want unix:PATH, HOST:PORT or https://HOST:PORT", f.to)
+	} else if addr == f.to {
+		r.url = "http://" + addr
+	}
+	trust, err := f.trust.config("")
+	if err != nil {
+		return nil, err
 	}
 	if f.tokenFile != "" {
-		var err error
 		if r.token, err = readSecret("--token-file", f.tokenFile, "the token of the plane"); err != nil {
 			return nil, err
 		}
 	}
 	r.client = &http.Client{Timeout: remoteTimeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
+		DisableKeepAlives: true, TLSClientConfig: trust,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
 		},

@@ -26,23 +26,28 @@ type farFlags struct {
 	away      string
 	awayFor   time.Duration
 	tokenFile string
+	trust     clientTLS
 	http      bool
 }
 
 func (f *farFlags) flags(s *pflag.FlagSet) {
-	s.StringVar(&f.address, "remote", "", "train against the plane at `ADDR`, unix:PATH or http://HOST:PORT, that `esper serve --builtin-blueprints` serves on this machine")
+	s.StringVar(&f.address, "remote", "", "train against the plane at `ADDR`, unix:PATH, http://HOST:PORT or https://HOST:PORT, that `esper serve --builtin-blueprints` serves on this machine")
 	s.StringVar(&f.run, "run", "", "`ID` of the run at the remote plane (default: the first run-N that is not finished)")
 	s.StringVar(&f.away, "away", leyline.AwayWait.String(), "while the remote plane cannot be reached: wait, or stop")
 	s.DurationVar(&f.awayFor, "away-for", 0, "wait for the remote plane at most this long (default: for ever)")
 	s.StringVar(&f.tokenFile, "remote-token-file", "", "bearer token for the remote plane in `FILE`")
+	f.trust.flags(s, remotePrefix)
 	s.BoolVar(&f.http, "remote-http", false, "report steps over HTTP, also where there is a framed lane")
 }
 
+// remotePrefix begins the flags of TLS towards a remote plane.
+const remotePrefix = "remote-"
+
 // ownPlane are the flags of a plane in this process: a remote one has its own.
-var ownPlane = []string{"data", "compare", "report", "http", "http-host", "http-token-file", "blueprints", "catalogue", "config", "set"}
+var ownPlane = []string{"data", "compare", "report", "http", "http-host", "http-token-file", "http-behind-proxy", "tls-cert", "tls-key", "tls-client-ca", "blueprints", "catalogue", "config", "set"}
 
 // forRemote are the flags that say something about a remote plane alone.
-var forRemote = []string{"run", "away", "away-for", "remote-token-file", "remote-http"}
+var forRemote = []string{"run", "away", "away-for", "remote-token-file", "remote-http", "remote-tls-ca", "remote-tls-cert", "remote-tls-key"}
 
 // check refuses flags that do not go together.
 func (f *farFlags) check(changed func(string) bool) error {
@@ -67,10 +72,10 @@ func (f *farFlags) options(a *app) (client.Options, error) {
 	if f.awayFor%time.Second != 0 || f.awayFor < 0 || f.awayFor > time.Duration(math.MaxUint32)*time.Second {
 		return o, usagef("--away-for is %v; write whole seconds, such as 90s: the plane records it so", f.awayFor)
 	}
-	if f.tokenFile == "" {
-		return o, nil
-	}
 	var err error
+	if o.TLS, err = f.trust.config(remotePrefix); err != nil || f.tokenFile == "" {
+		return o, err
+	}
 	o.Token, err = readSecret("--remote-token-file", f.tokenFile, "the token of the plane")
 	return o, err
 }

@@ -77,6 +77,7 @@ func readSecret(setting, path, want string) (string, error) {
 // web is the HTTP side of a run. A nil *web is a run that has none.
 type web struct {
 	server *server.Server
+	tls    bool // TCP speaks TLS
 	notice func(string, ...any)
 	sink   atomic.Pointer[error] // why the emergency stream failed
 }
@@ -97,7 +98,8 @@ func connections(subscribers uint32) int {
 // newWeb puts probes, and routes for the time in which the plane runs, behind the
 // addresses of the flags. components says why not all parts of the process run.
 func newWeb(p *served, log hclog.Logger, components func() error) (*web, error) {
-	w, f, running := &web{notice: p.app.notice}, p.at.web, p.running.Load
+	f, running := p.at.web, p.running.Load
+	w := &web{notice: p.app.notice, tls: f.tls.options() != nil}
 	ready := append(server.PlaneReady(running),
 		server.Check{Name: "telemetry", Look: func(context.Context) error {
 			if err := w.sink.Load(); err != nil {
@@ -138,8 +140,8 @@ func (w *web) probes(a *app) supervise.Component {
 				return err
 			}
 			for _, at := range w.server.Addresses() {
-				a.notice("/healthz, /readyz, /metrics and /v1/telemetry at %s", place(at.Network(), at.String()))
-				a.notice("operators command it with `esper command ... --to %[1]s`; `esper command send FILE --to %[1]s` hands in a key that the admin key has signed", dialled(at))
+				a.notice("/healthz, /readyz, /metrics and /v1/telemetry at %s", w.place(at))
+				a.notice("operators command it with `esper command ... --to %[1]s`; `esper command send FILE --to %[1]s` hands in a key that the admin key has signed", w.place(at))
 			}
 			return nil
 		},
@@ -147,19 +149,15 @@ func (w *web) probes(a *app) supervise.Component {
 	}
 }
 
-func place(network, at string) string {
-	if network == "unix" {
-		return "unix:" + at
-	}
-	return "http://" + at
-}
-
-// dialled is an address as `esper command --to` takes it.
-func dialled(at net.Addr) string {
-	if at.Network() == "unix" {
+// place is an address as `esper command --to` takes it.
+func (w *web) place(at net.Addr) string {
+	switch {
+	case at.Network() == "unix":
 		return "unix:" + at.String()
+	case w.tls:
+		return "https://" + at.String()
 	}
-	return at.String()
+	return "http://" + at.String()
 }
 
 // requests is the time in which the plane takes requests.

@@ -188,7 +188,7 @@ func (s *service) attend(ctx context.Context) error {
 func (s *service) places() servedPlaces {
 	p := servedPlaces{Socket: s.flags.socket, Lane: s.lanePath(), Data: s.dir.Path}
 	for _, at := range s.web.server.Addresses()[1:] {
-		p.HTTP = append(p.HTTP, place(at.Network(), at.String()))
+		p.HTTP = append(p.HTTP, s.web.place(at))
 	}
 	return p
 }

@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/esper-plane/esper/cmd/internal/datadir"
 )
@@ -171,5 +174,53 @@ func TestServeTwiceAtOnce(t *testing.T) {
 		if code := <-codes; code != exitOK {
 			t.Errorf("it exits with %d", code)
 		}
+	}
+}
+
+// TestServeTellsItsManager in which order it starts and stops, when trainers are let in,
+// and that it stops.
+func TestServeTellsItsManager(t *testing.T) {
+	short := shortDir(t)
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(short, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := command(t, "serve", "--data", filepath.Join(short, "data"))
+	c.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(short, "notify"))
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for !slices.Contains(got, "STATUS=claim stopped") {
+		b := make([]byte, 4096)
+		if err := l.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := l.Read(b)
+		if err != nil {
+			t.Fatalf("%v after %q", err, got)
+		}
+		got = append(got, strings.Split(string(b[:n]), "\n")...)
+		if strings.HasPrefix(got[len(got)-1], "STATUS=serving") {
+			if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if code := exitOf(c.Wait()); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	var want []string
+	parts := []string{"claim", "http server", "data directory", "telemetry", "emergency stream", "plane", "framed lane", "requests"}
+	for _, p := range parts {
+		want = append(want, "STATUS="+p+" starting", "STATUS="+p+" running")
+	}
+	want = append(want, "READY=1", "STATUS=serving trainers at unix:"+datadir.SocketPath(filepath.Join(short, "data")), "STOPPING=1")
+	for _, p := range slices.Backward(parts) {
+		want = append(want, "STATUS="+p+" stopping", "STATUS="+p+" stopped")
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

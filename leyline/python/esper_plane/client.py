@@ -11,16 +11,18 @@ A client is for one thread at a time.
 from __future__ import annotations
 
 import collections
+import contextlib
 import http.client
 import os
 import ssl
 import time
-from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Tuple, TypeVar, Union
 from urllib.parse import quote
 
 from . import forms
 from .errors import PlaneAway, ProtocolError, Refused
-from .lane import OPS, Lane, refused
+from .lane import OPS, Lane
+from .replies import JSON, document, later, of_run, refused, transient
 from .transport import TLS, Address, Connection
 
 __all__ = ["Client", "REPORTS"]
@@ -34,9 +36,6 @@ REPORTS = {
 }
 POLL = 25.0  # seconds after which the plane ends a poll without a directive
 
-_JSON = "application/json"
-_PROBLEM = "application/problem+json"
-_NOT_NOW = ("starting", "stopping", "storage", "timeout")  # kinds of 503 that another moment may cure
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)  # seconds before another try; the last one again and again
 
 
@@ -74,7 +73,7 @@ class Client:
         self._http = Connection(self.address, timeout, context)
         self._lane: Optional[Lane] = None
         self._sent: Deque[Tuple[str, bytes]] = collections.deque()  # steps without an answer: run, body
-        self._headers = {"Accept": _JSON}
+        self._headers = {"Accept": JSON}
         if token is not None:
             self._headers["Authorization"] = "Bearer " + token
         self.retries = 0  #: tries that were repeated
@@ -84,6 +83,16 @@ class Client:
         if away not in ("stop", "wait") or seconds < 0:
             raise ValueError(f"away {away!r} for {seconds} seconds: want stop or wait, and no time below 0")
         self.away, self.away_seconds = away, seconds
+
+    @contextlib.contextmanager
+    def briefly(self, seconds: float) -> Iterator[None]:
+        """Within it, requests are tried once, for so long, whatever ``away`` says."""
+        before = self.timeout, self.away, self._tries
+        self.timeout, self.away, self._tries = min(seconds, self.timeout), "stop", 1
+        try:
+            yield
+        finally:
+            self.timeout, self.away, self._tries = before
 
     # requests
 
@@ -104,7 +113,7 @@ class Client:
         opened = forms.read(forms.OPENED, answer)
         if opened["protocol"] != 1:
             raise ProtocolError("protocol", f"is {opened['protocol']}; this client speaks 1")
-        return _of(opened, str(body["run"]))
+        return of_run(opened, str(body["run"]))
 
     def report(self, kind: str, run: str, body: Mapping[str, Any]) -> Dict[str, Any]:
         """Send one of REPORTS and return its Answer. Steps must not be outstanding."""
@@ -113,10 +122,10 @@ class Client:
             raise ValueError(f"{len(self._sent)} steps are without an answer: receive them first")
         if self._uses_lane():
             status, data = self._persist(lambda: self._over_lane(kind, run, raw))
-            doc = _document(status, data)
+            doc = document(status, data)
         else:
             doc = self._request("POST", f"/v1/runs/{quote(run, safe='')}/{path}", raw)
-        return _of(forms.read(forms.ANSWER, doc), run)
+        return of_run(forms.read(forms.ANSWER, doc), run)
 
     def directives(self, run: str, after: int, wait: float = POLL) -> Optional[Dict[str, Any]]:
         """Wait for a directive behind a cursor: the Answer, or None after ``wait`` seconds."""
@@ -132,14 +141,18 @@ class Client:
                 if whole:
                     raise
                 return None
-            return None if status == 204 else _document(status, data, media)
+            return None if status == 204 else document(status, data, media)
 
         doc = self._persist(poll)
-        return None if doc is None else _of(forms.read(forms.ANSWER, doc), run)
+        return None if doc is None else of_run(forms.read(forms.ANSWER, doc), run)
 
     def status(self, run: str) -> Dict[str, Any]:
         """What the plane holds of a run, as it says so."""
         return self._request("GET", f"/v1/runs/{quote(run, safe='')}")
+
+    def key(self, key: str) -> Dict[str, Any]:
+        """An enrolled command key: ``key``, ``public`` in base64, and whom it speaks for."""
+        return forms.read(forms.KEY, self._request("GET", f"/v1/keys/{quote(key, safe='')}"))
 
     def protocol(self) -> Dict[str, Any]:
         """Which versions of the protocol the plane speaks."""
@@ -178,7 +191,7 @@ class Client:
             raise ValueError("no step is without an answer")
         status, data = self._persist(self._receive)
         self._sent.popleft()
-        return _of(forms.read(forms.ANSWER, _document(status, data)), run)
+        return of_run(forms.read(forms.ANSWER, document(status, data)), run)
 
     def _receive(self) -> Tuple[int, bytes]:
         run = self._sent[0][0]
@@ -189,11 +202,11 @@ class Client:
                     lane.send("step", raw, self.timeout)
             assert self._lane is not None
             got = self._lane.receive(self.timeout)
-            if _retry(got[0], got[1]):  # what was sent behind it is refused too
+            if later(got[0], got[1]):  # what was sent behind it is refused too
                 self._drop_lane()
             return got
-        except (OSError, ProtocolError):
-            self._drop_lane()
+        except BaseException:
+            self._drop_lane()  # half of an answer may have been read
             raise
 
     # the wires
@@ -241,12 +254,12 @@ class Client:
     def _request(self, method: str, path: str, raw: Optional[bytes] = None) -> Dict[str, Any]:
         def once() -> Dict[str, Any]:
             status, media, data = self._ask(method, path, raw, self.timeout)
-            return _document(status, data, media)
+            return document(status, data, media)
 
         return self._persist(once)
 
     def _ask(self, method: str, path: str, raw: Optional[bytes], timeout: float) -> Tuple[int, str, bytes]:
-        headers = self._headers if raw is None else {**self._headers, "Content-Type": _JSON}
+        headers = self._headers if raw is None else {**self._headers, "Content-Type": JSON}
         return self._http.ask(method, path, raw, headers, timeout)
 
     def _persist(self, once: Callable[[], T]) -> T:
@@ -257,15 +270,15 @@ class Client:
             tries += 1
             try:
                 got = once()
-                if isinstance(got, tuple) and _retry(got[0], got[1]):
-                    raise _Broken(str(_problem(got[1])))
+                if isinstance(got, tuple) and later(got[0], got[1]):
+                    raise _Broken(str(refused(forms.parse(got[1]))))
                 return got
             except ssl.SSLCertVerificationError as e:  # another try would see the same certificate
-                raise PlaneAway(self.address.text, str(e), tries) from e
+                raise PlaneAway(self.address.text, str(e), tries, "name the issuer of its certificate: tls=TLS(ca=...)") from e
             except (OSError, http.client.HTTPException, _Broken) as e:
                 failure: Exception = e
             except Refused as e:
-                if not _transient(e):
+                if not transient(e):
                     raise
                 failure = e
             if self._gives_up(tries, until):
@@ -277,35 +290,3 @@ class Client:
         if self.away == "stop":
             return tries >= self._tries
         return until is not None and time.monotonic() >= until
-
-
-def _transient(e: Refused) -> bool:
-    return e.status == 503 and e.kind in _NOT_NOW or e.status == 429
-
-
-def _problem(data: bytes) -> Refused:
-    return refused(forms.parse(data))
-
-
-def _retry(status: int, data: bytes) -> bool:
-    """Whether an answer of the lane asks to come again later."""
-    return status in (503, 429) and _transient(_problem(data))
-
-
-def _document(status: int, data: bytes, media: str = _JSON) -> Dict[str, Any]:
-    """The document of an answer, or the refusal that it is."""
-    if media not in (_JSON, _PROBLEM):
-        raise ProtocolError("", f"is {media!r} with status {status}; want {_JSON}")
-    doc = forms.parse(data)
-    if status == 200:
-        return doc
-    raise refused(doc)
-
-
-def _of(answer: Dict[str, Any], run: str) -> Dict[str, Any]:
-    """The answer, if it belongs to a run."""
-    if answer["run"] != run:
-        raise ProtocolError("run", f"is {answer['run']!r}; want {run!r}")
-    return answer
-
-

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from . import slots, snapshots
 from .client import Client
 from .envelope import Keys
-from .errors import EnvelopeError, Halted, HostError, ProtocolError, Refused, SnapshotError
+from .errors import EnvelopeError, Halted, HostError, PlaneAway, ProtocolError, Refused, SnapshotError
 from .host import Host
 from .inbox import Inbox, Restore, clip, timed
 from .signal import Level, Reader, SignalError
@@ -73,7 +73,7 @@ class Core:
             return
         try:
             answer = self.client.directives(self.run, self.inbox.cursor, HALT_WAIT)
-        except Refused:
+        except (Refused, PlaneAway):
             return
         if answer is not None:
             self.inbox.hear(answer)
@@ -99,14 +99,11 @@ class Core:
     def _mine(self, reason: str) -> bool:
         if reason == "storage failed":
             return True
-        away, seconds = self.client.away, self.client.away_seconds
-        self.client.set_away("stop")
         try:
-            doc = self.client.status(self.run)
+            with self.client.briefly(HALT_WAIT):
+                doc = self.client.status(self.run)
         except Exception:  # noqa: BLE001: whatever it is, nobody has said that it is another's
             return True
-        finally:
-            self.client.set_away(away, seconds)
         return doc.get("status") != "open" or doc.get("emergency", "") == "L4_HALT"
 
     # commands
@@ -135,10 +132,22 @@ class Core:
         if not self._verify:
             return command
         try:
+            self._learn(command["envelope"])
             return slots.verified(command, self._keys, self.opened["origin"], self.run)
         except EnvelopeError as e:
             self._warn(f"command {command['id']} is not carried out: {e}")
             raise
+
+    def _learn(self, envelope: Any) -> None:
+        """Ask for the key of an envelope, if it was enrolled since the run was opened."""
+        key = self._keys.missing(envelope) if envelope is not None else ""
+        if not key:
+            return
+        try:
+            found = self.client.key(key)
+        except Refused as e:
+            raise EnvelopeError("unknown_key", f"the plane has not enrolled key {key[:40]!r}: {e.kind}") from e
+        self._keys.learn(found)
 
     def _ack(self, ack: Dict[str, Any]) -> None:
         """Answer a command. That the plane waits for it no more is in the log already."""

@@ -77,13 +77,19 @@ class Keys:
         """Take the ``keys`` of an OpenAnswer. Raises EnvelopeError for one that is none."""
         self._known: Dict[str, Tuple[bytes, str]] = {}
         for k in enrolled:
-            public = _base64(k["public"])
-            if len(public) != 32 or key_id(public) != k["key"]:
-                raise EnvelopeError("malformed", f"key {k['key']!r} is not the id of its public half")
-            self._known[k["key"]] = (public, k["issuer"])
+            self.learn(k)
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._known
+    def learn(self, k: Mapping[str, str]) -> None:
+        """Add a key that was enrolled since. Raises EnvelopeError for one that is none."""
+        public = _base64(k["public"])
+        if len(public) != 32 or key_id(public) != k["key"]:
+            raise EnvelopeError("malformed", f"key {k['key']!r} is not the id of its public half")
+        self._known[k["key"]] = (public, k["issuer"])
+
+    def missing(self, doc: Any) -> str:
+        """The key that an envelope says it is signed with, if it is not known; else empty."""
+        key = Envelope.parse(doc).key
+        return "" if key in self._known else key
 
     def command(self, doc: Any, origin: str, run: str) -> payload.Command:
         """The command that an envelope holds, if it is signed and for this run."""

@@ -61,12 +61,11 @@ class PlaneAway(EsperError):
     training on is not.
     """
 
-    def __init__(self, address: str, detail: str, tries: int = 1) -> None:
+    def __init__(
+        self, address: str, detail: str, tries: int = 1, hint: str = 'start it again, or open the run with away="wait"'
+    ) -> None:
         times = "once" if tries == 1 else f"{tries} times"
-        super().__init__(
-            f"the plane at {address} cannot be reached (tried {times}): {detail}; "
-            "start it again, or open the run with away=\"wait\""
-        )
+        super().__init__(f"the plane at {address} cannot be reached (tried {times}): {detail}; {hint}")
         self.address, self.detail, self.tries = address, detail, tries
 
 

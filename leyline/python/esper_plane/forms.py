@@ -233,12 +233,12 @@ ANSWER: Form = {
 }
 _PLACES: Form = {name: may(text, "") for name in ("snapshots", "fast", "kernels", "signal", "traces")}
 _RULE: Form = {"aggregation": must(text), "pcgrad_mean": may(flag, False)}
-_KEY: Form = {"key": must(text), "public": must(text), "issuer": must(text)}
+KEY: Form = {"key": must(text), "public": must(text), "issuer": must(text)}
 
 #: The answer to an opening.
 OPENED: Form = {
     **ANSWER, "protocol": must(u32), "from": may(inner(SNAPSHOT_REF)), "resumed": must(flag), "faulted": must(listed(u64)),
-    "places": must(inner(_PLACES)), "rule": must(inner(_RULE)), "keys": may(listed(inner(_KEY)), []),
+    "places": must(inner(_PLACES)), "rule": must(inner(_RULE)), "keys": may(listed(inner(KEY)), []),
     "admin_key": may(text, ""), "origin": must(text), "snapshot_every": may(u64, 0), "quick_from": may(u64, 0),
 }
 PROBLEM: Form = {

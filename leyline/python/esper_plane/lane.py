@@ -11,10 +11,11 @@ from __future__ import annotations
 import select
 import socket
 import struct
-from typing import Any, Dict, Tuple
+from typing import Tuple
 
 from . import forms
-from .errors import ProtocolError, Refused
+from .errors import ProtocolError
+from .replies import refused
 from .transport import connect
 
 __all__ = ["OPS", "Lane"]
@@ -87,9 +88,3 @@ class Lane:
             self._buffer += part
         out, self._buffer = self._buffer[:n], self._buffer[n:]
         return out
-
-
-def refused(problem: Dict[str, Any]) -> Refused:
-    """The refusal that a problem document is."""
-    p = forms.read(forms.PROBLEM, problem)
-    return Refused(p["kind"], p["field"], p["hint"], p["status"], p["detail"] or p["title"])

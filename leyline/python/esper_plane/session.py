@@ -113,14 +113,21 @@ class Session(Steps):
 
     def close(self, outcome: str = "ok", reason: str = "") -> Dict[str, Any]:
         """End the run. An order to restore that is outstanding is carried out before."""
-        self._drain()
-        self._mend()
-        body = {"step": self.step_count, "outcome": outcome, "reason": reason, "acks": self.inbox.reported()}
-        if outcome == "ok":
-            body["digest"] = self.host.digest()
-        answer = self._report("close", body)
-        self.leave()
-        return answer
+        while True:
+            self._drain()
+            self._mend()
+            body = {"step": self.step_count, "outcome": outcome, "reason": reason, "acks": self.inbox.reported()}
+            if outcome == "ok":
+                body["digest"] = self.host.digest()
+            try:
+                answer = self._report("close", body)
+            except Refused as e:
+                if e.kind != "rollback_active":
+                    raise
+                self._fault = True
+                continue
+            self.leave()
+            return answer
 
     def leave(self) -> None:
         """Let go of the plane and leave the run open, to be resumed."""
@@ -149,7 +156,7 @@ class Session(Steps):
         if pending or self._fault:
             self._drain()
         if not self._fault:
-            self._follow()
+            self._unless_overtaken(self._follow)
         self._last = timed(self._began)[0]
 
     def _follow(self) -> None:
@@ -184,10 +191,7 @@ class Session(Steps):
             "losses_at0": gone["losses"], "accuracy_at0": gone["accuracies"], "samples": there["samples"],
             "took_ns": timed(began)[1],
         }
-        try:
-            self.inbox.hear(self._report("probe", body))
-        except Refused as e:
-            self._overtaken(e, self.step_count)
+        self._unless_overtaken(lambda: self.inbox.hear(self._report("probe", body)))
 
     def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float], samples: int) -> None:
         """Report a held-out evaluation at the end of an epoch, which counts from 1."""
@@ -198,14 +202,12 @@ class Session(Steps):
             "step": self.step_count, "epoch": epoch, "losses": list(losses), "accuracies": list(accuracies), "samples": samples,
             "took_ns": timed(self._epoch_at)[1], "hook_ns": int(self._waited * 1e9),
         }
-        try:
-            self.inbox.hear(self._report("epoch", body))
-        except Refused as e:
-            self._overtaken(e, self.step_count)
+        if not self._unless_overtaken(lambda: self.inbox.hear(self._report("epoch", body))):
+            return
         self._epoch_at = time.monotonic()
         if not self._mend():
             self._optimize()
-            self._follow()
+            self._unless_overtaken(self._follow)
 
     def fallback(self, stage: str, reason: str, seed: str = "") -> None:
         """Tell that compiled code was given up: of a seed, or of the host."""

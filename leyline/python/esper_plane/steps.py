@@ -151,9 +151,24 @@ class Steps(Core):
         """Restore what the plane wants restored; False when there is nothing to mend."""
         if not self._fault and not self.inbox.restores:
             return False
-        self._drain()
-        self._recover()
-        self._fault, self._due = False, {"snapshot": False, "probes": []}
+        while self._fault or self.inbox.restores:
+            self._drain()
+            self._fault, self._due = False, {"snapshot": False, "probes": []}
+            try:
+                self._recover()
+            except Refused as e:  # of what followed the restore: another one is under way
+                if e.kind != "rollback_active":
+                    raise
+                self._fault = True
+        return True
+
+    def _unless_overtaken(self, do: Callable[[], None]) -> bool:
+        """Do something that reports; False when the plane had decided something else."""
+        try:
+            do()
+        except Refused as e:
+            self._overtaken(e, self.step_count)
+            return False
         return True
 
     # ahead of the answers

@@ -52,7 +52,7 @@ class Address:
             return cls(text, path=os.path.abspath(path))
         parts = urlsplit(text)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-            raise ValueError(f"address {text!r} is none of unix:PATH, http://HOST:PORT, https://HOST:PORT and auto")
+            raise ValueError(f"address {text!r} is none of unix:PATH, http://HOST:PORT and https://HOST:PORT")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return cls(text, host=parts.hostname, port=port, secure=parts.scheme == "https")
 

@@ -22,6 +22,11 @@ def problem(kind, status, field="", hint=""):
     return status, {"type": "urn:esper:problem:" + kind, "title": kind, "status": status, "detail": "because", "kind": kind, "field": field, "hint": hint}
 
 
+def method_only(kind):
+    """Whether a request reports nothing."""
+    return kind in ("directives", "status", "key", "protocol")
+
+
 class Plane:
     """``brain(kind, body)`` gives the document of an answer, or (status, problem)."""
 
@@ -106,11 +111,11 @@ class Plane:
                     return got, None
                 fault = None
             key = (kind, raw)
-            if key not in self._known or kind == "directives":
+            if key not in self._known or method_only(kind):
                 got = self.brain(kind, json.loads(raw or b"{}"))
                 if not isinstance(got, tuple):
                     got = (200, got)
-                if got[0] == 200 and kind != "directives":
+                if got[0] == 200 and not method_only(kind):
                     self.records.append((kind, json.loads(raw or b"{}")))
                     self._known[key] = got
                 return got, fault
@@ -142,6 +147,8 @@ class Plane:
             return "open"
         if parts == ["v1", "protocol"]:
             return "protocol"
+        if parts[:2] == ["v1", "keys"]:
+            return "key"
         if len(parts) == 3:
             return "status"
         return KINDS.get(parts[3], parts[3])

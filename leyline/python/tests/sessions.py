@@ -31,6 +31,8 @@ class Mind:
             return {"run": "run-1", "status": "open", "emergency": self.emergency}
         if kind == "directives":
             return self.polled()
+        if kind == "key":
+            return self.key
         self.seq += 1
         extra = self.also.pop(kind, {})
         if callable(extra):
@@ -57,6 +59,7 @@ class Mind:
         return self.whole(fake.answer(**extra))
 
     emergency = "L1_NOTICE"
+    key = fake.problem("unknown_key", 404)  # what is said of a key that was not told at the opening
     unfit = {}  # the answer to a step that was not applied
 
     def polled(self):

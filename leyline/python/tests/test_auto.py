@@ -51,6 +51,7 @@ class Finding(Case):
             with self.assertRaisesRegex(PlaneNotFound, "go build"):
                 auto.find()
 
+    @unittest.skipUnless(os.path.exists("/bin/sh"), "there is no shell to run a script with")
     def test_it_does_not_come_up(self):
         with mock.patch.dict(os.environ, {auto.BINARY: self.script('echo "so: $*" >&2; exit 2')}):
             with self.assertRaisesRegex(PlaneNotFound, "(?s)ended with 2: .*so: serve --data .*tolaria.diverge_mode=shadow"):

@@ -7,6 +7,7 @@ import pathlib
 import time
 import unittest
 
+from esper_plane import envelope
 from esper_plane.errors import Refused
 
 from . import fake
@@ -208,6 +209,17 @@ class Signed(CommandCase):
         c = {**command("START_GRAFTING", blend={**BLEND, "mode": "CONVEX"}), "id": "cmd-1", "envelope": v["envelope"]}
         self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
         self.assertIn(("set_blend", "slot-1", "CONFIDENCE"), self.net.calls, "what is signed counts, not what is told")
+
+    def test_enrolled_since(self):
+        s = self.signed_session()
+        s._keys = envelope.Keys(())
+        v = VECTORS["commands"][0]
+        c = {**command("START_GRAFTING", blend=BLEND), "id": "cmd-1", "envelope": v["envelope"]}
+        self.assertIn("unknown_key", self.give(s, c, "TRAINING")["reason"])
+        self.mind.key = {"key": v["key"], "public": base64.b64encode(bytes(32)).decode(), "issuer": v["issuer"]}
+        self.assertIn("malformed", self.give(s, c, "TRAINING")["reason"])
+        self.mind.key["public"] = base64.b64encode(bytes.fromhex(v["public"])).decode()
+        self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
 
     def test_not_signed(self):
         s = self.signed_session()

@@ -6,7 +6,7 @@ import unittest
 
 from esper_plane import forms
 from esper_plane.client import REPORTS
-from esper_plane.lane import refused
+from esper_plane.replies import refused
 
 from . import network, sessions
 from .schema import FILE, Schemas

@@ -123,6 +123,29 @@ class Rollback(Case):
         (d,) = self.train(s, 1)
         self.assertEqual((d.restored, self.net.digest()), (True, self.want))
 
+    def test_under_way_whatever_is_reported(self):
+        """An operator's rollback begins between a step and what follows it."""
+        for kind in ("snapshot", "ack", "epoch", "close", "probe"):
+            with self.subTest(kind):
+                self.plane.records.clear()
+                self.plane._known.clear()
+                self.mind.__init__(self.places)
+                self.net = network.Net()
+                s = self.trained()
+                self.mind.seeds = [{"seed": "slot-1", "stage": "TRAINING", "alpha": 0.0, "paused": False}]
+                self.net.seeds["slot-1"] = ["TRAINING", 0.0, False]
+                self.mind.directives = [self.mind.rollback(ref(self.taken), seq=70)]
+                self.mind.also["rollback"] = self.confirm
+                self.mind.also[kind] = lambda body: fake.problem("rollback_active", 409)
+                given = [{"id": "30.0", "kind": "command", "within_ns": "0", "command": command("GERMINATE")}]
+                self.mind.next = [{"snapshot": kind == "snapshot", "probes": ["slot-1"] * (kind == "probe"), "directives": given * (kind == "ack")}]
+                self.train(s, 1)
+                if kind == "epoch":
+                    s.epoch(1, [1.0, 1.0], [0.0, 0.0], 8)
+                s.close()
+                self.assertEqual((self.sent("close")[0]["step"], self.sent("close")[0]["digest"]), (2, self.want))
+                self.assertEqual(len(self.sent("rollback")), 1)
+
     def test_commands_before_it_are_void(self):
         s = self.trained()
         graft = {"id": "11.0", "kind": "command", "within_ns": "0", "command": command("START_TRAINING")}

@@ -134,6 +134,14 @@ class Signal(Case):
             self.page(bytes(64))
             s.leave()
 
+    def test_halt_of_a_plane_that_hangs(self):
+        s = self.session()
+        s.open()
+        self.raised()
+        self.plane.faults.append(lambda kind, body: time.sleep(1.5))
+        with self.assertRaises(Halted):
+            s.begin()
+
     def test_below_a_halt(self):
         s = self.session()
         s.open()

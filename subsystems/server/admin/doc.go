@@ -13,8 +13,9 @@
 //	GET    /v1/plane                       name of the log, plane time, runs
 //	GET    /v1/keys/{key}                  whose a key is, what it may, its last sequence
 //
-// Whoever passes the guards of package server may read. Who may open the unix socket, or
-// has the token, also speaks for the trainer. To command takes a key that is enrolled.
+// Whoever passes the guards of package server may read. Whoever they can name also speaks
+// for the trainer of a run of this process; for another run only the principal that has
+// opened it does. To command takes a key that is enrolled.
 //
 // # Envelopes
 //

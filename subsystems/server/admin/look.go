@@ -42,6 +42,7 @@ type SeedDoc struct {
 // KeyDoc is an enrolled key.
 type KeyDoc struct {
 	Key      leyline.KeyID         `json:"key"`
+	Public   []byte                `json:"public"` // Ed25519, 32 bytes: for a trainer that verifies what it is told
 	Issuer   string                `json:"issuer"`
 	Kinds    []leyline.CommandKind `json:"kinds"`
 	Sequence uint64                `json:"sequence"` // the highest that it has spent
@@ -79,7 +80,7 @@ func (h handler) lookKey(w http.ResponseWriter, r *http.Request) error {
 	var d *KeyDoc
 	err := h.Plane().View(r.Context(), func(s *projections.State) {
 		if k := s.Plane.Key(id); k != nil {
-			d = &KeyDoc{Key: k.ID, Issuer: k.Issuer, Kinds: append([]leyline.CommandKind(nil), k.Kinds...), Sequence: s.Kasmina.High(k.ID)}
+			d = &KeyDoc{Key: k.ID, Public: append([]byte(nil), k.Public...), Issuer: k.Issuer, Kinds: append([]leyline.CommandKind(nil), k.Kinds...), Sequence: s.Kasmina.High(k.ID)}
 		}
 	})
 	if err != nil {

@@ -222,7 +222,7 @@ func TestSlowness(t *testing.T) {
 // TestACrowd: one peer that holds all it can get, silent, slow and polling, keeps neither
 // its neighbour nor the probes from being answered.
 func TestACrowd(t *testing.T) {
-	f := build(t, func(o *server.Options) { o.MaxConnections = 16 })
+	f := build(t, func(o *server.Options) { o.MaxConnections, o.ReadTimeout = 16, time.Hour })
 	at := f.log.Next()
 	for i := range 60 {
 		conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 66)}}).DialContext(t.Context(), "tcp", f.tcp())

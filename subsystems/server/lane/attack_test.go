@@ -182,18 +182,47 @@ func TestPeersThatDoNotRead(t *testing.T) {
 	}
 }
 
-// TestBounds: one process has a share; in a full lane whoever has no open run makes way,
-// and where all have one the next is refused.
-func TestBounds(t *testing.T) {
-	b := start(t, &stub{}, func(o *lane.Options) { o.MaxConnections, o.MaxPerPeer = 2, 2 })
-	first, second := b.connect(), b.connect()
+// TestShares: one process has at most its share.
+func TestShares(t *testing.T) {
+	b := start(t, &stub{}, func(o *lane.Options) { o.MaxConnections, o.MaxPerPeer = 3, 2 })
+	first := b.connect()
+	b.connect()
 	if status, doc := b.refusal(hello(protocol.MediaJSON)); status != 503 || doc["kind"] != "too_many_lanes" || !strings.Contains(doc["detail"].(string), "the process") {
 		t.Errorf("one more of the same process: %d %v", status, doc)
 	}
-	for _, p := range []peer{first, second} {
+	first.net.Close()
+	until(t, "its place is free", func() bool { return b.Connections() == 1 })
+	b.connect()
+}
+
+// TestFullLanes: whoever has waited longest without an open run makes way for the next;
+// where all have one, the next is refused and nobody loses its connection.
+func TestFullLanes(t *testing.T) {
+	b := start(t, &stub{}, func(o *lane.Options) { o.MaxConnections, o.MaxPerPeer = 2, 2 })
+	report := func(p peer) {
+		t.Helper()
 		if err := p.Send(frame.OpStep, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		p.wants(200, "x")
 	}
+	silent, first := b.dial(), b.connect()
+	report(first)
+	var second peer
+	until(t, "a place is made", func() bool {
+		c := b.dial()
+		f, err := frame.Open(c, hello(protocol.MediaJSON))
+		second = peer{t, f, c}
+		return err == nil
+	})
+	if said := readAll(silent); said != "" {
+		t.Errorf("whoever makes way hears %q", said)
+	}
+	report(second)
+	time.Sleep(150 * time.Millisecond) // longer than the respite
+	if status, doc := b.refusal(hello(protocol.MediaJSON)); status != 503 || doc["kind"] != "too_many_lanes" {
+		t.Errorf("where all have open runs: %d %v", status, doc)
+	}
+	report(first)
+	report(second)
 }

@@ -207,7 +207,7 @@ func (l *Lane) admit(g *conn) *server.Problem {
 		no = stopping()
 	case !l.opened:
 		no = server.NewProblem(http.StatusServiceUnavailable, "starting", "the plane has not started yet", "ask again; GET /readyz says what it waits for")
-	case l.ofPeer(g.pid) >= l.opts.MaxPerPeer:
+	case l.opts.MaxPerPeer < l.opts.MaxConnections && l.ofPeer(g.pid) >= l.opts.MaxPerPeer:
 		no = server.NewProblem(http.StatusServiceUnavailable, "too_many_lanes", fmt.Sprintf("the process %d has %d connections, as many as it may have", g.pid, l.opts.MaxPerPeer), "close one, or report over HTTP")
 	case len(l.open) >= l.opts.MaxConnections && !l.makeWay():
 		no = server.NewProblem(http.StatusServiceUnavailable, "too_many_lanes", "as many connections with open runs are there as there may be", "ask again later, or report over HTTP")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
 )
 
@@ -33,12 +34,16 @@ func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
 	if err := protocol.Decode(c.Media, c.Body, b); err != nil {
 		return nil, err
 	}
+	alone := len(b.Steps) == 0
+	bare := reflect.ValueOf(b.Step).IsZero()
 	switch {
-	case len(b.Steps) == 0:
+	case alone && bare:
+		return nil, bad(http.StatusBadRequest, leyline.RefusalMissingField.String(), "steps", "the body holds no step", "send one step, or {\"steps\":[...]}")
+	case alone:
 		return b, ofRun(&b.Run, c.Run, "run")
 	case len(b.Steps) > protocol.MaxSteps:
 		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: fmt.Sprintf("has %d entries, at most %d are allowed", len(b.Steps), protocol.MaxSteps)}
-	case !reflect.ValueOf(b.Step).IsZero():
+	case !bare:
 		return nil, &protocol.Error{Kind: protocol.KindInvalid, Field: "steps", Reason: "stands beside members of a step; send one or the other"}
 	}
 	for i := range b.Steps {
