@@ -220,7 +220,7 @@ class Scaled(unittest.TestCase):
         self.assertEqual((passed, scaler.get_scale()), (10, 1.0))  # from 1024 down
 
     def test_a_search_that_never_ends_is_told(self):
-        """A loop that never calls scaler.update() keeps a scale that is too large."""
+        """A loop that sets a scale that is too large again and again."""
         scaler = self.scaler(init_scale=2.0 ** 127)
         run, model, opt, session = make(lambda b, n: None, scaler=scaler)
         passed = 0
@@ -229,6 +229,8 @@ class Scaled(unittest.TestCase):
                 with run.step() as step:
                     step.backward({t: v * 1e6 for t, v in losses(model, *batch()).items()})
                 passed += step.passed_by
+                if step.passed_by:
+                    scaler.update(2.0 ** 127)
         self.assertEqual((passed, len(session.bodies)), (3, 1))
 
     def test_a_loss_that_is_no_number_is_told_at_once(self):
