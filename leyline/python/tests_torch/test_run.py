@@ -2,6 +2,7 @@
 
 import math
 import unittest
+from unittest import mock
 
 import torch
 from torch import nn
@@ -217,6 +218,20 @@ class Scaled(unittest.TestCase):
                 scaler.update()
             passed += step.passed_by
         self.assertEqual((passed, scaler.get_scale()), (10, 1.0))  # from 1024 down
+
+    def test_a_search_that_never_ends_is_told(self):
+        """A loop that sets a scale that is too large again and again."""
+        scaler = self.scaler(init_scale=2.0 ** 127)
+        run, model, opt, session = make(lambda b, n: None, scaler=scaler)
+        passed = 0
+        with mock.patch("esper_plane.torch.step.SCALER_TRIES", 3):
+            for _ in range(4):
+                with run.step() as step:
+                    step.backward({t: v * 1e6 for t, v in losses(model, *batch()).items()})
+                passed += step.passed_by
+                if step.passed_by:
+                    scaler.update(2.0 ** 127)
+        self.assertEqual((passed, len(session.bodies)), (3, 1))
 
     def test_a_loss_that_is_no_number_is_told_at_once(self):
         scaler = self.scaler()
