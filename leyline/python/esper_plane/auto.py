@@ -83,13 +83,15 @@ def start(data: Optional[str] = None, arguments: Sequence[str] = (), shadow: boo
     until = time.monotonic() + wait
     while not _answers(address):
         code = process.poll()
-        if code is not None and not _another(code):
+        if code is not None and not _another(directory):
             raise PlaneNotFound(f"{' '.join(command)} ended with {code}: {_tail(log)}")
         if time.monotonic() >= until:
             if code is None:
                 process.terminate()
             raise PlaneNotFound(f"{' '.join(command)} does not answer after {wait:g} s: {_tail(log)}")
         time.sleep(0.05)
+    if process.poll() is None and _owner(directory) != process.pid:
+        process.terminate()  # another one was quicker, and answers
     return address
 
 
@@ -97,9 +99,26 @@ def _shadowed() -> List[str]:
     return [word for key in SHADOWED for word in ("--set", key + "=shadow")]
 
 
-def _another(code: int) -> bool:
-    """Whether a plane has ended because another one was quicker: its directory is locked."""
-    return code == 6
+def _owner(directory: str) -> int:
+    """The process that the lock of a data directory names; 0: none."""
+    try:
+        with open(os.path.join(directory, "LOCK"), encoding="ascii") as f:
+            return int(f.read())
+    except (OSError, ValueError):
+        return 0
+
+
+def _another(directory: str) -> bool:
+    """Whether another plane was quicker: the owner of the directory lives."""
+    owner = _owner(directory)
+    try:
+        if owner > 0:
+            os.kill(owner, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return owner > 0
 
 
 def _spawn(command: List[str], log: str) -> "subprocess.Popen[bytes]":

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import stat
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -95,6 +96,17 @@ class Real(Case):
             s.leave()
         log = pathlib.Path(self.data + ".log").read_text()
         self.assertEqual(log.count("ready: "), 1)
+
+    def test_several_at_once(self):
+        self.addCleanup(self.end)
+        got = []
+        threads = [threading.Thread(target=lambda: got.append(auto.start(self.data))) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(got, ["unix:" + os.path.join(self.data, "esper.sock")] * 4)
+        self.assertEqual(pathlib.Path(self.data + ".log").read_text().count("ready: "), 1)
 
     def end(self):
         """End the plane that was started: its lock names its process."""
