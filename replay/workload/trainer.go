@@ -48,6 +48,10 @@ type Options struct {
 	// Plane's to do: unspecified for a plane in the same process, whose errors end Train.
 	Away        leyline.Away
 	AwaySeconds uint32 // how long it waits at most, of AwayWait; 0: for ever
+	// Lag is how many steps the trainer goes on without an answer: it works out the
+	// weights itself, with Weigh. It needs an Ahead. 0: it waits for every answer.
+	Lag   uint32
+	Weigh func(*leyline.StepObserved) ([]float64, error)
 	// Still is called with the weights when training stands still for a rollback, and
 	// again when that is over, whatever came of it; may be nil. It costs a digest.
 	Still   func(over bool, weights leyline.Digest)
@@ -79,6 +83,12 @@ func Train(ctx context.Context, p Plane, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer t.load.end()
+	t.clocked = clocked
+	if o.Lag > 0 {
+		if err := t.pipeline(clocked); err != nil {
+			return Result{}, err
+		}
+	}
 	r, err := t.run(ctx)
 	t.still(true)
 	r.Waited = clocked.spent
@@ -97,9 +107,16 @@ func (t *trainer) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	t.epochAt = time.Now()
-	for t.step < t.opts.Steps || len(t.restores) > 0 {
+	for {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
+		}
+		more, err := t.unfinished(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if !more {
+			break
 		}
 		began := time.Now()
 		if err := t.overtaken(ctx, began, t.once(ctx, t.step+1)); err != nil {
@@ -112,6 +129,9 @@ func (t *trainer) run(ctx context.Context) (Result, error) {
 // trainer is one run in progress.
 type trainer struct {
 	plane   Plane
+	ahead   Ahead          // the same, of a pipelined trainer; else nil
+	due     leyline.Answer // what answers to a pipelined trainer say is to be done
+	clocked *stopwatch
 	opts    Options
 	data    *Data
 	batches *Batches
@@ -193,6 +213,7 @@ func (t *trainer) plan() (leyline.RunOpened, error) {
 		Layers:     t.opts.Workload.Layers,
 		Parameters: uint64(t.net.SharedSize()), Seed: t.opts.Seed, Steps: t.opts.Steps, Lockstep: !t.opts.Live,
 		HostParameters: host,
+		Lag:            t.opts.Lag,
 		Away:           t.opts.Away,
 		AwaySeconds:    t.opts.AwaySeconds,
 	}
@@ -282,6 +303,15 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	t.result.Work.Training += t.net.stepWork(pass.Rows)
 	in := t.observed(s, pass, time.Since(began))
 	in.Metrics.Readings = t.readings(input)
+	if t.ahead != nil && sound(&in) {
+		if err := t.leap(ctx, s, pass, in); err != nil {
+			return err
+		}
+		if len(t.restores) > 0 {
+			return t.recover(ctx, began)
+		}
+		return t.trained(s, in.Losses, began)
+	}
 	asked := time.Now()
 	end = t.trace.span("plane", s)
 	a, err := t.plane.Step(ctx, in, t.answer.Cursor)
@@ -310,10 +340,15 @@ func (t *trainer) once(ctx context.Context, s leyline.Step) error {
 	if err := t.afterStep(ctx, a); err != nil {
 		return err
 	}
+	return t.trained(s, in.Losses, began)
+}
+
+// trained tells of a step that is over.
+func (t *trainer) trained(s leyline.Step, losses []float64, began time.Time) error {
 	t.last = time.Since(began)
 	if t.opts.Observe != nil {
 		t.opts.Observe(Progress{
-			Step: s, Steps: t.opts.Steps, Losses: in.Losses, Seeds: t.answer.Seeds, Lineage: t.answer.Lineage,
+			Step: s, Steps: t.opts.Steps, Losses: losses, Seeds: t.answer.Seeds, Lineage: t.answer.Lineage,
 			StepTime: t.last, Waited: t.waited,
 		})
 	}

@@ -18,7 +18,11 @@ import (
 // carried out before the next report, so that a snapshot holds the network that
 // the plane believes in. An order to restore makes the rest of it void.
 func (t *trainer) afterStep(ctx context.Context, a leyline.Answer) error {
-	epoch := uint64(t.step)%t.batches.PerEpoch() == 0
+	return t.follow(ctx, a, uint64(t.step)%t.batches.PerEpoch() == 0)
+}
+
+// follow does what an answer asks for, and reports the epoch that has ended, if one has.
+func (t *trainer) follow(ctx context.Context, a leyline.Answer, epoch bool) error {
 	for _, x := range []struct {
 		name string
 		due  bool

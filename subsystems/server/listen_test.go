@@ -189,3 +189,21 @@ func TestProbeRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectoriesOfOthers: whoever owns the directory of a socket can enter it, whatever
+// its mode is.
+func TestDirectoriesOfOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	dir := filepath.Join(socketDir(t), "theirs")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if err := probe("unix:" + filepath.Join(dir, "s")); err == nil || !strings.Contains(err.Error(), "belongs to uid 65534") {
+		t.Errorf("%v", err)
+	}
+	if _, err := ListenUnix(filepath.Join(dir, "s")); err == nil || !strings.Contains(err.Error(), "belongs to uid 65534") {
+		t.Errorf("it listens: %v", err)
+	}
+}

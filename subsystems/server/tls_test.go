@@ -1,6 +1,10 @@
 package server
 
 import (
+	"errors"
+	"io"
+	"net"
+
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -73,6 +77,28 @@ func TestTLS(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != 400 {
 			t.Errorf("plain HTTP: %d", resp.StatusCode)
+		}
+	}
+}
+
+// TestSilentHandshakes: whoever connects and shakes no hands is closed as one that sends
+// no header.
+func TestSilentHandshakes(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server", a.ecdsa(), plain)
+	o := options(who)
+	o.TLS, o.HeaderTimeout = a.options(), 50*time.Millisecond
+	s := start(t, o)
+	for _, sent := range []string{"", "\x16\x03\x01\x02\x00", "\x16\x03\x01\xff\xff\x01"} {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, sent) // one that is closed shows below
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if b, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after %q it is held, with %q", sent, b)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type farFlags struct {
 	tokenFile string
 	trust     clientTLS
 	http      bool
+	lag       uint32
 }
 
 func (f *farFlags) flags(s *pflag.FlagSet) {
@@ -36,6 +37,7 @@ func (f *farFlags) flags(s *pflag.FlagSet) {
 	s.StringVar(&f.away, "away", leyline.AwayWait.String(), "while the remote plane cannot be reached: wait, or stop")
 	s.DurationVar(&f.awayFor, "away-for", 0, "wait for the remote plane at most this long (default: for ever)")
 	s.StringVar(&f.tokenFile, "remote-token-file", "", "bearer token for the remote plane in `FILE`")
+	s.Uint32Var(&f.lag, "lag", 0, "go on for up to `N` steps without an answer of the remote plane, over its framed lane; weights are worked out here by the plane's rule, and two such runs may differ")
 	f.trust.flags(s, remotePrefix)
 	s.BoolVar(&f.http, "remote-http", false, "report steps over HTTP, also where there is a framed lane")
 }
@@ -47,7 +49,7 @@ const remotePrefix = "remote-"
 var ownPlane = []string{"data", "compare", "report", "http", "http-host", "http-token-file", "http-behind-proxy", "tls-cert", "tls-key", "tls-client-ca", "blueprints", "catalogue", "config", "set"}
 
 // forRemote are the flags that say something about a remote plane alone.
-var forRemote = []string{"run", "away", "away-for", "remote-token-file", "remote-http", "remote-tls-ca", "remote-tls-cert", "remote-tls-key"}
+var forRemote = []string{"run", "away", "away-for", "remote-token-file", "remote-http", "remote-tls-ca", "remote-tls-cert", "remote-tls-key", "lag"}
 
 // check refuses flags that do not go together.
 func (f *farFlags) check(changed func(string) bool) error {
@@ -85,6 +87,7 @@ type farRun struct {
 	job
 	client *client.Client
 	opts   client.Options
+	lag    uint32
 	places places
 }
 
@@ -121,6 +124,7 @@ func (r *farRun) prepare(rf farFlags) error {
 	if r.opts, err = rf.options(r.app); err != nil {
 		return err
 	}
+	r.lag = rf.lag
 	if r.client, err = client.New(r.opts); err != nil {
 		return usagef("--remote: %w", err)
 	}
@@ -168,6 +172,7 @@ func (r *farRun) remoteTraining() workload.Options {
 		Traces: &r.places.traces, Snapshots: &r.places.full, Fast: &r.places.fast, Kernels: &r.places.kernels,
 		Live: r.flags.live, Observe: r.observe, Levers: workload.Levers{Slow: slowFor},
 		Away: r.opts.Away, AwaySeconds: uint32(r.opts.AwayFor / time.Second),
+		Lag: r.lag, Weigh: func(x *leyline.StepObserved) ([]float64, error) { return weigh(r.client.Info().Rule, x) },
 		Warn: func(s string) { r.app.notice("warning: %s", s) },
 	}
 	if r.flags.gpuFile != "" {

@@ -65,7 +65,7 @@ func (a *app) serve(ctx context.Context, at placeFlags, f serveFlags) (err error
 	s := &service{served: served{app: a, at: at}, flags: f}
 	s.tell.app = a
 	if err := s.preflight(ctx); err != nil {
-		return err
+		return errors.Join(s.outrun(), err)
 	}
 	defer func() { err = errors.Join(err, s.notify.close()) }()
 	log, err := a.logger()
@@ -88,15 +88,28 @@ func (s *service) preflight(ctx context.Context) error {
 	return s.look(ctx,
 		supervise.Check{Name: "command line", Look: s.readFlags},
 		supervise.Check{Name: "configuration", Look: s.readConfig},
-		supervise.Check{Name: "framed lane", Look: func(_ context.Context, r *supervise.Report) {
-			for _, err := range server.Probe(false, "unix:"+s.lanePath()) {
-				if err != nil {
-					r.FailWith("--socket", usageIfBad(fmt.Errorf("--socket: %w", err)))
-				}
-			}
-		}},
+		supervise.Check{Name: "framed lane", Look: func(_ context.Context, r *supervise.Report) { s.probeLane(r) }},
 	)
 }
+
+// outrun says that another process has the data directory, which explains whatever else
+// stands in the way there.
+func (s *service) outrun() error {
+	if !s.inData() {
+		return nil
+	}
+	return datadir.Entered(s.at.data)
+}
+
+// probeLane reports everything that keeps the lane from being listened at.
+func (s *service) probeLane(r *supervise.Report) {
+	if err := server.Probe(false, "unix:"+s.lanePath())[0]; err != nil {
+		r.FailWith("--socket", usageIfBad(fmt.Errorf("--socket: %w", err)))
+	}
+}
+
+// inData says that the socket is the one of the data directory.
+func (s *service) inData() bool { return s.flags.socket == datadir.SocketPath(s.at.data) }
 
 // readFlags reads the flags that need no configuration. The socket is the first
 // address that is listened at.
@@ -162,7 +175,7 @@ func (s *service) assemble(log hclog.Logger) (*supervise.Supervisor, error) {
 		return nil, usageError{err}
 	}
 	s.more = append(s.more, s.framed())
-	if s.flags.socket == datadir.SocketPath(s.at.data) {
+	if s.inData() {
 		s.first = append(s.first, claim(s.at.data))
 	}
 	return s.served.assemble(log)

@@ -70,3 +70,47 @@ func TestServedPipelined(t *testing.T) {
 	}
 	esper(t, exitOK, "replay", dir)
 }
+
+// TestRemoteAhead: the built-in trainer goes on without answers, through a NaN, a spike
+// of the loss that rolls back steps which it has trained since, and a kill of the plane.
+// Nothing that it reports is refused, and its weights are those that the plane derives.
+// When it hears of a command depends on the disk, so two such runs may differ.
+func TestRemoteAhead(t *testing.T) {
+	for _, kill := range []string{"", "durable step.observed 150"} {
+		dir, socket := filepath.Join(t.TempDir(), "data"), filepath.Join(shortDir(t), "s")
+		p := serving(t, dir, socket, kill, likePenguins...)
+		ended := make(chan leyline.Digest, 1)
+		go func() {
+			defer close(ended)
+			ended <- farAway(t, socket, "--lag", "4", "--fault", "nan@120", "--fault", "loss-spike@230")
+		}()
+		if kill != "" {
+			<-p.done
+			if err := p.cmd.Wait(); !killed(err) {
+				t.Fatalf("the plane ended by itself: %v\n%s", err, p.words())
+			}
+			p = serving(t, dir, socket, "", likePenguins...)
+		}
+		<-ended
+		if code := p.end(t); code != exitOK {
+			t.Errorf("the plane exits with %d: %s", code, p.words())
+		}
+		falls, late := 0, 0
+		for _, r := range records(t, dir) {
+			for _, e := range r.Events {
+				switch e.EventKind() {
+				case leyline.EventWeightsMismatched, leyline.EventDependencyViolated:
+					t.Errorf("record %d: %+v", r.Seq, e)
+				case leyline.EventRollbackFinished:
+					falls++
+				case leyline.EventStepOvertaken:
+					late++
+				}
+			}
+		}
+		if falls != 2 || late == 0 {
+			t.Errorf("%d rollbacks, %d steps overtaken; the test shows nothing", falls, late)
+		}
+		esper(t, exitOK, "replay", dir)
+	}
+}

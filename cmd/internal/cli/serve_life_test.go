@@ -147,6 +147,7 @@ func TestServeTwiceAtOnce(t *testing.T) {
 		var all []*exec.Cmd
 		for range many {
 			c := command(t, "serve", "--data", dir)
+			c.Stderr = t.Output()
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
