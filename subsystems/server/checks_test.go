@@ -23,7 +23,7 @@ func (q quiet) Get() (leyline.EmergencyLevel, string, error) {
 }
 
 // newPlane starts a configured plane on a log in memory.
-func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, *memlog.Log) {
+func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, planetest.Log) {
 	t.Helper()
 	log := planetest.NewLog()
 	o := planetest.Options(log, t.TempDir())
@@ -36,7 +36,7 @@ func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, *memlog.L
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, log.Log
+	return p, log
 }
 
 // found runs the checks of a plane and returns the reasons of those that fail.
@@ -87,7 +87,7 @@ func TestPlaneChecks(t *testing.T) {
 	}
 
 	p, log := newPlane(t, 1<<30, &broken)
-	log.Inject(memlog.Faults{FailAppendAt: log.Next(), Err: errors.New("input/output error")})
+	log.Store.(*memlog.Log).Inject(memlog.Faults{FailAppendAt: log.Store.Next(), Err: errors.New("input/output error")})
 	if _, err := p.Step(t.Context(), leyline.StepObserved{Run: "run-1", Step: 1}, 0); !errors.Is(err, leyline.ErrStorage) {
 		t.Fatalf("the log does not fail: %v", err)
 	}

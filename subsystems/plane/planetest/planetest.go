@@ -39,10 +39,18 @@ func Key(n byte) sign.Signer {
 	return s
 }
 
-// Log is a log in memory, as a plane takes it.
-type Log struct{ *memlog.Log }
+// Store is what a log in memory and a real log have in common.
+type Store interface {
+	Append(ctx context.Context, next uint64, entries []eventlog.Entry) error
+	All(from uint64) iter.Seq2[eventlog.Entry, error]
+	Next() uint64
+	Leaf(seq uint64) ([32]byte, error)
+}
 
-// NewLog makes an empty log.
+// Log is a log as a plane takes it. It gives no number away.
+type Log struct{ Store }
+
+// NewLog makes an empty log in memory.
 func NewLog() Log {
 	return Log{memlog.New(eventlog.Origin{Name: Origin, LogKey: Key(LogKey).Public(), AdminKey: Key(Admin).Public()}, time.Now().UnixNano())}
 }
@@ -53,13 +61,13 @@ func (l Log) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) err
 	for i, e := range es {
 		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
 	}
-	return l.Log.Append(ctx, uint64(next), out)
+	return l.Store.Append(ctx, uint64(next), out)
 }
 
 // All implements plane.Log.
 func (l Log) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
 	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range l.Log.All(uint64(from)) {
+		for e, err := range l.Store.All(uint64(from)) {
 			if err == nil && e.Kind != eventlog.KindTransition {
 				continue
 			}
@@ -71,13 +79,16 @@ func (l Log) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
 }
 
 // Next implements plane.Log.
-func (l Log) Next() leyline.Seq { return leyline.Seq(l.Log.Next()) }
+func (l Log) Next() leyline.Seq { return leyline.Seq(l.Store.Next()) }
 
-// Claim implements plane.Log: this log has no records of its own.
+// Claim implements plane.Log.
 func (l Log) Claim(leyline.Seq) bool { return false }
 
 // Leaf implements plane.Log.
-func (l Log) Leaf(s leyline.Seq) (leyline.Digest, error) { return l.Log.Leaf(uint64(s)) }
+func (l Log) Leaf(s leyline.Seq) (leyline.Digest, error) {
+	d, err := l.Store.Leaf(uint64(s))
+	return d, err
+}
 
 // Calm is an emergency signal that nobody polls.
 type Calm struct{}
