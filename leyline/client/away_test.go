@@ -149,3 +149,38 @@ func TestSubmitNeedsTheLane(t *testing.T) {
 		t.Error("it submits over HTTP")
 	}
 }
+
+// TestWaitIsCut: a context that ends before an answer came takes nothing away. The next
+// Wait gets that answer, and not the one behind it.
+func TestWaitIsCut(t *testing.T) {
+	good, leave := answers(t), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newStub(t, func(n int, x seen) (int, any) {
+		if n == 2 {
+			cancel()
+			<-leave
+			return 0, nil
+		}
+		return good(n, x)
+	}).start(true)
+	var said []string
+	c := s.client(func(o *Options) { o.Notice = func(format string, _ ...any) { said = append(said, format) } })
+	open(t, c)
+	for n := leyline.Step(1); n <= 2; n++ {
+		if err := c.Submit(t.Context(), step(n), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, err := c.Wait(ctx); !errors.Is(err, context.Canceled) || c.Outstanding() != 2 {
+		t.Errorf("%+v %v, %d outstanding", a, err, c.Outstanding())
+	}
+	close(leave)
+	for n := leyline.Step(1); n <= 2; n++ {
+		if a, err := c.Wait(t.Context()); err != nil || a.Step != n {
+			t.Errorf("%+v %v; want step %d", a, err, n)
+		}
+	}
+	if len(said) != 0 {
+		t.Errorf("it says %q of a plane that was there", said)
+	}
+}

@@ -143,7 +143,8 @@ func (c *Client) Submit(ctx context.Context, in leyline.StepObserved, after leyl
 }
 
 // Wait takes the answer to the oldest step that was submitted. A refusal of it is an
-// error and leaves the others outstanding.
+// error and leaves the others outstanding. Where no answer came, because the context
+// ended or the plane is away, the step is outstanding still.
 func (c *Client) Wait(ctx context.Context) (leyline.Answer, error) {
 	var a leyline.Answer
 	if c.Outstanding() == 0 {
