@@ -55,9 +55,13 @@ func (c *Client) Disconnect() {
 }
 
 // Open opens a run, or resumes it. When the answer to an open was lost, the run that it
-// may have opened is resumed: nothing has been reported for it.
+// may have opened is resumed: nothing has been reported for it. A plan that says another
+// Away than the options of the client is refused.
 func (c *Client) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
 	c.info = protocol.OpenAnswer{}
+	if err := c.opts.keeps(&in); err != nil {
+		return leyline.OpenAnswer{}, err
+	}
 	err := c.open(ctx, in)
 	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) {
 		in.Resume = true
