@@ -35,7 +35,8 @@ type Options struct {
 	Away    leyline.Away
 	AwayFor time.Duration // of AwayWait; no attempt begins after it. 0: until the context ends
 	Attempt time.Duration // of one request, longer where the plane reads a snapshot for it; 0: DefaultAttempt
-	// Notice is called when the plane is lost and when it is found again; may be nil.
+	// Notice is called when the plane is lost and when it is found again, by whichever
+	// goroutine makes the request; may be nil. A client that stops calls it never.
 	Notice func(format string, args ...any)
 }
 
