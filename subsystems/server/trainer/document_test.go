@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/frame"
 	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
@@ -183,6 +184,32 @@ func TestRoutesAreDescribed(t *testing.T) {
 		method, path, _ := strings.Cut(r, " ")
 		if !strings.Contains(table, "`"+r) && !(method == "POST" && strings.Contains(table, "`/"+filepath.Base(path)+"`")) {
 			t.Errorf("%s is not in the table of routes", r)
+		}
+	}
+}
+
+// TestTheLaneSpeaksTheProtocol: what the framed lane has of its own, because its package
+// knows no other, is what the rest of the protocol says.
+func TestTheLaneSpeaksTheProtocol(t *testing.T) {
+	if frame.Version != protocol.Version || frame.MaxFrame != server.DefaultMaxBody {
+		t.Errorf("version %d and %d, at most %d and %d bytes", frame.Version, protocol.Version, frame.MaxFrame, server.DefaultMaxBody)
+	}
+	hello := frame.Hello{Protocol: frame.Version, Run: "run-1", Media: protocol.MediaJSON}
+	var got protocol.Hello
+	if err := protocol.Decode(protocol.MediaJSON, hello.Encode(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (protocol.Hello{Protocol: protocol.Version, Run: "run-1", Media: protocol.MediaJSON}); got != want {
+		t.Errorf("the hello %+v, want %+v", got, want)
+	}
+	welcome := frame.Welcome{Protocol: frame.Version, Run: "run-1"}
+	if err := protocol.Decode(protocol.MediaJSON, welcome.Encode(), new(protocol.Hello)); err != nil {
+		t.Error(err)
+	}
+	for op := frame.OpStep; op.Known(); op++ {
+		row := regexp.MustCompile(fmt.Sprintf(`\| %d \| %s \|`, op, op))
+		if !row.MatchString(document(t)) {
+			t.Errorf("PROTOCOL.md does not have %v as %d", op, op)
 		}
 	}
 }

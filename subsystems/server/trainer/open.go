@@ -11,7 +11,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 )
 
-// Open opens or resumes a run, which belongs to the peer from here on. Op, Run and After
+// Open opens or resumes a run, which belongs to the peer from here on. Op and Run
 // of the call are not looked at.
 func (s *Service) Open(ctx context.Context, c Call) Reply {
 	a, err := s.open(ctx, c)
