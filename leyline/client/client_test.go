@@ -165,7 +165,7 @@ func TestWhatPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("(?m)^\\| 503 \\| (.*) \\| come again").FindStringSubmatch(string(text))
+	row := regexp.MustCompile(`(?m)^\| 503 \| (.*) \| come again`).FindStringSubmatch(string(text))
 	if row == nil {
 		t.Fatal("the document has no row of them")
 	}
