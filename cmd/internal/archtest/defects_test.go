@@ -16,15 +16,13 @@ import (
 )
 
 // An entry of testdata/defects.toml says what became of a defect of the
-// reference or of one of its test oracles: tests that keep it out, or a reason
-// why it cannot occur here, or the part of the work that still owes it.
+// reference or of one of its test oracles: tests that keep it out, or why it
+// cannot occur here.
 type entry struct {
 	ID     string   `toml:"id"`
 	Says   string   `toml:"says"`
 	Tests  []string `toml:"tests"`
 	Reason string   `toml:"reason"`
-	Owner  string   `toml:"owner"`
-	What   string   `toml:"what"`
 }
 
 type defectFile struct {
@@ -71,12 +69,6 @@ func oracleIDs() []string {
 	return all
 }
 
-// owners are the parts of the work that may still owe something: Tolaria 04,
-// Kasmina 05, Tamiyo 06, and the protocol with its clients 07. A part that is
-// done is struck from this list, and with it every entry that still names it
-// fails.
-var owners = []string{"04", "05", "06", "07"}
-
 // TestDefects holds testdata/defects.toml against the lists above and against
 // the tests of the module.
 func TestDefects(t *testing.T) {
@@ -95,6 +87,9 @@ func TestDefects(t *testing.T) {
 	index := testIndex{src: src, scripts: func(pkg, name string) bool {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(pkg), "testdata", name+".txtar"))
 		return err == nil
+	}, python: func(path string) (string, bool) {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
+		return string(text), err == nil
 	}}
 	for _, problem := range slices.Concat(
 		checkIDs(file.Defects, defectIDs()), checkIDs(file.Oracles, oracleIDs()),
@@ -140,7 +135,7 @@ func checkEntries(all []entry, index testIndex) []string {
 	var problems []string
 	for _, e := range all {
 		answers := 0
-		for _, given := range []bool{len(e.Tests) > 0, e.Reason != "", e.Owner != "" || e.What != ""} {
+		for _, given := range []bool{len(e.Tests) > 0, e.Reason != ""} {
 			if given {
 				answers++
 			}
@@ -149,13 +144,9 @@ func checkEntries(all []entry, index testIndex) []string {
 		case len(e.Says) < 10:
 			problems = append(problems, e.ID+" does not say what it is")
 		case answers != 1:
-			problems = append(problems, e.ID+" wants exactly one of tests, reason, and owner with what")
+			problems = append(problems, e.ID+" wants exactly one of tests and reason")
 		case e.Reason != "" && len(e.Reason) < 20:
 			problems = append(problems, e.ID+" gives no reason that says anything")
-		case e.What != "" && !slices.Contains(owners, e.Owner):
-			problems = append(problems, fmt.Sprintf("%s has the owner %q, want one of %v", e.ID, e.Owner, owners))
-		case e.Owner != "" && len(e.What) < 8:
-			problems = append(problems, e.ID+" does not say what its owner owes")
 		}
 		for _, name := range e.Tests {
 			if why := index.check(name); why != "" {
@@ -169,19 +160,42 @@ func checkEntries(all []entry, index testIndex) []string {
 // testIndex finds tests in the source of a module.
 type testIndex struct {
 	src     *Source
-	scripts func(pkg, name string) bool // whether a package has a script of that name
+	scripts func(pkg, name string) bool      // whether a package has a script of that name
+	python  func(path string) (string, bool) // the text of a file of tests in Python
 }
 
 var testName = regexp.MustCompile(`^(\S+)\.((?:Test|Fuzz)\w+)(?:/(\S+))?$`)
 
+var pythonName = regexp.MustCompile(`^(\S+)\.(\w+)\.(\w+)\.(test_\w+)$`)
+
+// checkPython is check for names of the form folder.module.Class.test_name.
+func (x testIndex) checkPython(folder, module, class, test string) string {
+	text, ok := x.python(folder + "/" + module + ".py")
+	if !ok {
+		return "there is no such file"
+	}
+	_, body, ok := strings.Cut(text, "\nclass "+class+"(")
+	if !ok {
+		return "the file has no such class"
+	}
+	body, _, _ = strings.Cut(body, "\nclass ")
+	if !strings.Contains(body, "\n    def "+test+"(self") {
+		return "the class has no such test"
+	}
+	return ""
+}
+
 // check says why a name of the form package/path.TestName or
-// package/path.TestName/subtest is no test, or nothing. A subtest is one if its
+// package/path.TestName/subtest, or that of a test in Python, is no test, or nothing. A subtest is one if its
 // text, with underscores for spaces, is a literal in the test's file, or the
 // name of a script.
 func (x testIndex) check(name string) string {
+	if m := pythonName.FindStringSubmatch(name); m != nil {
+		return x.checkPython(m[1], m[2], m[3], m[4])
+	}
 	m := testName.FindStringSubmatch(name)
 	if m == nil {
-		return "want package/path.TestName or package/path.TestName/subtest"
+		return "want package/path.TestName, package/path.TestName/subtest or folder.module.Class.test_name"
 	}
 	for _, p := range x.src.Packages {
 		if p.Path != m[1] {
@@ -224,7 +238,9 @@ func TestPlantedDefects(t *testing.T) {
 	src := tree(t, map[string]string{
 		"leyline/a_test.go": "package leyline\n\nfunc TestOne() { t.Run(\"a b\", nil) }\n\nfunc helper() {}\n",
 	})
-	index := testIndex{src: src, scripts: func(_, name string) bool { return name == "script" }}
+	index := testIndex{src: src, scripts: func(_, name string) bool { return name == "script" }, python: func(path string) (string, bool) {
+		return "\nclass A(T):\n    def test_a(self):\n\nclass B(T):\n    def test_b(self):\n", path == "py/test_x.py"
+	}}
 	good := entry{ID: "D-1", Says: "what it is about", Tests: []string{"leyline.TestOne"}}
 	for name, c := range map[string]struct {
 		change func(e *entry)
@@ -234,14 +250,14 @@ func TestPlantedDefects(t *testing.T) {
 		"subtest":       {func(e *entry) { e.Tests[0] += "/a_b" }, ""},
 		"script":        {func(e *entry) { e.Tests[0] += "/script" }, ""},
 		"reason":        {func(e *entry) { e.Tests, e.Reason = nil, "there is nothing of that kind here" }, ""},
-		"owner":         {func(e *entry) { e.Tests, e.Owner, e.What = nil, "05", "the seed has to be built first" }, ""},
 		"no answer":     {func(e *entry) { e.Tests = nil }, "exactly one"},
 		"two answers":   {func(e *entry) { e.Reason = "there is nothing of that kind here" }, "exactly one"},
 		"short reason":  {func(e *entry) { e.Tests, e.Reason = nil, "impossible" }, "gives no reason"},
 		"no text":       {func(e *entry) { e.Says = "" }, "does not say what it is"},
-		"no owner":      {func(e *entry) { e.Tests, e.What = nil, "the seed has to be built first" }, `has the owner ""`},
-		"unknown owner": {func(e *entry) { e.Tests, e.Owner, e.What = nil, "11", "the seed has to be built first" }, `has the owner "11"`},
-		"owner of what": {func(e *entry) { e.Tests, e.Owner = nil, "05" }, "does not say what its owner owes"},
+		"python":        {func(e *entry) { e.Tests[0] = "py.test_x.A.test_a" }, ""},
+		"no file":       {func(e *entry) { e.Tests[0] = "py.test_y.A.test_a" }, "no such file"},
+		"no class":      {func(e *entry) { e.Tests[0] = "py.test_x.C.test_a" }, "no such class"},
+		"another class": {func(e *entry) { e.Tests[0] = "py.test_x.A.test_b" }, "has no such test"},
 		"no package":    {func(e *entry) { e.Tests[0] = "eventlog.TestOne" }, "no such package"},
 		"no test":       {func(e *entry) { e.Tests[0] = "leyline.TestTwo" }, "no such test"},
 		"no subtest":    {func(e *entry) { e.Tests[0] += "/a" }, "no such subtest"},

@@ -115,6 +115,9 @@ func forget(v reflect.Value, kind leyline.EventKind) {
 		if x, ok := v.Addr().Interface().(*leyline.RiskAssessed); ok { // what is measured, and whether it is, is the machine's
 			x.Checks = slices.DeleteFunc(slices.Clone(x.Checks), func(c leyline.RiskCheck) bool { return byClock(&c) })
 		}
+		if x, ok := v.Addr().Interface().(*leyline.IsolationAssessed); ok && x.Health == leyline.SeedDegraded {
+			x.Health = leyline.SeedHealthy // degraded is also one whose kernel was slow to come; the count of its fallbacks is compared
+		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); private(f, kind) {
 				v.Field(i).SetZero()

@@ -15,6 +15,9 @@ import (
 // ESPER_TOLARIA_SNAPSHOT_EVERY is tolaria.snapshot_every.
 const envPrefix = "ESPER_"
 
+// envBinary names this program to the Python client, which starts it; it is no setting.
+const envBinary = envPrefix + "BINARY"
+
 // settings are the places a configuration comes from: defaults, then a file,
 // then the environment, then flags.
 type settings struct {
@@ -114,7 +117,7 @@ func (l *loader) places(p leyline.ConfigProblem) string {
 // and is none is a mistake: it would be ignored silently.
 func (l *loader) variable(v string) {
 	name, value, _ := strings.Cut(v, "=")
-	if !strings.HasPrefix(name, envPrefix) {
+	if !strings.HasPrefix(name, envPrefix) || name == envBinary {
 		return
 	}
 	names := map[string]string{}

@@ -122,17 +122,12 @@ def _another(directory: str) -> bool:
 
 
 def _spawn(command: List[str], log: str) -> "subprocess.Popen[bytes]":
-    """Start a process that outlives this one, in a group of its own.
-
-    A plane takes every variable that begins with ESPER_ for a setting, so the one that
-    names the program is not handed on.
-    """
+    """Start a process that outlives this one, in a group of its own."""
     os.makedirs(os.path.dirname(log), exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name != BINARY}
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with open(fd, "ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out, start_new_session=True, env=environment
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out, start_new_session=True
         )
     threading.Thread(target=process.wait, name="esper serve", daemon=True).start()  # no zombie is left of it
     return process

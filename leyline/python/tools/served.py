@@ -6,7 +6,6 @@ Standard library only; it runs under every Python from 3.10 on.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -22,12 +21,6 @@ READY_S = 30.0  # within which a plane must be ready
 DRAIN_S = 30.0  # within which it must end when told to
 
 
-def _environment() -> dict[str, str]:
-    """What esper is started with: the program reads settings from ESPER_..., and the
-    variable that names the program to the client is none."""
-    return {name: value for name, value in os.environ.items() if name != "ESPER_BINARY"}
-
-
 class PlaneError(Exception):
     """A plane did not do what a plane does."""
 
@@ -37,7 +30,7 @@ def esper(binary: Path, *args: object, accept: Sequence[int] = (0,)) -> str:
 
     Raises PlaneError with all that it said when its exit code is not accepted.
     """
-    done = subprocess.run([str(binary), *map(str, args)], capture_output=True, text=True, env=_environment())
+    done = subprocess.run([str(binary), *map(str, args)], capture_output=True, text=True)
     if done.returncode not in accept:
         shown = " ".join(map(str, args))
         raise PlaneError(f"esper {shown} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
@@ -105,7 +98,7 @@ class Plane:
         """Starts the process and waits until it lets trainers in."""
         with open(self._said, "ab") as said:
             self._before = said.tell()
-            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=said, env=_environment())
+            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=said)
         until = time.monotonic() + READY_S
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > until:
