@@ -55,9 +55,13 @@ func (c *Client) Disconnect() {
 }
 
 // Open opens a run, or resumes it. When the answer to an open was lost, the run that it
-// may have opened is resumed: nothing has been reported for it.
+// may have opened is resumed: nothing has been reported for it. A plan that says another
+// Away than the options of the client is refused.
 func (c *Client) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
 	c.info = protocol.OpenAnswer{}
+	if err := c.opts.keeps(&in); err != nil {
+		return leyline.OpenAnswer{}, err
+	}
 	err := c.open(ctx, in)
 	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) {
 		in.Resume = true
@@ -143,7 +147,8 @@ func (c *Client) Submit(ctx context.Context, in leyline.StepObserved, after leyl
 }
 
 // Wait takes the answer to the oldest step that was submitted. A refusal of it is an
-// error and leaves the others outstanding.
+// error and leaves the others outstanding. Where no answer came, because the context
+// ended or the plane is away, the step is outstanding still.
 func (c *Client) Wait(ctx context.Context) (leyline.Answer, error) {
 	var a leyline.Answer
 	if c.Outstanding() == 0 {

@@ -2,6 +2,8 @@ package client
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -154,6 +156,25 @@ func TestOtherProblems(t *testing.T) {
 	}
 	if n := len(s.requests()); n != 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestWhatPasses: the kinds after which the client comes again are those of PROTOCOL.md.
+func TestWhatPasses(t *testing.T) {
+	text, err := os.ReadFile("../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| 503 \| (.*) \| come again`).FindStringSubmatch(string(text))
+	if row == nil {
+		t.Fatal("the document has no row of them")
+	}
+	want := map[string]bool{}
+	for _, kind := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[1], -1) {
+		want[kind[1]] = true
+	}
+	if d := cmp.Diff(want, passing); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -30,11 +30,13 @@ type Options struct {
 	Media   string      // of bodies: protocol.MediaMsgpack, which is the default, or protocol.MediaJSON
 	NoLane  bool        // reports go over HTTP, also where there is a framed lane
 	// Away is what to do while the plane cannot be reached: AwayStop gives up after
-	// about a second, AwayWait goes on for AwayFor.
+	// about a second, or with the first Attempt that was not answered; AwayWait goes on
+	// for AwayFor. Both are those of the runs that are opened.
 	Away    leyline.Away
-	AwayFor time.Duration // of AwayWait, at most; 0: until the context ends
+	AwayFor time.Duration // of AwayWait; no attempt begins after it. 0: until the context ends
 	Attempt time.Duration // of one request, longer where the plane reads a snapshot for it; 0: DefaultAttempt
-	// Notice is called when the plane is lost and when it is found again; may be nil.
+	// Notice is called when the plane is lost and when it is found again, by whichever
+	// goroutine makes the request; may be nil. A client that stops calls it never.
 	Notice func(format string, args ...any)
 }
 
@@ -73,6 +75,21 @@ func (o *Options) limit(op frame.Op) time.Duration {
 		return max(o.Attempt, slowAttempt)
 	}
 	return o.Attempt
+}
+
+// keeps refuses a plan that says of its trainer what this client will not do. What it
+// leaves out is the plane's to refuse.
+func (o *Options) keeps(in *leyline.RunOpened) error {
+	if in.Away == leyline.AwayUnspecified {
+		return nil
+	}
+	if in.Away != o.Away {
+		return leyline.Invalid("away", fmt.Sprintf("is %s, and the client was made with %s", in.Away, o.Away))
+	}
+	if time.Duration(in.AwaySeconds)*time.Second != o.AwayFor {
+		return leyline.Invalid("away_seconds", fmt.Sprintf("is %d, and the client was made with %v", in.AwaySeconds, o.AwayFor))
+	}
+	return nil
 }
 
 func (o *Options) check() error {

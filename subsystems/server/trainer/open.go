@@ -12,7 +12,7 @@ import (
 	"github.com/esper-plane/esper/subsystems/server"
 )
 
-// Open opens or resumes a run, which belongs to the peer from here on. Op, Run and After
+// Open opens or resumes a run, which belongs to the peer from here on. Op and Run
 // of the call are not looked at.
 func (s *Service) Open(ctx context.Context, c Call) Reply {
 	a, err := s.open(ctx, c)

@@ -66,11 +66,7 @@ func (c *Call) report() (leyline.Input, leyline.Seq, error) {
 	if !ok {
 		return nil, 0, server.Mistake(http.StatusBadRequest, "unknown_op", "op", fmt.Sprintf("there is no op %d", uint8(c.Op)), "ops are 1 to 9; PROTOCOL.md lists them")
 	}
-	in, after, err := read(c)
-	if after == 0 {
-		after = c.After
-	}
-	return in, after, err
+	return read(c)
 }
 
 // read reads the body into a report, which is about the run of the call.
