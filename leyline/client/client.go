@@ -55,11 +55,12 @@ func (c *Client) Disconnect() {
 }
 
 // Open opens a run, or resumes it. When the answer to an open was lost, the run that it
-// may have opened is resumed: nothing has been reported for it.
+// has opened is resumed, if nothing was reported for it. Else it is a run of before, and
+// the refusal stays.
 func (c *Client) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
 	c.info = protocol.OpenAnswer{}
 	err := c.open(ctx, in)
-	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) {
+	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) && c.fresh(ctx, in.Run) {
 		in.Resume = true
 		err = c.open(ctx, in)
 	}
@@ -83,6 +84,14 @@ func (c *Client) open(ctx context.Context, in leyline.RunOpened) error {
 	}
 	c.info = a
 	return nil
+}
+
+// fresh reports whether a run was opened once and nothing was reported for it. One of which
+// that cannot be found out is not.
+func (c *Client) fresh(ctx context.Context, run leyline.RunID) bool {
+	var held protocol.RunView
+	_, err := c.ask(ctx, http.MethodGet, runPath(run), nil, c.opts.Attempt, &held)
+	return err == nil && held.Incarnation == 1 && held.Step == 0 && held.Status == leyline.RunStatusOpen
 }
 
 // routes are the paths of the ops below a run.

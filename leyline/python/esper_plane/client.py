@@ -100,20 +100,26 @@ class Client:
         """Open a run, or resume it: the members of RunOpened. Returns the OpenAnswer.
 
         An opening is recorded with every arrival, so it is sent again only as a resume:
-        one that broke on the way and is refused as ``run_exists`` has been recorded.
+        one that broke on the way and is refused as ``run_exists`` has been recorded, if
+        nothing was reported for that run. Else it is a run of before, and the refusal stays.
         """
         body = {"protocol": 1, **body}
         before = self.retries
         try:
             answer = self._post("/v1/runs", body)
         except Refused as e:
-            if e.kind != "run_exists" or self.retries == before or body.get("resume"):
+            if e.kind != "run_exists" or self.retries == before or body.get("resume") or not self._fresh(str(body["run"])):
                 raise
             answer = self._post("/v1/runs", {**body, "resume": True})
         opened = forms.read(forms.OPENED, answer)
         if opened["protocol"] != 1:
             raise ProtocolError("protocol", f"is {opened['protocol']}; this client speaks 1")
         return of_run(opened, str(body["run"]))
+
+    def _fresh(self, run: str) -> bool:
+        """Whether a run was opened once, and nothing was reported for it."""
+        held = forms.read(forms.HELD, self.status(run))
+        return bool(held["incarnation"] == 1 and held["step"] == 0 and held["status"] == "open")
 
     def report(self, kind: str, run: str, body: Mapping[str, Any]) -> Dict[str, Any]:
         """Send one of REPORTS and return its Answer. Steps must not be outstanding."""

@@ -241,6 +241,8 @@ OPENED: Form = {
     "places": must(inner(_PLACES)), "rule": must(inner(_RULE)), "keys": may(listed(inner(KEY)), []),
     "admin_key": may(text, ""), "origin": must(text), "snapshot_every": may(u64, 0), "quick_from": may(u64, 0),
 }
+#: As much as a client needs of what the plane holds of a run.
+HELD: Form = {"incarnation": must(u32), "step": must(u64), "status": must(text)}
 PROBLEM: Form = {
     "kind": must(text), "status": must(u32), "field": may(text, ""), "hint": may(text, ""), "detail": may(text, ""),
     "title": may(text, ""),

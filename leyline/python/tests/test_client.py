@@ -21,7 +21,7 @@ def brain(kind, body):
     if kind == "open":
         return fake.opened({})
     if kind == "status":
-        return {"run": "run-1", "status": "open"}
+        return {"run": "run-1", "status": "open", "incarnation": 1, "step": "0"}
     if kind == "protocol":
         return {"protocol": [1]}
     return fake.answer(step=str(body.get("step", 0)), weights=[0.5, 0.5])
@@ -160,6 +160,16 @@ class OverHTTP(Case):
         self.client.retries = 0
         with self.assertRaises(Refused):
             self.client.open({"run": "run-1"})
+
+    def test_open_of_a_run_of_before(self):
+        """A plane that was away at first does not turn a run that must be new into another's."""
+        for held in ({"incarnation": 1, "step": "30"}, {"incarnation": 2, "step": "0"}):
+            before = len(self.plane.records)
+            self.plane.faults.extend(["cut", lambda kind, body: fake.problem("run_exists", 409)])
+            self.plane.faults.append(lambda kind, body: (200, {"run": "run-1", "status": "open", **held}))
+            with self.assertRaises(Refused) as caught:
+                self.client.open({"run": "run-1"})
+            self.assertEqual((caught.exception.kind, len(self.plane.records)), ("run_exists", before))
 
 
 class OverLane(OverHTTP):
