@@ -111,7 +111,10 @@ def number(value: Any, path: str) -> float:
         return _NAMES[value]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _bad(path, value, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _bad(path, value, "a number of 64 bits") from None
 
 
 def unit(value: Any, path: str) -> float:

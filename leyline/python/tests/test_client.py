@@ -141,7 +141,7 @@ class OverHTTP(Case):
         for bad in ("18446744073709551616", "-1", "", "1.0", "１", 1.5, True, None, -1, "0x1"):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.u64(bad, "x")
-        for bad in ("nan", "1", True, None, []):
+        for bad in ("nan", "1", True, None, [], 10**400):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.number(bad, "x")
 
@@ -149,6 +149,13 @@ class OverHTTP(Case):
         self.assertIsNone(self.client.directives("run-1", 0))
         self.plane.faults.append("slow")
         self.assertIsNone(self.client.directives("run-1", 0, wait=0.1))
+
+    def test_what_takes_longer(self):
+        """The plane reads a whole snapshot for some requests: it is not asked again meanwhile."""
+        self.plane.faults.extend(["slow", "slow"])
+        self.client.open({"run": "run-1"})
+        self.client.report("snapshot", "run-1", {"run": "run-1", "step": 3})
+        self.assertEqual((self.client.retries, self.plane.requests), (0, 2))
 
     def test_open_that_broke(self):
         """An opening that was recorded and whose answer was lost is a resume."""
