@@ -30,6 +30,9 @@ type Client struct {
 // New checks the options; nothing is dialled before Open.
 func New(o Options) (*Client, error) {
 	at, err := parse(o.Address)
+	if err == nil && o.Token != "" && at.clear() {
+		err = fmt.Errorf("the token would travel in the clear to %s; use https", o.Address)
+	}
 	if err == nil {
 		err = o.check()
 	}

@@ -228,6 +228,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.AwayFor = 1 }, "only a trainer that waits"},
 		{func(o *Options) { o.Away, o.AwayFor = leyline.AwayWait, -1 }, "negative"},
 		{func(o *Options) { o.Media = "text/plain" }, "text/plain"},
+		{func(o *Options) { o.Address, o.Token = "http://plane.example:80", "t" }, "in the clear"},
 	} {
 		o := good
 		c.change(&o)
@@ -235,8 +236,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
-	for _, at := range []string{"http://127.0.0.1:1", "https://plane.example:443/"} {
-		good.Address = at
+	for _, at := range []string{"http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://plane.example:443/", "unix:/s"} {
+		good.Address, good.Token = at, "t"
 		if _, err := New(good); err != nil {
 			t.Error(err)
 		}
