@@ -1,0 +1,127 @@
+"""Training loops that do the right things in the wrong order, or twice."""
+
+import unittest
+
+import torch
+
+from esper_plane.torch.errors import BridgeError
+
+from .test_run import batch, losses, make, state
+
+
+def one_loss(model, *given):
+    return sum(losses(model, *given).values())
+
+
+class Order(unittest.TestCase):
+    def test_losses_of_before_the_step(self):
+        """Where the step begins the network may be taken back, so they may be another's."""
+        for told in (0, 12):
+            run, model, optimizer, session = make(tasks=["loss"])
+            loss = one_loss(model, *batch())
+            with self.subTest(samples=told), self.assertRaises(BridgeError) as caught, run.step() as step:
+                step.backward(loss, samples=told)
+            self.assertEqual((caught.exception.kind, caught.exception.field, session.bodies), ("out_of_order", "losses", []))
+            with run.step() as step:  # the next one is none the worse
+                step.backward(one_loss(model, *batch()))
+                optimizer.step()
+            self.assertTrue(step.applied)
+
+    def test_a_pass_without_gradients_before_it_is_nothing(self):
+        run, model, optimizer, _ = make(tasks=["loss"])
+        with torch.no_grad():
+            one_loss(model, *batch())
+        h = model.low(batch()[0]).square().mean()  # of a part, which the host does not see
+        with run.step() as step:
+            step.backward(h, samples=12)
+            optimizer.step()
+        self.assertTrue(step.applied)
+
+    def test_each_step_leaves_its_own_body(self):
+        outer, model, one, _ = make(lambda b, n: None, tasks=["loss"])
+        inner, other, two, session = make(tasks=["loss"])
+        went_on = False
+        with outer.step() as a:
+            with inner.step() as b:
+                a.backward(one_loss(model, *batch()))
+                b.backward(one_loss(other, *batch()))
+            went_on = True
+        self.assertEqual((a.applied, b.applied, went_on, session.bodies), (False, None, False, []))
+        with inner.step() as b:
+            b.backward(one_loss(other, *batch()))
+            two.step()
+        self.assertTrue(b.applied)
+
+    def test_left_between_decision_and_update(self):
+        """The plane takes the update as made; nobody trains on as if it had been."""
+        run, model, optimizer, session = make(tasks=["loss"])
+        before = state(model)
+        with self.assertRaises(ZeroDivisionError), run.step() as step:
+            step.backward(one_loss(model, *batch()))
+            raise ZeroDivisionError
+        self.assertTrue(all(map(torch.equal, before, state(model))))
+        with self.assertRaises(BridgeError) as caught, run.step():
+            pass
+        self.assertIn("ZeroDivisionError", str(caught.exception))
+        run.close()
+        self.assertEqual([c[:2] for c in session.calls if c[0] == "close"], [("close", "failed")])
+
+    def test_left_before_the_decision_or_behind_the_update(self):
+        run, model, optimizer, _ = make(tasks=["loss"])
+        for decided in (False, True):
+            with self.assertRaises(ZeroDivisionError), run.step() as step:
+                if decided:
+                    step.backward(one_loss(model, *batch()))
+                    optimizer.step()
+                raise ZeroDivisionError
+        with run.step() as step:
+            step.backward(one_loss(model, *batch()))
+            optimizer.step()
+        self.assertTrue(step.applied)
+
+    def test_one_update_a_step(self):
+        run, model, optimizer, _ = make(tasks=["loss"])
+        with self.assertRaises(BridgeError) as caught, run.step() as step:
+            step.backward(one_loss(model, *batch()))
+            optimizer.step()
+            once = state(model)
+            optimizer.step()
+        self.assertEqual((caught.exception.kind, caught.exception.field), ("out_of_order", "optimizer.step"))
+        self.assertTrue(all(map(torch.equal, once, state(model))))
+
+
+class Scaled(unittest.TestCase):
+    def run_with(self, scale=4.0):
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        return scaler, *make(tasks=["loss"], scaler=scaler)
+
+    def test_a_loss_that_is_scaled_already(self):
+        scaler, run, model, _, session = self.run_with()
+        with self.assertRaises(BridgeError) as caught, run.step() as step:
+            step.backward(scaler.scale(one_loss(model, *batch())))
+        self.assertEqual((caught.exception.field, session.bodies), ("losses.loss", []))
+
+    def test_a_foreign_loop_looks_for_its_scale(self):
+        """The gradients that a scaler finds too large are no fault of the network's."""
+        scaler, run, model, optimizer, session = self.run_with(2.0 ** 126)
+        before = state(model)
+        with run.step() as step:
+            scaler.scale(one_loss(model, *batch())).backward()
+            model.low.weight.grad[0, 0] = float("inf")
+            scaler.unscale_(optimizer)
+            self.assertFalse(step.observe({"loss": 1.0}))
+            scaler.step(optimizer)
+            scaler.update()
+        self.assertEqual((step.applied, step.passed_by, session.bodies, scaler.get_scale()), (False, True, [], 2.0 ** 125))
+        self.assertTrue(all(map(torch.equal, before, state(model))))
+        with run.step() as step:
+            optimizer.zero_grad()
+            scaler.scale(one_loss(model, *batch()) * 1e-3).backward()
+            scaler.unscale_(optimizer)
+            self.assertTrue(step.observe({"loss": 1e-3}))
+            scaler.step(optimizer)
+        self.assertEqual(len(session.bodies), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
