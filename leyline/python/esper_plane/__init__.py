@@ -44,6 +44,7 @@ from .errors import (
     ProtocolError,
     Refused,
     SnapshotError,
+    Stranger,
     WeightsError,
 )
 from .host import Host
@@ -65,6 +66,7 @@ __all__ = [
     "Refused",
     "Session",
     "SnapshotError",
+    "Stranger",
     "WeightsError",
     "connect",
     "open",

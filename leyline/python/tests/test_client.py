@@ -6,10 +6,11 @@ import os
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from esper_plane import forms
 from esper_plane.client import Client
-from esper_plane.errors import PlaneAway, ProtocolError, Refused
+from esper_plane.errors import PlaneAway, ProtocolError, Refused, Stranger
 from esper_plane.transport import TLS, Address
 
 from . import fake
@@ -229,6 +230,31 @@ class OverLane(OverHTTP):
     def test_too_large(self):
         with self.assertRaises(ValueError):
             self.client.report("step", "run-1", {"x": "a" * (4 << 20)})
+
+
+class Strangers(Case):
+    @unittest.skipUnless(os.geteuid() == 0, "only root can listen as somebody else")
+    def test_a_plane_of_another_user(self):
+        """Who listens is looked at before anything is sent, on both ways."""
+        os.chmod(self.folder, 0o777)
+        os.mkdir(os.path.join(self.folder, "x"), 0o777)
+        os.chmod(os.path.join(self.folder, "x"), 0o777)
+        os.seteuid(65534)
+        try:
+            plane = fake.Plane(os.path.join(self.folder, "x"), brain)
+        finally:
+            os.seteuid(0)
+        self.addCleanup(plane.close)
+        for lane in ("http", "framed"):
+            for me, fine in ((1000, False), (65534, True), (0, True)):
+                with mock.patch("os.geteuid", lambda: me), Client(plane.address, timeout=5, lane=lane) as client:
+                    ask = lambda: client.report("step", "run-1", {"run": "run-1", "step": me})  # noqa: B023, E731
+                    if fine:
+                        ask()
+                        continue
+                    with self.assertRaisesRegex(Stranger, "uid 65534 listens"):
+                        ask()
+        self.assertEqual(plane.requests, 4)
 
 
 class Addresses(unittest.TestCase):
