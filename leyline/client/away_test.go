@@ -149,3 +149,84 @@ func TestSubmitNeedsTheLane(t *testing.T) {
 		t.Error("it submits over HTTP")
 	}
 }
+
+// TestWaitIsCut: a context that ends before an answer came takes nothing away. The next
+// Wait gets that answer, and not the one behind it.
+func TestWaitIsCut(t *testing.T) {
+	good, leave := answers(t), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newStub(t, func(n int, x seen) (int, any) {
+		if n == 2 {
+			cancel()
+			<-leave
+			return 0, nil
+		}
+		return good(n, x)
+	}).start(true)
+	var said []string
+	c := s.client(func(o *Options) { o.Notice = func(format string, _ ...any) { said = append(said, format) } })
+	open(t, c)
+	for n := leyline.Step(1); n <= 2; n++ {
+		if err := c.Submit(t.Context(), step(n), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, err := c.Wait(ctx); !errors.Is(err, context.Canceled) || c.Outstanding() != 2 {
+		t.Errorf("%+v %v, %d outstanding", a, err, c.Outstanding())
+	}
+	close(leave)
+	for n := leyline.Step(1); n <= 2; n++ {
+		if a, err := c.Wait(t.Context()); err != nil || a.Step != n {
+			t.Errorf("%+v %v; want step %d", a, err, n)
+		}
+	}
+	if len(said) != 0 {
+		t.Errorf("it says %q of a plane that was there", said)
+	}
+}
+
+// TestStopWhenSilent: a plane that takes the request and says nothing is away after one
+// attempt, not after seven.
+func TestStopWhenSilent(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		good, leave := answers(t), make(chan struct{})
+		s := newStub(t, func(n int, x seen) (int, any) {
+			if isOpen(x) {
+				return good(n, x)
+			}
+			<-leave
+			return 0, nil
+		}).start(framed)
+		c := s.client(func(o *Options) { o.Away, o.AwayFor, o.Attempt = leyline.AwayStop, 0, 50*time.Millisecond })
+		open(t, c)
+		_, err := c.Step(t.Context(), step(1), 7)
+		var away *AwayError
+		if !errors.As(err, &away) || away.Tried < 50*time.Millisecond {
+			t.Errorf("framed %v: %v", framed, err)
+		}
+		if n := len(s.requests()); n != 2 {
+			t.Errorf("framed %v: %d requests; want the open and one step", framed, n)
+		}
+		close(leave)
+	}
+}
+
+// TestAwayIsThePlans: the plane records what a trainer does without it, so the client
+// opens no run that says something else than it will do.
+func TestAwayIsThePlans(t *testing.T) {
+	s := newStub(t, answers(t)).start(true)
+	c := s.client(func(o *Options) { o.AwayFor = 90 * time.Second })
+	for field, in := range map[string]leyline.RunOpened{
+		"away":         {Run: "run-1", Away: leyline.AwayStop},
+		"away_seconds": {Run: "run-1", Away: leyline.AwayWait},
+		"":             {Run: "run-1", Away: leyline.AwayWait, AwaySeconds: 90},
+	} {
+		_, err := c.Open(t.Context(), in)
+		if r, _ := leyline.AsRefusal(err); field == "" && err != nil || field != "" && (r == nil || r.Field != field) {
+			t.Errorf("%q: %v", field, err)
+		}
+	}
+	if n := len(s.requests()); n != 1 {
+		t.Errorf("%d requests; want one", n)
+	}
+}

@@ -51,8 +51,10 @@ func (e *ProblemError) Error() string {
 }
 
 // passing are the kinds of problems that another moment would not have: the plane
-// starts, stops, or is about to be replaced.
-var passing = map[string]bool{"starting": true, "stopping": true, "storage": true, "timeout": true, "too_many_streams": true}
+// starts, stops, is about to be replaced, or has no place just now.
+var passing = map[string]bool{
+	"starting": true, "stopping": true, "storage": true, "timeout": true, "too_many_streams": true, "too_many_lanes": true,
+}
 
 // errorOf makes an error of a problem document; away says that it will pass.
 func errorOf(p protocol.Problem) (err error, away bool) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -41,7 +42,7 @@ func sends[B any](t *testing.T, name string, report func(context.Context, *Clien
 		}
 		return 200, &answer
 	}).start(true)
-	c := s.client(nil)
+	c := s.client(asExample)
 	if _, err := c.Open(t.Context(), example[protocol.OpenRequest](t, "open.request").RunOpened); err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +65,9 @@ func sends[B any](t *testing.T, name string, report func(context.Context, *Clien
 }
 
 const exampleRun = "digits-7"
+
+// asExample makes a client that does without a plane what the run of the examples says.
+func asExample(o *Options) { o.AwayFor = 600 * time.Second }
 
 // TestExamples sends and hears what PROTOCOL.md shows.
 func TestExamples(t *testing.T) {
@@ -118,7 +122,7 @@ func TestOpenExamples(t *testing.T) {
 			}
 			return 200, &answer
 		}).start(true)
-		c := s.client(nil)
+		c := s.client(asExample)
 		got, err := c.Open(t.Context(), ask.RunOpened)
 		if d := cmp.Diff(answer.OpenAnswer, got, cmpopts.EquateEmpty()); err != nil || d != "" {
 			t.Errorf("%s: %v %s", name, err, d)

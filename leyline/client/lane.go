@@ -116,17 +116,20 @@ func (c *Client) push(ctx context.Context, op frame.Op, body []byte) error {
 	return nil
 }
 
-// pull takes the answer to the oldest request.
+// pull takes the answer to the oldest request, which may be a refusal. Without one the
+// request is still waiting.
 func (c *Client) pull(ctx context.Context, to any) error {
 	l, p := c.lane, c.patience()
 	for {
-		err := c.connect(ctx)
+		answered, err := false, c.connect(ctx)
 		if err == nil {
-			err = c.receive(ctx, to)
+			answered, err = c.receive(ctx, to)
 		}
 		if away := (awayError{}); !errors.As(err, &away) {
-			p.found()
-			l.answered(err)
+			if answered {
+				p.found()
+				l.answered()
+			}
 			return err
 		}
 		l.drop()
@@ -137,26 +140,23 @@ func (c *Client) pull(ctx context.Context, to any) error {
 }
 
 // answered forgets the oldest request. Its body is used again.
-func (l *lane) answered(err error) {
-	if err != nil && len(l.waiting) == 0 {
-		return
-	}
+func (l *lane) answered() {
 	l.spare = append(l.spare, l.waiting[0].body[:0])
 	l.waiting = append(l.waiting[:0], l.waiting[1:]...)
 }
 
-// receive reads one answer.
-func (c *Client) receive(ctx context.Context, to any) error {
+// receive reads one answer, if there is one.
+func (c *Client) receive(ctx context.Context, to any) (answered bool, err error) {
 	var status int
 	var body []byte
-	err := c.within(ctx, c.opts.limit(c.lane.waiting[0].op), func() (err error) {
+	err = c.within(ctx, c.opts.limit(c.lane.waiting[0].op), func() (err error) {
 		status, body, err = c.lane.frames.Receive()
 		return err
 	})
 	if err != nil {
-		return c.unreached(ctx, err)
+		return false, c.unreached(ctx, err)
 	}
-	return judge(c.opts.Media, reply{status, body}, to)
+	return true, judge(c.opts.Media, reply{status, body}, to)
 }
 
 // room is a buffer for the next body.

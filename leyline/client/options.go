@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -25,16 +26,18 @@ const slowAttempt = 10 * time.Minute // constant: local because it bounds a requ
 // required.
 type Options struct {
 	Address string      // "unix:PATH", "http://HOST:PORT" or "https://HOST:PORT"
-	Token   string      // bearer token; empty: none is sent
+	Token   string      // bearer token; empty: none is sent. Beyond this machine it wants https
 	TLS     *tls.Config // of https; nil: the defaults of crypto/tls
 	Media   string      // of bodies: protocol.MediaMsgpack, which is the default, or protocol.MediaJSON
 	NoLane  bool        // reports go over HTTP, also where there is a framed lane
 	// Away is what to do while the plane cannot be reached: AwayStop gives up after
-	// about a second, AwayWait goes on for AwayFor.
+	// about a second, or with the first Attempt that was not answered; AwayWait goes on
+	// for AwayFor. Both are those of the runs that are opened.
 	Away    leyline.Away
-	AwayFor time.Duration // of AwayWait, at most; 0: until the context ends
+	AwayFor time.Duration // of AwayWait; no attempt begins after it. 0: until the context ends
 	Attempt time.Duration // of one request, longer where the plane reads a snapshot for it; 0: DefaultAttempt
-	// Notice is called when the plane is lost and when it is found again; may be nil.
+	// Notice is called when the plane is lost and when it is found again, by whichever
+	// goroutine makes the request; may be nil. A client that stops calls it never.
 	Notice func(format string, args ...any)
 }
 
@@ -67,12 +70,37 @@ func parse(address string) (endpoint, error) {
 	return endpoint{base: u.Scheme + "://" + u.Host}, nil
 }
 
+// clear reports whether what is sent can be read on the way.
+func (e endpoint) clear() bool {
+	u, err := url.Parse(e.base)
+	if e.socket != "" || err != nil || u.Scheme == "https" {
+		return false
+	}
+	ip, bad := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (bad != nil || !ip.IsLoopback())
+}
+
 // limit is how long an attempt to make a report may take.
 func (o *Options) limit(op frame.Op) time.Duration {
 	if op == frame.OpSnapshot {
 		return max(o.Attempt, slowAttempt)
 	}
 	return o.Attempt
+}
+
+// keeps refuses a plan that says of its trainer what this client will not do. What it
+// leaves out is the plane's to refuse.
+func (o *Options) keeps(in *leyline.RunOpened) error {
+	if in.Away == leyline.AwayUnspecified {
+		return nil
+	}
+	if in.Away != o.Away {
+		return leyline.Invalid("away", fmt.Sprintf("is %s, and the client was made with %s", in.Away, o.Away))
+	}
+	if time.Duration(in.AwaySeconds)*time.Second != o.AwayFor {
+		return leyline.Invalid("away_seconds", fmt.Sprintf("is %d, and the client was made with %v", in.AwaySeconds, o.AwayFor))
+	}
+	return nil
 }
 
 func (o *Options) check() error {

@@ -29,7 +29,7 @@ type patience struct {
 	pauses time.Duration
 }
 
-func (c *Client) patience() *patience { return &patience{c: c} }
+func (c *Client) patience() *patience { return &patience{c: c, began: time.Now()} }
 
 // again waits before the next attempt, after one that failed with err. It returns the
 // error to give up with: err itself when it is no awayError, that of a context that
@@ -43,13 +43,13 @@ func (p *patience) again(ctx context.Context, err error) error {
 		return cause
 	}
 	if p.tried == 0 {
-		p.began, p.pauses = time.Now(), firstPause
+		p.pauses = firstPause
 		if p.c.opts.Away == leyline.AwayWait {
 			p.c.opts.Notice("the plane at %s cannot be reached: %v; training waits for it", p.c.opts.Address, away.error)
 		}
 	}
 	p.tried++
-	if tried := time.Since(p.began); p.over(tried) {
+	if tried := time.Since(p.began); p.over(tried, away) {
 		return &AwayError{Address: p.c.opts.Address, Tried: tried, Last: away.error}
 	}
 	t := time.NewTimer(p.pauses)
@@ -63,10 +63,11 @@ func (p *patience) again(ctx context.Context, err error) error {
 	}
 }
 
-// over says that it was tried for long enough.
-func (p *patience) over(tried time.Duration) bool {
+// over says that it was tried for long enough; last is why the latest attempt failed.
+func (p *patience) over(tried time.Duration, last error) bool {
 	if p.c.opts.Away == leyline.AwayStop {
-		return p.tried >= stopAttempts
+		var slow interface{ Timeout() bool }
+		return p.tried >= stopAttempts || errors.As(last, &slow) && slow.Timeout()
 	}
 	return p.c.opts.AwayFor > 0 && tried >= p.c.opts.AwayFor
 }

@@ -41,6 +41,7 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run a plane and the built-in trainer on real data",
 		Long: "Run a plane and the built-in trainer on real data.\n\nOn existing data an unfinished run is resumed and a finished one is followed by\n" +
 			"a new one. An unfinished run cannot be resumed with another seed, workload,\nlength or set of faults.\n\n" +
+			"With --remote there is no plane in this process: the trainer reports to one that\n`esper serve` serves, and what is said here of data is about a run of that plane.\n\n" +
 			"Before anything is made or changed, everything that a start needs is looked at,\nand all that is wrong is said at once.\n\n" +
 			"Under a service manager that sets NOTIFY_SOCKET, such as systemd with Type=notify,\nit is told when the run has begun, when it stops, and, with WATCHDOG_USEC, that\nthe plane still answers.\n\n" +
 			"Faults that --fault takes, each of them a real one:\n" + faultList() + "\n\n" +
@@ -68,7 +69,7 @@ func newRun(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.gpuFile, "gpu-readings", "", "file that nvidia-smi writes readings of a GPU to")
 	c.Flags().BoolVar(&f.compare, "compare", false, "train the same run without its faults, without PCGrad and without seeds, and say what they changed")
 	c.Flags().StringVar(&f.report, "report", "", "write a self-contained HTML report to this file")
-	at.flags(c.Flags())
+	at.flags(c.Flags(), "/healthz, /readyz, /metrics, /v1/telemetry and /v1/commands")
 	far.flags(c.Flags())
 	return c
 }

@@ -31,8 +31,9 @@ type webFlags struct {
 	tls       tlsFlags
 }
 
-func (f *webFlags) flags(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.listen, "http", nil, "serve /healthz, /readyz, /metrics, /v1/telemetry and /v1/commands at `ADDR`, unix:PATH or HOST:PORT; may be repeated (default: nowhere)")
+// flags adds the flags; what says in words what is served at an address.
+func (f *webFlags) flags(s *pflag.FlagSet, what string) {
+	s.StringArrayVar(&f.listen, "http", nil, "serve "+what+" at `ADDR`, unix:PATH or HOST:PORT; may be repeated")
 	s.StringVar(&f.tokenFile, "http-token-file", "", "demand a bearer token of `FILE` of every request over TCP: one token, or lines NAME TOKEN; needed beyond loopback")
 	f.tls.flags(s)
 	s.StringArrayVar(&f.hosts, "http-host", nil, "answer to this `NAME` as well, beside localhost and the address itself; may be repeated")

@@ -36,7 +36,7 @@ func newServe(a *app) *cobra.Command {
 			"Trainers connect to the socket, DIR/esper.sock unless --socket names another one, or to\nan address of --http. Only the socket has the framed lane, for steps that are short:\n" +
 			"its path with .fast behind it. The directory of the socket must be closed to others\n(mode 0700).\n\n" +
 			"One line on stderr says when trainers are let in: `ready: ...`. SIGTERM or an interrupt\nends it in order: requests under way are answered, the log is closed, and the exit code\n" +
-			"is 0. A second signal ends it at once. Runs that are open stay open; their trainers\nresume them when the plane is there again.\n\n" +
+			"is 0. A second signal ends it at once. Runs that are open stay open; their trainers\ngo on with them when the plane is there again, or resume them.\n\n" +
 			"Settings are read when it starts and not again: restart it to change them.",
 		Example: "  esper serve --data data/plane\n  esper serve --data /var/lib/esper --http 127.0.0.1:7070 --http-token-file token\n  esper serve --data data/plane --idle-exit 10m --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +49,7 @@ func newServe(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.builtin, "builtin-blueprints", "", "offer the blueprints of the built-in trainer too, as esper run --remote needs them: all, or those of one `WORKLOAD`")
 	c.Flags().Lookup("builtin-blueprints").NoOptDefVal = allWorkloads
 	c.Flags().DurationVar(&f.idleExit, "idle-exit", 0, "end when no run is open and nobody has been connected for this long (default: never)")
-	at.flags(c.Flags())
+	at.flags(c.Flags(), "everything that the socket has but the framed lane")
 	return c
 }
 

@@ -27,12 +27,12 @@ type placeFlags struct {
 	catalogue  string
 }
 
-// flags adds the flags of a place.
-func (f *placeFlags) flags(s *pflag.FlagSet) {
-	s.StringVar(&f.blueprints, "blueprints", "", "directory of further blueprints, as `esper blueprint` keeps them")
-	s.StringVar(&f.catalogue, "catalogue", "", "directory of signed safety sheets, as `esper blueprint sheet` writes them: tamiyo.catalogue_dir")
+// flags adds the flags of a place; what says in words what is served over HTTP.
+func (f *placeFlags) flags(s *pflag.FlagSet, what string) {
+	s.StringVar(&f.blueprints, "blueprints", "", "`DIR` of further blueprints, as esper blueprint keeps them")
+	s.StringVar(&f.catalogue, "catalogue", "", "`DIR` of signed safety sheets, as esper blueprint sheet writes them: tamiyo.catalogue_dir")
 	f.settings.flags(s)
-	f.web.flags(s)
+	f.web.flags(s, what)
 }
 
 // name makes a setting of the flag that is short for one.

@@ -7,12 +7,14 @@ from typing import Any, Dict
 from . import forms
 from .errors import ProtocolError, Refused
 
-__all__ = ["JSON", "document", "later", "of_run", "refused", "transient"]
+__all__ = ["JSON", "NOT_NOW", "document", "later", "of_run", "refused", "transient"]
 
 JSON = "application/json"
 
 _PROBLEM = "application/problem+json"
-_NOT_NOW = ("starting", "stopping", "storage", "timeout")  # kinds of 503 that another moment may cure
+#: The kinds of problems that another moment may cure, and their statuses.
+NOT_NOW = ("starting", "stopping", "storage", "timeout", "too_many_streams", "too_many_lanes")
+_STATUSES = (408, 503)
 
 
 def refused(problem: Dict[str, Any]) -> Refused:
@@ -23,12 +25,12 @@ def refused(problem: Dict[str, Any]) -> Refused:
 
 def transient(e: Refused) -> bool:
     """Whether another moment may cure it."""
-    return e.status == 503 and e.kind in _NOT_NOW or e.status == 429
+    return e.status in _STATUSES and e.kind in NOT_NOW or e.status == 429
 
 
 def later(status: int, data: bytes) -> bool:
     """Whether an answer of the lane asks to come again later."""
-    return status in (503, 429) and transient(refused(forms.parse(data)))
+    return status in (*_STATUSES, 429) and transient(refused(forms.parse(data)))
 
 
 def document(status: int, data: bytes, media: str = JSON) -> Dict[str, Any]:

@@ -21,7 +21,7 @@ def brain(kind, body):
     if kind == "open":
         return fake.opened({})
     if kind == "status":
-        return {"run": "run-1", "status": "open"}
+        return {"run": "run-1", "status": "open", "incarnation": 1, "step": "0"}
     if kind == "protocol":
         return {"protocol": [1]}
     return fake.answer(step=str(body.get("step", 0)), weights=[0.5, 0.5])
@@ -141,7 +141,7 @@ class OverHTTP(Case):
         for bad in ("18446744073709551616", "-1", "", "1.0", "１", 1.5, True, None, -1, "0x1"):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.u64(bad, "x")
-        for bad in ("nan", "1", True, None, []):
+        for bad in ("nan", "1", True, None, [], 10**400):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.number(bad, "x")
 
@@ -149,6 +149,13 @@ class OverHTTP(Case):
         self.assertIsNone(self.client.directives("run-1", 0))
         self.plane.faults.append("slow")
         self.assertIsNone(self.client.directives("run-1", 0, wait=0.1))
+
+    def test_what_takes_longer(self):
+        """The plane reads a whole snapshot for some requests: it is not asked again meanwhile."""
+        self.plane.faults.extend(["slow", "slow"])
+        self.client.open({"run": "run-1"})
+        self.client.report("snapshot", "run-1", {"run": "run-1", "step": 3})
+        self.assertEqual((self.client.retries, self.plane.requests), (0, 2))
 
     def test_open_that_broke(self):
         """An opening that was recorded and whose answer was lost is a resume."""
@@ -160,6 +167,16 @@ class OverHTTP(Case):
         self.client.retries = 0
         with self.assertRaises(Refused):
             self.client.open({"run": "run-1"})
+
+    def test_open_of_a_run_of_before(self):
+        """A plane that was away at first does not turn a run that must be new into another's."""
+        for held in ({"incarnation": 1, "step": "30"}, {"incarnation": 2, "step": "0"}):
+            before = len(self.plane.records)
+            self.plane.faults.extend(["cut", lambda kind, body: fake.problem("run_exists", 409)])
+            self.plane.faults.append(lambda kind, body: (200, {"run": "run-1", "status": "open", **held}))
+            with self.assertRaises(Refused) as caught:
+                self.client.open({"run": "run-1"})
+            self.assertEqual((caught.exception.kind, len(self.plane.records)), ("run_exists", before))
 
 
 class OverLane(OverHTTP):

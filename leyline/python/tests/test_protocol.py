@@ -2,11 +2,13 @@
 
 import json
 import pathlib
+import re
 import unittest
 
 from esper_plane import forms
 from esper_plane.client import REPORTS
-from esper_plane.replies import refused
+from esper_plane.errors import Refused
+from esper_plane.replies import NOT_NOW, refused, transient
 
 from . import network, sessions
 from .schema import FILE, Schemas
@@ -46,6 +48,15 @@ class Examples(unittest.TestCase):
             doc = forms.parse(path.read_bytes())
             e = refused(doc)
             self.assertEqual((e.kind, e.status, e.field, e.hint), (doc["kind"], doc["status"], doc.get("field", ""), doc.get("hint", "")))
+
+    def test_what_passes(self):
+        text = (FILE.parents[1] / "PROTOCOL.md").read_text(encoding="utf-8")
+        (row,) = re.findall(r"(?m)^\| 503 \| (.*) \| come again", text)
+        self.assertEqual(sorted(re.findall("`([a-z_]+)`", row)), sorted(NOT_NOW))
+        for kind in NOT_NOW:
+            self.assertTrue(transient(Refused(kind, "", "", 503, "not now")), kind)
+        self.assertTrue(transient(Refused("timeout", "", "", 408, "the frame was not whole")))
+        self.assertFalse(transient(Refused("disk_low", "", "", 503, "the disk is nearly full")))
 
     def test_requests_survive(self):
         for path in EXAMPLES.glob("*.request.json"):

@@ -12,10 +12,10 @@
 //
 // # Order
 //
-// Submit has handed a step to the plane when it returns, so steps of one caller are
+// Submit has handed a report to the plane when it returns, so reports of one caller are
 // decided in the order of their calls, and none waits for the one before to be durable.
-// Every other report is handed over by its wait; a trainer has no answer outstanding
-// when it sends one.
+// What the plane has to find out first, such as the digest of a snapshot's file, Submit
+// waits for; a trainer has no answer outstanding when it reports anything but a step.
 //
 // # Repeats
 //

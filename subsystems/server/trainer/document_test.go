@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,10 +16,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/leyline/frame"
 	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
+	"github.com/esper-plane/esper/subsystems/server/trainer"
 )
 
 func document(t *testing.T) string {
@@ -143,5 +149,67 @@ func TestExamplesOverTheSocket(t *testing.T) {
 	}
 	if a := d.send("POST", "/v1/runs", protocol.MediaJSON, b); a.status != http.StatusOK {
 		t.Errorf("open: %d %s", a.status, a.body)
+	}
+}
+
+// TestRoutesAreDescribed holds the routes that are served against those of openapi.json
+// and of the table in PROTOCOL.md.
+func TestRoutesAreDescribed(t *testing.T) {
+	s, err := trainer.New(trainer.Options{Plane: func() trainer.Plane { return nil }, Logger: hclog.NewNullLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served []string
+	for _, r := range s.Routes() {
+		served = append(served, r.Pattern)
+	}
+	slices.Sort(served)
+	var doc struct{ Paths map[string]map[string]any }
+	if err := json.Unmarshal(protocol.OpenAPI(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	described := []string{"GET /v1/openapi.json"} // which does not describe itself
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			described = append(described, strings.ToUpper(method)+" "+path)
+		}
+	}
+	slices.Sort(described)
+	if d := cmp.Diff(described, served); d != "" {
+		t.Error("openapi.json and the routes: " + d)
+	}
+	_, table, _ := strings.Cut(document(t), "## Routes")
+	table, _, _ = strings.Cut(table, "## Repeats")
+	for _, r := range served {
+		method, path, _ := strings.Cut(r, " ")
+		if !strings.Contains(table, "`"+r) && !(method == "POST" && strings.Contains(table, "`/"+filepath.Base(path)+"`")) {
+			t.Errorf("%s is not in the table of routes", r)
+		}
+	}
+}
+
+// TestTheLaneSpeaksTheProtocol: what the framed lane has of its own, because its package
+// knows no other, is what the rest of the protocol says.
+func TestTheLaneSpeaksTheProtocol(t *testing.T) {
+	if frame.Version != protocol.Version || frame.MaxFrame != server.DefaultMaxBody {
+		t.Errorf("version %d and %d, at most %d and %d bytes", frame.Version, protocol.Version, frame.MaxFrame, server.DefaultMaxBody)
+	}
+	hello := frame.Hello{Protocol: frame.Version, Run: "run-1", Media: protocol.MediaJSON}
+	var got protocol.Hello
+	if err := protocol.Decode(protocol.MediaJSON, hello.Encode(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (protocol.Hello{Protocol: protocol.Version, Run: "run-1", Media: protocol.MediaJSON}); got != want {
+		t.Errorf("the hello %+v, want %+v", got, want)
+	}
+	welcome := frame.Welcome{Protocol: frame.Version, Run: "run-1"}
+	if err := protocol.Decode(protocol.MediaJSON, welcome.Encode(), new(protocol.Hello)); err != nil {
+		t.Error(err)
+	}
+	for op := frame.OpStep; op.Known(); op++ {
+		row := regexp.MustCompile(fmt.Sprintf(`\| %d \| %s \|`, op, op))
+		if !row.MatchString(document(t)) {
+			t.Errorf("PROTOCOL.md does not have %v as %d", op, op)
+		}
 	}
 }

@@ -58,7 +58,6 @@ type Call struct {
 	Media string        // of the body: protocol.MediaJSON or protocol.MediaMsgpack
 	Body  []byte        // kept until wait has returned, and not changed
 	Peer  Peer
-	After leyline.Seq // cursor of the latest answer, where the body names none
 	// Accept is the media type of the reply. Empty: that of the body.
 	Accept string
 }

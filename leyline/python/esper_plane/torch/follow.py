@@ -253,7 +253,7 @@ def _adopt(host: TorchHost, ranks: Ranks) -> None:
     host.adopt(staged)
     own = staged.ranks.get(f"rank.{ranks.rank}")
     if own is not None:
-        metadata, content = tensors.decode(bytes(own.tolist()))
+        metadata, content = tensors.decode(tensors.content(own))
         rng.load(pack.unpack(metadata["rng"], content), host.device, host.generators)
         for name, thing in host.extras().items():
             if name in metadata:

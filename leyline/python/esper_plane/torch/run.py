@@ -191,8 +191,8 @@ class Run:
         there = any(p.grad is not None for g in optimizer.param_groups for p in g["params"])
         if there and (self.current is None or not self.current.applied):
             raise BridgeError("out_of_order", "optimizer.step", "would make an update that the plane has not decided", "call it behind step.backward, inside the with-body")
-        if self.current is not None and self.current.applied and self._updates:
-            raise BridgeError("out_of_order", "optimizer.step", "would make a second update, and the plane has decided one", "call it once a step")
+        if there and self._updates:
+            raise BridgeError("out_of_order", "optimizer.step", "comes a second time, but the plane has decided one update", "call it once behind step.backward")
         if not there and self.current is not None and self.current.applied:
             raise BridgeError("out_of_order", "optimizer.step", "finds no gradients, but the plane takes the update as made", "leave .grad as it is behind step.backward")
 
