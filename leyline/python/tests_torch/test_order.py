@@ -86,6 +86,28 @@ class Order(unittest.TestCase):
             optimizer.step()
         self.assertTrue(step.applied)
 
+    def test_frozen_and_thawed_between_steps(self):
+        """As when a network is fine-tuned layer by layer; like a plain loop of PyTorch."""
+        runs = []
+        for plain in (True, False):
+            run, model, optimizer, _ = make(tasks=["loss"], optimizer=lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9))
+            for i in range(6):
+                model.low.requires_grad_(i >= 2)
+                model.a.requires_grad_(i < 4)
+                if plain:
+                    run.current = mock.Mock(applied=True)
+                    run._updates = 0
+                    optimizer.zero_grad()
+                    one_loss(model, *batch(seed=i)).backward()
+                    optimizer.step()
+                    run.current = None
+                    continue
+                with run.step() as step:
+                    step.backward(one_loss(model, *batch(seed=i)))
+                    optimizer.step()
+            runs.append(state(model))
+        self.assertTrue(all(map(torch.equal, *runs)))
+
     def test_one_update_a_step(self):
         run, model, optimizer, _ = make(tasks=["loss"])
         with self.assertRaises(BridgeError) as caught, run.step() as step:

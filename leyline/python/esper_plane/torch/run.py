@@ -109,6 +109,7 @@ class Run:
         self._tell_fallbacks()
         number = int(self.session.begin())
         self.host.clear_gradients()
+        self.host.look()
         self.host.grafts.begin()
         self._updates, self._rows, self.seen = 0, 0, 0
         self._before, self._outside = self._outside > 0, 0
