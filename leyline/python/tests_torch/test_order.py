@@ -12,6 +12,7 @@ from esper_plane.torch.errors import BridgeError
 from esper_plane.torch.gradients import task_gradients
 from esper_plane.torch.opening import attach
 from esper_plane.torch.run import Run
+from esper_plane.torch.sampler import Batches
 
 from .test_run import batch, losses, make, state
 
@@ -140,6 +141,17 @@ class Readme(unittest.TestCase):
                 run = attach(mock.Mock(), name="s", host=model, optimizer=optimizer, plan={"away": "stop"}, warn=warned.append, scheduler=scheduler if told else None)
             run.leave()
             self.assertEqual([("scheduler" in w) for w in warned], [] if told else [True])
+
+    def test_what_was_waited_for_batches_is_told(self):
+        batches = Batches([batch(), batch()])
+        run, model, optimizer, session = make(tasks=["loss"], state={"batches": batches})
+        for given in batches:
+            with run.step() as step:
+                step.backward(one_loss(model, *given))
+                optimizer.step()
+        told = [r["value"] for b in session.bodies for r in b["metrics"]["readings"] if r["metric"] == "input_wait_ms"]
+        self.assertEqual(len(told), 2)
+        self.assertTrue(all(0 < t <= batches.waited_ns / 1e6 for t in told))
 
     def test_sparse_gradients(self):
         part = torch.nn.Embedding(5, 3, sparse=True)

@@ -129,6 +129,10 @@ class TorchHost:
         out.update({f"extra.{k}": v for k, v in self._state.items()})
         return {k: v for k, v in out.items() if v is not None}
 
+    def waited_ns(self) -> int:
+        """What the trainer has waited for batches so far, where it takes them from ``Batches``."""
+        return sum(int(getattr(x, "waited_ns", 0)) for x in self._state.values())
+
     def host_parameters(self) -> List[Dict[str, Any]]:
         """The tensors of the host as the plane wants them declared."""
         return sorted(({"name": n, "size": p.numel()} for n, p in self.module.named_parameters()), key=lambda d: d["name"])
