@@ -1,10 +1,18 @@
 """Training loops that do the right things in the wrong order, or twice."""
 
+import textwrap
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import torch
 
+import esper_plane
 from esper_plane.torch.errors import BridgeError
+from esper_plane.torch.gradients import task_gradients
+from esper_plane.torch.opening import attach
+from esper_plane.torch.run import Run
+from esper_plane.torch.sampler import Batches
 
 from .test_run import batch, losses, make, state
 
@@ -79,6 +87,28 @@ class Order(unittest.TestCase):
             optimizer.step()
         self.assertTrue(step.applied)
 
+    def test_frozen_and_thawed_between_steps(self):
+        """As when a network is fine-tuned layer by layer; like a plain loop of PyTorch."""
+        runs = []
+        for plain in (True, False):
+            run, model, optimizer, _ = make(tasks=["loss"], optimizer=lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9))
+            for i in range(6):
+                model.low.requires_grad_(i >= 2)
+                model.a.requires_grad_(i < 4)
+                if plain:
+                    run.current = mock.Mock(applied=True)
+                    run._updates = 0
+                    optimizer.zero_grad()
+                    one_loss(model, *batch(seed=i)).backward()
+                    optimizer.step()
+                    run.current = None
+                    continue
+                with run.step() as step:
+                    step.backward(one_loss(model, *batch(seed=i)))
+                    optimizer.step()
+            runs.append(state(model))
+        self.assertTrue(all(map(torch.equal, *runs)))
+
     def test_one_update_a_step(self):
         run, model, optimizer, _ = make(tasks=["loss"])
         with self.assertRaises(BridgeError) as caught, run.step() as step:
@@ -88,6 +118,45 @@ class Order(unittest.TestCase):
             optimizer.step()
         self.assertEqual((caught.exception.kind, caught.exception.field), ("out_of_order", "optimizer.step"))
         self.assertTrue(all(map(torch.equal, once, state(model))))
+
+
+class Readme(unittest.TestCase):
+    def test_the_two_lines_of_the_readme(self):
+        """As they stand there, for someone who copies them."""
+        text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+        block = text.split("## Two lines\n\n", 1)[1].split("\n\nThe forward", 1)[0]
+        run, model, optimizer, session = make(tasks=["loss"])
+        given = {"model": model, "optimizer": optimizer, "loader": [batch(), batch()], "loss_of": lambda m, b: one_loss(m, *b)}
+        with mock.patch.object(esper_plane, "open", lambda *a, **k: run):
+            exec(compile(textwrap.dedent(block), "README.md", "exec"), given)  # noqa: S102: it is ours
+        self.assertEqual((session.step_count, session.calls[-1][:2]), (2, ("close", "ok")))
+
+    def test_a_scheduler_that_no_snapshot_holds(self):
+        for told in (False, True):
+            model = torch.nn.Linear(2, 1)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+            warned = []
+            with mock.patch.object(Run, "open", lambda self, resume: None):
+                run = attach(mock.Mock(), name="s", host=model, optimizer=optimizer, plan={"away": "stop"}, warn=warned.append, scheduler=scheduler if told else None)
+            run.leave()
+            self.assertEqual([("scheduler" in w) for w in warned], [] if told else [True])
+
+    def test_what_was_waited_for_batches_is_told(self):
+        batches = Batches([batch(), batch()])
+        run, model, optimizer, session = make(tasks=["loss"], state={"batches": batches})
+        for given in batches:
+            with run.step() as step:
+                step.backward(one_loss(model, *given))
+                optimizer.step()
+        told = [r["value"] for b in session.bodies for r in b["metrics"]["readings"] if r["metric"] == "input_wait_ms"]
+        self.assertEqual(len(told), 2)
+        self.assertTrue(all(0 < t <= batches.waited_ns / 1e6 for t in told))
+
+    def test_sparse_gradients(self):
+        part = torch.nn.Embedding(5, 3, sparse=True)
+        with self.assertRaisesRegex(BridgeError, "sparse=False"):
+            task_gradients([part(torch.tensor([1, 2])).sum()], list(part.parameters()))
 
 
 class Scaled(unittest.TestCase):

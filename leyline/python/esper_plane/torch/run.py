@@ -39,7 +39,7 @@ class Run:
         self.unmade = ""  # why the plane takes an update as made that was not
         self._told: Optional[int] = None  # incarnation in which the momentum was told
         self._clock = (time.monotonic(), time.process_time())
-        self._away = time.monotonic_ns()  # when the last step ended
+        self._batches = host.waited_ns()  # what was waited for batches before the last report
         self.session: Any = session
         if session is not None:
             pass
@@ -109,6 +109,7 @@ class Run:
         self._tell_fallbacks()
         number = int(self.session.begin())
         self.host.clear_gradients()
+        self.host.look()
         self.host.grafts.begin()
         self._updates, self._rows, self.seen = 0, 0, 0
         self._before, self._outside = self._outside > 0, 0
@@ -154,6 +155,10 @@ class Run:
             free, total = torch.cuda.mem_get_info(self.host.device)
             readings.append({"metric": "gpu_mem_used_gb", "value": (total - free) / (1 << 30)})
             readings.append({"metric": "gpu_mem_free_gb", "value": free / (1 << 30)})
+        waited = self.host.waited_ns()
+        if waited > self._batches:
+            readings.append({"metric": "input_wait_ms", "value": (waited - self._batches) / 1e6})
+            self._batches = waited
         if wall > 0:
             readings.append({"metric": "cpu_util_percent", "value": min(100.0, 100 * used / wall / _processors())})
         out: Dict[str, Any] = {"readings": readings}
