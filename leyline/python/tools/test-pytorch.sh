@@ -19,8 +19,24 @@ suits() {
 	"$1" -c 'import sys, torch; sys.exit(tuple(int(x) for x in torch.__version__.split(".")[:2]) < (2, 8))' 2>/dev/null
 }
 
+# The part with the old PyTorch, which has a tree of its own, belongs to the run of all.
+old=
+test $# -gt 0 || old=yes
+named=$#
+for part; do
+	shift
+	case $part in
+	baseline) old=yes ;;
+	*) set -- "$@" "$part" ;;
+	esac
+done
+new=yes
+test "$named" -eq 0 || test $# -gt 0 || new=
+
 mkdir -p data
-if test -n "${TORCH_PYTHON:-}"; then
+if test -z "$new"; then
+	python=
+elif test -n "${TORCH_PYTHON:-}"; then
 	suits "$TORCH_PYTHON" || { echo "test-pytorch: TORCH_PYTHON=$TORCH_PYTHON has no torch 2.8 or later" >&2; exit 1; }
 	python=$TORCH_PYTHON
 elif command -v python3 >/dev/null && suits python3; then
@@ -31,14 +47,15 @@ else
 fi
 
 CGO_ENABLED=0 "${GO:-go}" build -o data/pytorch-esper ./cmd/esper
-if test -n "$python"; then
+if test -z "$new"; then
+	:
+elif test -n "$python"; then
 	"$python" "$driver" --repository . "$@"
 else
 	"$unpacked" run data/pytorch . /usr/bin/python3 /esper/"$driver" --repository /esper "$@"
 fi
 
-# The part with the old PyTorch belongs to the run of all tests.
-if test $# -eq 0; then
+if test -n "$old"; then
 	if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
 		"$unpacked" get data/pytorch-1.13 bookworm python3-torch python3-numpy
 		"$unpacked" run data/pytorch-1.13 . /usr/bin/python3 /esper/"$driver" --repository /esper baseline
