@@ -30,6 +30,9 @@ type Client struct {
 // New checks the options; nothing is dialled before Open.
 func New(o Options) (*Client, error) {
 	at, err := parse(o.Address)
+	if err == nil && o.Token != "" && at.clear() {
+		err = fmt.Errorf("the token would travel in the clear to %s; use https", o.Address)
+	}
 	if err == nil {
 		err = o.check()
 	}
@@ -55,15 +58,16 @@ func (c *Client) Disconnect() {
 }
 
 // Open opens a run, or resumes it. When the answer to an open was lost, the run that it
-// may have opened is resumed: nothing has been reported for it. A plan that says another
-// Away than the options of the client is refused.
+// has opened is resumed, if nothing was reported for it. Else it is a run of before, and
+// the refusal stays. A plan that says another Away than the options of the client is
+// refused.
 func (c *Client) Open(ctx context.Context, in leyline.RunOpened) (leyline.OpenAnswer, error) {
 	c.info = protocol.OpenAnswer{}
 	if err := c.opts.keeps(&in); err != nil {
 		return leyline.OpenAnswer{}, err
 	}
 	err := c.open(ctx, in)
-	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) {
+	if r, ok := leyline.AsRefusal(err); ok && r.Kind == leyline.RefusalRunExists && !in.Resume && isRepeated(err) && c.fresh(ctx, in.Run) {
 		in.Resume = true
 		err = c.open(ctx, in)
 	}
@@ -87,6 +91,14 @@ func (c *Client) open(ctx context.Context, in leyline.RunOpened) error {
 	}
 	c.info = a
 	return nil
+}
+
+// fresh reports whether a run was opened once and nothing was reported for it. One of which
+// that cannot be found out is not.
+func (c *Client) fresh(ctx context.Context, run leyline.RunID) bool {
+	var held protocol.RunView
+	_, err := c.ask(ctx, http.MethodGet, runPath(run), nil, c.opts.Attempt, &held)
+	return err == nil && held.Incarnation == 1 && held.Step == 0 && held.Status == leyline.RunStatusOpen
 }
 
 // routes are the paths of the ops below a run.

@@ -179,13 +179,26 @@ func TestWhatPasses(t *testing.T) {
 }
 
 // TestLostOpen: the answer to an open was lost; the run that it has opened is resumed.
-// A run that was there before is a refusal.
+// A run that was there before is a refusal, also when the plane was away at first.
 func TestLostOpen(t *testing.T) {
 	exists := &leyline.Refusal{Subsystem: leyline.SubsystemPlane, Kind: leyline.RefusalRunExists, Field: "run", Reason: "is known"}
-	for _, lost := range []bool{true, false} {
+	for name, c := range map[string]struct {
+		lost    bool
+		held    protocol.RunView
+		refused bool
+	}{
+		"answered":          {false, protocol.RunView{Incarnation: 1, Status: leyline.RunStatusOpen}, true},
+		"lost":              {true, protocol.RunView{Incarnation: 1, Status: leyline.RunStatusOpen}, false},
+		"lost, and trained": {true, protocol.RunView{Incarnation: 1, Step: 30, Status: leyline.RunStatusOpen}, true},
+		"lost, and resumed": {true, protocol.RunView{Incarnation: 2, Status: leyline.RunStatusOpen}, true},
+		"lost, and closed":  {true, protocol.RunView{Incarnation: 1, Status: leyline.RunStatusEnded}, true},
+	} {
 		s := newStub(t, func(n int, x seen) (int, any) {
-			if lost && n == 1 {
+			if c.lost && n == 1 {
 				return 0, nil
+			}
+			if !isOpen(x) {
+				return 200, &c.held
 			}
 			var o protocol.OpenRequest
 			if err := protocol.Decode(protocol.MediaMsgpack, []byte(x.body), &o); err != nil {
@@ -198,8 +211,8 @@ func TestLostOpen(t *testing.T) {
 		}).start(false)
 		_, err := s.client(nil).Open(t.Context(), leyline.RunOpened{Run: "run-1"})
 		r, refused := leyline.AsRefusal(err)
-		if lost && err != nil || !lost && (!refused || r.Kind != leyline.RefusalRunExists) {
-			t.Errorf("lost %v: %v", lost, err)
+		if !c.refused && err != nil || c.refused && (!refused || r.Kind != leyline.RefusalRunExists) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -236,6 +249,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.AwayFor = 1 }, "only a trainer that waits"},
 		{func(o *Options) { o.Away, o.AwayFor = leyline.AwayWait, -1 }, "negative"},
 		{func(o *Options) { o.Media = "text/plain" }, "text/plain"},
+		{func(o *Options) { o.Address, o.Token = "http://plane.example:80", "t" }, "in the clear"},
 	} {
 		o := good
 		c.change(&o)
@@ -243,8 +257,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
-	for _, at := range []string{"http://127.0.0.1:1", "https://plane.example:443/"} {
-		good.Address = at
+	for _, at := range []string{"http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://plane.example:443/", "unix:/s"} {
+		good.Address, good.Token = at, "t"
 		if _, err := New(good); err != nil {
 			t.Error(err)
 		}

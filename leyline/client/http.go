@@ -21,7 +21,7 @@ func newHTTP(o *Options, at endpoint) *http.Client {
 	t := &http.Transport{TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 2, IdleConnTimeout: 20 * time.Second}
 	if at.socket != "" {
 		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", at.socket)
+			return dialUnix(ctx, at.socket, 0)
 		}
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -68,6 +68,9 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, lim
 func (c *Client) unreached(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
+	}
+	if errors.Is(err, ErrStranger) {
+		return err // another attempt would find the same
 	}
 	return awayError{err}
 }

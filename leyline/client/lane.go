@@ -48,7 +48,7 @@ func (c *Client) connect(ctx context.Context) error {
 	if l.conn != nil {
 		return nil
 	}
-	conn, err := (&net.Dialer{Timeout: c.opts.Attempt}).DialContext(ctx, "unix", l.path)
+	conn, err := dialUnix(ctx, l.path, c.opts.Attempt)
 	if err != nil {
 		return c.unreached(ctx, err)
 	}

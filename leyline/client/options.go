@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ const slowAttempt = 10 * time.Minute // constant: local because it bounds a requ
 // required.
 type Options struct {
 	Address string      // "unix:PATH", "http://HOST:PORT" or "https://HOST:PORT"
-	Token   string      // bearer token; empty: none is sent
+	Token   string      // bearer token; empty: none is sent. Beyond this machine it wants https
 	TLS     *tls.Config // of https; nil: the defaults of crypto/tls
 	Media   string      // of bodies: protocol.MediaMsgpack, which is the default, or protocol.MediaJSON
 	NoLane  bool        // reports go over HTTP, also where there is a framed lane
@@ -67,6 +68,16 @@ func parse(address string) (endpoint, error) {
 		return endpoint{}, fmt.Errorf("%q is no address of a plane; write unix:PATH, http://HOST:PORT or https://HOST:PORT", address)
 	}
 	return endpoint{base: u.Scheme + "://" + u.Host}, nil
+}
+
+// clear reports whether what is sent can be read on the way.
+func (e endpoint) clear() bool {
+	u, err := url.Parse(e.base)
+	if e.socket != "" || err != nil || u.Scheme == "https" {
+		return false
+	}
+	ip, bad := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (bad != nil || !ip.IsLoopback())
 }
 
 // limit is how long an attempt to make a report may take.

@@ -1,73 +1,22 @@
 package client_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"iter"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/esper-plane/esper/eventlog"
-	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
-	"github.com/esper-plane/esper/leyline/sign"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/trainer"
-	"github.com/esper-plane/esper/subsystems/snapstore"
-	"github.com/esper-plane/esper/testdata"
 )
-
-// memory is a log in memory as a plane takes it.
-type memory struct{ *memlog.Log }
-
-func (m memory) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
-	var out []eventlog.Entry
-	for _, e := range es {
-		out = append(out, eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload})
-	}
-	return m.Log.Append(ctx, uint64(next), out)
-}
-
-func (m memory) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
-	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range m.Log.All(uint64(from)) {
-			if e.Kind == eventlog.KindTransition && !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
-				return
-			}
-		}
-	}
-}
-
-func (m memory) Next() leyline.Seq      { return leyline.Seq(m.Log.Next()) }
-func (m memory) Claim(leyline.Seq) bool { return false }
-func (m memory) Leaf(s leyline.Seq) (leyline.Digest, error) {
-	d, err := m.Log.Leaf(uint64(s))
-	return d, err
-}
-
-// calm is an emergency signal that nobody polls.
-type calm struct{}
-
-func (calm) Set(leyline.EmergencyLevel, string) error { return nil }
-func (calm) Get() (leyline.EmergencyLevel, string, error) {
-	return leyline.EmergencyNotice, "", nil
-}
-
-func key(n byte) sign.Signer {
-	k, err := sign.Generate(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
 
 // served is a real plane on a log in memory, at a unix socket.
 type served struct {
@@ -84,16 +33,12 @@ func serve() (*served, error) {
 		return nil, err
 	}
 	s := &served{dir: dir, address: "unix:" + filepath.Join(dir, "s")}
-	admin, config := key(1), leyline.DefaultConfig()
-	log := memory{memlog.New(eventlog.Origin{Name: "esper-test", LogKey: key(3).Public(), AdminKey: admin.Public()}, time.Now().UnixNano())}
-	s.plane, err = plane.Start(context.Background(), plane.Options{
-		Log: log, Origin: "esper-test", AdminKey: admin.Public(), Boot: "boot", Build: leyline.Build{Version: "test"}, Signer: key(2), Signal: calm{},
-		Snapshots: snapstore.NewDir(filepath.Join(dir, "snapshots"), false), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
-		Bootstrap: func(*projections.State) ([]leyline.Input, error) {
-			body, err := wire.EncodeConfig(config)
-			return []leyline.Input{leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)}}, err
-		},
-	})
+	o := planetest.Options(planetest.NewLog(), filepath.Join(dir, "snapshots"))
+	o.Bootstrap = func(*projections.State) ([]leyline.Input, error) {
+		configured, err := planetest.Configured(leyline.DefaultConfig())
+		return []leyline.Input{configured}, err
+	}
+	s.plane, err = plane.Start(context.Background(), o)
 	if err != nil {
 		return nil, err
 	}

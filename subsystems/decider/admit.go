@@ -3,7 +3,10 @@ package decider
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/guard"
@@ -179,11 +182,33 @@ func samePrincipal(old, now leyline.RunOpened) *leyline.Refusal {
 func samePlan(old, now leyline.RunOpened) *leyline.Refusal {
 	old.Resume, old.Damaged, now.Damaged = now.Resume, nil, nil
 	old.Posture = now.Posture // a resume may bring a newer framework: it was judged, and is recorded
-	a, b := projections.DigestOf(old), projections.DigestOf(now)
-	if a == b {
-		return nil
+	if other := apart(old, now); len(other) > 0 {
+		return refuse(leyline.RefusalInvalidField, "run", string(now.Run), "was opened with another plan: other are "+strings.Join(other, ", "),
+			"resume it with the same plan, or open a new run")
 	}
-	return refuse(leyline.RefusalInvalidField, "run", string(now.Run),
-		"was opened with another plan (workload, tasks, weights, owners, seeds, layers, seed, steps, lockstep, drills, lag, away or ranks)",
-		"resume it with the same plan, or open a new run")
+	return nil
+}
+
+// member is the name of a field in a document of the protocol.
+func member(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// apart names the members in which two plans differ, as the protocol writes them.
+func apart(old, now leyline.RunOpened) []string {
+	var out []string
+	a, b := reflect.ValueOf(old), reflect.ValueOf(now)
+	for i := range a.NumField() {
+		if projections.DigestOf(a.Field(i).Interface()) != projections.DigestOf(b.Field(i).Interface()) {
+			out = append(out, member(a.Type().Field(i).Name))
+		}
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package decider_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -167,8 +168,9 @@ func TestResumeRewindsAndKeepsTheLineage(t *testing.T) {
 	}
 	other := again
 	other.Seed++
-	if r := w.refused(other); r.Kind != leyline.RefusalInvalidField {
-		t.Errorf("another plan is refused as %s", r.Kind)
+	other.Parameters++
+	if r := w.refused(other); r.Kind != leyline.RefusalInvalidField || !strings.HasSuffix(r.Reason, "other are parameters, seed") {
+		t.Errorf("another plan is refused as %s: %s", r.Kind, r.Reason)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -24,51 +23,14 @@ import (
 	"github.com/esper-plane/esper/subsystems/decider"
 	"github.com/esper-plane/esper/subsystems/detmath"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/subsystems/tamiyo/policy"
 	"github.com/esper-plane/esper/testdata"
 )
 
 // store is the part of a log that both memlog and a real log have.
-type store interface {
-	Append(ctx context.Context, next uint64, entries []eventlog.Entry) error
-	All(from uint64) iter.Seq2[eventlog.Entry, error]
-	Next() uint64
-	Leaf(seq uint64) ([32]byte, error)
-}
-
-// logOf adapts a log to plane.Log.
-type logOf struct{ store }
-
-func (l logOf) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
-	out := make([]eventlog.Entry, len(es))
-	for i, e := range es {
-		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
-	}
-	return l.store.Append(ctx, uint64(next), out)
-}
-
-func (l logOf) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
-	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range l.store.All(uint64(from)) {
-			if err == nil && e.Kind != eventlog.KindTransition {
-				continue
-			}
-			if !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
-				return
-			}
-		}
-	}
-}
-
-func (l logOf) Next() leyline.Seq { return leyline.Seq(l.store.Next()) }
-
-func (l logOf) Claim(leyline.Seq) bool { return false }
-
-func (l logOf) Leaf(seq leyline.Seq) (leyline.Digest, error) {
-	d, err := l.store.Leaf(uint64(seq))
-	return d, err
-}
+type store = planetest.Store
 
 // memSignal is an emergency signal without a file.
 type memSignal struct {
@@ -185,7 +147,7 @@ func (b *bench) start(ctx context.Context, log store) (*plane.Plane, error) {
 	var boot [8]byte
 	binary.BigEndian.PutUint64(boot[:], uint64(b.boots))
 	o := plane.Options{
-		Log: logOf{log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
+		Log: planetest.Log{Store: log}, Origin: b.origin.Name, AdminKey: b.origin.AdminKey, Boot: "boot-" + string('a'+rune(b.boots%26)),
 		Build: leyline.Build{Version: "test"}, Signer: b.tamiyo, Signal: b.signal, Snapshots: snapstore.NewDir(b.snapshots, true),
 		Kernels: b.kernels, Policies: b.policies, Process: b.config.Plane, Logger: b.logger, Admit: b.admit, Bootstrap: b.bootstrap,
 		Probe: b.probe, Released: b.released, Wall: b.wall, Store: b.projected, Policy: b.policy, Free: b.free, Catalogue: b.sheets, Reports: b.reports,
@@ -264,7 +226,7 @@ func (b *bench) train(ctx context.Context, p *plane.Plane, steps leyline.Step, f
 func records(t testing.TB, log store) []leyline.Record {
 	t.Helper()
 	var out []leyline.Record
-	for e, err := range (logOf{log}).All(1) {
+	for e, err := range (planetest.Log{Store: log}).All(1) {
 		if err != nil {
 			t.Fatalf("reading the log: %v", err)
 		}

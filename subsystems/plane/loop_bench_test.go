@@ -11,6 +11,7 @@ import (
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/replay/workload"
 	"github.com/esper-plane/esper/subsystems/decider"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 )
 
 // BenchmarkLoop trains the same steps without a plane, with a plane on a log in
@@ -124,7 +125,7 @@ func benchPlane(b *testing.B, spec workload.Spec, steps leyline.Step, open func(
 func replayBytes(b *testing.B, log store) (bytes int, took time.Duration) {
 	began := time.Now()
 	s := &projections.State{}
-	for e, err := range (logOf{log}).All(1) {
+	for e, err := range (planetest.Log{Store: log}).All(1) {
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,57 +1,18 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"iter"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
-	"github.com/esper-plane/esper/eventlog"
 	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
-	"github.com/esper-plane/esper/leyline/sign"
-	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/plane"
-	"github.com/esper-plane/esper/subsystems/snapstore"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/worker"
-	"github.com/esper-plane/esper/testdata"
 )
-
-// memory is a log in memory as a plane sees it.
-type memory struct{ *memlog.Log }
-
-func (m memory) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
-	var out []eventlog.Entry
-	for _, e := range es {
-		out = append(out, eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload})
-	}
-	return m.Log.Append(ctx, uint64(next), out)
-}
-
-func (m memory) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
-	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range m.Log.All(uint64(from)) {
-			if err == nil && e.Kind != eventlog.KindTransition {
-				continue
-			}
-			if !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
-				return
-			}
-		}
-	}
-}
-
-func (m memory) Claim(leyline.Seq) bool { return false }
-func (m memory) Next() leyline.Seq      { return leyline.Seq(m.Log.Next()) }
-func (m memory) Leaf(s leyline.Seq) (leyline.Digest, error) {
-	d, err := m.Log.Leaf(uint64(s))
-	return d, err
-}
 
 // quiet is an emergency signal that nobody polls.
 type quiet struct{ broken *error }
@@ -61,40 +22,17 @@ func (q quiet) Get() (leyline.EmergencyLevel, string, error) {
 	return leyline.EmergencyNotice, "", *q.broken
 }
 
-// zeros is an endless source of one key.
-type zeros byte
-
-func (z zeros) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = byte(z)
-	}
-	return len(b), nil
-}
-
-func key(t *testing.T, n byte) sign.Signer {
-	t.Helper()
-	k, err := sign.Generate(zeros(n))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
 // newPlane starts a configured plane on a log in memory.
-func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, *memlog.Log) {
+func newPlane(t *testing.T, free uint64, broken *error) (*plane.Plane, planetest.Log) {
 	t.Helper()
-	admin := key(t, 1)
-	log := memlog.New(eventlog.Origin{Name: "esper-test", LogKey: key(t, 3).Public(), AdminKey: admin.Public()}, time.Now().UnixNano())
-	config := leyline.DefaultConfig()
-	p, err := plane.Start(t.Context(), plane.Options{
-		Log: memory{log}, Origin: "esper-test", AdminKey: admin.Public(), Boot: "boot", Build: leyline.Build{Version: "test"},
-		Signer: key(t, 2), Signal: quiet{broken}, Snapshots: snapstore.NewDir(t.TempDir(), true), Kernels: testdata.Kernels(), Process: config.Plane, Logger: hclog.NewNullLogger(),
-		Free: func() (uint64, uint64, error) { return free, 1 << 40, nil },
-		Bootstrap: func(*projections.State) ([]leyline.Input, error) {
-			body, err := wire.EncodeConfig(config)
-			return []leyline.Input{leyline.ConfigApplied{Envelope: admin.Sign(leyline.PayloadConfig, body)}}, err
-		},
-	})
+	log := planetest.NewLog()
+	o := planetest.Options(log, t.TempDir())
+	o.Signal, o.Free = quiet{broken}, func() (uint64, uint64, error) { return free, 1 << 40, nil }
+	o.Bootstrap = func(*projections.State) ([]leyline.Input, error) {
+		configured, err := planetest.Configured(leyline.DefaultConfig())
+		return []leyline.Input{configured}, err
+	}
+	p, err := plane.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +87,7 @@ func TestPlaneChecks(t *testing.T) {
 	}
 
 	p, log := newPlane(t, 1<<30, &broken)
-	log.Inject(memlog.Faults{FailAppendAt: log.Next(), Err: errors.New("input/output error")})
+	log.Store.(*memlog.Log).Inject(memlog.Faults{FailAppendAt: log.Store.Next(), Err: errors.New("input/output error")})
 	if _, err := p.Step(t.Context(), leyline.StepObserved{Run: "run-1", Step: 1}, 0); !errors.Is(err, leyline.ErrStorage) {
 		t.Fatalf("the log does not fail: %v", err)
 	}

@@ -85,15 +85,34 @@ var refusals = map[leyline.RefusalKind]int{
 	leyline.RefusalStepConflict:     http.StatusConflict,
 }
 
+// mistake is a problem that is said as it is.
+type mistake struct{ Problem }
+
+// Error says the detail.
+func (m mistake) Error() string { return m.Detail }
+
+// Err is an error for which ProblemOf gives the document again.
+func (p Problem) Err() error { return mistake{p} }
+
+// Mistake is an error for which ProblemOf gives a document with these members.
+func Mistake(status int, kind, field, detail, hint string) error {
+	p := NewProblem(status, kind, detail, hint)
+	p.Field = field
+	return p.Err()
+}
+
 // ProblemOf says what an error is in the terms of the protocol. An error that it
 // does not know is a 500 of kind "internal".
 func ProblemOf(err error) Problem {
 	if r, ok := leyline.AsRefusal(err); ok {
 		return refused(r)
 	}
+	var said mistake
 	var big *http.MaxBytesError
 	var bad *wire.DecodeError
 	switch {
+	case errors.As(err, &said):
+		return said.Problem
 	case errors.Is(err, leyline.ErrStorage):
 		return NewProblem(http.StatusServiceUnavailable, "storage", err.Error(), "restart the plane; everything that was answered is in the log")
 	case errors.Is(err, leyline.ErrStopping):

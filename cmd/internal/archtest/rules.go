@@ -97,6 +97,7 @@ var Table = []Rule{
 	{Package: "subsystems/telemetry", Own: []string{"leyline"}, Purity: Timeless},
 	{Package: "subsystems/telemetry/webhook", Own: []string{"leyline", "subsystems/telemetry"}},
 	{Package: "subsystems/plane", Own: planeImports, Third: []string{hclog}},
+	{Package: "subsystems/plane/planetest", Own: []string{"leyline", "leyline/sign", "leyline/wire", "eventlog", "eventlog/memlog", "subsystems/plane", "subsystems/snapstore", "testdata"}, Third: []string{hclog}},
 	{Package: "subsystems/server/sse", Own: []string{"leyline", "subsystems/telemetry", "subsystems/server"}},
 	{Package: "subsystems/server/strictjson"},
 	{Package: "subsystems/server/attack"},

@@ -8,15 +8,17 @@ update. In PyTorch::
     run = esper_plane.open("unix:data/esper.sock", name="digits", host=model, optimizer=optimizer, tasks=["digit", "parity"])
     for batch in loader:
         with run.step() as step:
-            step.backward({"digit": loss_a, "parity": loss_b})
+            digit, parity = model(batch.images)
+            step.backward({"digit": loss_a(digit, batch), "parity": loss_b(parity, batch)})
             optimizer.step()
 
 With one loss, no seeds and no plane yet it is two lines::
 
     run = esper_plane.open("auto", name="mine", host=model, optimizer=optimizer)
-    with run.step() as step: step.backward(loss); optimizer.step()
+    with run.step() as step: step.backward(loss_of(model, batch)); optimizer.step()
 
-What that gives: losses and gradients that are not finite are never applied, training
+The forward pass is inside the with-body: where a step begins, the network may be taken
+back. What that gives: losses and gradients that are not finite are never applied, training
 goes back to the last snapshot that proved good, and a halt ends it. The rules that judge a
 loss by those before it (``tolaria.diverge_mode``, ``tolaria.collapse_mode``) are in
 shadow mode at first in a plane that is started so: the log says what they would have
@@ -44,6 +46,7 @@ from .errors import (
     ProtocolError,
     Refused,
     SnapshotError,
+    Stranger,
     WeightsError,
 )
 from .host import Host
@@ -65,6 +68,7 @@ __all__ = [
     "Refused",
     "Session",
     "SnapshotError",
+    "Stranger",
     "WeightsError",
     "connect",
     "open",

@@ -34,6 +34,7 @@ REPORTS = {
     "step": "steps", "epoch": "epochs", "snapshot": "snapshots", "probe": "probes", "ack": "acks", "rollback": "rollbacks",
     "fallback": "fallbacks", "profile": "profiles", "close": "close",
 }
+SLOW = 600.0  # seconds of a try, at least, for which the plane reads a whole snapshot: an opening, a snapshot
 POLL = 25.0  # seconds after which the plane ends a poll without a directive
 
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)  # seconds before another try; the last one again and again
@@ -47,7 +48,8 @@ class Client:
     """Talks to one plane.
 
     ``address`` is ``unix:PATH``, ``http://HOST:PORT`` or ``https://HOST:PORT``;
-    ``timeout`` is for one try, in seconds. ``lane``: reports go over the framed lane
+    ``timeout`` is for one try, in seconds; one for which the plane reads a snapshot may
+    take longer. ``lane``: reports go over the framed lane
     (``"framed"``), over HTTP (``"http"``), or over the lane where there is one
     (``"auto"``). What to do when the plane is away: ``"stop"`` raises PlaneAway after
     ``tries``; ``"wait"`` goes on trying for ``away_seconds``, or for ever where that is 0.
@@ -100,20 +102,26 @@ class Client:
         """Open a run, or resume it: the members of RunOpened. Returns the OpenAnswer.
 
         An opening is recorded with every arrival, so it is sent again only as a resume:
-        one that broke on the way and is refused as ``run_exists`` has been recorded.
+        one that broke on the way and is refused as ``run_exists`` has been recorded, if
+        nothing was reported for that run. Else it is a run of before, and the refusal stays.
         """
         body = {"protocol": 1, **body}
         before = self.retries
         try:
             answer = self._post("/v1/runs", body)
         except Refused as e:
-            if e.kind != "run_exists" or self.retries == before or body.get("resume"):
+            if e.kind != "run_exists" or self.retries == before or body.get("resume") or not self._fresh(str(body["run"])):
                 raise
             answer = self._post("/v1/runs", {**body, "resume": True})
         opened = forms.read(forms.OPENED, answer)
         if opened["protocol"] != 1:
             raise ProtocolError("protocol", f"is {opened['protocol']}; this client speaks 1")
         return of_run(opened, str(body["run"]))
+
+    def _fresh(self, run: str) -> bool:
+        """Whether a run was opened once, and nothing was reported for it."""
+        held = forms.read(forms.HELD, self.status(run))
+        return bool(held["incarnation"] == 1 and held["step"] == 0 and held["status"] == "open")
 
     def report(self, kind: str, run: str, body: Mapping[str, Any]) -> Dict[str, Any]:
         """Send one of REPORTS and return its Answer. Steps must not be outstanding."""
@@ -124,8 +132,12 @@ class Client:
             status, data = self._persist(lambda: self._over_lane(kind, run, raw))
             doc = document(status, data)
         else:
-            doc = self._request("POST", f"/v1/runs/{quote(run, safe='')}/{path}", raw)
+            doc = self._request("POST", f"/v1/runs/{quote(run, safe='')}/{path}", raw, self._limit(kind))
         return of_run(forms.read(forms.ANSWER, doc), run)
+
+    def _limit(self, kind: str) -> float:
+        """Seconds that one try may take. Trying again while the plane reads would only make it read again."""
+        return max(self.timeout, SLOW) if kind in ("open", "snapshot") else self.timeout
 
     def directives(self, run: str, after: int, wait: float = POLL) -> Optional[Dict[str, Any]]:
         """Wait for a directive behind a cursor: the Answer, or None after ``wait`` seconds."""
@@ -243,17 +255,17 @@ class Client:
         try:
             lane = self._open_lane(run)
             lane.send(kind, raw, self.timeout)
-            return lane.receive(self.timeout)
+            return lane.receive(self._limit(kind))
         except BaseException:
             self._drop_lane()  # an answer that comes later must not be taken for another's
             raise
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Dict[str, Any]:
-        return self._request("POST", path, forms.encode(body))
+        return self._request("POST", path, forms.encode(body), self._limit("open"))
 
-    def _request(self, method: str, path: str, raw: Optional[bytes] = None) -> Dict[str, Any]:
+    def _request(self, method: str, path: str, raw: Optional[bytes] = None, limit: float = 0) -> Dict[str, Any]:
         def once() -> Dict[str, Any]:
-            status, media, data = self._ask(method, path, raw, self.timeout)
+            status, media, data = self._ask(method, path, raw, limit or self.timeout)
             return document(status, data, media)
 
         return self._persist(once)
@@ -264,8 +276,7 @@ class Client:
 
     def _persist(self, once: Callable[[], T]) -> T:
         """Try until there is an answer, as often as ``away`` allows."""
-        until = time.monotonic() + self.away_seconds if self.away_seconds else None
-        tries = 0
+        began, tries = time.monotonic(), 0
         while True:
             tries += 1
             try:
@@ -281,12 +292,12 @@ class Client:
                 if not transient(e):
                     raise
                 failure = e
-            if self._gives_up(tries, until):
+            if self._gives_up(tries, time.monotonic() - began):
                 raise PlaneAway(self.address.text, f"{type(failure).__name__}: {failure}", tries) from failure
             self.retries += 1
             time.sleep(_PAUSES[min(tries - 1, len(_PAUSES) - 1)])
 
-    def _gives_up(self, tries: int, until: Optional[float]) -> bool:
+    def _gives_up(self, tries: int, spent: float) -> bool:
         if self.away == "stop":
-            return tries >= self._tries
-        return until is not None and time.monotonic() >= until
+            return tries >= self._tries or spent >= SLOW
+        return 0 < self.away_seconds <= spent

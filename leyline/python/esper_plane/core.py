@@ -7,7 +7,7 @@ framework, and for a trainer that runs ahead of the answers.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from . import slots, snapshots
 from .client import Client
@@ -37,6 +37,7 @@ class Core:
         self.inbox = Inbox()
         self._verify, self._warn = verify, warn
         self._keys = Keys(())
+        self._obeyed: Set[str] = set()  # commands that were found good
         self._slots: slots.Slots = slots.Slots(host, "")
         self._signal: Optional[Reader] = None
         self._calmed: Tuple[int, int] = (0, 0)  # the signal that was found not to be about this run
@@ -133,7 +134,11 @@ class Core:
             return command
         try:
             self._learn(command["envelope"])
-            return slots.verified(command, self._keys, self.opened["origin"], self.run)
+            signed = slots.verified(command, self._keys, self.opened["origin"], self.run)
+            if signed["id"] in self._obeyed:  # what was signed once is asked once, under whatever directive it comes
+                raise EnvelopeError("replayed", f"command {signed['id']!r} was carried out before")
+            self._obeyed.add(signed["id"])
+            return signed
         except EnvelopeError as e:
             self._warn(f"command {command['id']} is not carried out: {e}")
             raise

@@ -18,6 +18,7 @@ __all__ = [
     "ProtocolError",
     "Refused",
     "SnapshotError",
+    "Stranger",
     "WeightsError",
 ]
 
@@ -85,11 +86,15 @@ class PlaneNotFound(EsperError):
     """``open("auto")`` finds no program to start, or it does not come up."""
 
 
+class Stranger(EsperError):
+    """The process that listens at a unix socket is another user's."""
+
+
 class EnvelopeError(EsperError):
     """A command is not what its signature covers, or nobody's that may sign it.
 
     ``kind`` is one of ``malformed``, ``unknown_key``, ``missing_signature``,
-    ``invalid_signature``, ``wrong_audience`` and ``mismatch``.
+    ``invalid_signature``, ``wrong_audience``, ``mismatch`` and ``replayed``.
     """
 
     def __init__(self, kind: str, detail: str) -> None:

@@ -111,7 +111,10 @@ def number(value: Any, path: str) -> float:
         return _NAMES[value]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _bad(path, value, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _bad(path, value, "a number of 64 bits") from None
 
 
 def unit(value: Any, path: str) -> float:
@@ -241,6 +244,8 @@ OPENED: Form = {
     "places": must(inner(_PLACES)), "rule": must(inner(_RULE)), "keys": may(listed(inner(KEY)), []),
     "admin_key": may(text, ""), "origin": must(text), "snapshot_every": may(u64, 0), "quick_from": may(u64, 0),
 }
+#: As much as a client needs of what the plane holds of a run.
+HELD: Form = {"incarnation": must(u32), "step": must(u64), "status": must(text)}
 PROBLEM: Form = {
     "kind": must(text), "status": must(u32), "field": may(text, ""), "hint": may(text, ""), "detail": may(text, ""),
     "title": may(text, ""),

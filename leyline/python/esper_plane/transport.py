@@ -7,8 +7,11 @@ import http.client
 import os
 import socket
 import ssl
+import struct
 from typing import Dict, Optional, Tuple, Union
 from urllib.parse import urlsplit
+
+from .errors import Stranger
 
 __all__ = ["TLS", "Address", "Connection", "connect"]
 
@@ -120,12 +123,22 @@ def _whole(answer: http.client.HTTPResponse) -> bytes:
 
 
 def connect(path: str, timeout: Union[float, int]) -> socket.socket:
-    """Connect to a unix socket. Raises OSError."""
+    """Connect to a unix socket. Raises OSError, and Stranger where another user listens."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.settimeout(timeout or None)
         sock.connect(path)
+        _check_owner(sock, path)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _check_owner(sock: socket.socket, path: str) -> None:
+    """A plane decides what is trained: it is one's own, or root's. Root may use anybody's, as with files."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    if os.geteuid() not in (0, uid) and uid != 0:
+        raise Stranger(f"uid {uid} listens at {path}, this is uid {os.geteuid()}; use the socket of a plane of your own")

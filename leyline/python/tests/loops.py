@@ -72,7 +72,7 @@ class Optimizer:
 
 class Step:
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run, self.passed_by = run, run.passes_by
 
     def __enter__(self) -> Step:
         self.run.order.append("enter")
@@ -98,8 +98,9 @@ class Step:
 class Run:
     """What esper_plane.open would return."""
 
-    def __init__(self, halt_at: int = 0, halt_after: int = 0, halt_before: int = 0) -> None:
+    def __init__(self, halt_at: int = 0, halt_after: int = 0, halt_before: int = 0, passes_by: bool = False) -> None:
         self.halt_at, self.halt_after, self.halt_before = halt_at, halt_after, halt_before
+        self.passes_by = passes_by
         self.seen: List[Tuple[float, int, int]] = []
         self.order: List[str] = []
         self.ended: List[Any] = []

@@ -77,6 +77,7 @@ class Ahead(Case):
 
         self.mind.also["rollback"] = confirm
         self.train(s, 6)
+        s._drain()  # what was sent has arrived
         self.assertEqual(len(self.sent("rollback")), 1)
         self.assertEqual(s.recoveries[0]["to_step"], at)
         self.assertEqual({b["incarnation"] for b in self.sent("step")}, {1, 2})

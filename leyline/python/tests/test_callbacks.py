@@ -166,6 +166,17 @@ class TestTransformers(unittest.TestCase):
                 loop.train([1.0])
             self.assertEqual(run.opened, {})
 
+    def test_the_scaler_of_fp16_is_handed_on(self) -> None:
+        for scaler in (None, object()):
+            run = Run()
+            loop = HuggingLoop(transformers(run), Module())
+            loop.args.fp16, loop.kwargs["optimizer"].scaler = True, scaler
+            if scaler is None:
+                self.assertRaises(LoopError, loop.train, [1.0])
+            else:
+                loop.train([1.0])
+            self.assertIs(run.opened.get("scaler"), scaler)
+
     def test_a_model_without_a_loss(self) -> None:
         run, module = Run(), Module()
         loop = HuggingLoop(transformers(run), module)
@@ -177,6 +188,17 @@ class TestTransformers(unittest.TestCase):
         sys.modules.pop("esper_plane.callbacks.transformers", None)
         with mock.patch.dict(sys.modules, {"transformers": None}), self.assertRaisesRegex(ImportError, "needs the package transformers"):
             importlib.import_module("esper_plane.callbacks.transformers")
+
+
+class TestScaler(unittest.TestCase):
+    def test_what_it_passes_by_is_not_refused(self) -> None:
+        """The gradients stay, so that the scaler of the loop sees what it has found."""
+        run = Run(passes_by=True)
+        for callback, loop in ((lightning(run), LightningLoop), (transformers(run), HuggingLoop)):
+            module = Module()
+            made = loop(callback, module)
+            getattr(made, "fit" if loop is LightningLoop else "train")([NAN])
+            self.assertEqual((callback.refused, callback.halted, made.optimizer.updates), (0, None, 2))
 
 
 class TestSteps(unittest.TestCase):

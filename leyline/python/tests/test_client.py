@@ -6,10 +6,11 @@ import os
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from esper_plane import forms
 from esper_plane.client import Client
-from esper_plane.errors import PlaneAway, ProtocolError, Refused
+from esper_plane.errors import PlaneAway, ProtocolError, Refused, Stranger
 from esper_plane.transport import TLS, Address
 
 from . import fake
@@ -21,7 +22,7 @@ def brain(kind, body):
     if kind == "open":
         return fake.opened({})
     if kind == "status":
-        return {"run": "run-1", "status": "open"}
+        return {"run": "run-1", "status": "open", "incarnation": 1, "step": "0"}
     if kind == "protocol":
         return {"protocol": [1]}
     return fake.answer(step=str(body.get("step", 0)), weights=[0.5, 0.5])
@@ -141,7 +142,7 @@ class OverHTTP(Case):
         for bad in ("18446744073709551616", "-1", "", "1.0", "１", 1.5, True, None, -1, "0x1"):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.u64(bad, "x")
-        for bad in ("nan", "1", True, None, []):
+        for bad in ("nan", "1", True, None, [], 10**400):
             with self.assertRaises(ProtocolError, msg=bad):
                 forms.number(bad, "x")
 
@@ -149,6 +150,13 @@ class OverHTTP(Case):
         self.assertIsNone(self.client.directives("run-1", 0))
         self.plane.faults.append("slow")
         self.assertIsNone(self.client.directives("run-1", 0, wait=0.1))
+
+    def test_what_takes_longer(self):
+        """The plane reads a whole snapshot for some requests: it is not asked again meanwhile."""
+        self.plane.faults.extend(["slow", "slow"])
+        self.client.open({"run": "run-1"})
+        self.client.report("snapshot", "run-1", {"run": "run-1", "step": 3})
+        self.assertEqual((self.client.retries, self.plane.requests), (0, 2))
 
     def test_open_that_broke(self):
         """An opening that was recorded and whose answer was lost is a resume."""
@@ -160,6 +168,16 @@ class OverHTTP(Case):
         self.client.retries = 0
         with self.assertRaises(Refused):
             self.client.open({"run": "run-1"})
+
+    def test_open_of_a_run_of_before(self):
+        """A plane that was away at first does not turn a run that must be new into another's."""
+        for held in ({"incarnation": 1, "step": "30"}, {"incarnation": 2, "step": "0"}):
+            before = len(self.plane.records)
+            self.plane.faults.extend(["cut", lambda kind, body: fake.problem("run_exists", 409)])
+            self.plane.faults.append(lambda kind, body: (200, {"run": "run-1", "status": "open", **held}))
+            with self.assertRaises(Refused) as caught:
+                self.client.open({"run": "run-1"})
+            self.assertEqual((caught.exception.kind, len(self.plane.records)), ("run_exists", before))
 
 
 class OverLane(OverHTTP):
@@ -212,6 +230,31 @@ class OverLane(OverHTTP):
     def test_too_large(self):
         with self.assertRaises(ValueError):
             self.client.report("step", "run-1", {"x": "a" * (4 << 20)})
+
+
+class Strangers(Case):
+    @unittest.skipUnless(os.geteuid() == 0, "only root can listen as somebody else")
+    def test_a_plane_of_another_user(self):
+        """Who listens is looked at before anything is sent, on both ways."""
+        os.chmod(self.folder, 0o777)
+        os.mkdir(os.path.join(self.folder, "x"), 0o777)
+        os.chmod(os.path.join(self.folder, "x"), 0o777)
+        os.seteuid(65534)
+        try:
+            plane = fake.Plane(os.path.join(self.folder, "x"), brain)
+        finally:
+            os.seteuid(0)
+        self.addCleanup(plane.close)
+        for lane in ("http", "framed"):
+            for me, fine in ((1000, False), (65534, True), (0, True)):
+                with mock.patch("os.geteuid", lambda: me), Client(plane.address, timeout=5, lane=lane) as client:
+                    ask = lambda: client.report("step", "run-1", {"run": "run-1", "step": me})  # noqa: B023, E731
+                    if fine:
+                        ask()
+                        continue
+                    with self.assertRaisesRegex(Stranger, "uid 65534 listens"):
+                        ask()
+        self.assertEqual(plane.requests, 4)
 
 
 class Addresses(unittest.TestCase):

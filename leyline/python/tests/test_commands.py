@@ -210,6 +210,16 @@ class Signed(CommandCase):
         self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
         self.assertIn(("set_blend", "slot-1", "CONFIDENCE"), self.net.calls, "what is signed counts, not what is told")
 
+    def test_replayed(self):
+        """A plane that hands an old command over again, as a new directive."""
+        s = self.signed_session()
+        c = {**command("START_GRAFTING", blend=BLEND), "id": "cmd-1", "envelope": VECTORS["commands"][0]["envelope"]}
+        self.assertEqual(self.give(s, c, "BLENDING")["outcome"], "ok")
+        calls = self.net.calls.count(("set_blend", "slot-1", "CONFIDENCE"))
+        ack = self.give(s, c, "BLENDING")
+        self.assertEqual((ack["outcome"], self.net.calls.count(("set_blend", "slot-1", "CONFIDENCE"))), ("failed", calls))
+        self.assertIn("replayed", ack["reason"])
+
     def test_enrolled_since(self):
         s = self.signed_session()
         s._keys = envelope.Keys(())

@@ -83,10 +83,47 @@ json.dump(out, open(f"{place}/{size}-{rank}.json", "w"))
 """
 
 
-def launch(size, place, wrapped="plain"):
+# A halt is heard by rank 0 alone. Afterwards the ranks go on with something of their own.
+HALTED = r"""
+import datetime, json, sys
+import torch, torch.distributed as dist
+from esper_plane.errors import Halted
+from esper_plane.torch.follow import Follower, Leader, Led
+from esper_plane.torch.host import TorchHost
+from esper_plane.torch.ranks import Ranks
+from esper_plane.torch.run import Run
+from tests_torch.fake import Session
+from tests_torch.test_run import Net, TASKS, batch, losses
+rank, size, place = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+dist.init_process_group("gloo", init_method="file://" + place + "/sync", rank=rank, world_size=size, timeout=datetime.timedelta(seconds=20))
+torch.manual_seed(0)
+model = Net()
+host = TorchHost(model, torch.optim.SGD(model.parameters(), lr=0.1), tasks=TASKS)
+ranks = Ranks(host.device)
+def decide(b, n):
+    if n == 2:
+        raise Halted("operator", "as the test wants it")
+    return [1.0, 1.0]
+session = Led(Session(decide), Leader(host, ranks)) if rank == 0 else Follower(host, ranks)
+warned, raised = [], ""
+try:
+    with Run(None, host, {"tasks": TASKS}, ranks, session=session, warn=warned.append) as run:
+        for i in range(3):
+            with run.step() as step:
+                step.backward(losses(model, *batch()))
+                host.optimizer.step()
+except Exception as e:
+    raised = f"{type(e).__name__}: {getattr(e, 'reason', '')}"
+own = torch.tensor([rank + 1])
+dist.all_reduce(own)
+json.dump({"raised": raised, "warned": warned, "sum": own.item()}, open(f"{place}/{size}-{rank}.json", "w"))
+"""
+
+
+def launch(size, place, wrapped="plain", script=CHILD):
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     children = [
-        subprocess.Popen([sys.executable, "-c", CHILD, str(r), str(size), place, wrapped], env=env, cwd=os.path.dirname(HERE), stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", script, str(r), str(size), place, wrapped], env=env, cwd=os.path.dirname(HERE), stderr=subprocess.PIPE)
         for r in range(size)
     ]
     for c in children:
@@ -130,6 +167,12 @@ class TwoRanks(unittest.TestCase):
                     for s, t in zip(a["seeds"], b["seeds"]):
                         for name in ("cosine", "host_norm", "grad_norm", "leak", "loss"):
                             self.near(s[name], t[name])
+
+    def test_a_halt_ends_all_ranks(self):
+        """No rank waits for a word of rank 0 that does not come."""
+        with tempfile.TemporaryDirectory() as d:
+            for found in launch(2, d, script=HALTED):
+                self.assertEqual(found, {"raised": "Halted: operator", "warned": [], "sum": 3})
 
 
 if __name__ == "__main__":

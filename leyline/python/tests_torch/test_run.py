@@ -293,6 +293,18 @@ class Refused(unittest.TestCase):
                 opt.zero_grad()
                 opt.step()
 
+    def test_a_second_update(self):
+        """One decision is one update, also for a loop that calls step() twice."""
+        run, model, opt, session = make()
+        with self.assertRaises(BridgeError) as caught:
+            with run.step() as step:
+                step.backward(losses(model, *batch()))
+                opt.step()
+                once = state(model)
+                opt.step()
+        self.assertEqual(caught.exception.field, "optimizer.step")
+        self.assertTrue(all(torch.equal(p, q) for p, q in zip(once, model.parameters())))
+
     def test_an_update_that_is_forgotten(self):
         run, model, opt, session = make()
         with self.assertRaises(BridgeError) as caught:

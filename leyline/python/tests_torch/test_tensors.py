@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import unittest
 
 import torch
@@ -20,6 +21,16 @@ def one(dtype="F32", shape=(1,), offsets=(0, 4), **more):
 
 
 class RoundTrip(unittest.TestCase):
+    def test_content_takes_no_more_than_it_holds(self):
+        """What ranks send each other may be a whole snapshot."""
+        for t in (torch.arange(1 << 18).to(torch.uint8), torch.arange(1 << 18).to(torch.uint8)[5:77], torch.empty(0, dtype=torch.uint8)):
+            tracemalloc.start()
+            got = tensors.content(t)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            self.assertEqual(got, bytes(t.tolist()))
+            self.assertLess(peak, 2 * len(got) + (1 << 14))
+
     def test_every_type_bit_for_bit(self):
         torch.manual_seed(1)
         bits = torch.randint(0, 256, (3 * 5 * 8,), dtype=torch.uint8)

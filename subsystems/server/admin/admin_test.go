@@ -11,6 +11,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
@@ -140,7 +141,7 @@ func TestKeysNeedTheAdminKey(t *testing.T) {
 	if a := d.post("/v1/keys", d.ada.Sign(leyline.PayloadKey, body)); a.status != http.StatusForbidden || a.Kind != "invalid_signature" {
 		t.Errorf("signed by itself: %d %s", a.status, a.body)
 	}
-	if a := d.post("/v1/keys", key(1).Sign(leyline.PayloadCommand, body)); a.status != http.StatusBadRequest || a.Field != "envelope.payload_type" {
+	if a := d.post("/v1/keys", planetest.Key(1).Sign(leyline.PayloadCommand, body)); a.status != http.StatusBadRequest || a.Field != "envelope.payload_type" {
 		t.Errorf("of another type: %d %s", a.status, a.body)
 	}
 }

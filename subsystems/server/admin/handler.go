@@ -76,24 +76,9 @@ func answering(do func(http.ResponseWriter, *http.Request) error) http.Handler {
 	})
 }
 
-// badRequest is a mistake in a request that is said as it is.
-type badRequest struct{ server.Problem }
-
-// Error says the detail.
-func (b badRequest) Error() string { return b.Detail }
-
-func bad(status int, kind, field, detail, hint string) error {
-	p := server.NewProblem(status, kind, detail, hint)
-	p.Field = field
-	return badRequest{p}
-}
-
 func problemOf(err error) server.Problem {
-	var said badRequest
 	var json *strictjson.Error
 	switch {
-	case errors.As(err, &said):
-		return said.Problem
 	case errors.As(err, &json):
 		p := server.NewProblem(http.StatusBadRequest, json.Kind, json.Error(), "send one JSON document with the fields of the route and no others")
 		p.Field = json.Field
@@ -111,7 +96,7 @@ func (h handler) trainers(do func(http.ResponseWriter, *http.Request) error) fun
 	return func(w http.ResponseWriter, r *http.Request) error {
 		kind, name := server.PeerOf(r)
 		if kind != leyline.PeerTrainer {
-			return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
+			return server.Mistake(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for the trainer at a TCP address without a token",
 				"use the unix socket, start the plane with --http-token-file, or sign a REGISTRY command")
 		}
 		if err := h.owns(r.Context(), leyline.RunID(r.PathValue("run")), name); err != nil {
@@ -133,7 +118,7 @@ func (h handler) owns(ctx context.Context, run leyline.RunID, peer string) error
 	if err != nil || owner == "" || owner == leyline.PrincipalProcess || owner == peer {
 		return err
 	}
-	return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run",
+	return server.Mistake(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run",
 		fmt.Sprintf("run %s was opened by another principal than %s", run, peer), "ask as the principal that has opened the run, or sign a REGISTRY command")
 }
 
@@ -188,7 +173,7 @@ func envelope(r *http.Request) (leyline.Envelope, error) {
 }
 
 func unsupported(want string) error {
-	return bad(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Type", "the body is of another type than "+want, "send "+want)
+	return server.Mistake(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Type", "the body is of another type than "+want, "send "+want)
 }
 
 // read reads a body of a bounded length, and says of which type it is.
@@ -252,7 +237,7 @@ func (h handler) reset(w http.ResponseWriter, r *http.Request) error {
 	if c, err := wire.DecodeCommand(env.Payload); err == nil {
 		run := leyline.RunID(r.PathValue("run"))
 		if c.Kind != leyline.CommandRegistry || c.Registry.Action != leyline.RegistryResetAll || c.Audience.Run != run {
-			return bad(http.StatusUnprocessableEntity, "wrong_command", "payload",
+			return server.Mistake(http.StatusUnprocessableEntity, "wrong_command", "payload",
 				fmt.Sprintf("the command is %s for run %.128q, this route takes a reset of the registry of run %.128q", c.Kind, c.Audience.Run, run),
 				"send other commands to /v1/commands")
 		}

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -16,62 +16,17 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/esper-plane/esper/eventlog"
-	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
-	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
-
-func key(n byte) sign.Signer {
-	s, err := sign.Generate(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
-
-// planeLog is a log in memory as a plane takes it.
-type planeLog struct{ *memlog.Log }
-
-func (l planeLog) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
-	out := make([]eventlog.Entry, len(es))
-	for i, e := range es {
-		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
-	}
-	return l.Log.Append(ctx, uint64(next), out)
-}
-
-func (l planeLog) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
-	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range l.Log.All(uint64(from)) {
-			if e.Kind == eventlog.KindTransition && !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
-				return
-			}
-		}
-	}
-}
-
-func (l planeLog) Next() leyline.Seq      { return leyline.Seq(l.Log.Next()) }
-func (l planeLog) Claim(leyline.Seq) bool { return false }
-func (l planeLog) Leaf(s leyline.Seq) (leyline.Digest, error) {
-	d, err := l.Log.Leaf(uint64(s))
-	return d, err
-}
-
-type noSignal struct{}
-
-func (noSignal) Set(leyline.EmergencyLevel, string) error { return nil }
-func (noSignal) Get() (leyline.EmergencyLevel, string, error) {
-	return leyline.EmergencyNotice, "", nil
-}
 
 // desk is a real plane with an open run, served over HTTP.
 type desk struct {
@@ -86,24 +41,15 @@ type desk struct {
 // start serves a plane at a unix socket, or at a TCP address.
 func start(t *testing.T, tcp bool, token string) *desk {
 	t.Helper()
-	log := memlog.New(eventlog.Origin{Name: "esper-test", LogKey: key(3).Public(), AdminKey: key(1).Public()}, time.Now().UnixNano())
 	c := leyline.DefaultConfig()
 	c.Tolaria.Stall = 1 // nobody trains, and commands do not wait for a silent trainer
-	p, err := plane.Start(t.Context(), plane.Options{
-		Log: planeLog{log}, Origin: "esper-test", AdminKey: key(1).Public(), Boot: "boot-1", Build: leyline.Build{Version: "test"}, Signer: key(2),
-		Signal: noSignal{}, Snapshots: snapstore.NewDir(t.TempDir(), true), Kernels: testdata.Kernels(), Process: c.Plane, Logger: hclog.NewNullLogger(),
-		Bootstrap: func(*projections.State) ([]leyline.Input, error) {
-			body, err := wire.EncodeConfig(c)
-			kernel, kerr := testdata.Kernel("residual-mlp-16")
-			if err != nil || kerr != nil {
-				return nil, fmt.Errorf("%v, %v", err, kerr)
-			}
-			return []leyline.Input{
-				leyline.ConfigApplied{Envelope: key(1).Sign(leyline.PayloadConfig, body)},
-				leylinetest.Blueprint("residual-mlp-16", kernel),
-			}, nil
-		},
-	})
+	o := planetest.Options(planetest.NewLog(), t.TempDir())
+	o.Bootstrap = func(*projections.State) ([]leyline.Input, error) {
+		configured, err := planetest.Configured(c)
+		kernel, kerr := testdata.Kernel("residual-mlp-16")
+		return []leyline.Input{configured, leylinetest.Blueprint("residual-mlp-16", kernel)}, errors.Join(err, kerr)
+	}
+	p, err := plane.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +62,7 @@ func start(t *testing.T, tcp bool, token string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{T: t, plane: p, ada: key(4)}
+	d := &desk{T: t, plane: p, ada: planetest.Key(4)}
 	d.serve(tcp, token)
 	return d
 }
@@ -224,7 +170,7 @@ func (d *desk) enroll() {
 	if err != nil {
 		d.Fatal(err)
 	}
-	if a := d.post("/v1/keys", key(1).Sign(leyline.PayloadKey, body)); a.status != http.StatusOK || a.Record == 0 {
+	if a := d.post("/v1/keys", planetest.Key(1).Sign(leyline.PayloadKey, body)); a.status != http.StatusOK || a.Record == 0 {
 		d.Fatalf("enrolled: %d %s", a.status, a.body)
 	}
 }

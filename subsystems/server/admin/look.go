@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // PlaneDoc says which plane this is: what a command must be addressed to.
@@ -87,7 +88,7 @@ func (h handler) lookKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if d == nil {
-		return bad(http.StatusNotFound, leyline.RefusalUnknownKey.String(), "key", fmt.Sprintf("no key %.64q is enrolled", id), "enroll it: POST /v1/keys")
+		return server.Mistake(http.StatusNotFound, leyline.RefusalUnknownKey.String(), "key", fmt.Sprintf("no key %.64q is enrolled", id), "enroll it: POST /v1/keys")
 	}
 	write(w, MediaJSON, http.StatusOK, d)
 	return nil

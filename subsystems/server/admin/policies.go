@@ -6,6 +6,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // PoliciesDoc says which policies are known, and which of them decide.
@@ -105,7 +106,7 @@ func (h handler) policy(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if env.PayloadType != leyline.PayloadPolicy {
-		return bad(http.StatusUnprocessableEntity, leyline.RefusalInvalidField.String(), "payloadType",
+		return server.Mistake(http.StatusUnprocessableEntity, leyline.RefusalInvalidField.String(), "payloadType",
 			fmt.Sprintf("the payload is %.100q, this route takes %s", env.PayloadType, leyline.PayloadPolicy), "make it with `esper policy import`")
 	}
 	seq, err := h.Plane().Vouch(r.Context(), env, from(r))

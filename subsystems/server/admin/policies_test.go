@@ -9,6 +9,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/wire"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server/admin"
 )
 
@@ -26,16 +27,16 @@ func TestPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	const path = "/v1/policies"
-	if s := d.post(path, key(1).Sign(leyline.PayloadKey, body)); s.status != http.StatusUnprocessableEntity || s.Field != "payloadType" {
+	if s := d.post(path, planetest.Key(1).Sign(leyline.PayloadKey, body)); s.status != http.StatusUnprocessableEntity || s.Field != "payloadType" {
 		t.Errorf("a key: %d %s", s.status, s.body)
 	}
-	if s := d.post(path, key(9).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusForbidden || s.Kind != "unknown_key" {
+	if s := d.post(path, planetest.Key(9).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusForbidden || s.Kind != "unknown_key" {
 		t.Errorf("a stranger's: %d %s", s.status, s.body)
 	}
 	if s := d.post(path, d.ada.Sign(leyline.PayloadPolicy, body)); s.status != http.StatusOK || s.Record == 0 {
 		t.Fatalf("an operator's: %d %s", s.status, s.body)
 	}
-	if s := d.post("/v1/keys", key(1).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusConflict || s.Kind != "policy_exists" {
+	if s := d.post("/v1/keys", planetest.Key(1).Sign(leyline.PayloadPolicy, body)); s.status != http.StatusConflict || s.Kind != "policy_exists" {
 		t.Errorf("the same again, signed by another: %d %s", s.status, s.body)
 	}
 	activate := func(change func(*leyline.Command)) said {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/strictjson"
 )
 
@@ -83,7 +84,7 @@ func (h handler) teach(w http.ResponseWriter, r *http.Request) error {
 func (h handler) forget(w http.ResponseWriter, r *http.Request) error {
 	id := r.URL.Query().Get("id")
 	if id == "" {
-		return bad(http.StatusBadRequest, leyline.RefusalMissingField.String(), "id", "the request does not name the teacher", "add ?id= and the teacher's id")
+		return server.Mistake(http.StatusBadRequest, leyline.RefusalMissingField.String(), "id", "the request does not name the teacher", "add ?id= and the teacher's id")
 	}
 	seq, err := h.Plane().Forget(r.Context(), leyline.TeacherDeregistered{
 		Run: leyline.RunID(r.PathValue("run")), Teacher: leyline.TeacherID(id), Peer: leyline.PeerTrainer, PeerName: from(r),

@@ -18,8 +18,8 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
-	"github.com/esper-plane/esper/leyline/sign"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/admin"
 	"github.com/esper-plane/esper/subsystems/server/lane"
@@ -36,7 +36,7 @@ const (
 // framed lane.
 type fort struct {
 	*testing.T
-	log    planeLog
+	log    planetest.Log
 	plane  *plane.Plane
 	dir    string // of snapshots, in one of its own
 	server *server.Server
@@ -45,15 +45,6 @@ type fort struct {
 	socket string
 	routes []server.Route
 	step   leyline.Step // the latest of ada's run
-}
-
-func key(t *testing.T, n byte) sign.Signer {
-	t.Helper()
-	s, err := sign.Generate(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // build builds a fort in which ada's run-1 is open.

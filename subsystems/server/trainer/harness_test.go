@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/esper-plane/esper/eventlog"
-	"github.com/esper-plane/esper/eventlog/memlog"
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/leylinetest"
 	"github.com/esper-plane/esper/leyline/protocol"
@@ -25,61 +22,16 @@ import (
 	"github.com/esper-plane/esper/leyline/wire"
 	"github.com/esper-plane/esper/projections"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server"
 	"github.com/esper-plane/esper/subsystems/server/trainer"
-	"github.com/esper-plane/esper/subsystems/snapstore"
 	"github.com/esper-plane/esper/testdata"
 )
-
-const origin = "esper-test"
-
-func key(n byte) sign.Signer {
-	s, err := sign.Generate(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
-
-// planeLog is a log in memory as a plane takes it.
-type planeLog struct{ *memlog.Log }
-
-func (l planeLog) Append(ctx context.Context, next leyline.Seq, es []plane.Entry) error {
-	out := make([]eventlog.Entry, len(es))
-	for i, e := range es {
-		out[i] = eventlog.Entry{Seq: uint64(e.Seq), At: int64(e.At), Kind: eventlog.KindTransition, Payload: e.Payload}
-	}
-	return l.Log.Append(ctx, uint64(next), out)
-}
-
-func (l planeLog) All(from leyline.Seq) iter.Seq2[plane.Entry, error] {
-	return func(yield func(plane.Entry, error) bool) {
-		for e, err := range l.Log.All(uint64(from)) {
-			if e.Kind == eventlog.KindTransition && !yield(plane.Entry{Seq: leyline.Seq(e.Seq), At: leyline.Instant(e.At), Payload: e.Payload}, err) {
-				return
-			}
-		}
-	}
-}
-
-func (l planeLog) Next() leyline.Seq      { return leyline.Seq(l.Log.Next()) }
-func (l planeLog) Claim(leyline.Seq) bool { return false }
-func (l planeLog) Leaf(s leyline.Seq) (leyline.Digest, error) {
-	d, err := l.Log.Leaf(uint64(s))
-	return d, err
-}
-
-type noSignal struct{}
-
-func (noSignal) Set(leyline.EmergencyLevel, string) error { return nil }
-func (noSignal) Get() (leyline.EmergencyLevel, string, error) {
-	return leyline.EmergencyNotice, "", nil
-}
 
 // desk is a real plane, served at a unix socket, and a client of it.
 type desk struct {
 	*testing.T
-	log     planeLog
+	log     planetest.Log
 	plane   *plane.Plane
 	slow    trainer.Plane // stands before the plane; nil: nothing does
 	service *trainer.Service
@@ -97,8 +49,8 @@ type desk struct {
 
 func start(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, dir: t.TempDir(), peer: "uid:1000", ada: key(4)}
-	d.log = planeLog{memlog.New(eventlog.Origin{Name: origin, LogKey: key(3).Public(), AdminKey: key(1).Public()}, time.Now().UnixNano())}
+	d := &desk{T: t, dir: t.TempDir(), peer: "uid:1000", ada: planetest.Key(4)}
+	d.log = planetest.NewLog()
 	d.boot()
 	d.serve()
 	return d
@@ -110,16 +62,15 @@ func (d *desk) boot() {
 	d.boots++
 	c := leyline.DefaultConfig()
 	c.Posture.Frameworks = append(c.Posture.Frameworks, "shell")
-	p, err := plane.Start(d.Context(), plane.Options{
-		Log: d.log, Origin: origin, AdminKey: key(1).Public(), Boot: fmt.Sprintf("boot-%d", d.boots), Build: leyline.Build{Version: "test"}, Signer: key(2),
-		Signal: noSignal{}, Snapshots: snapstore.NewDir(d.dir, true), Kernels: testdata.Kernels(), Process: c.Plane, Logger: hclog.NewNullLogger(),
-		Bootstrap: func(s *projections.State) ([]leyline.Input, error) {
-			if s.Plane.Configured {
-				return nil, nil
-			}
-			return founding(d.ada, c)
-		},
-	})
+	o := planetest.Options(d.log, d.dir)
+	o.Boot = fmt.Sprintf("boot-%d", d.boots)
+	o.Bootstrap = func(s *projections.State) ([]leyline.Input, error) {
+		if s.Plane.Configured {
+			return nil, nil
+		}
+		return founding(d.ada, c)
+	}
+	p, err := plane.Start(d.Context(), o)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -128,15 +79,15 @@ func (d *desk) boot() {
 
 // founding is what the first plane of a log records.
 func founding(ada sign.Signer, c leyline.ExecutionConfig) ([]leyline.Input, error) {
-	body, err := wire.EncodeConfig(c)
+	configured, err := planetest.Configured(c)
 	kernel, kerr := testdata.Kernel("residual-mlp-16")
 	operator, oerr := wire.EncodeKey(leyline.Key{ID: ada.KeyID(), Public: ada.Public(), Issuer: "ada", Kinds: []leyline.CommandKind{leyline.CommandEmergency}})
 	if err != nil || kerr != nil || oerr != nil {
 		return nil, fmt.Errorf("%v, %v, %v", err, kerr, oerr)
 	}
 	return []leyline.Input{
-		leyline.ConfigApplied{Envelope: key(1).Sign(leyline.PayloadConfig, body)},
-		leyline.KeyAdded{Envelope: key(1).Sign(leyline.PayloadKey, operator)},
+		configured,
+		leyline.KeyAdded{Envelope: planetest.Key(1).Sign(leyline.PayloadKey, operator)},
 		leylinetest.Blueprint("residual-mlp-16", kernel),
 	}, nil
 }
@@ -285,7 +236,7 @@ func (d *desk) signed(change func(*leyline.Command)) leyline.Envelope {
 	d.Helper()
 	d.n++
 	c := leyline.Command{
-		Issuer: "ada", Audience: leyline.Audience{Origin: origin, Run: "run-1"}, ID: leyline.CommandID(fmt.Sprintf("op-%d", d.n)), Sequence: d.n,
+		Issuer: "ada", Audience: leyline.Audience{Origin: planetest.Origin, Run: "run-1"}, ID: leyline.CommandID(fmt.Sprintf("op-%d", d.n)), Sequence: d.n,
 		IssuedAt: leyline.Instant(time.Now().UnixNano()),
 	}
 	change(&c)

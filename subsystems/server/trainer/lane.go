@@ -16,4 +16,4 @@ func (s *Service) Admit(run leyline.RunID, peer Peer) (no Reply, ok bool) {
 }
 
 // ProblemReply is a problem of the server as the reply to a call.
-func ProblemReply(p server.Problem, media string) Reply { return problem(badRequest{p}, media) }
+func ProblemReply(p server.Problem, media string) Reply { return problem(p.Err(), media) }

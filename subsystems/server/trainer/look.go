@@ -9,6 +9,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // look says what the plane holds of a run.
@@ -26,7 +27,7 @@ func (s *Service) look(ctx context.Context, run leyline.RunID, now time.Time) (*
 }
 
 func unknownRun(run leyline.RunID) error {
-	return bad(http.StatusNotFound, leyline.RefusalUnknownRun.String(), "run", fmt.Sprintf("there is no run %.128q", run), "open it: POST /v1/runs")
+	return server.Mistake(http.StatusNotFound, leyline.RefusalUnknownRun.String(), "run", fmt.Sprintf("there is no run %.128q", run), "open it: POST /v1/runs")
 }
 
 func viewOf(s *projections.State, r *projections.Run, now time.Time) *protocol.RunView {

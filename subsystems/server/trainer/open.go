@@ -9,6 +9,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/projections"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // Open opens or resumes a run, which belongs to the peer from here on. Op and Run
@@ -30,7 +31,7 @@ func (s *Service) open(ctx context.Context, c Call) (*protocol.OpenAnswer, error
 		return nil, err
 	}
 	if b.Protocol != protocol.Version {
-		return nil, bad(http.StatusBadRequest, "protocol_version", "protocol",
+		return nil, server.Mistake(http.StatusBadRequest, "protocol_version", "protocol",
 			fmt.Sprintf("the request speaks version %d of the protocol, this plane version %d", b.Protocol, protocol.Version), "GET /v1/protocol lists the versions")
 	}
 	if b.Resume {

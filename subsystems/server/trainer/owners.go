@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // admit refuses whoever is not the principal that has opened a run. A run that there is
@@ -14,14 +15,14 @@ func (s *Service) admit(run leyline.RunID, peer Peer) error {
 		return err
 	}
 	if err := leyline.CheckID(run); err != nil {
-		return bad(http.StatusBadRequest, leyline.RefusalInvalidField.String(), "run", fmt.Sprintf("run %.64q %v", run, err), "use 1 to 128 letters, digits and ._:-")
+		return server.Mistake(http.StatusBadRequest, leyline.RefusalInvalidField.String(), "run", fmt.Sprintf("run %.64q %v", run, err), "use 1 to 128 letters, digits and ._:-")
 	}
 	owner, known := s.opts.Plane().Principal(run)
 	if !known || owner == peer.Name {
 		return nil
 	}
 	s.opts.Logger.Warn("a peer spoke for the run of another", "run", run, "peer", peer.Name, "principal", owner)
-	return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run",
+	return server.Mistake(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "run",
 		fmt.Sprintf("run %s was opened by another principal than %s", run, peer.Name), "report as the principal that has opened the run")
 }
 
@@ -30,6 +31,6 @@ func speaks(peer Peer) error {
 	if peer.Name != "" {
 		return nil
 	}
-	return bad(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for a trainer at a TCP address without a token or a certificate",
+	return server.Mistake(http.StatusForbidden, leyline.RefusalNotAuthorized.String(), "", "nobody speaks for a trainer at a TCP address without a token or a certificate",
 		"use the unix socket, or start the plane with a token file or a client CA")
 }

@@ -11,26 +11,11 @@ import (
 // ProblemMsgpack is the media type of a problem document as msgpack.
 const ProblemMsgpack = "application/problem+msgpack"
 
-// badRequest is a mistake in a request that is said as it is.
-type badRequest struct{ server.Problem }
-
-// Error says the detail.
-func (b badRequest) Error() string { return b.Detail }
-
-func bad(status int, kind, field, detail, hint string) error {
-	p := server.NewProblem(status, kind, detail, hint)
-	p.Field = field
-	return badRequest{p}
-}
-
 // problemOf says what an error is in the terms of the protocol.
 func problemOf(err error) protocol.Problem {
-	var said badRequest
 	var doc *protocol.Error
 	var p server.Problem
 	switch {
-	case errors.As(err, &said):
-		p = said.Problem
 	case errors.As(err, &doc):
 		p = server.NewProblem(http.StatusBadRequest, doc.Kind, doc.Error(), "send one document with the members of the route and no others; GET /v1/openapi.json lists them")
 		p.Field = doc.Field

@@ -7,6 +7,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/frame"
 	"github.com/esper-plane/esper/leyline/protocol"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // readers reads the body of each op: what it reports, and the cursor of the latest
@@ -63,7 +64,7 @@ var readers = map[Op]func(*Call) (leyline.Input, leyline.Seq, error){
 func (c *Call) report() (leyline.Input, leyline.Seq, error) {
 	read, ok := readers[c.Op]
 	if !ok {
-		return nil, 0, bad(http.StatusBadRequest, "unknown_op", "op", fmt.Sprintf("there is no op %d", uint8(c.Op)), "ops are 1 to 9; PROTOCOL.md lists them")
+		return nil, 0, server.Mistake(http.StatusBadRequest, "unknown_op", "op", fmt.Sprintf("there is no op %d", uint8(c.Op)), "ops are 1 to 9; PROTOCOL.md lists them")
 	}
 	return read(c)
 }
@@ -83,7 +84,7 @@ func ofRun(run *leyline.RunID, path leyline.RunID, field string) error {
 	case "":
 		*run = path
 	default:
-		return bad(http.StatusBadRequest, leyline.RefusalInvalidField.String(), field,
+		return server.Mistake(http.StatusBadRequest, leyline.RefusalInvalidField.String(), field,
 			fmt.Sprintf("the body is about run %.128q, the path about run %.128q", *run, path), "leave run out, or name the run of the path")
 	}
 	return nil

@@ -95,7 +95,7 @@ func (s *Service) call(r *http.Request) (Call, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != protocol.MediaJSON && media != protocol.MediaMsgpack {
 		c.Media = protocol.MediaJSON
-		return c, bad(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Type",
+		return c, server.Mistake(http.StatusUnsupportedMediaType, "unsupported_media_type", "Content-Type",
 			fmt.Sprintf("the body is of type %.64q", r.Header.Get("Content-Type")), "send "+protocol.MediaJSON+" or "+protocol.MediaMsgpack)
 	}
 	c.Media = media
@@ -113,7 +113,7 @@ func unread(err error) error {
 	if err == nil || errors.As(err, &big) {
 		return err
 	}
-	return bad(http.StatusBadRequest, protocol.KindMalformed, "", "the body does not arrive: "+err.Error(), "send the whole body")
+	return server.Mistake(http.StatusBadRequest, protocol.KindMalformed, "", "the body does not arrive: "+err.Error(), "send the whole body")
 }
 
 func (s *Service) peer(r *http.Request) Peer {
@@ -148,7 +148,7 @@ func accept(header, media string) (string, error) {
 		}
 	}
 	if best == "" {
-		return "", bad(http.StatusNotAcceptable, "not_acceptable", "Accept", fmt.Sprintf("no answer is of type %.64q", header), "accept "+protocol.MediaJSON+" or "+protocol.MediaMsgpack)
+		return "", server.Mistake(http.StatusNotAcceptable, "not_acceptable", "Accept", fmt.Sprintf("no answer is of type %.64q", header), "accept "+protocol.MediaJSON+" or "+protocol.MediaMsgpack)
 	}
 	return best, nil
 }
@@ -223,7 +223,7 @@ func cursor(s string) (leyline.Seq, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
-		return 0, bad(http.StatusBadRequest, leyline.RefusalInvalidField.String(), "after", fmt.Sprintf("after is %.64q, no record of a log", s), "send the cursor of the latest answer")
+		return 0, server.Mistake(http.StatusBadRequest, leyline.RefusalInvalidField.String(), "after", fmt.Sprintf("after is %.64q, no record of a log", s), "send the cursor of the latest answer")
 	}
 	return leyline.Seq(n), nil
 }

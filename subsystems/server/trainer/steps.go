@@ -8,6 +8,7 @@ import (
 
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // steps takes one step, or several in one body.
@@ -38,7 +39,7 @@ func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
 	bare := reflect.ValueOf(b.Step).IsZero()
 	switch {
 	case alone && bare:
-		return nil, bad(http.StatusBadRequest, leyline.RefusalMissingField.String(), "steps", "the body holds no step", "send one step, or {\"steps\":[...]}")
+		return nil, server.Mistake(http.StatusBadRequest, leyline.RefusalMissingField.String(), "steps", "the body holds no step", "send one step, or {\"steps\":[...]}")
 	case alone:
 		return b, ofRun(&b.Run, c.Run, "run")
 	case len(b.Steps) > protocol.MaxSteps:

@@ -13,6 +13,7 @@ import (
 	"github.com/esper-plane/esper/leyline"
 	"github.com/esper-plane/esper/leyline/protocol"
 	"github.com/esper-plane/esper/subsystems/plane"
+	"github.com/esper-plane/esper/subsystems/plane/planetest"
 	"github.com/esper-plane/esper/subsystems/server/trainer"
 )
 
@@ -36,7 +37,7 @@ func TestLife(t *testing.T) {
 
 func live(d *desk, media string) {
 	a := must[protocol.OpenAnswer](d, d.postAs(media, "/v1/runs", openBody()))
-	if a.Protocol != 1 || a.Run != "run-1" || a.Incarnation != 1 || !a.Snapshot || a.Origin != origin || !bytes.Equal(a.AdminKey, key(1).Public()) ||
+	if a.Protocol != 1 || a.Run != "run-1" || a.Incarnation != 1 || !a.Snapshot || a.Origin != planetest.Origin || !bytes.Equal(a.AdminKey, planetest.Key(1).Public()) ||
 		a.SnapshotEvery == 0 || a.QuickFrom != leyline.QuickFrom || a.Places.Snapshots != filepath.Join(d.dir, "run-1") ||
 		a.Rule.Aggregation != leyline.AggregationPCGrad || a.Rule.CAGradC == 0 {
 		d.Fatalf("opened: %+v", a)

@@ -66,7 +66,7 @@ class EsperCallback(Callback):  # type: ignore[misc]
             raise LoopError(f"the module has {len(schedulers)} schedulers, and this callback is for one at most")
         self._losses.clear()
         steps = whole_steps(self._steps, trainer.estimated_stepping_batches)
-        self._watch.begin(pl_module, trainer.optimizers[0], schedulers[0] if schedulers else None, steps)
+        self._watch.begin(pl_module, trainer.optimizers[0], schedulers[0] if schedulers else None, steps, getattr(trainer.precision_plugin, "scaler", None))
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> Optional[int]:
         """Begins a step, with the first microbatch of an update."""

@@ -64,10 +64,13 @@ class EsperCallback(TrainerCallback):  # type: ignore[misc]
         if args.fp16 and not args.max_grad_norm:
             raise LoopError("with fp16 the gradients are unscaled only for clipping: set max_grad_norm, or use bf16")
         model, optimizer = kwargs["model"], kwargs["optimizer"]
-        optimizer = getattr(optimizer, "optimizer", optimizer)  # out of the wrapper of accelerate
+        scaler = getattr(optimizer, "scaler", None)  # of the wrapper of accelerate
+        if args.fp16 and scaler is None:
+            raise LoopError("with fp16 the optimizer must tell its GradScaler, as that of accelerate does; or use bf16")
+        optimizer = getattr(optimizer, "optimizer", optimizer)
         steps = whole_steps(self._steps, state.max_steps)
         self._losses.clear()
-        self._watch.begin(model, optimizer, kwargs.get("lr_scheduler"), steps)
+        self._watch.begin(model, optimizer, kwargs.get("lr_scheduler"), steps, scaler)
         self._hook = model.register_forward_hook(self._hear)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:

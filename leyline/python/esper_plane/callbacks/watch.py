@@ -42,13 +42,13 @@ class Watch:
         self.halted: Optional[Halted] = None  #: why the plane has stopped the run
         self.refused = 0  #: updates that were not made
 
-    def begin(self, model: Any, optimizer: Any, scheduler: Any, steps: int) -> None:
-        """Opens the run."""
+    def begin(self, model: Any, optimizer: Any, scheduler: Any, steps: int, scaler: Any = None) -> None:
+        """Opens the run. ``scaler``: the GradScaler of the loop, None where it has none."""
         if self._run is not None:
             raise LoopError("training begins while a run is open")
         self.halted, self.refused = None, 0
         self._run = self._open(
-            self._address, name=self._name, host=model, optimizer=optimizer, scheduler=scheduler,
+            self._address, name=self._name, host=model, optimizer=optimizer, scheduler=scheduler, scaler=scaler,
             tasks=[TASK], steps=steps, **self._options,
         )  # fmt: skip
 
@@ -75,6 +75,7 @@ class Watch:
 
         False: the plane does not let them be applied, and they are gone, so that the
         optimizer finds nothing to do. A run that was halted lets nothing be applied.
+        What a GradScaler that looks for its scale passes by is the loop's own affair.
         """
         if self.halted is not None:
             return False
@@ -86,6 +87,8 @@ class Watch:
             self._drop(halt)
             return False
         self._decided = True
+        if self._step.passed_by:
+            return True
         if not applied:
             self.refused += 1
         return applied

@@ -5,7 +5,8 @@
     run = esper_plane.open("unix:data/esper.sock", name="digits", host=model, optimizer=optimizer, tasks=["digit", "parity"])
     for batch in loader:
         with run.step() as step:
-            step.backward({"digit": loss_a, "parity": loss_b})
+            digit, parity = model(batch.images)
+            step.backward({"digit": loss_a(digit, batch), "parity": loss_b(parity, batch)})
             optimizer.step()
 
 ``step.backward`` takes the gradient of every task, reports their inner products, and

@@ -31,5 +31,10 @@ class StepSkipped(BaseException):
     """Leaves the body of ``with run.step()`` when nothing may be applied.
 
     It is no Exception, so that an ``except Exception`` in a training loop does not
-    swallow it: what would follow it there is the step of the optimizer.
+    swallow it: what would follow it there is the step of the optimizer. ``step`` is the
+    one whose body is left; another, around or inside it, lets it pass.
     """
+
+    def __init__(self, step: object) -> None:
+        super().__init__()
+        self.step = step

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import torch
 
 from .. import blend
+from ..errors import Halted
 from . import pack, rng, state, tensors
 from .errors import BridgeError
 from .host import TorchHost
@@ -127,6 +128,8 @@ class Follower:
             if "done" in message:
                 done = message["done"]
                 self.step_count = int(done.get("step_count", self.step_count))
+                if done.get("halted"):
+                    raise Halted(*done["halted"])
                 if done.get("error"):
                     raise BridgeError("rank_0", "run", f"ended: {done['error']}")
                 return done
@@ -179,6 +182,9 @@ class Led:
     def _run(self, call: Any, tell: Any = None) -> Any:
         try:
             out = call()
+        except Halted as e:  # the run is left as it is, by every rank
+            self._leader.finish({"halted": [e.reason, e.detail]})
+            raise
         except BaseException as e:
             self._leader.finish({"error": f"{type(e).__name__}: {e}"})
             raise
@@ -253,7 +259,7 @@ def _adopt(host: TorchHost, ranks: Ranks) -> None:
     host.adopt(staged)
     own = staged.ranks.get(f"rank.{ranks.rank}")
     if own is not None:
-        metadata, content = tensors.decode(bytes(own.tolist()))
+        metadata, content = tensors.decode(tensors.content(own))
         rng.load(pack.unpack(metadata["rng"], content), host.device, host.generators)
         for name, thing in host.extras().items():
             if name in metadata:

@@ -97,6 +97,9 @@ def task_gradients(
     by_parameters, by_leaves = [], []
     for i, loss in enumerate(losses):
         got = list(torch.autograd.grad(loss, inputs, retain_graph=i + 1 < len(losses), allow_unused=True))
+        for j, g in enumerate(got):
+            if g is not None and g.layout is not torch.strided:
+                raise BridgeError("gradient_set", f"parameters[{j}]", f"of shape {list(inputs[j].shape)} has a sparse gradient", "build its module with sparse=False")
         by_parameters.append(got[:len(parameters)])
         by_leaves.append(got[len(parameters):])
     return by_parameters, by_leaves

@@ -59,17 +59,28 @@ class TorchHost:
         self.tasks, self._evaluate, self._shared = tuple(tasks), evaluate, shared
         self.generators, self._state = dict(generators or {}), dict(state or {})
         _check_extra_state(self.module)
-        learning = [(n, p) for n, p in self.module.named_parameters() if p.requires_grad]
-        gradients.manifest(learning)
-        self.device = learning[0][1].device
+        self._all = list(self.module.named_parameters())
+        self._learns: List[bool] = []
+        self.look()
+        self.device = self._own[0][1].device
         self.grafts = Grafts(self.module, host_branch)
         self.kernels: Dict[str, blueprints.Kernel] = {}
         self.staged: Optional[state.Staged] = None  # by a message of rank 0
         self.changed: Callable[[], None] = lambda: None  # called when the graph of the network has changed
-        self._own = [(n, p) for n, p in learning if self._is_shared(n)]
-        self._apart = [(n, p) for n, p in learning if not self._is_shared(n)]
-        if not self._own:
+
+    def look(self) -> None:
+        """Find out which parameters learn: those that are frozen or thawed between two
+        steps leave or join the gradients."""
+        now = [p.requires_grad for _, p in self._all]
+        if now == self._learns:
+            return
+        learning = [x for x, learns in zip(self._all, now) if learns]
+        gradients.manifest(learning)
+        own = [(n, p) for n, p in learning if self._is_shared(n)]
+        if not own:
             raise BridgeError("invalid_field", "shared", "names no parameter that learns")
+        self._own, self._apart = own, [(n, p) for n, p in learning if not self._is_shared(n)]
+        self._learns = now
 
     def _is_shared(self, name: str) -> bool:
         return self._shared is None or any(name == s or name.startswith(s + ".") for s in self._shared)
@@ -117,6 +128,10 @@ class TorchHost:
         out = {"scheduler": self.scheduler, "scaler": self.scaler}
         out.update({f"extra.{k}": v for k, v in self._state.items()})
         return {k: v for k, v in out.items() if v is not None}
+
+    def waited_ns(self) -> int:
+        """What the trainer has waited for batches so far, where it takes them from ``Batches``."""
+        return sum(int(getattr(x, "waited_ns", 0)) for x in self._state.values())
 
     def host_parameters(self) -> List[Dict[str, Any]]:
         """The tensors of the host as the plane wants them declared."""

@@ -48,6 +48,8 @@ def attach(
     bridge = TorchHost(host, optimizer, tasks=names, **of_host)
     try:
         ranks = _ranks(bridge.device, group)
+        if bridge.scheduler is None and getattr(optimizer.step, "_wrapped_by_lr_sched", False):
+            warn("a scheduler changes the rates of this optimizer, and no snapshot holds it: give open(..., scheduler=scheduler)")
         whole: Dict[str, Any] = {
             "run": name, "workload": workload or name, "framework": "torch", "tasks": names, "steps": int(steps),
             "seed": _seed(name) if seed is None else int(seed), "seeds": list(seeds), "layers": list(layers),

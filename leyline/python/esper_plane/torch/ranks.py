@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 
+from . import tensors
 from .errors import BridgeError
 
 BUCKET = 4 << 20  # elements that are reduced at a time
@@ -112,7 +113,7 @@ class Ranks:
             t = torch.empty(size, dtype=torch.uint8, device=self.device)
             if size:
                 self._dist.broadcast(t, self._first, group=self._group)
-            parts.append(bytes(t.cpu().tolist()))
+            parts.append(tensors.content(t))
         return json.loads(parts[0]), parts[1]
 
     def agree(self, problem: str) -> str:
@@ -129,4 +130,4 @@ class Ranks:
         mine[:len(own)] = torch.frombuffer(bytearray(own), dtype=torch.uint8).to(self.device)
         all_ = [torch.zeros_like(mine) for _ in range(self.size)]
         self._dist.all_gather(all_, mine, group=self._group)
-        return [bytes(t[:int(s.item())].cpu().tolist()) for t, s in zip(all_, sizes)]
+        return [tensors.content(t[:int(s.item())]) for t, s in zip(all_, sizes)]

@@ -35,9 +35,11 @@ class Run:
         self._passed_since = 0  # since the last report
         self._updates, self._rows, self._over = 0, 0, False
         self.seen = 0  # rows that the host was given in this step
+        self._outside, self._before = 0, False  # passes since the last step; whether this one came behind some
+        self.unmade = ""  # why the plane takes an update as made that was not
         self._told: Optional[int] = None  # incarnation in which the momentum was told
         self._clock = (time.monotonic(), time.process_time())
-        self._away = time.monotonic_ns()  # when the last step ended
+        self._batches = host.waited_ns()  # what was waited for batches before the last report
         self.session: Any = session
         if session is not None:
             pass
@@ -88,6 +90,8 @@ class Run:
             raise BridgeError("out_of_order", "run", "is closed")
         if self.current is not None:
             raise BridgeError("out_of_order", "step", "begins inside another")
+        if self.unmade:
+            raise BridgeError("out_of_order", "run", self.unmade, "leave it and open it again: it is resumed from its last snapshot")
         return Step(self)
 
     def epoch(self, number: int, found: Optional[Mapping[str, Any]] = None) -> None:
@@ -105,8 +109,10 @@ class Run:
         self._tell_fallbacks()
         number = int(self.session.begin())
         self.host.clear_gradients()
+        self.host.look()
         self.host.grafts.begin()
         self._updates, self._rows, self.seen = 0, 0, 0
+        self._before, self._outside = self._outside > 0, 0
         return number
 
     def gather(self) -> Gathered:
@@ -115,6 +121,11 @@ class Run:
 
     def count(self, samples: int) -> int:
         """The samples of a microbatch: as told, or the rows that the host was given."""
+        if self._before and self.seen == 0:
+            raise BridgeError(
+                "out_of_order", "losses", "were computed before the step began, of a network that may be another by now",
+                "compute them inside the with-body",
+            )
         if samples < 0 or samples == 0 and self._rows == 0:
             raise BridgeError("missing_field", "samples", "is not told, and the host was given no tensor", "say step.backward(..., samples=n)")
         return samples or self._rows
@@ -144,6 +155,10 @@ class Run:
             free, total = torch.cuda.mem_get_info(self.host.device)
             readings.append({"metric": "gpu_mem_used_gb", "value": (total - free) / (1 << 30)})
             readings.append({"metric": "gpu_mem_free_gb", "value": free / (1 << 30)})
+        waited = self.host.waited_ns()
+        if waited > self._batches:
+            readings.append({"metric": "input_wait_ms", "value": (waited - self._batches) / 1e6})
+            self._batches = waited
         if wall > 0:
             readings.append({"metric": "cpu_util_percent", "value": min(100.0, 100 * used / wall / _processors())})
         out: Dict[str, Any] = {"readings": readings}
@@ -166,7 +181,11 @@ class Run:
     # hooks
 
     def _look(self, args: Any, kwargs: Any) -> None:
-        if torch.is_grad_enabled() and self.current is not None:
+        if not torch.is_grad_enabled():
+            return
+        if self.current is None:
+            self._outside += 1
+        else:
             first = next((x for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor) and x.dim()), None)
             self._rows = 0 if first is None else int(first.shape[0])
             self.seen += self._rows
@@ -177,6 +196,8 @@ class Run:
         there = any(p.grad is not None for g in optimizer.param_groups for p in g["params"])
         if there and (self.current is None or not self.current.applied):
             raise BridgeError("out_of_order", "optimizer.step", "would make an update that the plane has not decided", "call it behind step.backward, inside the with-body")
+        if there and self._updates:
+            raise BridgeError("out_of_order", "optimizer.step", "comes a second time, but the plane has decided one update", "call it once behind step.backward")
         if not there and self.current is not None and self.current.applied:
             raise BridgeError("out_of_order", "optimizer.step", "finds no gradients, but the plane takes the update as made", "leave .grad as it is behind step.backward")
 
@@ -199,6 +220,8 @@ class Run:
         """End the run. A second call does nothing."""
         if self._over:
             return
+        if self.unmade and outcome.lower() == "ok":
+            outcome, reason = "failed", self.unmade
         try:
             self._tell_fallbacks()
             self.session.close(outcome.lower(), reason[:1000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Dict, Iterator, List, Optional
 
 import torch
@@ -29,6 +30,7 @@ class Batches:
         self.loader, self.accumulate = loader, accumulate
         self.epoch = 0  # epochs that are over
         self.taken = 0  # batches of the loader taken in this epoch
+        self.waited_ns = 0  # for the loader, in all; no part of the place
         self._start: Optional[Dict[str, Any]] = None
         self._iterator: Optional[Iterator[Any]] = None
 
@@ -42,6 +44,13 @@ class Batches:
                 yield group[0] if self.accumulate == 1 else group
 
     def _take(self) -> Optional[List[Any]]:
+        began = time.monotonic_ns()
+        try:
+            return self._next()
+        finally:
+            self.waited_ns += time.monotonic_ns() - began
+
+    def _next(self) -> Optional[List[Any]]:
         if self._iterator is None:
             self._begin()
         assert self._iterator is not None

@@ -60,6 +60,7 @@ class Step:
         given = {self.run.tasks[0]: losses} if isinstance(losses, torch.Tensor) and len(self.run.tasks) == 1 else losses
         if not isinstance(given, Mapping):
             raise BridgeError("invalid_field", "losses", f"is one loss for {len(self.run.tasks)} tasks", "give a dict of task and loss")
+        self._unscaled(given)
         self._device(lambda: self._gathered.add(given, self.run.count(samples), self._scale()))  # type: ignore[union-attr]
 
     def backward(self, losses: Losses, samples: int = 0) -> None:
@@ -75,11 +76,12 @@ class Step:
             raise BridgeError("out_of_order", "step.decide", "comes before any gradient", "call step.accumulate first")
         self._device(self._ask)
         if not self.applied and not self.passed_by:
-            raise StepSkipped
+            raise StepSkipped(self)
 
     def observe(self, losses: Mapping[str, float], samples: int = 0, microbatches: int = 1) -> bool:
         """Ask the plane about gradients that a foreign loop has computed into .grad, of
-        one task. False: they are gone, and nothing may be applied."""
+        one task. False: they are gone, and nothing may be applied; or ``passed_by``: a
+        GradScaler looks for its scale, and will not let the update be made."""
         self._ready()
         if len(self.run.tasks) != 1 or self.run.host.grafts.seeds:
             raise BridgeError("invalid_field", "tasks", "are several, or there are seeds: their gradients cannot be told apart", "call step.backward")
@@ -97,6 +99,14 @@ class Step:
     def _ready(self) -> None:
         if not self._open or self.applied is not None:
             raise BridgeError("out_of_order", "step", "is not open, or decided already", "call it once, inside `with run.step() as step`")
+
+    def _unscaled(self, losses: Mapping[str, Any]) -> None:
+        """Refuse a loss that the scaler of the run has been multiplied into: it would be twice."""
+        factor = getattr(self.run.host.scaler, "_scale", None)
+        for task, loss in losses.items():
+            other = getattr(getattr(loss, "grad_fn", None), "_saved_other", None)
+            if factor is not None and isinstance(other, torch.Tensor) and other.data_ptr() == factor.data_ptr():
+                raise BridgeError("invalid_field", f"losses.{task}", "is scaled already", "give the loss itself: step.backward scales it")
 
     def _scale(self) -> float:
         scaler = self.run.host.scaler
@@ -118,8 +128,8 @@ class Step:
         g = self._gathered
         assert g is not None
         g.reduce()
-        scale = 1.0 if self._observed else self._scale()
-        figures = g.figures(scale)
+        scale = self._scale()
+        figures = g.figures(1.0 if self._observed else scale)
         if scale > 1 and self._scaler_searches(figures.losses, figures.gram):
             self._pass_by(g)
             return
@@ -146,6 +156,8 @@ class Step:
 
     def _pass_by(self, g: Gathered) -> None:
         self.applied, self.passed_by = False, True
+        if self._observed:
+            return  # they are unscaled already, and the scaler has found it
         self._fill(g, [1.0] * len(self.run.tasks))  # the scaler finds what it looks for, and makes no update
 
     def _put(self, g: Gathered, weights: Any) -> None:
@@ -173,11 +185,13 @@ class Step:
     ) -> bool:
         self._open = False
         self.run.current = None
-        if isinstance(error, StepSkipped):
+        if isinstance(error, StepSkipped) and error.step is self:
             self.run.end(self)
             return True
         if error is not None:
             self.run.host.clear_gradients()
+            if self.applied and not self.run.updated():
+                self.run.unmade = f"step {self.number} was left by {type(error).__name__} before the update that the plane takes as made"
             return False
         if self.applied is None:
             raise BridgeError("out_of_order", "step", "ends without a decision", "call step.backward inside the with-body")

@@ -64,6 +64,11 @@ def write(out: BinaryIO, tensors: Mapping[str, torch.Tensor], metadata: Mapping[
     return total
 
 
+def content(tensor: torch.Tensor) -> bytes:
+    """The numbers of a tensor as bytes, in the memory that they take and no more."""
+    return bytes(_view(tensor.detach().to("cpu").contiguous()))
+
+
 def decode(data: Buffer) -> Tuple[Dict[str, str], Dict[str, torch.Tensor]]:
     """Metadata and tensors of a whole file. Every tensor owns its memory."""
     metadata, entries, start = describe(data)
