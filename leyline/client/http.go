@@ -115,7 +115,7 @@ func judge(media string, r reply, to any) error {
 		if to == nil {
 			return nil
 		}
-		if err := protocol.Decode(media, r.body, to); err != nil {
+		if err := protocol.DecodeAnswer(media, r.body, to); err != nil {
 			return fmt.Errorf("the plane's answer cannot be read: %w", err)
 		}
 		return nil
@@ -130,7 +130,7 @@ func problem(r reply) error {
 	if len(r.body) > 0 && r.body[0] == '{' {
 		media = protocol.MediaJSON
 	}
-	if err := protocol.Decode(media, bytes.TrimSpace(r.body), &p); err != nil {
+	if err := protocol.DecodeAnswer(media, bytes.TrimSpace(r.body), &p); err != nil {
 		return &ProblemError{protocol.Problem{Status: uint32(r.status), Kind: "unreadable", Detail: fmt.Sprintf("%.128q is no problem document: %v", r.body, err)}}
 	}
 	err, away := errorOf(p)

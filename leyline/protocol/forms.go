@@ -42,6 +42,8 @@ type source interface {
 	flag() (bool, *Error)
 	bytes() ([]byte, *Error)
 	pay(n int) *Error
+	passes() bool          // members that are not known are passed over
+	skip(depth int) *Error // takes a value, whatever it is
 	done() *Error
 }
 

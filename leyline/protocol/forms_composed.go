@@ -199,7 +199,10 @@ func (f *structForm) read(from source, v reflect.Value) *Error {
 			return err
 		}
 		if next, ok = f.find(name, next); !ok {
-			return &Error{Kind: KindUnknown, Field: clip(name), Reason: "is not known"}
+			if err := pass(from, name); err != nil {
+				return err
+			}
+			continue
 		}
 		m := &f.members[next]
 		if seen&(1<<next) != 0 {
@@ -210,6 +213,14 @@ func (f *structForm) read(from source, v reflect.Value) *Error {
 			return err.under(m.name)
 		}
 	}
+}
+
+// pass takes the value of a member that is not known, or refuses it.
+func pass(from source, name []byte) *Error {
+	if from.passes() {
+		return from.skip(0)
+	}
+	return &Error{Kind: KindUnknown, Field: clip(name), Reason: "is not known"}
 }
 
 // find finds a member by its name, first where it would stand in the order of the type.

@@ -63,7 +63,13 @@ func appendForm(dst []byte, media string, v any, full bool) ([]byte, error) {
 
 // Decode reads one document into the struct that to points to, which must be zero. The
 // error is an *Error. What was read keeps nothing of b.
-func Decode(media string, b []byte, to any) error {
+func Decode(media string, b []byte, to any) error { return decode(media, b, to, false) }
+
+// DecodeAnswer is Decode for what a plane says: members that are not known are passed
+// over, since a plane that is newer than its client may say more.
+func DecodeAnswer(media string, b []byte, to any) error { return decode(media, b, to, true) }
+
+func decode(media string, b []byte, to any, lenient bool) error {
 	p := reflect.ValueOf(to)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return invalid("cannot be read into a %T", to)
@@ -72,7 +78,7 @@ func Decode(media string, b []byte, to any) error {
 	if err != nil {
 		return invalid("%v", err)
 	}
-	room := budget{room: roomRatio*len(b) + roomSlack}
+	room := budget{room: roomRatio*len(b) + roomSlack, lenient: lenient}
 	var from source
 	switch media {
 	case MediaJSON:
@@ -100,7 +106,12 @@ func Check(t reflect.Type) error {
 }
 
 // budget bounds what the lists of a document may take in memory.
-type budget struct{ room int }
+type budget struct {
+	room    int
+	lenient bool // members that are not known are passed over
+}
+
+func (b *budget) passes() bool { return b.lenient }
 
 func (b *budget) pay(n int) *Error {
 	if b.room -= n; b.room < 0 {

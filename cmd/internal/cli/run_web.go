@@ -212,12 +212,23 @@ func (f *webFlags) probe(data string, r *supervise.Report) {
 		}
 		return
 	}
-	for _, err := range server.Probe(f.guarded() || err != nil, f.listen...) {
+	there := slices.DeleteFunc(slices.Clone(f.listen), func(at string) bool { return toBeMade(data, at) })
+	for _, err := range server.Probe(f.guarded() || err != nil, there...) {
 		if err != nil {
 			r.Fail(supervise.Problem{Field: "--http", What: "--http: " + err.Error(), Err: usageIfBad(fmt.Errorf("--http: %w", err))})
 		}
 	}
 	f.probePlaces(data, r)
+}
+
+// toBeMade reports whether an address is the socket of a data directory whose path is
+// missing. It is made, with what is above it, before anything is listened at.
+func toBeMade(data, at string) bool {
+	if at != "unix:"+datadir.SocketPath(data) {
+		return false
+	}
+	_, err := os.Stat(filepath.Dir(data))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // guarded reports whether the flags allow addresses beyond loopback.

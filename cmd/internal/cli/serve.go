@@ -103,6 +103,9 @@ func (s *service) outrun() error {
 
 // probeLane reports everything that keeps the lane from being listened at.
 func (s *service) probeLane(r *supervise.Report) {
+	if toBeMade(s.at.data, "unix:"+s.flags.socket) {
+		return
+	}
 	if err := server.Probe(false, "unix:"+s.lanePath())[0]; err != nil {
 		r.FailWith("--socket", usageIfBad(fmt.Errorf("--socket: %w", err)))
 	}

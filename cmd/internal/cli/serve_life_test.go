@@ -124,6 +124,16 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
+// TestServeMakesItsPath: a data directory is made with what is above it, as esper run
+// makes it.
+func TestServeMakesItsPath(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "above", "data")
+	p := serving(t, dir, filepath.Join(dir, "esper.sock"), "")
+	if code := p.end(t); code != exitOK {
+		t.Errorf("exit %d: %s", code, p.words())
+	}
+}
+
 // TestRemoteRefuses flags that belong to the plane, and says whose they are.
 func TestRemoteRefuses(t *testing.T) {
 	for _, args := range [][]string{
