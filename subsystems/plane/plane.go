@@ -41,6 +41,7 @@ type Plane struct {
 
 	owners   sync.Map // leyline.RunID to string: who opened a run
 	recalled recollection
+	reading  turns // of files of snapshots
 
 	mu  sync.Mutex
 	err error // why the loop ended

@@ -35,6 +35,11 @@ func (p *Plane) remove(f effect.Effect) error {
 // sum reads the file of a copy on the shared worker.
 func (p *Plane) sum(ctx context.Context, run leyline.RunID, id leyline.SnapshotID, t leyline.Tier, file string) (snapstore.Sums, worker.Outcome, error) {
 	var got snapstore.Sums
+	leave, err := p.reading.take(ctx, run)
+	if err != nil {
+		return got, worker.Outcome{}, fmt.Errorf("cannot verify snapshot %s: %w", id, err)
+	}
+	defer leave()
 	h, err := p.worker.Submit(ctx, worker.Job{
 		Name: "verify " + string(id),
 		Run: func(ctx context.Context) error {

@@ -88,7 +88,11 @@ class Client:
 
     @contextlib.contextmanager
     def briefly(self, seconds: float) -> Iterator[None]:
-        """Within it, requests are tried once, for so long, whatever ``away`` says."""
+        """Within it, requests are tried once, for so long, whatever ``away`` says.
+
+        The try is not spent on a connection that the plane has closed for its idleness.
+        """
+        self._http.close()
         before = self.timeout, self.away, self._tries
         self.timeout, self.away, self._tries = min(seconds, self.timeout), "stop", 1
         try:

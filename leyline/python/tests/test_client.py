@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import socket
 import tempfile
 import threading
 import unittest
@@ -157,6 +158,14 @@ class OverHTTP(Case):
         self.client.open({"run": "run-1"})
         self.client.report("snapshot", "run-1", {"run": "run-1", "step": 3})
         self.assertEqual((self.client.retries, self.plane.requests), (0, 2))
+
+    def test_one_try_is_a_fresh_one(self):
+        """A connection that the plane has closed meanwhile is not what a single try is spent on."""
+        self.client.status("run-1")
+        for s in self.plane._socks[2:]:
+            s.shutdown(socket.SHUT_RDWR)
+        with self.client.briefly(5):
+            self.assertEqual(self.client.status("run-1")["status"], "open")
 
     def test_open_that_broke(self):
         """An opening that was recorded and whose answer was lost is a resume."""

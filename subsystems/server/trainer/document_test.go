@@ -99,7 +99,7 @@ func TestDocumentErrors(t *testing.T) {
 		t.Fatalf("only %d rows of errors are in the document", len(rows))
 	}
 	own := strings.Fields("malformed unknown_field duplicate_field protocol_version unknown_op unauthorized cross_origin not_found " +
-		"method_not_allowed not_acceptable body_too_large unsupported_media_type unknown_host header_too_large internal starting stopping storage timeout length_required unsupported_encoding too_many_streams too_many_lanes")
+		"method_not_allowed not_acceptable body_too_large unsupported_media_type unknown_host header_too_large internal starting stopping storage timeout length_required unsupported_encoding too_many_streams too_many_lanes too_many_refusals")
 	for _, row := range rows {
 		for _, quoted := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1) {
 			var kind leyline.RefusalKind

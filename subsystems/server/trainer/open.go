@@ -39,12 +39,15 @@ func (s *Service) open(ctx context.Context, c Call) (*protocol.OpenAnswer, error
 			return nil, err
 		}
 	}
+	if err := s.affords(b.Run, c.Peer); err != nil {
+		return nil, err
+	}
 	b.Principal = c.Peer.Name
 	p := s.opts.Plane()
 	a := &protocol.OpenAnswer{Protocol: protocol.Version, QuickFrom: leyline.QuickFrom}
 	var err error
 	if a.OpenAnswer, err = p.Open(ctx, b.RunOpened); err != nil {
-		return nil, err
+		return nil, s.counted(b.Run, c.Peer, err)
 	}
 	a.Places = s.opts.Places(b.Run)
 	return a, p.View(ctx, func(st *projections.State) { describe(a, st, b.Run) })

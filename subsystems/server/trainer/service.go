@@ -71,7 +71,10 @@ type Reply struct {
 
 // Service takes the calls of trainers. Its methods may be called by any number of
 // goroutines.
-type Service struct{ opts Options }
+type Service struct {
+	opts   Options
+	budget budget
+}
 
 // New checks the options.
 func New(o Options) (*Service, error) {
@@ -89,7 +92,7 @@ func New(o Options) (*Service, error) {
 		o.Places = func(leyline.RunID) protocol.Places { return protocol.Places{} }
 	}
 	o.Logger = o.Logger.Named("trainer")
-	return &Service{o}, nil
+	return &Service{opts: o, budget: budget{now: time.Now}}, nil
 }
 
 // Do takes a call and waits until what it caused is durable.
@@ -117,10 +120,22 @@ func (s *Service) submit(ctx context.Context, c Call) (wait func() (leyline.Answ
 		return nil, err
 	}
 	in, after, err := c.report()
+	if err == nil {
+		err = s.affords(c.Run, c.Peer)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return s.opts.Plane().Submit(ctx, in, after), nil
+	return s.hand(ctx, c.Run, c.Peer, in, after), nil
+}
+
+// hand hands a report to the plane.
+func (s *Service) hand(ctx context.Context, run leyline.RunID, peer Peer, in leyline.Input, after leyline.Seq) (wait func() (leyline.Answer, error)) {
+	answer := s.opts.Plane().Submit(ctx, in, after)
+	return func() (leyline.Answer, error) {
+		a, err := answer()
+		return a, s.counted(run, peer, err)
+	}
 }
 
 // accepted is the media type of the reply.

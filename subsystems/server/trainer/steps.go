@@ -18,17 +18,20 @@ func (s *Service) steps(r *http.Request, c Call) Reply {
 		return problem(err, c.accepted())
 	}
 	if len(b.Steps) == 0 {
-		a, err := s.opts.Plane().Submit(r.Context(), b.StepObserved, b.After)()
+		a, err := s.hand(r.Context(), c.Run, c.Peer, b.StepObserved, b.After)()
 		if err != nil {
 			return problem(err, c.accepted())
 		}
 		return reply(&a, c.accepted())
 	}
-	return reply(s.several(r.Context(), b.Steps), c.accepted())
+	return reply(s.several(r.Context(), c.Peer, b.Steps), c.accepted())
 }
 
 func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
 	if err := s.admit(c.Run, c.Peer); err != nil {
+		return nil, err
+	}
+	if err := s.affords(c.Run, c.Peer); err != nil {
 		return nil, err
 	}
 	b := &protocol.Steps{}
@@ -57,10 +60,10 @@ func (s *Service) readSteps(c Call) (*protocol.Steps, error) {
 
 // several reports steps one after the other, up to the first that is refused. The next is
 // handed over when the one before is decided: a refusal must keep it from being reported.
-func (s *Service) several(ctx context.Context, steps []protocol.Step) *protocol.Answers {
+func (s *Service) several(ctx context.Context, peer Peer, steps []protocol.Step) *protocol.Answers {
 	out := &protocol.Answers{}
 	for i := range steps {
-		a, err := s.opts.Plane().Submit(ctx, steps[i].StepObserved, steps[i].After)()
+		a, err := s.hand(ctx, steps[i].Run, peer, steps[i].StepObserved, steps[i].After)()
 		if err != nil {
 			p := problemOf(err)
 			out.Answers = append(out.Answers, protocol.Verdict{Problem: &p})
