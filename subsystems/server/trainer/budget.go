@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/esper-plane/esper/leyline"
+	"github.com/esper-plane/esper/subsystems/server"
 )
 
 // RefusalsAMinute is how many refusals of its plane a run can put into the log in one
@@ -58,7 +59,7 @@ func (s *Service) affords(run leyline.RunID, peer Peer) error {
 	if !s.budget.over(s.account(run, peer)) {
 		return nil
 	}
-	return bad(http.StatusTooManyRequests, "too_many_refusals", "run",
+	return server.Mistake(http.StatusTooManyRequests, "too_many_refusals", "run",
 		fmt.Sprintf("%d reports were refused in this minute", RefusalsAMinute), "mend what the refusals say; reports are looked at again in the next minute")
 }
 
