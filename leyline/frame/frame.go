@@ -55,6 +55,12 @@ func (r *Reader) Await() error {
 	return err
 }
 
+// Whole reports whether the next frame is here already, so that Next reads nothing.
+func (r *Reader) Whole() bool {
+	head, err := r.from.Peek(min(prefix, r.from.Buffered()))
+	return err == nil && len(head) == prefix && uint64(binary.LittleEndian.Uint32(head)) <= uint64(r.from.Buffered()-prefix)
+}
+
 // Next returns the payload of the next frame, which is valid until the next call. The
 // error is io.EOF between two frames, io.ErrUnexpectedEOF within one, ErrEmpty or a
 // *TooLargeError for a length that is not allowed, else that of the underlying reader.

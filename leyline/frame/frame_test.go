@@ -232,3 +232,23 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
+
+// A frame is whole when its last byte has come, and not before.
+func TestWhole(t *testing.T) {
+	var all bytes.Buffer
+	w := NewWriter(&all)
+	if err := w.Payload([]byte("payload"), nil); err != nil || w.Flush() != nil {
+		t.Fatal(err)
+	}
+	for n := range all.Len() + 1 {
+		r := NewReader(bytes.NewReader(all.Bytes()[:n]))
+		if n > 0 {
+			if err := r.Await(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.Whole() != (n == all.Len()) {
+			t.Errorf("with %d of %d bytes Whole says %t", n, all.Len(), r.Whole())
+		}
+	}
+}

@@ -28,12 +28,17 @@ type conn struct {
 	window chan struct{} // a place for each request that is out
 	queue  chan taken    // in the order of the requests; never full, because the window is as large
 
+	renew time.Time // when the write deadline is to be moved
+
 	mu       sync.Mutex
 	within   time.Duration // in which the frame that has begun is to end; 0: none has
 	open     bool          // the run is: a report was accepted
 	draining bool          // nothing more is read
 	since    time.Time     // when open was last changed
 }
+
+// renewal is how much longer than WriteTimeout an answer may take at the most.
+const renewal = time.Second // constant: local because it is a courtesy to the poller
 
 // taken is a request that was handed over.
 type taken struct {
@@ -90,8 +95,11 @@ func (c *conn) write() {
 
 // send writes one answer.
 func (c *conn) send(r trainer.Reply) error {
-	if err := c.net.SetWriteDeadline(time.Now().Add(c.lane.opts.WriteTimeout)); err != nil {
-		return err
+	if now := time.Now(); now.After(c.renew) { // a new one wakes the poller, so not for every answer
+		if err := c.net.SetWriteDeadline(now.Add(c.lane.opts.WriteTimeout + renewal)); err != nil {
+			return err
+		}
+		c.renew = now.Add(renewal)
 	}
 	if err := c.out.Answer(uint16(r.Status), r.Body); err != nil {
 		return err
@@ -117,6 +125,18 @@ func (c *conn) begins(within time.Duration) error {
 	defer c.mu.Unlock()
 	c.within = within
 	return c.arm()
+}
+
+// pauses says that no frame has begun. While a run is open there is no deadline then, and
+// nothing is to be changed where there was none before: a new deadline wakes the poller.
+func (c *conn) pauses() error {
+	c.mu.Lock()
+	open := c.open && c.within == 0 && !c.draining
+	c.mu.Unlock()
+	if open {
+		return nil
+	}
+	return c.begins(0)
 }
 
 // answered takes note of an answer: the first that is good opens the run, that to a close

@@ -37,11 +37,14 @@ func (c *conn) read(ctx context.Context) *server.Problem {
 
 // next reads a frame. Only once it has begun must it be there in time.
 func (c *conn) next() ([]byte, error) {
-	if err := c.begins(0); err != nil {
+	if err := c.pauses(); err != nil {
 		return nil, err
 	}
 	if err := c.in.Await(); err != nil {
 		return nil, err
+	}
+	if c.in.Whole() {
+		return c.in.Next()
 	}
 	if err := c.begins(c.lane.opts.ReadTimeout); err != nil {
 		return nil, err
