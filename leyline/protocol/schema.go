@@ -11,6 +11,21 @@ import (
 // schema is a JSON Schema of the dialect 2020-12.
 type schema map[string]any
 
+// required are the members that no request of a type can do without, in the order of its
+// members. The run of a report is in the path.
+var required = map[string][]string{
+	"OpenRequest": {"protocol", "run", "workload", "framework", "posture", "tasks", "parameters", "steps", "away"},
+	"Step":        {"incarnation", "step", "losses", "gram", "samples"},
+	"Epoch":       {"incarnation", "epoch", "losses", "samples"},
+	"Snapshot":    {"incarnation", "snapshot", "tier", "file", "bytes", "digest"},
+	"Probe":       {"incarnation", "step", "seed", "losses", "samples"},
+	"Ack":         {"incarnation", "command", "outcome"},
+	"Rollback":    {"incarnation", "rollback", "phase", "tier", "outcome"},
+	"Fallback":    {"incarnation", "stage", "reason"},
+	"Profile":     {"incarnation", "first", "outcome"},
+	"Close":       {"incarnation", "outcome"},
+}
+
 // schemas collects the schemas of the objects of a document, each once, by the name of
 // its type.
 type schemas struct {
@@ -109,5 +124,11 @@ func (f *structForm) schema(s *schemas) schema {
 		members[f.members[i].name] = f.members[i].form.schema(s)
 	}
 	s.byName[name] = schema{"type": "object", "additionalProperties": false, "properties": members}
+	if must := required[name]; len(must) > 0 {
+		s.byName[name]["required"] = must
+	}
+	if must := required["Step"]; name == "Steps" { // one step, or several
+		s.byName[name]["anyOf"] = []schema{{"required": must}, {"required": []string{"steps"}}}
+	}
 	return ref(name)
 }

@@ -1,8 +1,9 @@
 """Who has signed a command, and whether it is the one that the plane hands over.
 
 An envelope is that of DSSE: what is signed is the pre-authentication encoding of the
-payload's type and bytes. A trainer that checks envelopes needs to believe the plane's
-word on keys alone: everything else that a command asks for is in the signed bytes.
+payload's type and bytes: the operation, the seed, the blueprint of a germination, the plan
+of a blend. What is not in them is the plane's word: which keys may sign, and the kernel of
+a command that begins training, which the plane has verified.
 """
 
 from __future__ import annotations
