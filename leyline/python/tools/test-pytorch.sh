@@ -5,7 +5,7 @@
 #
 # TORCH_PYTHON names a Python that has torch 2.8 or later. Without it the machine's own
 # python3 is taken where it has one, else PyTorch is unpacked from Debian into
-# data/pytorch (340 MB to fetch once). What the plane must refuse is PyTorch 1.13 of
+# data/pytorch (340 MB to fetch once; 69 is the exit code where it cannot be had). What the plane must refuse is PyTorch 1.13 of
 # Debian 12, which goes into data/pytorch-1.13 (260 MB).
 set -eu
 cd "$(dirname "$0")/../../.."
@@ -43,7 +43,7 @@ elif command -v python3 >/dev/null && suits python3; then
 	python=python3
 else
 	python=
-	"$unpacked" get data/pytorch unstable python3-torch python3-numpy g++ libtorch-dev dash coreutils openssl
+	"$unpacked" get data/pytorch unstable python3-torch python3-numpy g++ libtorch-dev dash coreutils openssl || exit 69
 fi
 
 CGO_ENABLED=0 "${GO:-go}" build -o data/pytorch-esper ./cmd/esper
