@@ -5,8 +5,9 @@
 #
 # TORCH_PYTHON names a Python that has torch 2.8 or later. Without it the machine's own
 # python3 is taken where it has one, else PyTorch is unpacked from Debian into
-# data/pytorch (340 MB to fetch once; 69 is the exit code where it cannot be had). What the plane must refuse is PyTorch 1.13 of
-# Debian 12, which goes into data/pytorch-1.13 (260 MB).
+# data/pytorch (340 MB to fetch once); where it cannot be had the exit code is 69. What
+# the plane must refuse is PyTorch 1.13 of Debian 12, which goes into data/pytorch-1.13
+# (260 MB).
 set -eu
 cd "$(dirname "$0")/../../.."
 tools=leyline/python/tools
