@@ -45,7 +45,7 @@ func TestDocumentSession(t *testing.T) {
 		t.Skip("there is no curl")
 	}
 	d := start(t)
-	d.anyone = "uid:1000"
+	d.anyone.Store("uid:1000")
 	dir := filepath.Dir(filepath.Dir(d.socket))
 	if err := os.Rename(filepath.Dir(d.socket), filepath.Join(dir, "data")); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,8 +40,8 @@ type desk struct {
 	client  *http.Client
 	dir     string // of snapshots
 	boots   int
-	peer    string // principal as which the client speaks
-	anyone  string // that of requests which name none
+	peer    string       // principal as which the client speaks
+	anyone  atomic.Value // a string: that of requests which name none
 	socket  string
 	accept  string
 	ada     sign.Signer
@@ -92,6 +93,12 @@ func founding(ada sign.Signer, c leyline.ExecutionConfig) ([]leyline.Input, erro
 	}, nil
 }
 
+// nameless is the principal of requests which name none.
+func (d *desk) nameless() string {
+	name, _ := d.anyone.Load().(string)
+	return name
+}
+
 func (d *desk) serve() {
 	dir, err := os.MkdirTemp("", "esper")
 	if err != nil {
@@ -105,7 +112,7 @@ func (d *desk) serve() {
 			return d.plane
 		},
 		PeerOf: func(r *http.Request) (leyline.PeerKind, string) {
-			return leyline.PeerTrainer, cmp.Or(r.Header.Get("Test-Peer"), d.anyone)
+			return leyline.PeerTrainer, cmp.Or(r.Header.Get("Test-Peer"), d.nameless())
 		},
 		Places: func(run leyline.RunID) protocol.Places {
 			return protocol.Places{Snapshots: filepath.Join(d.dir, string(run))}
