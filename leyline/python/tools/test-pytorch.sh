@@ -5,9 +5,9 @@
 #
 # TORCH_PYTHON names a Python that has torch 2.8 or later. Without it the machine's own
 # python3 is taken where it has one, else PyTorch is unpacked from Debian into
-# data/pytorch (340 MB to fetch once); where it cannot be had the exit code is 69. What
-# the plane must refuse is PyTorch 1.13 of Debian 12, which goes into data/pytorch-1.13
-# (260 MB).
+# data/pytorch (340 MB to fetch once); where it cannot be had, or does not run, the exit
+# code is 69. What the plane must refuse is PyTorch 1.13 of Debian 12, which goes into
+# data/pytorch-1.13 (260 MB).
 set -eu
 cd "$(dirname "$0")/../../.."
 tools=leyline/python/tools
@@ -45,6 +45,7 @@ elif command -v python3 >/dev/null && suits python3; then
 else
 	python=
 	"$unpacked" get data/pytorch unstable python3-torch python3-numpy g++ libtorch-dev dash coreutils openssl || exit 69
+	"$unpacked" run data/pytorch . /usr/bin/python3 -c 'import torch' || { echo "test-pytorch: what was unpacked does not run on this machine" >&2; exit 69; }
 fi
 
 CGO_ENABLED=0 "${GO:-go}" build -o data/pytorch-esper ./cmd/esper
