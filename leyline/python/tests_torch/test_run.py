@@ -1,5 +1,6 @@
 """Steps of a run: what is reported, what is applied, and what never is."""
 
+import copy
 import math
 import unittest
 from unittest import mock
@@ -497,6 +498,24 @@ class Seeds(unittest.TestCase):
         self.assertEqual((told["failure"], told["grad_norm"], told["cosine"]), ("forward", 0.0, 0.0))
         self.assertNotIn("blend", told)
         self.assertIn("not finite", told["why"])
+
+    @unittest.skipUnless(hasattr(torch, "OutOfMemoryError"), "this torch tells no device errors apart")
+    def test_a_device_error_in_a_seed_ends_the_step(self):
+        """D-T26: it says nothing about the seed, and nobody goes on without it."""
+        run, model, opt, session, seed = self.grafted("BLENDING")
+
+        def lost(*_):
+            raise torch.OutOfMemoryError("no memory left on the device")
+
+        seed.module.register_forward_pre_hook(lost)
+        before = copy.deepcopy(model.state_dict())
+        with self.assertRaises(torch.OutOfMemoryError):
+            with run.step() as step:
+                step.backward(losses(model, *batch()))
+                opt.step()
+        self.assertEqual((session.bodies, seed.failure), ([], "none"))
+        for name, t in model.state_dict().items():
+            self.assertTrue(torch.equal(t, before[name]), name)
 
     def test_scaled_seeds(self):
         """What is reported does not depend on the scale."""

@@ -13,9 +13,7 @@ from typing import Any, Callable, List, Optional, Tuple
 import torch
 from torch import nn
 
-from . import rng
-
-_DEVICE_ERRORS = tuple(t for t in (getattr(torch, "AcceleratorError", None), getattr(torch, "OutOfMemoryError", None)) if t is not None)
+from . import device, rng
 
 
 class Compiled:
@@ -48,7 +46,7 @@ class Compiled:
         try:
             out = self._compiled(*args, **kwargs)
         except Exception as e:
-            if isinstance(e, _DEVICE_ERRORS):
+            if isinstance(e, device.ERRORS):
                 raise
             return self._again(e, drawn, args, kwargs)
         self._warm = True

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from .. import blend
-from . import mixing
+from . import device, mixing
 from .errors import BridgeError
 
 # Hosts that have grafts now. The seeds are no part of the host's own children: a
@@ -131,7 +131,7 @@ class Seed(nn.Module):
 
     def run(self, host: torch.Tensor, alpha: float, branch: str) -> Tuple[torch.Tensor, Optional[Trace]]:
         """What becomes of the host's output, and the trace if there is one to learn
-        from. It never raises for what the module does."""
+        from. For what the module does it never raises; what the device does ends the step."""
         learns = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
         read = host.detach()
         if learns and read.is_floating_point():
@@ -140,6 +140,8 @@ class Seed(nn.Module):
         try:
             made = self.module(read)
             self._check(host, made, sound)
+        except device.ERRORS:
+            raise
         except Exception as e:  # whatever a module raises: the seed fails, the host goes on
             self._fail("forward", f"{type(e).__name__}: {e}")
             return host, None
